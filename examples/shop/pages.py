@@ -1,0 +1,41 @@
+"""The pages' Jinja environment, the same for every framework; it renders nothing itself."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+
+from . import cart, catalogue, checkout
+
+__all__ = ["STATIC", "TEMPLATES", "environment", "prepare"]
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+STATIC = TEMPLATES.with_name("static")
+
+
+def environment(**options: Any) -> Environment:
+    """A prepared environment with these options: what Django's Jinja2 backend asks for."""
+    jinja = Environment(**options)  # escaping is among Django's options
+    prepare(jinja)
+    return jinja
+
+
+def prepare(jinja: Environment) -> None:
+    """Give a framework's own environment what the templates need."""
+    jinja.filters["euros"] = _euros
+    jinja.globals.update(
+        countries=checkout.COUNTRIES,
+        products=catalogue.PRODUCTS,
+        free_shipping_cents=cart.FREE_SHIPPING_CENTS,
+        most_at_once=cart.MOST_AT_ONCE,
+        year=datetime.now(timezone.utc).year,
+    )
+
+
+def _euros(cents: int, *, exact: bool = False) -> str:
+    """`€24` or `€4.90`; `€24.00` where sums stand below each other."""
+    whole, rest = divmod(cents, 100)
+    return f"€{whole:,}.{rest:02}" if rest or exact else f"€{whole:,}"

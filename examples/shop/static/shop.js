@@ -1,0 +1,61 @@
+/* Adds to the cart without leaving the page; without this file every form still works by itself. */
+"use strict";
+
+function showCount(count) {
+  for (const badge of document.querySelectorAll("[data-cart-count]")) {
+    badge.textContent = count;
+    badge.hidden = count === 0;
+    badge.classList.remove("badge-new");
+    void badge.offsetWidth; // starts the animation anew
+    badge.classList.add("badge-new");
+  }
+}
+
+function showToast(message) {
+  const toast = document.createElement("p");
+  const link = document.createElement("a");
+  toast.className = "toast";
+  link.href = "/cart";
+  link.textContent = "View cart";
+  toast.append(message, link);
+  document.querySelector("[data-toasts]").replaceChildren(toast);
+  setTimeout(() => toast.remove(), 6000);
+}
+
+async function addToCart(form) {
+  const button = form.querySelector("button");
+  button.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(form.action, {
+      method: "POST",
+      headers: { Accept: "application/json" },
+      body: new URLSearchParams(new FormData(form)),
+    });
+    if (!answer.ok) throw new Error(answer.statusText);
+    const { count, message } = await answer.json();
+    showCount(count);
+    showToast(message);
+  } catch {
+    form.submit();
+  } finally {
+    button.removeAttribute("aria-busy");
+  }
+}
+
+for (const form of document.querySelectorAll("[data-add-to-cart]")) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!form.querySelector("[aria-busy]")) addToCart(form);
+  });
+}
+
+/* One order for two quick clicks; a page that comes back by the back button may send again. */
+for (const form of document.querySelectorAll("[data-form]")) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+  });
+  addEventListener("pageshow", () => delete form.dataset.sent);
+}
+
+document.querySelector("[data-focus]")?.focus();

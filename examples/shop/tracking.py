@@ -1,0 +1,37 @@
+"""The shop's things in TikTok's words; it decides nothing about when they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .cart import Line
+from .checkout import Customer
+
+__all__ = ["contents", "identity"]
+
+
+def contents(lines: Iterable[Line]) -> list[dict[str, object]]:
+    """TikTok's `contents`: an item a line, with the price of one piece in euros."""
+    return [
+        {
+            "content_id": line.product.sku,
+            "content_name": line.product.name,
+            "price": line.product.price,
+            "quantity": line.quantity,
+        }
+        for line in lines
+    ]
+
+
+def identity(customer: Customer) -> dict[str, str | None]:
+    """Arguments for `identify()`, which hashes them at once; what the customer left out stays out."""
+    return {
+        "email": customer.email,
+        "phone": customer.phone or None,
+        "external_id": customer.number,
+        "first_name": customer.first_name,
+        "last_name": customer.last_name,
+        "city": customer.city,
+        "country": customer.country,
+        "zip_code": customer.zip_code,
+    }

@@ -1,0 +1,67 @@
+// The TikTok Pixel's base code, in our own writing: an array that keeps every call until events.js replays it.
+// `c` holds what the server knows: u script address, p pixels, o load options, v page view, i identity hashes,
+// e events as [name, properties, id], k name of the cookie to clear once they have fired, g gate: 1 asks for
+// Global Privacy Control and our own refusal cookie first, 2 only for the cookie.
+(function (w, d, c) {
+var t = w.tiktok = w.tiktok || {}, q;
+function methods(target) {
+  for (var n = 0; n < q.methods.length; n++) q.setAndDefer(target, q.methods[n]);
+  return target;
+}
+function stub() {
+  q.methods = ['page', 'track', 'identify', 'instances', 'debug', 'on', 'off', 'once', 'ready', 'alias', 'group', 'enableCookie', 'disableCookie', 'holdConsent', 'revokeConsent', 'grantConsent'];
+  q.setAndDefer = function (target, name) {
+    target[name] = function () { target.push([name].concat([].slice.call(arguments))); };
+  };
+  methods(q);
+  q.instance = function (id) { return methods((q._i || {})[id] || []); };
+  q.load = function (id, options) {
+    var s = d.createElement('script'), first = d.getElementsByTagName('script')[0];
+    (q._i = q._i || {})[id] = [];
+    q._i[id]._u = c.u;
+    (q._t = q._t || {})[id] = +new Date();
+    (q._o = q._o || {})[id] = options || {};
+    s.async = true;
+    s.nonce = nonce;
+    s.src = c.u + '?sdkid=' + id + '&lib=ttq';
+    first.parentNode.insertBefore(s, first);
+  };
+}
+// Once in a tab: history navigation and restored pages run this again with the same ids.
+function isNew(id) {
+  try {
+    var key = 'tiktok:' + id;
+    if (sessionStorage.getItem(key)) return false;
+    sessionStorage.setItem(key, '1');
+  } catch (e) {
+    t.seen = t.seen || {};
+    if (t.seen[id]) return false;
+    t.seen[id] = 1;
+  }
+  return true;
+}
+t.emit = function (events) {
+  for (var n = 0; n < events.length; n++) if (isNew(events[n][2])) w.ttq.track(events[n][0], events[n][1], {event_id: events[n][2]});
+};
+function run() {
+  try {
+    var fresh, n;
+    q = w.ttq = w.ttq || [];
+    w.TiktokAnalyticsObject = 'ttq';
+    if (!q.load) stub();
+    for (n = 0; n < c.p.length; n++) if (!(q._i && q._i[c.p[n]])) {
+      q.load(c.p[n], c.o);
+      fresh = 1;
+    }
+    if (c.i) q.identify(c.i);
+    if (c.v && fresh) q.page();
+    t.emit(c.e || []);
+    if (c.k) d.cookie = c.k + '=; Max-Age=0; Path=/';
+  } catch (e) {}
+}
+var nonce = (d.currentScript || {}).nonce || '';
+if (c.g && (c.g < 2 && navigator.globalPrivacyControl || /(^|; )_tt_consent=d/.test(d.cookie))) return;
+// A prerendered page that nobody sees yet must not count as seen.
+if (d.prerendering) d.addEventListener('prerenderingchange', run, {once: true});
+else run();
+})(window, document,

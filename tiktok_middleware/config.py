@@ -1,0 +1,195 @@
+"""Every option once, with its unit, default and meaning, checked when it is made; it opens and imports nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tiktok_middleware.errors import ConfigError
+from tiktok_middleware.options import (
+    boolean,
+    choice,
+    consent,
+    cookie_domain,
+    endpoint,
+    masked,
+    outbox,
+    path_globs,
+    proxies,
+    sink,
+    text,
+    url,
+    words,
+)
+
+__all__ = ["PREFIX", "TIKTOK_API_URL", "TIKTOK_PIXEL_URL", "Config"]
+
+PREFIX = "TIKTOK_"
+TIKTOK_API_URL = "https://business-api.tiktok.com/open_api/v1.3"
+TIKTOK_PIXEL_URL = "https://analytics.tiktok.com/i18n/pixel/events.js"
+_TIKTOK_HOSTS = re.compile(r"https?://([^/:@]+\.)?(tiktok|tiktokw|tiktokv|byteoversea)\.(com|us)(?=[/:]|$)", re.IGNORECASE)
+
+
+def _option(default: Any, parse: Any, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"parse": parse, "secret": secret}, repr=not secret)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """All options of the middleware, named as the environment variables without ``TIKTOK_``, lower-case.
+
+    Values are those of the environment (comma-separated texts, words, true or false); Python booleans
+    and numbers are taken where they fit. The properties below the options give them split and parsed.
+
+    Raises:
+        ConfigError: a value is malformed; the message names the variable, the value (masked where it
+            is secret) and what is allowed.
+    """
+
+    #: Pixel code(s), comma-separated. Empty: everything passes through untouched.
+    pixel_id: str = _option("", words)
+    #: Events API token(s) in the same order. Empty: browser channel only.
+    access_token: str = _option("", words, secret=True)
+    #: Keys that sign what a browser keeps, newest first. Empty: derived from the token, else from the pixel.
+    secret_key: str = _option("", words, secret=True)
+    #: Sends server events to TikTok's Test Events view.
+    test_event_code: str = _option("", text)
+    #: Outside ``production`` nothing reaches TikTok's own hosts without a test code.
+    environment: str = _option("production", choice("production", "development", "staging", "test"))
+    #: Kill switch.
+    enabled: bool = _option(True, boolean)
+    #: Raise on invalid input instead of logging it once.
+    strict: bool = _option(False, boolean)
+    #: Whose leave is needed: ``implied``, ``required``, ``cookie:NAME=VALUE`` or ``import:package.module:function``.
+    consent: str = _option("implied", consent)
+    #: What ``Sec-GPC: 1`` means.
+    gpc: str = _option("deny", choice("deny", "limit", "ignore"))
+    #: TikTok's limited data use flag, for every event on both channels.
+    limited_data_use: bool = _option(False, boolean)
+    #: Who reports page views.
+    page_view: str = _option("browser", choice("browser", "off"))
+    #: ``refresh`` keeps the pixel's ``_ttp`` alive from the server, ``mint`` also makes one, ``off`` neither.
+    ttp: str = _option("refresh", choice("refresh", "mint", "off"))
+    #: ``auto`` (the registrable domain), ``host`` (host-only cookies) or a domain.
+    cookie_domain: str = _option("auto", cookie_domain)
+    #: Number of proxies, or CIDRs, whose forwarding headers count.
+    trusted_proxies: str = _option("0", proxies)
+    #: Path globs that carry no snippet and send nothing.
+    exclude: str = _option("", path_globs)
+    #: ``pixel`` injects the base code, ``off`` leaves only the server channel.
+    snippet: str = _option("pixel", choice("pixel", "off"))
+    #: ISO 3166 region that national phone numbers are read in.
+    phone_region: str = _option("", choice("", pattern=r"[A-Z]{2}", hint="a two-letter region such as DE"))
+    #: Query keys kept in the page address on the server channel, beside ``ttclid`` and ``utm_*``.
+    url_allow: str = _option("", words)
+    #: Query keys always cut from the page address on the server channel.
+    url_deny: str = _option("", words)
+    #: The pixel's own automatic events (clicks, form scanning).
+    auto_events: bool = _option(True, boolean)
+    #: The pixel's own page views on route changes.
+    history_observer: bool = _option(True, boolean)
+    #: ``nonce`` uses the page's own nonce, ``off`` adds none.
+    csp: str = _option("nonce", choice("nonce", "off"))
+    #: Path prefix of the helper script.
+    endpoint: str = _option("/_tiktok", endpoint)
+    #: ``sqlite:///path``, ``sqlite:`` (in the user's state directory) or ``memory://``.
+    outbox: str = _option("sqlite:", outbox)
+    #: SQLite durability: ``normal`` survives a killed process, ``full`` a power cut.
+    sync: str = _option("normal", choice("normal", "full"))
+    #: ``direct``, or ``import:package.module:factory``.
+    sink: str = _option("direct", sink)
+    #: Base URL of the Events API.
+    api_url: str = _option(TIKTOK_API_URL, url)
+    #: Address of the pixel script.
+    pixel_url: str = _option(TIKTOK_PIXEL_URL, url)
+    #: Let pages load TikTok's own script outside production.
+    browser_in_test: bool = _option(False, boolean)
+
+    def __post_init__(self) -> None:
+        for option in dataclasses.fields(self):
+            parsed = _parse(option, getattr(self, option.name))
+            object.__setattr__(self, option.name, parsed)
+        if len(self.tokens) not in {0, 1, len(self.pixels)}:
+            found = f"{len(self.tokens)} tokens for {len(self.pixels)} pixels"
+            raise ConfigError("TIKTOK_ACCESS_TOKEN", found, "one token for all, or one for each pixel id in the same order")
+        if self.test_event_code and self.environment == "production" and self.is_tiktok_api:
+            raise ConfigError(
+                "TIKTOK_TEST_EVENT_CODE", "set", "nothing while TIKTOK_ENVIRONMENT=production: test events would hide sales"
+            )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Config:
+        """The configuration of this process.
+
+        Args:
+            environ: variables to read instead of ``os.environ``.
+            overrides: options that outrank the variables, such as a framework's settings.
+
+        Raises:
+            ConfigError: a variable is malformed, or an override is not an option.
+        """
+        source = os.environ if environ is None else environ
+        known = {option.name for option in dataclasses.fields(cls)}
+        unknown = sorted(set(overrides) - known)
+        if unknown:
+            raise ConfigError(unknown[0], overrides[unknown[0]], f"one of {', '.join(sorted(known))}")
+        values: dict[str, Any] = {
+            name: source[PREFIX + name.upper()] for name in known if source.get(PREFIX + name.upper(), "").strip()
+        }
+        return cls(**{**values, **overrides})
+
+    @property
+    def pixels(self) -> tuple[str, ...]:
+        """The pixel codes."""
+        return tuple(self.pixel_id.split(",")) if self.pixel_id else ()
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The Events API tokens, as given."""
+        return tuple(self.access_token.split(",")) if self.access_token else ()
+
+    @property
+    def token_by_pixel(self) -> dict[str, str]:
+        """The token of each pixel; empty without tokens."""
+        tokens = self.tokens * len(self.pixels) if len(self.tokens) == 1 else self.tokens
+        return dict(zip(self.pixels, tokens, strict=False))
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is anything to do: enabled, and a pixel named."""
+        return self.enabled and bool(self.pixel_id)
+
+    @property
+    def is_tiktok_api(self) -> bool:
+        """Whether server events would reach TikTok's own hosts."""
+        return _TIKTOK_HOSTS.match(self.api_url) is not None
+
+    @property
+    def server_reason(self) -> str:
+        """Why no server event may go at all; empty when it may."""
+        if not self.tokens:
+            return "no_token"
+        if self.environment != "production" and self.is_tiktok_api and not self.test_event_code:
+            return "not_production"
+        return ""
+
+    @property
+    def browser_reason(self) -> str:
+        """Why no browser event may go at all; empty when it may."""
+        if self.snippet == "off":
+            return "snippet_off"
+        if self.environment != "production" and _TIKTOK_HOSTS.match(self.pixel_url) and not self.browser_in_test:
+            return "not_production"
+        return ""
+
+
+def _parse(option: dataclasses.Field[Any], value: Any) -> Any:
+    try:
+        return option.metadata["parse"](value)
+    except ValueError as error:
+        found = masked(str(value)) if option.metadata["secret"] else value
+        raise ConfigError(PREFIX + option.name.upper(), found, str(error)) from None

@@ -1,0 +1,123 @@
+"""May we? The visitor's choice, read from the request; what cannot be read is unknown, never granted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from importlib import import_module
+from typing import NamedTuple
+
+from tiktok_middleware.errors import ConfigError
+from tiktok_middleware.core.facts import RequestFacts
+
+__all__ = ["OWN_COOKIE", "Consent", "Reader", "State", "make_reader", "read_consent"]
+
+#: Our own first-party cookie: what ``grant_consent()`` and ``revoke_consent()`` said last, ``g`` or ``d``.
+OWN_COOKIE = "_tt_consent"
+
+
+class State(Enum):
+    """The three answers."""
+
+    GRANTED = "granted"
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+
+
+class Consent(NamedTuple):
+    """A visitor's consent, for both channels alike.
+
+    Attributes:
+        state: granted, denied or unknown.
+        limited_data_use: TikTok's flag for both channels.
+        reason: why it is not granted, in a snake_case word.
+    """
+
+    state: State
+    limited_data_use: bool = False
+    reason: str = ""
+
+    @property
+    def is_granted(self) -> bool:
+        """Whether cookies may be set and events may go."""
+        return self.state is State.GRANTED
+
+
+Reader = Callable[[RequestFacts], State]
+
+
+def make_reader(setting: str) -> Reader:
+    """The reader that a checked value of ``TIKTOK_CONSENT`` names.
+
+    Raises:
+        ConfigError: an ``import:`` path leads to nothing callable.
+    """
+    kind, _, rest = setting.partition(":")
+    if kind == "cookie":
+        name, _, granted = rest.partition("=")
+        return lambda facts: _read_cookie(facts.cookies.get(name), granted)
+    if kind == "import":
+        return _guarded(_imported(setting))
+    return lambda _: State.GRANTED if setting == "implied" else State.UNKNOWN
+
+
+def read_consent(facts: RequestFacts, reader: Reader, *, gpc: str, limited_data_use: bool) -> Consent:
+    """The consent that this request carries.
+
+    A refusal outranks every grant; then the platform's own answer; what this site's code said through
+    ``grant_consent()`` fills in where the platform says nothing.
+
+    Args:
+        facts: the request.
+        reader: from :func:`make_reader`.
+        gpc: what ``Sec-GPC: 1`` means: ``deny``, ``limit`` or ``ignore`` (https://w3c.github.io/gpc/).
+        limited_data_use: the site's own setting.
+    """
+    limited = limited_data_use
+    if gpc != "ignore" and facts.header("sec-gpc").strip() == "1":
+        if gpc == "deny":
+            return Consent(State.DENIED, limited, "gpc")
+        limited = True
+    own = facts.cookies.get(OWN_COOKIE)
+    if own == "d":
+        return Consent(State.DENIED, limited, "denied")
+    state = reader(facts)
+    if state is State.UNKNOWN and own == "g":
+        state = State.GRANTED
+    return Consent(state, limited, "" if state is State.GRANTED else _REASONS[state])
+
+
+_REASONS = {State.DENIED: "denied", State.UNKNOWN: "consent_unknown"}
+
+
+def _read_cookie(value: str | None, granted: str) -> State:
+    if not value:
+        return State.UNKNOWN
+    return State.GRANTED if value == granted else State.DENIED
+
+
+def _imported(setting: str) -> Callable[[RequestFacts], object]:
+    _, module, name = setting.split(":")
+    try:
+        found: object = import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError("TIKTOK_CONSENT", setting, f"a function that can be imported ({error})") from error
+    if not callable(found):
+        raise ConfigError("TIKTOK_CONSENT", setting, "a function of one argument, the request's facts")
+    return found
+
+
+def _guarded(function: Callable[[RequestFacts], object]) -> Reader:
+    """The team's own function, where anything but a clear yes or no is unknown."""
+    answers = {True: State.GRANTED, False: State.DENIED, "granted": State.GRANTED, "denied": State.DENIED}
+
+    def read(facts: RequestFacts) -> State:
+        try:
+            answer = function(facts)
+            return answer if isinstance(answer, State) else answers.get(answer, State.UNKNOWN)  # type: ignore[call-overload,no-any-return]
+        except Exception:  # noqa: BLE001  # the team's code: whatever it raises, the visitor has not said yes
+            return State.UNKNOWN
+
+    return read

@@ -1,0 +1,390 @@
+"""One request and its response, from start to end: the story that the package tells, without any I/O.
+
+A door translates its protocol into five calls and does what each answers::
+
+    response_started(status, headers)  ->  Forward | Commit | None (hold the head)
+    body_received(data, last)          ->  Forward | Commit | None (hold the bytes)
+    committed(claims)                  ->  Forward          after a Commit has been carried out
+    give_up()                          ->  Forward | None   the app failed: what was held leaves as it is
+    failed()                           ->  Forward | None   we failed: the same, and we do nothing more
+    finish()                           ->  Commit | None    the response has ended: what was tracked since
+
+What may be done with a response is ``policy.plan``'s to say; this class only carries it out, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+from functools import wraps
+from typing import Concatenate, NamedTuple, ParamSpec, Union
+
+from tiktok_middleware.core.carry import CARRY
+from tiktok_middleware.core.event import Claim, Event, Submission
+from tiktok_middleware.core.facts import RequestFacts
+from tiktok_middleware.core.handout import Handout, Script
+from tiktok_middleware.core.headers import Headers, with_changes
+from tiktok_middleware.core.html import Injector, Search
+from tiktok_middleware.core.policy import Head, Place, Plan, Timing, plan
+from tiktok_middleware.core.setup import Setup
+from tiktok_middleware.core.snippet import page_nonce
+from tiktok_middleware.core.submission import make_submission
+from tiktok_middleware.core.tracker import Pending, Tracker
+
+__all__ = ["Commit", "Exchange", "Forward", "Phase", "Step"]
+
+
+class Phase(Enum):
+    """How far a response has come."""
+
+    WAITING = "waiting"  # for the app's response head
+    SEARCHING = "searching"  # for the place of the script; the head may still be held
+    PASSING = "passing"  # bytes pass; something may be added at the end
+    DONE = "done"  # bytes pass and nothing of ours remains to be done
+
+
+class Forward(NamedTuple):
+    """What is to be sent now.
+
+    Attributes:
+        headers: the response head's headers, in the types of the door; None when no head leaves in this step.
+        body: bytes of the body, in order.
+    """
+
+    headers: Headers | None
+    body: tuple[bytes, ...] = ()
+
+
+class Commit(NamedTuple):
+    """What delivery is to store before anything more may be sent."""
+
+    submissions: tuple[Submission, ...]
+
+
+Step = Union[Forward, Commit, None]  # noqa: UP007  # a run-time alias on Python 3.10
+
+_P = ParamSpec("_P")
+
+
+def _guarded(call: Callable[Concatenate[Exchange, _P], Step]) -> Callable[Concatenate[Exchange, _P], Step]:
+    """Whatever goes wrong in our own code, the app's bytes pass untouched and one line is logged."""
+
+    @wraps(call)
+    def guarded(self: Exchange, /, *args: _P.args, **kwargs: _P.kwargs) -> Step:
+        try:
+            return call(self, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001  # the promise: nothing of ours reaches the app
+            self.notices.failure(call.__name__, error)
+            return self.failed()
+
+    return guarded
+
+
+class Exchange:
+    """One request and its response.
+
+    Args:
+        facts: the request.
+        setup: the configuration.
+
+    Attributes:
+        phase: how far the response has come.
+        tracker: what the view sees.
+        plan: what may be done with the response; None before it started.
+        notices: where our own mistakes are told.
+    """
+
+    __slots__ = (
+        "_copies",
+        "_facts",
+        "_head",
+        "_headers",
+        "_held",
+        "_injector",
+        "_handout",
+        "_setup",
+        "_taken",
+        "_then",
+        "_unsearched",
+        "_wrote_snippet",
+        "notices",
+        "phase",
+        "plan",
+        "tracker",
+    )
+
+    def __init__(self, facts: RequestFacts, setup: Setup) -> None:
+        self._facts = facts
+        self._setup = setup
+        self.notices = setup.notices
+        self.tracker = Tracker(facts, setup)
+        self.phase = Phase.WAITING
+        self.plan: Plan | None = None
+        self._head = Head()
+        self._headers: Headers | None = None  # the app's, while the head has not left
+        self._held: tuple[bytes, ...] = ()
+        self._unsearched = b""
+        self._injector: Injector | None = None
+        self._taken: list[Event] = []  # handed to delivery, not yet known to be ours to emit
+        self._copies: list[Event] = []  # ours to emit in the page
+        self._then: Callable[[], Forward] = self._leave_head
+        self._handout: Handout | None = None
+        self._wrote_snippet = False
+
+    # -- the response begins
+
+    @_guarded
+    def response_started(self, status: int, headers: Headers) -> Step:
+        """The app's response head has come.
+
+        Args:
+            status: the HTTP status.
+            headers: a list of pairs, of bytes or of text; it is not changed.
+        """
+        if status >= 500:
+            self._fail()
+        self._headers = headers
+        self._head = head = Head.read(headers)
+        if not self._concerns_us(head):
+            return self._pass()
+        self.plan = plan(status, head, self._facts, now_s=self._setup.clock(), shared=self.tracker.shared_word)
+        self._handout = Handout(self._facts, self._setup, self.tracker, self.plan)
+        if self._handout.may_write_snippet:
+            self.phase = Phase.SEARCHING
+            self._injector = Injector()
+            return None
+        return self._settle(self._leave_head)
+
+    @_guarded
+    def body_received(self, data: bytes, *, last: bool) -> Step:
+        """Bytes of the body have come.
+
+        Args:
+            data: the next bytes; may be empty.
+            last: True when no more follow.
+        """
+        if self.phase is Phase.SEARCHING:
+            return self._search(data, last=last)
+        self._held = (data,)
+        if self.phase is Phase.PASSING and last:
+            self.phase = Phase.DONE
+            if not self._head.content_length and (self.tracker.pending or self._copies or not self._wrote_snippet):
+                return self._settle(self._leave_end)
+        return self._flush()
+
+    # -- events leave with it
+
+    @_guarded
+    def committed(self, claims: Sequence[Claim] | None) -> Step:
+        """Delivery has answered a Commit.
+
+        Args:
+            claims: one for each submission, or None where delivery could not say in time; then the copies
+                go out, since a copy too many is dropped by TikTok and a lost one is lost.
+        """
+        for index, event in enumerate(self._taken):
+            if claims is None or claims[index].browser:
+                self._copies.append(event)
+            elif event.once:
+                self.notices.count("already_counted")
+        self._taken = []
+        return self._then()
+
+    @_guarded
+    def finish(self, late: Callable[[Pending], None] | None = None) -> Step:
+        """The response has ended; what was tracked since its head left can only go by the server.
+
+        Args:
+            late: takes what is tracked from now on, by code that outlives its response.
+        """
+        self.phase = Phase.DONE
+        taken, self.tracker.pending = self.tracker.pending, []
+        self.tracker.late = late
+        return self._commit_server_only(taken, "late")
+
+    def submission_of(self, pending: Pending) -> Submission | None:
+        """The server copy of an event that was tracked after its response had ended; None where it has none."""
+        commit = self._commit_server_only([pending], "late")
+        return commit.submissions[0] if commit is not None else None
+
+    # -- or do not
+
+    @_guarded
+    def give_up(self) -> Step:
+        """The app has failed: its events are discarded, and what was held leaves as the app sent it."""
+        self._fail()
+        return self.failed()
+
+    def failed(self) -> Forward | None:
+        """We have failed: what was held leaves as the app sent it, and nothing more is done."""
+        headers, held = self._headers, self._held
+        if self._injector is not None:
+            held = (*held, self._injector.held, self._unsearched)
+        self._headers, self._held, self._injector = None, (), None
+        self.phase = Phase.DONE
+        if headers is None and not any(held):
+            return None
+        return Forward(headers, held)
+
+    def _fail(self) -> None:
+        for _ in range(self.tracker.discard()):
+            self.notices.count("request_failed")
+
+    def _concerns_us(self, head: Head) -> bool:
+        """Whether there can be anything to do; most answers end here."""
+        tracker = self.tracker
+        return bool(
+            tracker.pending
+            or tracker.consent_word
+            or "html" in head.content_type.lower()
+            or "ttclid" in self._facts.query
+            or CARRY in self._facts.header("cookie")
+        )
+
+    def _pass(self) -> Forward:
+        headers, self._headers = self._headers, None
+        # Something may be tracked while the body is made: then the end is ours to look at.
+        self.phase = Phase.DONE
+        return Forward(headers)
+
+    # -- the place is searched
+
+    def _search(self, data: bytes, *, last: bool) -> Step:
+        injector = self._injector
+        if injector is None:  # never while searching; keeps the types honest
+            return Forward(None, (data,))
+        self._unsearched = data
+        place = injector.feed(data, last=last)
+        self._unsearched = b""
+        if place.search is Search.MORE and (not injector.is_document or self._must_hold_head):
+            if place.cut:
+                self._held = (*self._held, place.data[: place.cut])
+            return None
+        if place.search is Search.MORE:
+            self._held = (*self._held, place.data[: place.cut])
+            return self._settle(self._leave_without_script) if self._headers is not None else self._flush()
+        self._injector = None
+        self.phase = Phase.DONE if last else Phase.PASSING
+        if place.search is Search.FOUND:
+            self._held = (*self._held, place.data[: place.cut], b"", place.data[place.cut :])
+            return self._settle(self._leave_with_script)
+        self._held = (*self._held, place.data)
+        return self._without_place(is_document=bool(injector.is_document), last=last)
+
+    @property
+    def _must_hold_head(self) -> bool:
+        """A promised length can only be kept true while its head is still here."""
+        return self._headers is not None and bool(self._head.content_length)
+
+    def _without_place(self, *, is_document: bool, last: bool) -> Step:
+        if self._headers is None:
+            if last and self.tracker.pending:
+                return self._settle(self._leave_end)
+            return self._flush()
+        if self.plan is not None and self._handout is not None:
+            place = Place.CARRY if is_document else Place.ANSWER
+            reason = "no_head_end" if is_document else "fragment"
+            self.plan = self.plan._replace(place=place, reasons=(reason, *self.plan.reasons))
+            self._handout = Handout(self._facts, self._setup, self.tracker, self.plan)
+        return self._settle(self._leave_head)
+
+    # -- events are handed to delivery
+
+    def _settle(self, then: Callable[[], Forward]) -> Forward | Commit:
+        """Hand over what was tracked until now, then go on with ``then``."""
+        taken, self.tracker.pending = self.tracker.pending, []
+        if not taken:
+            return then()
+        self._then = then
+        events = [pending.event for pending in taken]
+        may_go = self._handout.choose(events) if self._handout is not None else [False] * len(events)
+        is_live = self.plan is None or self.plan.timing is Timing.LIVE
+        submissions: list[Submission] = []
+        for event, browser in zip(events, may_go, strict=True):
+            server = bool(event.channels.server) and is_live and self._may_send
+            if browser or server:
+                self._taken.append(event)
+                submissions.append(
+                    make_submission(event, self.tracker, self._facts, self._setup, browser=browser, server=server)
+                )
+        return Commit(tuple(submissions)) if submissions else then()
+
+    @property
+    def _may_send(self) -> bool:
+        """Whether the visitor's consent, as it is now, lets an event go."""
+        return self.tracker.consent.is_granted and not self.tracker.is_disabled
+
+    def _commit_server_only(self, taken: Sequence[Pending], reason: str) -> Commit | None:
+        if not taken:
+            return None
+        submissions = []
+        for pending in taken:
+            self.notices.count(reason)
+            if pending.event.channels.server and self._may_send:
+                submissions.append(
+                    make_submission(pending.event, self.tracker, self._facts, self._setup, browser=False, server=True)
+                )
+        return Commit(tuple(submissions)) if submissions else None
+
+    # -- bytes leave
+
+    def _leave_head(self) -> Forward:
+        """The head with its cookies and headers, and whatever of the body was held."""
+        headers, handout = self._headers, self._handout
+        if headers is not None and handout is not None:
+            added = handout.headers(self._copies)
+            headers = with_changes(headers, added=added, is_private=True) if added else headers
+        self._copies = []
+        if self.phase is not Phase.PASSING:
+            self.phase = Phase.DONE
+        return self._let_go(headers)
+
+    def _leave_with_script(self) -> Forward:
+        """The page, with the script in the gap that the search left."""
+        script = self._script()
+        headers = self._head_of_page(len(script.data), is_personal=script.is_personal)
+        self._held = (*self._held[:-2], script.data, self._held[-1])
+        return self._let_go(headers)
+
+    def _leave_without_script(self) -> Forward:
+        """The first part of a streamed page, while its script is still to come."""
+        is_personal = self._handout is not None and self._handout.may_be_personal
+        return self._let_go(self._head_of_page(1, is_personal=is_personal))
+
+    def _leave_end(self) -> Forward:
+        """The last bytes of a streamed page, with what was tracked while it was made."""
+        if self._wrote_snippet and self._handout is not None:
+            script = self._handout.late_script(self._copies, self._nonce)
+        else:
+            script = self._script().data
+        self._copies = []
+        self._held = (*self._held, script)
+        return self._flush()
+
+    def _flush(self) -> Forward:
+        return self._let_go(None)
+
+    def _let_go(self, headers: Headers | None) -> Forward:
+        """Everything held, and the head if it is given; the last thing that can happen in a step."""
+        held, self._held = self._held, ()
+        if headers is not None:
+            self._headers = None
+        return Forward(headers, held)
+
+    def _script(self) -> Script:
+        script = self._handout.script(self._copies, self._nonce) if self._handout is not None else Script(b"")
+        self._copies = []
+        self._wrote_snippet = True
+        return script
+
+    @property
+    def _nonce(self) -> str:
+        return page_nonce(self._head.content_security_policy) if self._setup.config.csp != "off" else ""
+
+    def _head_of_page(self, growth_bytes: int, *, is_personal: bool) -> Headers | None:
+        """The head of a page that a script goes into; None when it has left already."""
+        if self._headers is None or self._handout is None:
+            return None
+        added = self._handout.headers([])
+        is_private = bool(added) or is_personal
+        return with_changes(self._headers, added=added, body_growth_bytes=growth_bytes, is_private=is_private)

@@ -1,0 +1,254 @@
+"""What a request says of itself, read only when asked; it knows the two shapes (ASGI scope, WSGI environ) and no framework."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+from tiktok_middleware.core.cookies import read_cookies
+
+__all__ = ["EnvironFacts", "Proxies", "RequestFacts", "ScopeFacts"]
+
+_MAX_QUERY_CHARS = 8192
+
+
+class Proxies:
+    """Which peers' forwarding headers count: a number of hops, or networks.
+
+    Args:
+        setting: a checked value of ``TIKTOK_TRUSTED_PROXIES``, such as ``2`` or ``10.0.0.0/8``.
+    """
+
+    def __init__(self, setting: str) -> None:
+        self.hops = int(setting) if setting.isdigit() else 0
+        self.networks = () if setting.isdigit() else tuple(ipaddress.ip_network(part, strict=False) for part in setting.split(","))
+
+    def client_address(self, peer: str, forwarded_for: str) -> str:
+        """The visitor's address: the first one, from the right, that no trusted proxy wrote.
+
+        Args:
+            peer: address of the connection.
+            forwarded_for: the joined ``X-Forwarded-For`` values; its left end is whatever the visitor typed.
+        """
+        chain = [_bare_address(part) for part in forwarded_for.split(",") if part.strip()]
+        chain.append(peer)
+        if not self.networks:
+            return chain[max(len(chain) - 1 - self.hops, 0)]
+        while len(chain) > 1 and self._is_trusted(chain[-1]):
+            chain.pop()
+        return chain[-1]
+
+    def trusts(self, peer: str) -> bool:
+        """Whether this peer's ``X-Forwarded-Proto`` and ``X-Forwarded-Host`` count."""
+        return self.hops > 0 or self._is_trusted(peer)
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self.networks)
+
+
+def _bare_address(part: str) -> str:
+    part = part.strip().strip('"')
+    if part.startswith("["):
+        return part[1:].partition("]")[0]
+    return part.rpartition(":")[0] if part.count(":") == 1 else part
+
+
+class RequestFacts:
+    """One request, whichever door it came through.
+
+    Attributes:
+        raw: the ASGI scope or WSGI environ itself, where the tracker is kept for raw access.
+    """
+
+    __slots__ = ("_cookies", "_proxies", "raw")
+
+    raw: MutableMapping[str, Any]
+
+    def __init__(self, raw: MutableMapping[str, Any], proxies: Proxies) -> None:
+        self.raw = raw
+        self._proxies = proxies
+        self._cookies: dict[str, str] | None = None
+
+    @property
+    def method(self) -> str:
+        """The method, upper-case."""
+        raise NotImplementedError
+
+    @property
+    def path(self) -> str:
+        """The whole decoded path, mount point included."""
+        raise NotImplementedError
+
+    @property
+    def mount(self) -> str:
+        """The path prefix that the app is mounted under, without a trailing slash."""
+        raise NotImplementedError
+
+    @property
+    def query(self) -> str:
+        """The raw query string."""
+        raise NotImplementedError
+
+    @property
+    def peer(self) -> str:
+        """Address of the connection; empty when unknown, as on a Unix socket."""
+        raise NotImplementedError
+
+    def header(self, name: str) -> str:
+        """The header's values, joined by commas (cookies by semicolons); empty when absent.
+
+        Args:
+            name: lower-case.
+        """
+        raise NotImplementedError
+
+    def _own_scheme(self) -> str:
+        raise NotImplementedError
+
+    def _own_host(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """Cookies by name, the first of each name."""
+        if self._cookies is None:
+            self._cookies = read_cookies(self.header("cookie"))
+        return self._cookies
+
+    @property
+    def scheme(self) -> str:
+        """``http`` or ``https``, as the visitor's browser used it."""
+        if self._proxies.trusts(self.peer):
+            forwarded = self.header("x-forwarded-proto").rpartition(",")[2].strip().lower()
+            if forwarded in {"http", "https"}:
+                return forwarded
+        return self._own_scheme()
+
+    @property
+    def host(self) -> str:
+        """The host as the browser named it, with its port where it is not the scheme's own."""
+        if self._proxies.trusts(self.peer):
+            forwarded = self.header("x-forwarded-host").rpartition(",")[2].strip()
+            if forwarded:
+                return forwarded.lower()
+        return (self.header("host") or self._own_host()).lower()
+
+    @property
+    def hostname(self) -> str:
+        """The host without its port."""
+        host = self.host
+        if host.startswith("["):
+            return host[1:].partition("]")[0]
+        return host.partition(":")[0]
+
+    @property
+    def url(self) -> str:
+        """The absolute address of the request, path percent-encoded, with its query."""
+        query = self.query
+        path = quote(self.path, safe="/:@!$&'()*+,;=~-._")
+        return f"{self.scheme}://{self.host}{path}" + (f"?{query}" if query else "")
+
+    @property
+    def client(self) -> str:
+        """The visitor's IP address, behind the trusted proxies; empty when it is not an address."""
+        address = self._proxies.client_address(self.peer, self.header("x-forwarded-for"))
+        try:
+            return str(ipaddress.ip_address(address))
+        except ValueError:
+            return ""
+
+    def query_value(self, key: str) -> str:
+        """The last value of a query key, decoded; empty when absent."""
+        query = self.query
+        if key not in query or len(query) > _MAX_QUERY_CHARS:
+            return ""
+        return next((value for name, value in reversed(parse_qsl(query)) if name == key), "")
+
+
+class ScopeFacts(RequestFacts):
+    """A request as an ASGI scope tells it."""
+
+    __slots__ = ()
+
+    @property
+    def method(self) -> str:
+        return str(self.raw["method"])
+
+    @property
+    def path(self) -> str:
+        # ASGI 3: `path` holds `root_path` too, but servers before that rule left it out.
+        path, mount = str(self.raw["path"]), self.mount
+        return path if not mount or path == mount or path.startswith(mount + "/") else mount + path
+
+    @property
+    def mount(self) -> str:
+        return str(self.raw.get("root_path") or "").rstrip("/")
+
+    @property
+    def query(self) -> str:
+        return bytes(self.raw.get("query_string") or b"").decode("latin-1")
+
+    @property
+    def peer(self) -> str:
+        client = self.raw.get("client")
+        return str(client[0]) if client else ""
+
+    def header(self, name: str) -> str:
+        wanted = name.encode("latin-1")
+        found = [value for key, value in self.raw["headers"] if key == wanted or key.lower() == wanted]
+        if not found:
+            return ""
+        joiner = b"; " if wanted == b"cookie" else b", "
+        return bytes(found[0] if len(found) == 1 else joiner.join(found)).decode("latin-1")
+
+    def _own_scheme(self) -> str:
+        return str(self.raw.get("scheme") or "http")
+
+    def _own_host(self) -> str:
+        server = self.raw.get("server")
+        return str(server[0]) if server else "localhost"
+
+
+class EnvironFacts(RequestFacts):
+    """A request as a WSGI environ tells it."""
+
+    __slots__ = ()
+
+    @property
+    def method(self) -> str:
+        return str(self.raw["REQUEST_METHOD"])
+
+    @property
+    def path(self) -> str:
+        # PEP 3333: bytes in the guise of latin-1 text.
+        joined = self.raw.get("SCRIPT_NAME", "") + self.raw.get("PATH_INFO", "")
+        return str(joined).encode("latin-1", "replace").decode("utf-8", "replace") or "/"
+
+    @property
+    def mount(self) -> str:
+        return str(self.raw.get("SCRIPT_NAME") or "").rstrip("/")
+
+    @property
+    def query(self) -> str:
+        return str(self.raw.get("QUERY_STRING") or "")
+
+    @property
+    def peer(self) -> str:
+        return str(self.raw.get("REMOTE_ADDR") or "")
+
+    def header(self, name: str) -> str:
+        return str(self.raw.get("HTTP_" + name.upper().replace("-", "_")) or "")
+
+    def _own_scheme(self) -> str:
+        return str(self.raw.get("wsgi.url_scheme") or "http")
+
+    def _own_host(self) -> str:
+        return str(self.raw.get("SERVER_NAME") or "localhost")
+
+

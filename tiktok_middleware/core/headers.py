@@ -1,0 +1,67 @@
+"""The response's headers after we touched it: still true, and nobody else's business to cache. Decided once for both doors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Union
+
+__all__ = ["Headers", "with_changes"]
+
+#: ASGI's pairs of bytes or WSGI's pairs of text.
+Headers = Union[list[tuple[bytes, bytes]], list[tuple[str, str]]]  # noqa: UP007  # a run-time alias on Python 3.10
+
+# What describes the very bytes of the body is no longer true once a script stands among them.
+_OF_THE_BYTES = frozenset(
+    {"etag", "last-modified", "content-md5", "digest", "content-digest", "repr-digest", "accept-ranges", "signature"}
+)
+_SPEAKS_OF_SHARING = ("private", "no-store", "no-cache")
+
+
+def with_changes(
+    headers: Headers,
+    *,
+    added: Sequence[tuple[str, str]] = (),
+    body_growth_bytes: int = 0,
+    is_private: bool = False,
+) -> Headers:
+    """A copy of the headers that is right for the changed response.
+
+    Args:
+        headers: as the app sent them, in the types of its door.
+        added: name and value of headers to add, such as ``Set-Cookie``.
+        body_growth_bytes: how much longer the body is; 0 when it is untouched.
+        is_private: whether the response now holds what only this visitor may see.
+    """
+    kept: list[tuple[str, str]] = []
+    says_cache_control = False
+    for name, value in _as_text(headers):
+        lowered = name.lower()
+        if body_growth_bytes and lowered in _OF_THE_BYTES:
+            continue
+        changed = value
+        if body_growth_bytes and lowered == "content-length":
+            changed = str(int(value) + body_growth_bytes)
+        elif lowered == "cache-control":
+            says_cache_control = True
+            if is_private and not any(word in value.lower() for word in _SPEAKS_OF_SHARING):
+                changed = f"{value}, private" if value.strip() else "private"
+        kept.append((name, changed))
+    kept.extend(added)
+    if is_private and not says_cache_control:
+        kept.append(("Cache-Control", "private"))
+    return _as_native(kept, headers)
+
+
+def _as_text(headers: Headers) -> Iterable[tuple[str, str]]:
+    for name, value in headers:
+        if isinstance(name, bytes):
+            yield name.decode("latin-1"), bytes(value).decode("latin-1")  # type: ignore[arg-type]  # a pair is of one type
+        else:
+            yield name, str(value)
+
+
+def _as_native(pairs: list[tuple[str, str]], like: Headers) -> Headers:
+    if like and isinstance(like[0][0], str):
+        return pairs
+    # ASGI wants names in lower case.
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in pairs]

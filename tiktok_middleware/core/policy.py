@@ -1,0 +1,234 @@
+"""What happens to which response: four small tables, decided once for both doors; it acts on nothing.
+
+``plan()`` reads a response head and the request and returns four independent answers, each with its reason.
+A new case is a new value in one of the columns, never a branch elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import NamedTuple
+
+from tiktok_middleware.core.facts import RequestFacts
+
+__all__ = ["Audience", "Codec", "Head", "Place", "Plan", "Timing", "plan"]
+
+
+class Place(Enum):
+    """Where a browser copy can go."""
+
+    DOCUMENT = "document"  # inline, once the body turns out to begin like one
+    EMBEDDED = "embedded"  # the same inside a frame: no page view
+    ANSWER = "answer"  # a header that the helper reads
+    CARRY = "carry"  # nowhere here: the carry cookie takes it to the next page
+    UNTOUCHABLE = "untouchable"  # not even a cookie
+
+
+class Audience(Enum):
+    """Whether a shared cache may keep the response."""
+
+    ONE = "one"
+    SHARED = "shared"
+
+
+class Codec(Enum):
+    """Whether the body can be read."""
+
+    IDENTITY = "identity"
+    OPAQUE = "opaque"
+
+
+class Timing(Enum):
+    """Whether a person is looking."""
+
+    LIVE = "live"
+    PREFETCH = "prefetch"
+
+
+class Head(NamedTuple):
+    """The response headers that the tables read, as text; empty where absent.
+
+    A header that comes several times is joined by commas.
+    """
+
+    content_type: str = ""
+    content_length: str = ""
+    content_encoding: str = ""
+    cache_control: str = ""
+    cdn_cache_control: str = ""
+    surrogate_control: str = ""
+    expires: str = ""
+    content_disposition: str = ""
+    content_security_policy: str = ""
+
+    @classmethod
+    def read(cls, headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]) -> Head:
+        """The head, from ASGI's pairs of bytes or WSGI's pairs of text, in any case of letters."""
+        found: dict[str, str] = {}
+        for name, value in headers:
+            field = _FIELDS.get(name) or _FIELDS.get(name.lower())
+            if field is not None:
+                text = value.decode("latin-1") if isinstance(value, bytes) else value
+                found[field] = f"{found[field]}, {text}" if field in found else text
+        return cls(**found)
+
+
+_FIELDS: dict[bytes | str, str] = {}
+for _name in Head._fields:
+    _FIELDS[_name.replace("_", "-")] = _FIELDS[_name.replace("_", "-").encode()] = _name
+
+
+class Plan(NamedTuple):
+    """The four columns and, for each answer that is not the plain one, why.
+
+    Attributes:
+        place, audience, codec, timing: the answers.
+        reasons: snake_case words, in the order of the columns.
+    """
+
+    place: Place
+    audience: Audience
+    codec: Codec
+    timing: Timing
+    reasons: tuple[str, ...] = ()
+
+
+def plan(status: int, head: Head, facts: RequestFacts, *, now_s: float, shared: bool | None = None) -> Plan:
+    """What can be done with a response.
+
+    Args:
+        status: the HTTP status.
+        head: its headers.
+        facts: the request it answers.
+        now_s: Unix seconds, which ``Expires`` is compared with.
+        shared: the app's own word on the audience, which outranks the headers.
+    """
+    codec, codec_reason = _codec(head)
+    place, place_reason = _place(status, head, facts)
+    if codec is Codec.OPAQUE and place in {Place.DOCUMENT, Place.EMBEDDED}:
+        place, place_reason = Place.CARRY, codec_reason
+    audience, audience_reason = _audience(head, shared, now_s)
+    timing, timing_reason = _timing(facts)
+    reasons = tuple(reason for reason in (place_reason, audience_reason, codec_reason, timing_reason) if reason)
+    return Plan(place, audience, codec, timing, reasons)
+
+
+_HTML = re.compile(r"\s*text/html\s*(?:;|$)", re.IGNORECASE)
+_XHTML = re.compile(r"\s*application/xhtml\+xml\s*(?:;|$)", re.IGNORECASE)
+_EVENT_STREAM = re.compile(r"\s*text/event-stream\s*(?:;|$)", re.IGNORECASE)
+_FRAMES = frozenset({"iframe", "frame", "embed", "object"})
+_NO_BODY = frozenset({204, 205, *range(300, 400)})
+_FRAGMENT_HEADERS = ("hx-request", "x-requested-with", "turbo-frame")
+
+
+def _place(status: int, head: Head, facts: RequestFacts) -> tuple[Place, str]:
+    untouchable = _untouchable(status, head, facts)
+    if untouchable:
+        return Place.UNTOUCHABLE, untouchable
+    is_html = _HTML.match(head.content_type) is not None
+    destination = facts.header("sec-fetch-dest")
+    if is_html and status not in _NO_BODY and not head.content_disposition.lower().startswith("attachment"):
+        fragment = next((name for name in _FRAGMENT_HEADERS if facts.header(name)), "")
+        if fragment:
+            return Place.ANSWER, "fragment"
+        return (Place.EMBEDDED, "embedded") if destination in _FRAMES else (Place.DOCUMENT, "")
+    if _is_navigation(facts, destination):
+        return Place.CARRY, "no_place_here"
+    if 300 <= status < 400:
+        return Place.CARRY, "redirect"  # what follows a redirect hides its headers from the helper
+    return Place.ANSWER, ""
+
+
+def _untouchable(status: int, head: Head, facts: RequestFacts) -> str:
+    """Why not even a header may be added; empty when one may."""
+    if status < 200 or status == 206:
+        return "partial" if status == 206 else "interim"
+    if status == 304:
+        return "not_modified"
+    if facts.method == "HEAD":
+        return "head_request"
+    if _EVENT_STREAM.match(head.content_type):
+        return "event_stream"
+    if _XHTML.match(head.content_type):
+        return "xhtml"
+    if "no-transform" in _directives(head.cache_control):
+        return "no_transform"
+    return ""
+
+
+def _is_navigation(facts: RequestFacts, destination: str) -> bool:
+    mode = facts.header("sec-fetch-mode")
+    if mode:
+        return mode == "navigate" or destination in _FRAMES
+    if any(facts.header(name) for name in _FRAGMENT_HEADERS):
+        return False
+    # Browsers without Fetch Metadata ask for HTML first when they navigate.
+    return "text/html" in facts.header("accept")
+
+
+def _audience(head: Head, shared: bool | None, now_s: float) -> tuple[Audience, str]:
+    if shared is not None:
+        return (Audience.SHARED, "shared_by_app") if shared else (Audience.ONE, "")
+    for name, value in (("cdn_cache_control", head.cdn_cache_control), ("surrogate_control", head.surrogate_control)):
+        if value and _is_kept_by(_directives(value)):
+            return Audience.SHARED, name
+    directives = _directives(head.cache_control)
+    if "private" in directives or "no-store" in directives:
+        return Audience.ONE, ""
+    if _is_kept_by(directives):
+        return Audience.SHARED, "cache_control"
+    if head.expires and not directives and _expires_after(head.expires, now_s):
+        return Audience.SHARED, "expires"
+    return Audience.ONE, ""
+
+
+def _is_kept_by(directives: dict[str, str]) -> bool:
+    """Whether a shared cache may answer from what it keeps, without asking again (RFC 9111 section 3)."""
+    if "private" in directives or "no-store" in directives:
+        return False
+    seconds = directives.get("s-maxage", directives.get("max-age", ""))
+    if "public" in directives:
+        return seconds != "0" or "s-maxage" in directives
+    return seconds not in {"", "0"}
+
+
+def _expires_after(expires: str, now_s: float) -> bool:
+    try:
+        return parsedate_to_datetime(expires).timestamp() > now_s
+    except (ValueError, OverflowError):
+        return False  # RFC 9111 section 5.3: what is not a date, "0" above all, is already past
+
+
+def _directives(header: str) -> dict[str, str]:
+    if not header:
+        return {}
+    found: dict[str, str] = {}
+    for part in header.split(","):
+        name, _, value = part.partition("=")
+        found[name.strip().lower()] = value.strip().strip('"')
+    return found
+
+
+_CHARSET = re.compile(r"charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
+# Encodings whose bytes below 0x80 are not always ASCII (https://encoding.spec.whatwg.org/).
+_NOT_ASCII = ("utf-16", "utf-32", "utf-7", "iso-2022-", "hz-gb-2312", "ucs-2", "ucs-4")
+
+
+def _codec(head: Head) -> tuple[Codec, str]:
+    coding = head.content_encoding.strip().lower()
+    if coding and coding != "identity":
+        return Codec.OPAQUE, "encoded"
+    charset = _CHARSET.search(head.content_type)
+    if charset is not None and charset[1].lower().startswith(_NOT_ASCII):
+        return Codec.OPAQUE, "charset"
+    return Codec.IDENTITY, ""
+
+
+def _timing(facts: RequestFacts) -> tuple[Timing, str]:
+    purpose = facts.header("sec-purpose") or facts.header("purpose") or facts.header("x-moz") or facts.header("x-purpose")
+    if "prefetch" in purpose or "prerender" in purpose or "preview" in purpose:
+        return Timing.PREFETCH, "prefetch"
+    return Timing.LIVE, ""

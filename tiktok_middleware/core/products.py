@@ -1,0 +1,93 @@
+"""What follows from an event's products: one unfolded, ids and counts filled in; it sees cleaned properties only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .parameters import SHORTHAND
+
+__all__ = ["complete", "unfold"]
+
+# Cents are rounded per line, and tax or shipping may be a matter of taste: below this share nobody made a mistake.
+_ROUNDING_SHARE = 0.01
+
+
+def unfold(clean: dict[str, Any]) -> list[str]:
+    """Move a single product from the top level into ``contents``, and return what there is to warn of.
+
+    The browser pixel reads ``content_id`` at the top, the server does not (TikTok lists it in ``contents`` only):
+    moved, both channels say the same. Without an id or a name ``price`` and ``quantity`` stay where they are.
+    """
+    if clean.keys().isdisjoint(SHORTHAND):
+        return []
+    if "contents" in clean:
+        if clean.pop("content_id", None) is not None:
+            return ["properties.content_id is left out: contents is given and says which products"]
+        return []
+    ids = clean.get("content_ids", ())
+    if "content_id" in clean or "content_name" in clean or len(ids) == 1:
+        product = {key: clean.pop(key) for key in SHORTHAND if key in clean}
+        if "content_id" not in product and len(ids) == 1:
+            product["content_id"] = ids[0]
+        clean["contents"] = [product]
+    return []
+
+
+def complete(clean: dict[str, Any], name: str) -> list[str]:
+    """Fill in what follows from the rest, and return what there is to warn of.
+
+    Args:
+        clean: cleaned properties; changed in place.
+        name: the event's name.
+    """
+    total, nameless = _fill_from(clean["contents"], clean) if "contents" in clean else (None, False)
+    if "search_string" in clean:  # TikTok's older word and its newer one for the same: both are still documented
+        clean.setdefault("query", clean["search_string"])
+    elif "query" in clean:
+        clean["search_string"] = clean["query"]
+    found = _warnings(clean, total, name)
+    if nameless:
+        found.append("properties.contents holds a product without content_id: it matches nothing in a catalogue")
+    return found
+
+
+def _fill_from(contents: list[dict[str, Any]], clean: dict[str, Any]) -> tuple[float | None, bool]:
+    """Fill in what follows from the products; return what they cost where each has its price, and if one has no id."""
+    ids: dict[str, None] = {}
+    kind = contents[0].get("content_type", "product")
+    count: float = 0
+    total: float | None = 0
+    nameless = False
+    for item in contents:
+        quantity = item.get("quantity", 1)
+        count += quantity
+        total = total + item["price"] * quantity if total is not None and "price" in item else None
+        if "content_id" in item:
+            ids[item["content_id"]] = None
+        else:
+            nameless = True
+        if item.get("content_type", "product") != kind:
+            kind = "product"
+    if ids:
+        clean.setdefault("content_ids", list(ids))
+    if count == int(count):  # goods by weight have no number
+        clean.setdefault("num_items", int(count))
+    clean.setdefault("content_type", kind)
+    return total, nameless
+
+
+def _warnings(clean: dict[str, Any], total: float | None, name: str) -> list[str]:
+    """What TikTok would take without a word and then not use."""
+    found = []
+    value = clean.get("value")
+    if value is None:
+        if name == "Purchase":
+            found.append("Purchase has no value: TikTok cannot report or optimise what it earned")
+    elif "currency" not in clean:
+        found.append("properties.value has no currency: TikTok cannot optimise for it")
+    if value is not None and total is not None and abs(total - value) > max(total, value) * _ROUNDING_SHARE:
+        found.append(
+            "properties.value is not the sum of price x quantity: price is per unit, value the total "
+            "(discounts and shipping explain a difference, too)"
+        )
+    return found

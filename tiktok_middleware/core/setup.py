@@ -1,0 +1,138 @@
+"""What every request looks up and none computes: one configuration, made ready once at start."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from tiktok_middleware.config import Config
+from tiktok_middleware.core.consent import Reader
+from tiktok_middleware.core.facts import Proxies, RequestFacts
+from tiktok_middleware.core.signing import Signer
+from tiktok_middleware.core.snippet import Snippet
+
+__all__ = ["Notices", "Setup", "make_setup"]
+
+
+class Notices(Protocol):
+    """Where the core says what it noticed; what becomes of it is not its business."""
+
+    def count(self, reason: str) -> None:
+        """One more of this reason, a snake_case word."""
+
+    def once(self, cause: str, message: str) -> None:
+        """A line for the log, said once per cause."""
+
+    def failure(self, part: str, error: BaseException) -> None:
+        """A mistake of ours that was kept away from the app."""
+
+
+class Setup(NamedTuple):
+    """The parts of one configuration.
+
+    Attributes:
+        config: the options.
+        signer: for what browsers keep.
+        snippet: for what pages run.
+        reader: of consent.
+        proxies: whose forwarding headers count.
+        is_excluded: whether a path carries no snippet and sends nothing.
+        url_allow, url_deny: query keys of the server channel's page address.
+        cookie_domain: the ``Domain`` of the visitor's cookies for a host name; empty for host-only.
+        clock: Unix seconds.
+        random_bytes: that many random bytes.
+        notices: where to say what was noticed.
+    """
+
+    config: Config
+    signer: Signer
+    snippet: Snippet
+    reader: Reader
+    proxies: Proxies
+    is_excluded: Callable[[str], bool]
+    url_allow: frozenset[str]
+    url_deny: frozenset[str]
+    cookie_domain: Callable[[str], str]
+    clock: Callable[[], float]
+    random_bytes: Callable[[int], bytes]
+    notices: Notices
+
+    def helper_url(self, facts: RequestFacts) -> str:
+        """The path of the helper script under this request's mount point."""
+        return facts.mount + self.snippet.helper_path
+
+
+def make_setup(
+    config: Config,
+    *,
+    signer: Signer,
+    reader: Reader,
+    pixel_js: str,
+    helper_js: str,
+    registrable_domain: Callable[[str], str],
+    clock: Callable[[], float],
+    random_bytes: Callable[[int], bytes],
+    notices: Notices,
+) -> Setup:
+    """The configuration made ready.
+
+    Args:
+        config: checked options.
+        signer, reader, clock, random_bytes, notices: as in :class:`Setup`.
+        pixel_js, helper_js: text of the browser scripts.
+        registrable_domain: of a host name, by the public suffix list; empty where there is none.
+    """
+    snippet = Snippet(
+        pixel_js=pixel_js,
+        helper_js=helper_js,
+        pixels=config.pixels,
+        pixel_url=config.pixel_url,
+        options=_load_options(config),
+        endpoint=config.endpoint,
+    )
+    return Setup(
+        config=config,
+        signer=signer,
+        snippet=snippet,
+        reader=reader,
+        proxies=Proxies(config.trusted_proxies),
+        is_excluded=_excluder(config.exclude),
+        url_allow=frozenset(config.url_allow.split(",")) - {""},
+        url_deny=frozenset(config.url_deny.split(",")) - {""},
+        cookie_domain=_domain_rule(config.cookie_domain, registrable_domain),
+        clock=clock,
+        random_bytes=random_bytes,
+        notices=notices,
+    )
+
+
+def _load_options(config: Config) -> dict[str, object]:
+    """Arguments of ``ttq.load`` that differ from the pixel's own defaults."""
+    options: dict[str, object] = {}
+    if not config.auto_events:
+        options["autoConfig"] = False
+    if not config.history_observer:
+        options["historyObserver"] = False
+    return options
+
+
+def _excluder(globs: str) -> Callable[[str], bool]:
+    if not globs:
+        return lambda _: False
+    pattern = re.compile("|".join(fnmatch.translate(glob) for glob in globs.split(",")))
+    return lambda path: pattern.match(path) is not None
+
+
+def _domain_rule(setting: str, registrable_domain: Callable[[str], str]) -> Callable[[str], str]:
+    if setting == "host":
+        return lambda _: ""
+    if setting == "auto":
+        return registrable_domain
+
+    def fixed(hostname: str) -> str:
+        # A domain that the page's host is not under would make browsers drop the cookie.
+        return setting if hostname == setting or hostname.endswith("." + setting) else ""
+
+    return fixed

@@ -1,0 +1,68 @@
+"""What we hand to a browser comes back unaltered, or not at all; it knows no keys but those it is given."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from itsdangerous import BadData, BadSignature, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
+
+from tiktok_middleware.errors import TokenError
+
+__all__ = ["Signer", "derive_key"]
+
+
+def derive_key(secret: str) -> str:
+    """A signing key made from another secret, so that the secret itself never signs anything."""
+    return hashlib.sha256(b"tiktok-middleware signing key\0" + secret.encode()).hexdigest()
+
+
+class Signer:
+    """Signs small JSON values for one purpose each.
+
+    Args:
+        keys: newest first: the first signs, all of them verify, so that a rotation loses nothing.
+        clock: gives the time, in Unix seconds, that tokens carry and are aged by.
+    """
+
+    def __init__(self, keys: Sequence[str], clock: Callable[[], float]) -> None:
+        # itsdangerous wants its newest key last.
+        self._keys = list(reversed(keys))
+        self._serializers: dict[str, URLSafeTimedSerializer[str]] = {}
+
+        class ClockedSigner(TimestampSigner):
+            def get_timestamp(self) -> int:
+                return int(clock())
+
+        self._signer = ClockedSigner
+
+    def dump(self, value: Any, *, purpose: str) -> str:
+        """A URL-safe and cookie-safe token holding the value (JSON types) and the time."""
+        return self._serializer(purpose).dumps(value)
+
+    def load(self, token: str, *, purpose: str, max_age_s: int) -> Any:
+        """The value that :meth:`dump` was given.
+
+        Raises:
+            TokenError: the token is ``forged``, ``expired`` or ``malformed``.
+        """
+        try:
+            return self._serializer(purpose).loads(token, max_age=max_age_s)
+        except SignatureExpired:
+            raise TokenError("expired") from None
+        except BadSignature:
+            raise TokenError("forged") from None
+        except (BadData, ValueError, RecursionError):
+            raise TokenError("malformed") from None
+
+    def _serializer(self, purpose: str) -> URLSafeTimedSerializer[str]:
+        made = self._serializers.get(purpose)
+        if made is None:
+            made = self._serializers[purpose] = URLSafeTimedSerializer(
+                self._keys,
+                salt=f"tiktok-middleware.{purpose}",
+                signer=self._signer,
+                signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
+            )
+        return made

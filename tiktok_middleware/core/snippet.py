@@ -1,0 +1,131 @@
+"""Events and configuration as safe ``<script>`` bytes and as header values; it reads no request and no file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+__all__ = ["Copy", "Snippet", "answer_headers", "encode_copies"]
+
+#: One browser copy: event name, properties, event id.
+Copy = tuple[str, Mapping[str, object], str]
+
+_ASCII_JSON = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode
+_NONCE = re.compile(r"'nonce-([A-Za-z0-9+/_=-]+)'")
+
+
+def encode_copies(copies: Sequence[Copy]) -> str:
+    """Browser copies as compact ASCII JSON: ``[[name, properties, event_id], ...]``."""
+    return _ASCII_JSON(copies)
+
+
+def answer_headers(copies: Sequence[Copy]) -> list[tuple[str, str]]:
+    """The headers that bring events with an answer.
+
+    ``TikTok-Events`` holds them as JSON for whoever reads the answer; ``Server-Timing``
+    (https://www.w3.org/TR/server-timing/) holds the same, base64url, where the helper script can read it
+    without wrapping ``fetch`` or ``XMLHttpRequest``.
+    """
+    encoded = encode_copies(copies)
+    announced = urlsafe_b64encode(encoded.encode("ascii")).decode("ascii")
+    return [("TikTok-Events", encoded), ("Server-Timing", f'tiktok;desc="{announced}"')]
+
+
+def page_nonce(content_security_policy: str) -> str:
+    """The nonce that the page's own policy allows scripts by; empty when it names none."""
+    found = _NONCE.search(content_security_policy)
+    return found[1] if found else ""
+
+
+def _script_json(value: Any) -> str:
+    """JSON that no HTML parser can end or misread inside ``<script>``: ASCII, without ``<``, ``>`` and ``&``."""
+    return _ASCII_JSON(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _compact(source: str) -> str:
+    """A script file without its full-line comments and indentation."""
+    lines = (line.strip() for line in source.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+class Snippet:
+    """Makes the scripts of one configuration.
+
+    Args:
+        pixel_js: the base code, a function expression up to its third argument.
+        helper_js: the helper script.
+        pixels: the pixel codes.
+        pixel_url: address of TikTok's script.
+        options: arguments of ``ttq.load``.
+        endpoint: path prefix of the helper.
+    """
+
+    def __init__(
+        self,
+        *,
+        pixel_js: str,
+        helper_js: str,
+        pixels: Sequence[str],
+        pixel_url: str,
+        options: Mapping[str, object],
+        endpoint: str,
+    ) -> None:
+        self.helper = _compact(helper_js).encode("ascii")
+        self.helper_path = f"{endpoint}/helper-{hashlib.sha256(self.helper).hexdigest()[:16]}.js"
+        self._base = _compact(pixel_js)
+        self._config: dict[str, object] = {"u": pixel_url, "p": list(pixels), "o": dict(options)}
+        self._cached = lru_cache(maxsize=64)(self.page)
+
+    def constant(self, mount: str, *, page: bool, gate: int, limited: bool, nonce: str) -> bytes:
+        """The script elements of a page without events or identity, the same for every visitor but for the nonce."""
+        made = self._cached(mount, page=page, gate=gate, limited=limited)
+        return made.replace(b"<script", f'<script nonce="{nonce}"'.encode("ascii")) if nonce else made
+
+    def page(
+        self,
+        mount: str,
+        *,
+        page: bool,
+        gate: int = 0,
+        limited: bool = False,
+        identity: Mapping[str, str] | None = None,
+        copies: Sequence[Copy] = (),
+        clear_cookie: str = "",
+        nonce: str = "",
+    ) -> bytes:
+        """The script elements of one page.
+
+        Args:
+            mount: path prefix that the app is mounted under.
+            page: whether this is a page view.
+            gate: 1 when the page asks the browser for its privacy signals first, 2 when only for our own cookie.
+            limited: TikTok's limited data use.
+            identity: hashes for ``ttq.identify``.
+            copies: events to fire.
+            clear_cookie: name of the cookie to clear after they have fired.
+            nonce: of the page's Content Security Policy.
+        """
+        config = dict(self._config)
+        if limited:
+            config["o"] = {**self._config["o"], "limited_data_use": True}  # type: ignore[dict-item]
+        for key, value in (("v", int(page)), ("g", gate), ("i", identity), ("e", copies), ("k", clear_cookie)):
+            if value:
+                config[key] = value
+        attribute = f' nonce="{nonce}"' if nonce else ""
+        return (
+            f"<script{attribute}>{self._base}{_script_json(config)});</script>"
+            f'<script{attribute} src="{escape(quote(mount))}{self.helper_path}" async></script>'
+        ).encode("ascii")
+
+    def late(self, copies: Sequence[Copy], *, nonce: str = "") -> bytes:
+        """A second script for events that were tracked after the first one had left."""
+        attribute = f' nonce="{nonce}"' if nonce else ""
+        script = f"try{{tiktok.emit({_script_json(copies)})}}catch(e){{}}"
+        return f"<script{attribute}>{script}</script>".encode("ascii")

@@ -1,0 +1,90 @@
+"""One event and all that TikTok may know with it, put together for the outbox; it sends and stores nothing."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from tiktok_middleware.core.address import server_address
+from tiktok_middleware.core.event import Event, Record, Submission
+from tiktok_middleware.core.facts import RequestFacts
+from tiktok_middleware.core.payload import encode_item
+from tiktok_middleware.core.setup import Setup
+from tiktok_middleware.core.tracker import Tracker
+
+__all__ = ["make_submission"]
+
+_MAX_USER_AGENT_CHARS = 1024
+
+
+def make_submission(event: Event, tracker: Tracker, facts: RequestFacts, setup: Setup, *, browser: bool, server: bool) -> Submission:
+    """What delivery is to store and claim for one event.
+
+    Args:
+        event: the event.
+        tracker: of its request: who the visitor is.
+        facts: the request: where the visitor is.
+        setup: the configuration.
+        browser: whether a browser copy is about to be handed out.
+        server: whether a server copy is wanted.
+    """
+    records: tuple[Record, ...] = ()
+    if server:
+        body = encode_item(
+            event,
+            user=_user(tracker, facts, setup),
+            page=_page(facts, setup),
+            limited_data_use=tracker.consent.limited_data_use,
+        )
+        records = tuple(
+            Record(
+                pixel=pixel,
+                source="web",
+                event=event.event,
+                event_id=event.event_id,
+                event_time=event.event_time,
+                body=body,
+                paired=browser,
+            )
+            for pixel in setup.config.pixels
+        )
+    return Submission(event_id=event.event_id, records=records, browser=browser, once=event.once)
+
+
+def _user(tracker: Tracker, facts: RequestFacts, setup: Setup) -> dict[str, object]:
+    visitor = tracker.visitor
+    return {
+        "ttclid": visitor.ttclid,
+        "ttp": visitor.ttp,
+        "ip": _address(facts, setup),
+        "user_agent": facts.header("user-agent")[:_MAX_USER_AGENT_CHARS],
+        **tracker.identity.user(),
+    }
+
+
+def _address(facts: RequestFacts, setup: Setup) -> str:
+    """The visitor's address; a private one is nobody's to TikTok."""
+    address = facts.client
+    if not address or not setup.config.is_tiktok_api or ipaddress.ip_address(address).is_global:
+        return address
+    if facts.header("x-forwarded-for") or facts.header("forwarded"):
+        setup.notices.once(
+            "private_peer",
+            "a private address forwards requests: set TIKTOK_TRUSTED_PROXIES to the number of proxies in front of"
+            " the app, so that TikTok gets the visitor's address",
+        )
+    return ""
+
+
+def _page(facts: RequestFacts, setup: Setup) -> dict[str, str]:
+    page = {"url": server_address(_page_url(facts), allow=setup.url_allow, deny=setup.url_deny)}
+    referrer = facts.header("referer")
+    if referrer:
+        page["referrer"] = server_address(referrer, allow=setup.url_allow, deny=setup.url_deny)
+    return page
+
+
+def _page_url(facts: RequestFacts) -> str:
+    """The page that the visitor is on: for a fetch the page it came from, where it is of the same site."""
+    if facts.header("sec-fetch-mode") in {"cors", "same-origin", "no-cors"} and facts.header("sec-fetch-site") == "same-origin":
+        return facts.header("referer") or facts.url
+    return facts.url

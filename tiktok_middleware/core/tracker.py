@@ -1,0 +1,295 @@
+"""What a view sees as ``request.tiktok``: it takes events and identity in, and never blocks or raises in production."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tiktok_middleware.core.consent import Consent, State, read_consent
+from tiktok_middleware.core.event import Channel, Channels, Event
+from tiktok_middleware.core.event_ids import check_event_id, check_event_time, once_event_id, timed_event_id
+from tiktok_middleware.core.facts import RequestFacts
+from tiktok_middleware.core.identity import Identity, read_identity
+from tiktok_middleware.core.names import event_name
+from tiktok_middleware.core.properties import clean_properties
+from tiktok_middleware.core.setup import Setup
+from tiktok_middleware.core.visitor import Visitor, read_visitor
+from tiktok_middleware.errors import EventError
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from tiktok_middleware.core.parameters import Properties
+
+__all__ = ["PAGE_VIEW", "Pending", "Tracker"]
+
+#: The name that the pixel itself gives a page view, so that both copies match.
+PAGE_VIEW = "Pageview"
+
+#: TikTok drops second copies for 48 h; an hour before that a once event is no longer sent again.
+ONCE_MAX_AGE_S = 47 * 3600
+
+_RANDOM_BYTES = 10
+_MAX_KEY_CHARS = 512
+
+
+class Pending(NamedTuple):
+    """A tracked event that has not left yet.
+
+    Attributes:
+        event: as ``track()`` returned it.
+        keep: True when it goes even if the request fails.
+    """
+
+    event: Event
+    keep: bool
+
+
+class Tracker:
+    """Events and identity of one request.
+
+    Attributes:
+        pending: events that have not left yet; the exchange takes them.
+        identity: hashes of who the visitor said to be.
+        is_disabled: True after :meth:`disable`.
+        shared_word: the app's word on the audience, None where it said nothing.
+        consent_word: ``g`` or ``d`` after :meth:`grant_consent` or :meth:`revoke_consent`, else empty.
+        has_page_view: True after :meth:`page`.
+        late: takes events that are tracked after the response has ended.
+    """
+
+    __slots__ = (
+        "_consent",
+        "_facts",
+        "_setup",
+        "_visitor",
+        "consent_word",
+        "has_page_view",
+        "identity",
+        "is_disabled",
+        "late",
+        "pending",
+        "shared_word",
+    )
+
+    def __init__(self, facts: RequestFacts, setup: Setup) -> None:
+        self._facts = facts
+        self._setup = setup
+        self._consent: Consent | None = None
+        self._visitor: Visitor | None = None
+        self.pending: list[Pending] = []
+        self.identity = _NOBODY
+        self.is_disabled = False
+        self.shared_word: bool | None = None
+        self.consent_word = ""
+        self.has_page_view = False
+        self.late: Callable[[Pending], None] | None = None
+
+    def track(
+        self,
+        event: str,
+        properties: Mapping[str, object] | None = None,
+        /,
+        *,
+        event_id: str | None = None,
+        once: str | int | None = None,
+        event_time: float | datetime | None = None,
+        keep: bool = False,
+        **more: Unpack[Properties],
+    ) -> Event:
+        """The event, with its id and where it goes.
+
+        Args:
+            event: a standard name such as ``Purchase``, or one of your own.
+            properties: parameters as a mapping; those given by keyword outrank it.
+            event_id: an id of your own; made where it is not given.
+            once: a key such as an order number: the event is counted once, whoever tracks it again.
+                A ``Purchase`` with ``order_id`` implies it.
+            event_time: when it happened: Unix seconds or an aware datetime; now where it is not given.
+            keep: send the event even if this request fails.
+            more: parameters by keyword.
+
+        Raises:
+            EventError: something cannot be sent, in strict mode; otherwise it is logged once and counted,
+                a bad parameter is left out and a bad name or id drops the event.
+        """
+        try:
+            return self._track(event, {**(properties or {}), **more}, event_id, once, event_time, keep=keep)
+        except EventError as error:
+            self._invalid(error)
+        except Exception as error:  # noqa: BLE001  # ours must never fail the view
+            self._setup.notices.failure("track", error)
+        return _refused(event, self._now())
+
+    def identify(self, **fields: object) -> None:
+        """Say who the visitor is; hashed at once, the raw values are forgotten.
+
+        Args:
+            fields: ``email``, ``phone``, ``external_id``, ``first_name``, ``last_name``, ``city``, ``state``,
+                ``country``, ``zip_code``; SHA-256 hashes pass as they are, the first three may be lists.
+
+        Raises:
+            EventError: a value cannot be right, in strict mode; otherwise it is left out and counted.
+        """
+        try:
+            identity, problems = read_identity(fields, phone_region=self._setup.config.phone_region or None)
+            self.identity = self.identity.merged(identity)
+            for problem in problems:
+                self._invalid(problem)
+        except EventError:
+            raise
+        except Exception as error:  # noqa: BLE001  # ours must never fail the view
+            self._setup.notices.failure("identify", error)
+
+    def page(self, properties: Mapping[str, object] | None = None, /, **more: Unpack[Properties]) -> Event:
+        """A matched page view instead of the pixel's own, with parameters if you like."""
+        self.has_page_view = True
+        return self.track(PAGE_VIEW, properties, **more)
+
+    def disable(self) -> None:
+        """Leave this response alone: no snippet, no cookie, no event."""
+        self.is_disabled = True
+
+    def shared(self, is_shared: bool = True) -> None:  # noqa: FBT001, FBT002  # reads as the sentence it is
+        """Say whether other visitors may get this response too, where its headers do not tell.
+
+        Args:
+            is_shared: True for a page that a cache keeps, False for one that is made for this visitor.
+        """
+        self.shared_word = is_shared
+
+    @property
+    def consent(self) -> Consent:
+        """The visitor's consent, with what this request's code has just said of it."""
+        if self._consent is None:
+            config = self._setup.config
+            self._consent = read_consent(
+                self._facts, self._setup.reader, gpc=config.gpc, limited_data_use=config.limited_data_use
+            )
+        return self._consent
+
+    @property
+    def visitor(self) -> Visitor:
+        """The visitor's ``ttclid`` and ``_ttp``."""
+        if self._visitor is None:
+            self._visitor = read_visitor(self._facts)
+            if self._visitor.ignored:
+                self._setup.notices.count("ignored_value")
+        return self._visitor
+
+    def grant_consent(self) -> None:
+        """Remember that the visitor agreed. A refusal by Global Privacy Control stands."""
+        if self.consent.reason != "gpc":
+            self.consent_word = "g"
+            self._consent = self.consent._replace(state=State.GRANTED, reason="")
+
+    def revoke_consent(self) -> None:
+        """Remember that the visitor refused; our cookies go with this response."""
+        self.consent_word = "d"
+        self._consent = self.consent._replace(state=State.DENIED, reason="denied")
+
+    def discard(self) -> int:
+        """Drop the events of a failed request, but for those that are to be kept; how many went."""
+        kept = [pending for pending in self.pending if pending.keep]
+        dropped = len(self.pending) - len(kept)
+        self.pending = kept
+        return dropped
+
+    def _track(
+        self,
+        event: str,
+        given: Mapping[str, object],
+        event_id: str | None,
+        once: str | int | None,
+        event_time: float | datetime | None,
+        *,
+        keep: bool,
+    ) -> Event:
+        name, warning = event_name(event)
+        if warning:
+            self._setup.notices.once(f"name {name}", warning)
+        cleaned = clean_properties(name, given)
+        for problem in cleaned.problems:
+            self._invalid(problem)
+        for sentence in cleaned.warnings:
+            self._setup.notices.once(sentence, sentence)
+        now_s = self._now()
+        key = _once_key(name, once, cleaned.properties)
+        happened_s = int(now_s) if event_time is None else check_event_time(event_time, now_s)
+        made = Event(
+            event=name,
+            event_id=self._event_id(name, event_id, key, now_s),
+            event_time=happened_s,
+            properties=cleaned.properties,
+            channels=self._channels(is_late_once=bool(key) and now_s - happened_s > ONCE_MAX_AGE_S),
+            once=bool(key),
+        )
+        self._setup.notices.count("tracked")
+        if made.channels.browser or made.channels.server:
+            self._take(Pending(made, keep))
+        else:
+            self._setup.notices.count(made.channels.server.reason)
+        return made
+
+    def _take(self, pending: Pending) -> None:
+        if self.late is None:
+            self.pending.append(pending)
+        else:
+            self.late(pending)
+
+    def _event_id(self, name: str, event_id: str | None, key: str, now_s: float) -> str:
+        if event_id is not None:
+            return check_event_id(event_id)
+        if key:
+            return once_event_id(name, key)
+        return timed_event_id(now_s, self._setup.random_bytes(_RANDOM_BYTES))
+
+    def _channels(self, *, is_late_once: bool) -> Channels:
+        """What is known now; what the response allows is known when it begins."""
+        reason = self._closed() or ("too_old" if is_late_once else "")
+        config = self._setup.config
+        return Channels(_channel(reason or config.browser_reason), _channel(reason or config.server_reason))
+
+    def _closed(self) -> str:
+        """Why nothing at all may go; empty when something may."""
+        config = self._setup.config
+        if not config.is_on:
+            return "disabled" if config.pixel_id else "no_pixel"
+        if self.is_disabled:
+            return "disabled_by_app"
+        if self._setup.is_excluded(self._facts.path):
+            return "excluded"
+        return self.consent.reason
+
+    def _invalid(self, error: EventError) -> None:
+        if self._setup.config.strict:
+            raise error
+        self._setup.notices.count("invalid")
+        self._setup.notices.once(str(error), f"{error}; left out (TIKTOK_STRICT=true raises here)")
+
+    def _now(self) -> float:
+        return self._setup.clock()
+
+
+_NOBODY = Identity()
+_OPEN = Channel(sends=True)
+
+
+def _channel(reason: str) -> Channel:
+    return Channel(sends=False, reason=reason) if reason else _OPEN
+
+
+def _once_key(name: str, once: object, properties: Mapping[str, Any]) -> str:
+    """The key that makes an event count once; empty where it may be counted again."""
+    key = once if once is not None else properties.get("order_id") if name == "Purchase" else None
+    if key is None:
+        return ""
+    if isinstance(key, bool) or not isinstance(key, (str, int)) or not 0 < len(str(key)) <= _MAX_KEY_CHARS:
+        raise EventError("once", f"of type {type(key).__name__}", f"a text of 1 to {_MAX_KEY_CHARS} characters or a number")
+    return str(key)
+
+
+def _refused(event: object, now_s: float) -> Event:
+    no = Channel(sends=False, reason="invalid")
+    return Event(event=str(event)[:50], event_id="", event_time=int(now_s), properties={}, channels=Channels(no, no))

@@ -1,0 +1,270 @@
+"""Takes events from requests and sees them to TikTok, whatever happens in between; it knows nothing of requests.
+
+::
+
+    submit --> writer --> outbox --> relay --> sink
+              (commits)  (on disk)  (sends)   (TikTok, or a team's own)
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from pathlib import Path
+
+import msgspec
+
+from tiktok_middleware.core.event import Claim, Submission
+from tiktok_middleware.core.payload import MAX_REQUEST_EVENTS
+from tiktok_middleware.delivery.events_api import EventsApi
+from tiktok_middleware.delivery.memory import MEMORY_LIMITS, MemoryOutbox
+from tiktok_middleware.delivery.outbox import Limits, Outbox, claim_of
+from tiktok_middleware.delivery.relay import Relay, Sink
+from tiktok_middleware.delivery.sqlite import DISK_LIMITS, SqliteOutbox
+from tiktok_middleware.delivery.writer import Writer
+from tiktok_middleware.errors import ConfigError, OutboxError
+
+__all__ = ["Delivery", "DeliveryOptions", "open_delivery"]
+
+log = logging.getLogger(__name__)
+
+_DISK_AGAIN_S = 30.0  # how soon a disk that could not be written is tried again
+_COMMIT_S = 5.0  # what is accepted gets this long to reach the disk at exit, whatever `close` was granted
+_EXIT_S = 2.0
+_POLL_S = 0.005
+
+
+class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How events are kept and sent.
+
+    Attributes:
+        outbox: ``sqlite:///path`` (three slashes and a relative path, four and an absolute one) or ``memory://``.
+        sync: ``normal`` or ``full``, see `TIKTOK_SYNC`.
+        api_url: base URL of the Events API.
+        tokens: access token of each pixel; empty where only browsers send, so that only claims are kept.
+        test_event_code: sends every event alone, and to Test Events.
+        sink: ``direct``, or what makes a team's own sink, called on the relay's thread.
+        limit_rows: records that wait at most; 0 for the outbox's own limit.
+        limit_bytes: bytes of their bodies at most; 0 for the outbox's own limit.
+        limit_uncommitted: hand-overs that may wait for the disk.
+    """
+
+    outbox: str = "memory://"
+    sync: str = "normal"
+    api_url: str = "https://business-api.tiktok.com/open_api/v1.3"
+    tokens: Mapping[str, str] = {}
+    test_event_code: str | None = None
+    sink: str | Callable[[DeliveryOptions], Sink] = "direct"
+    limit_rows: int = 0
+    limit_bytes: int = 0
+    limit_uncommitted: int = 100_000
+
+
+def open_delivery(options: DeliveryOptions, *, clock: Callable[[], float] = time.time) -> Delivery:
+    """A delivery that opens no file and starts no thread before the first submission.
+
+    Raises:
+        ConfigError: ``outbox``, ``sync`` or ``sink`` is none of the allowed values.
+    """
+    return Delivery(options, clock=clock)
+
+
+class Delivery:
+    """One per process and set of options; safe to share between threads, and made anew by itself after a fork.
+
+    Args:
+        options: how events are kept and sent.
+        clock: Unix seconds.
+    """
+
+    def __init__(self, options: DeliveryOptions, *, clock: Callable[[], float] = time.time) -> None:
+        self._options = options
+        self._clock = clock
+        self._disk = _open_outbox(options)
+        if options.sink != "direct" and not callable(options.sink):
+            raise ConfigError("sink", options.sink, "direct, or a callable that makes a sink")
+        self._sends = bool(options.tokens) or callable(options.sink)
+        self._begin()
+        _alive.add(self)
+
+    def _begin(self) -> None:
+        """Everything that belongs to one process; a forked child leaves its parent's rows to the parent."""
+        options = self._options
+        self._pid = os.getpid()
+        self._counts: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
+        self._memory: MemoryOutbox | None = None
+        self._disk_again_at = 0.0
+        self._writer = Writer(self._commit, options.limit_uncommitted)
+        limit = 1 if options.test_event_code else MAX_REQUEST_EVENTS
+        self._relay = Relay(self._outboxes, self._open_sink, self._clock, limit)
+
+    def submit(self, submissions: Sequence[Submission]) -> Future[list[Claim]]:
+        """A future of what each submission won; once it resolves, what was stored survives the process.
+
+        Never raises, and never waits for a disk or a network.
+        """
+        if self._pid != os.getpid():
+            self._begin()
+        self._counts["submitted"] += len(submissions)
+        future = self._writer.submit(submissions) if self._disk else None
+        if future is None:
+            future = Future()
+            future.set_result(self._refuse(submissions, "queue_full") if self._disk else self._commit(submissions))
+        return future
+
+    def wake(self) -> None:
+        """Start sending what an earlier process left, without waiting for the first submission."""
+        if self._sends:
+            self._relay.wake()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Whether everything accepted so far is delivered or a dead letter within ``timeout_s`` seconds.
+
+        False at once when the rest cannot go in that time: its pixel is halted or its next try comes later.
+        """
+        deadline = time.monotonic() + timeout_s
+        try:
+            if self._disk and (barrier := self._writer.submit(())):
+                barrier.result(timeout_s)
+            return self._wait_until_sent(deadline)
+        except (OutboxError, TimeoutError, FutureTimeoutError):
+            return False
+
+    def close(self, timeout_s: float) -> bool:
+        """Whether everything is delivered or dead within ``timeout_s`` seconds; what is not stays on disk.
+
+        Commits everything first, whatever the time. Idempotent; a submission afterwards is committed by its own caller.
+        """
+        deadline = time.monotonic() + timeout_s
+        self._writer.close(max(timeout_s, _COMMIT_S))
+        try:
+            is_sent = self._wait_until_sent(deadline)
+        except OutboxError:
+            is_sent = False
+        self._relay.stop(max(0.0, deadline - time.monotonic()))
+        for outbox in self._outboxes():
+            outbox.close()
+        return is_sent
+
+    def stats(self) -> dict[str, int | float | dict[str, int]]:
+        """What happened in this process so far, and what waits.
+
+        Returns:
+            ``submitted`` events; ``accepted`` server copies stored; ``duplicates`` that an earlier claim forbade;
+            ``delivered``, ``retried``; ``buried`` and ``dropped`` by reason; ``halted`` pixels with the reason's
+            count; ``uncommitted`` hand-overs; ``waiting`` rows, their ``bytes`` and ``dead`` letters in the outbox,
+            of all processes that share it.
+        """
+        dropped = Counter(self._dropped)
+        states: Counter[str] = Counter(waiting=0, bytes=0, dead=0)
+        for outbox in self._outboxes():
+            dropped.update(outbox.dropped)
+            try:
+                states.update(outbox.counts())
+            except OutboxError:
+                states["unreadable"] += 1
+        return {
+            **{name: self._counts[name] for name in ("submitted", "accepted", "duplicates")},
+            **{name: self._relay.counts[name] for name in ("delivered", "retried")},
+            "buried": dict(self._relay.buried),
+            "dropped": dict(dropped),
+            "halted": len(self._relay.pace.halted),
+            "uncommitted": self._writer.waiting,
+            **states,
+        }
+
+    # On the writer's thread, or the caller's where nothing has to be written
+
+    def _commit(self, submissions: Sequence[Submission]) -> list[Claim]:
+        try:
+            claims = self._put(submissions)
+        except Exception:
+            log.exception("The outbox failed, %d event(s) have no server copy", len(submissions))
+            return self._refuse(submissions, "outbox_failed")
+        for submission, claim in zip(submissions, claims, strict=True):
+            self._counts["accepted" if claim.server else "not_accepted"] += len(submission.records)
+        if self._sends:
+            self._relay.wake()
+        return claims
+
+    def _put(self, submissions: Sequence[Submission]) -> list[Claim]:
+        now = self._clock()
+        if self._disk and time.monotonic() >= self._disk_again_at:
+            try:
+                return self._disk.put(submissions, now)
+            except OutboxError as error:
+                if self._memory is None:
+                    log.error("Events wait in memory and are lost with the process: %s", error)  # noqa: TRY400
+                self._disk_again_at = time.monotonic() + _DISK_AGAIN_S
+        if self._memory is None:
+            self._memory = MemoryOutbox(_limits(self._options, MEMORY_LIMITS))
+        return self._memory.put(submissions, now)
+
+    def _refuse(self, submissions: Sequence[Submission], reason: str) -> list[Claim]:
+        self._dropped[reason] += sum(len(submission.records) for submission in submissions)
+        return [claim_of(submission.browser, server=False) for submission in submissions]
+
+    def _outboxes(self) -> list[Outbox]:
+        return [outbox for outbox in (self._disk, self._memory) if outbox is not None]
+
+    # Sending
+
+    def _open_sink(self) -> Sink:
+        options = self._options
+        if callable(options.sink):
+            return options.sink(options)
+        return EventsApi(options.api_url, options.tokens, options.test_event_code, clock=self._clock)
+
+    def _wait_until_sent(self, deadline: float) -> bool:
+        marks = [(outbox, outbox.last_id()) for outbox in self._outboxes()]
+        self.wake()
+        while True:
+            self._relay.drain(deadline)
+            left_s = deadline - time.monotonic()
+            hopeless = self._relay.pace.blocked(self._clock() + max(left_s, 0.0)) if self._sends else ()
+            if left_s <= 0 or not any(outbox.holds(mark, hopeless) for outbox, mark in marks):
+                return not any(outbox.holds(mark) for outbox, mark in marks)
+            time.sleep(min(_POLL_S, left_s))
+
+
+_alive: weakref.WeakSet[Delivery] = weakref.WeakSet()
+
+
+def _begin_all() -> None:
+    for delivery in list(_alive):
+        delivery._begin()  # noqa: SLF001
+
+
+@atexit.register
+def _close_all() -> None:
+    for delivery in list(_alive):
+        delivery.close(_EXIT_S)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_all)
+
+
+def _open_outbox(options: DeliveryOptions) -> SqliteOutbox | None:
+    """The outbox on disk, or None for one in memory."""
+    if options.sync not in {"normal", "full"}:
+        raise ConfigError("sync", options.sync, "normal, full")
+    if options.outbox == "memory://":
+        return None
+    path = options.outbox.removeprefix("sqlite:///")
+    if path in {"", options.outbox}:
+        raise ConfigError("outbox", options.outbox, "sqlite:///path, memory://")
+    return SqliteOutbox(Path(path).absolute(), sync=options.sync, limits=_limits(options, DISK_LIMITS))
+
+
+def _limits(options: DeliveryOptions, default: Limits) -> Limits:
+    return Limits(options.limit_rows or default.rows, options.limit_bytes or default.bytes, default.dead)

@@ -1,0 +1,232 @@
+"""An outbox in memory, bounded and gone with the process; it knows no files."""
+
+# ruff: noqa: D102 - what the methods promise stands in Outbox
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections import Counter, deque
+from collections.abc import Collection, Iterator, Sequence
+
+import msgspec
+
+from tiktok_middleware.core.event import Claim, Record, Submission
+from tiktok_middleware.delivery.outbox import PAGE_VIEW, Leased, Limits, Room, claim_of
+
+__all__ = ["MEMORY_LIMITS", "Dead", "MemoryOutbox"]
+
+MEMORY_LIMITS = Limits(rows=100_000, bytes=64 * 1024 * 1024, dead=1_000)
+
+_MAX_ONCE = 1_000_000  # claims kept before the oldest are forgotten
+
+
+class Dead(msgspec.Struct, frozen=True, gc=False):
+    """A record that was given up, and why."""
+
+    record: Record
+    reason: str
+
+
+class _Lane:
+    """What waits for one pixel and one source: page views apart, so that they can go first when room is short."""
+
+    __slots__ = ("events", "later", "views")
+
+    def __init__(self) -> None:
+        self.events: deque[Leased] = deque()
+        self.views: deque[Leased] = deque()
+        self.later: list[tuple[float, int, Leased]] = []
+
+    def due(self) -> float | None:
+        if self.events or self.views:
+            return 0.0
+        return self.later[0][0] if self.later else None
+
+    def pop(self, now: float) -> Leased | None:
+        if self.later and self.later[0][0] <= now:
+            return heapq.heappop(self.later)[2]
+        queue = self.events or self.views
+        return queue.popleft() if queue else None
+
+    def oldest_id(self) -> int | None:
+        heads = [queue[0].id for queue in (self.events, self.views) if queue]
+        return min(heads + [id_ for _, id_, _ in self.later], default=None)
+
+
+class _Held(msgspec.Struct, gc=False):
+    """A row on lease."""
+
+    owner: str
+    until: float
+    row: Leased
+
+
+class MemoryOutbox:
+    """Keeps the `Outbox` promise as long as the process lives.
+
+    Args:
+        limits: how much it keeps.
+    """
+
+    def __init__(self, limits: Limits = MEMORY_LIMITS) -> None:
+        self.dropped: Counter[str] = Counter()
+        self.dead: deque[Dead] = deque()
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._lanes: dict[tuple[str, str], _Lane] = {}
+        self._held: dict[int, _Held] = {}
+        self._once: dict[tuple[str, str], None] = {}
+        self._last_id = 0
+        self._rows = 0
+        self._bytes = 0
+
+    def put(self, submissions: Sequence[Submission], now: float) -> list[Claim]:  # noqa: ARG002 - due at once
+        with self._lock:
+            room = Room(self._limits.rows - self._rows, self._limits.bytes - self._bytes, self.dropped)
+            self._make_room(room, submissions)
+            return [self._put_one(submission, room) for submission in submissions]
+
+    def _put_one(self, submission: Submission, room: Room) -> Claim:
+        once = submission.once
+        browser = submission.browser and (not once or self._claim(submission.event_id, "browser"))
+        records = submission.records
+        server = bool(records) and room.admits(records) and (not once or self._claim(submission.event_id, "server"))
+        if server:
+            room.take(records)
+            for record in records:
+                self._store(record)
+        return claim_of(browser, server)
+
+    def _claim(self, event_id: str, channel: str) -> bool:
+        key = (event_id, channel)
+        if key in self._once:
+            return False
+        self._once[key] = None
+        if len(self._once) > _MAX_ONCE:
+            del self._once[next(iter(self._once))]
+        return True
+
+    def _store(self, record: Record) -> None:
+        lane = self._lanes.setdefault((record.pixel, record.source), _Lane())
+        self._last_id += 1
+        self._rows += 1
+        self._bytes += len(record.body)
+        (lane.views if record.event == PAGE_VIEW else lane.events).append(Leased(self._last_id, 0, record))
+
+    def _make_room(self, room: Room, submissions: Sequence[Submission]) -> None:
+        rows, size = room.missing(submissions)
+        for lane in self._lanes.values() if rows or size else ():
+            while lane.views and (rows > 0 or size > 0):
+                record = lane.views.popleft().record
+                self._forget(record)
+                room.lost(record.event)
+                room.rows, room.size = room.rows + 1, room.size + len(record.body)
+                rows, size = rows - 1, size - len(record.body)
+
+    def _forget(self, record: Record) -> None:
+        self._rows -= 1
+        self._bytes -= len(record.body)
+
+    def lease(
+        self,
+        owner: str,
+        limit: int,
+        *,
+        limit_bytes: int,
+        for_s: float,
+        now: float,
+        pixels_blocked: Collection[str] = (),
+    ) -> list[Leased]:
+        with self._lock:
+            self._take_back(now)
+            due = [(at, key) for key, at in self._dues(pixels_blocked) if at <= now]
+            if not due:
+                return []
+            lane = self._lanes[min(due)[1]]
+            batch: list[Leased] = []
+            size = 0
+            while len(batch) < limit and (row := lane.pop(now)):
+                size += len(row.record.body)
+                if batch and size > limit_bytes:
+                    heapq.heappush(lane.later, (now, row.id, row))
+                    break
+                batch.append(row)
+                self._held[row.id] = _Held(owner, now + for_s, row)
+            return batch
+
+    def _dues(self, pixels_blocked: Collection[str]) -> Iterator[tuple[tuple[str, str], float]]:
+        for key, lane in self._lanes.items():
+            if key[0] not in pixels_blocked and (due := lane.due()) is not None:
+                yield key, due
+
+    def _take_back(self, now: float) -> None:
+        for held in [held for held in self._held.values() if held.until <= now]:
+            self._put_back(held.row, now)
+
+    def _put_back(self, row: Leased, at: float) -> None:
+        del self._held[row.id]
+        heapq.heappush(self._lanes[row.record.pixel, row.record.source].later, (at, row.id, row))
+
+    def _mine(self, owner: str, ids: Collection[int]) -> list[Leased]:
+        return [held.row for id_ in ids if (held := self._held.get(id_)) and held.owner == owner]
+
+    def ack(self, owner: str, ids: Collection[int]) -> int:
+        with self._lock:
+            rows = self._mine(owner, ids)
+            for row in rows:
+                del self._held[row.id]
+                self._forget(row.record)
+            return len(rows)
+
+    def retry(self, owner: str, ids: Collection[int], at: float) -> int:
+        with self._lock:
+            rows = self._mine(owner, ids)
+            for row in rows:
+                self._put_back(Leased(row.id, row.tries + 1, row.record), at)
+            return len(rows)
+
+    def release(self, owner: str, ids: Collection[int], at: float) -> int:
+        with self._lock:
+            rows = self._mine(owner, ids)
+            for row in rows:
+                self._put_back(row, at)
+            return len(rows)
+
+    def bury(self, owner: str, ids: Collection[int], reason: str, now: float) -> int:  # noqa: ARG002 - not kept
+        with self._lock:
+            rows = self._mine(owner, ids)
+            for row in rows:
+                del self._held[row.id]
+                self._forget(row.record)
+                self.dead.append(Dead(row.record, reason))
+                if len(self.dead) > self._limits.dead:
+                    self.dead.popleft()
+                    self.dropped["overflow_dead"] += 1
+            return len(rows)
+
+    def next_due(self, pixels_blocked: Collection[str] = ()) -> float | None:
+        with self._lock:
+            dues = [due for _, due in self._dues(pixels_blocked)]
+            dues += [held.until for held in self._held.values() if held.row.record.pixel not in pixels_blocked]
+            return min(dues, default=None)
+
+    def last_id(self) -> int:
+        return self._last_id
+
+    def holds(self, up_to: int, pixels_blocked: Collection[str] = ()) -> bool:
+        with self._lock:
+            lanes = (lane for (pixel, _), lane in self._lanes.items() if pixel not in pixels_blocked)
+            oldest = [id_ for lane in lanes if (id_ := lane.oldest_id()) is not None]
+            oldest += [held.row.id for held in self._held.values() if held.row.record.pixel not in pixels_blocked]
+            return min(oldest, default=up_to + 1) <= up_to
+
+    def counts(self) -> dict[str, int]:
+        with self._lock:
+            return {"waiting": self._rows, "bytes": self._bytes, "dead": len(self.dead)}
+
+    def tidy(self, now: float) -> None:
+        """Nothing to do: memory keeps itself tidy."""
+
+    def close(self) -> None:
+        """Nothing to let go of."""

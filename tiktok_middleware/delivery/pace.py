@@ -1,0 +1,92 @@
+"""How fast each pixel may be asked: back-off, the circuit breaker, the full stop; it knows no threads and no clock."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+__all__ = ["MAX_WAIT_S", "MIN_WAIT_S", "Pace", "jitter"]
+
+log = logging.getLogger(__name__)
+
+MIN_WAIT_S = 0.5
+MAX_WAIT_S = 300.0
+
+
+class _Trouble(msgspec.Struct):
+    """A pixel that does not answer as it should.
+
+    Attributes:
+        failures: requests that failed in a row.
+        until: Unix seconds; nothing is sent before.
+    """
+
+    failures: int
+    until: float
+
+
+class Pace:
+    """One circuit breaker a pixel: a failure closes the road for a while, and a single small request tries it again.
+
+    Args:
+        random: gives a number from 0 to 1 for the jitter.
+    """
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        self.halted: dict[str, str] = {}
+        self._random = random
+        self._troubles: dict[str, _Trouble] = {}
+
+    def blocked(self, now: float) -> set[str]:
+        """The pixels that nothing may be sent to at Unix second ``now``."""
+        return {pixel for pixel, trouble in self._troubles.items() if trouble.until > now} | self.halted.keys()
+
+    def opens_at(self) -> float | None:
+        """When the first closed road opens, in Unix seconds."""
+        return min((t.until for pixel, t in self._troubles.items() if pixel not in self.halted), default=None)
+
+    def limit(self, pixel: str, most: int) -> int:
+        """How many events the next request may hold: half as many after each failure in a row.
+
+        So an outage is probed with little, and one event that TikTok cannot process ends up alone.
+        """
+        trouble = self._troubles.get(pixel)
+        return max(1, most >> trouble.failures) if trouble else most
+
+    def succeeded(self, pixel: str) -> None:
+        """Note that ``pixel`` answers again."""
+        if self._troubles.pop(pixel, None):
+            log.info("TikTok takes events for pixel %s again", pixel)
+
+    def failed(self, pixel: str, now: float, after_s: float | None, tries: int, reason: str) -> float:
+        """When the rows that could not be sent are due again, in Unix seconds.
+
+        Args:
+            pixel: whose request failed.
+            now: Unix seconds.
+            after_s: the wait that the answer asks for.
+            tries: how often the oldest of the rows has failed before.
+            reason: what happened.
+        """
+        trouble = self._troubles.setdefault(pixel, _Trouble(0, now))
+        if not trouble.failures:
+            log.warning("TikTok does not take events for pixel %s (%s): they wait in the outbox", pixel, reason)
+        trouble.failures += 1
+        wait_s = max(jitter(trouble.failures, self._random()), after_s or 0.0)
+        trouble.until = now + wait_s
+        return now + max(wait_s, jitter(tries + 1, self._random()))
+
+    def halt(self, pixel: str, reason: str) -> None:
+        """Note that ``pixel`` is to be left alone until the process starts anew."""
+        if self.halted.setdefault(pixel, reason) is reason:
+            log.error(
+                "Events of pixel %s stay in the outbox until the next start, after you mended this: %s", pixel, reason
+            )
+
+
+def jitter(failures: int, random: float) -> float:
+    """Full jitter: seconds from `MIN_WAIT_S` to a cap that doubles with each failure up to `MAX_WAIT_S`."""
+    cap_s = min(MAX_WAIT_S, MIN_WAIT_S * 2.0 ** min(failures, 20))
+    return MIN_WAIT_S + (cap_s - MIN_WAIT_S) * random

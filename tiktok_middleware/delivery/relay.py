@@ -1,0 +1,239 @@
+"""The thread that sends: lease, sink, verdict, then ack, retry or bury; it knows neither SQLite nor HTTP."""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from tiktok_middleware.core.event import Record
+from tiktok_middleware.core.payload import (
+    MAX_REQUEST_BYTES,
+    MAX_REQUEST_EVENTS,
+    Delivered,
+    Halted,
+    Rejected,
+    Retry,
+    Verdict,
+)
+from tiktok_middleware.delivery.culprit import CulpritSearch
+from tiktok_middleware.delivery.outbox import Leased, Outbox
+from tiktok_middleware.delivery.pace import Pace
+from tiktok_middleware.errors import OutboxError
+
+__all__ = ["PAIRED_TTL_S", "UNPAIRED_TTL_S", "Relay", "Sink"]
+
+log = logging.getLogger(__name__)
+
+PAIRED_TTL_S = 47 * 3600
+"""An hour before TikTok forgets the browser's copy and would count a late server copy anew (TikTok, 4)."""
+
+UNPAIRED_TTL_S = 7 * 86400
+"""TikTok's default click-through window; what is older is attributed to nothing (TikTok, 1.11)."""
+
+_LEASE_S = 120.0
+_LEASE_MARGIN_S = 60.0  # no further request is begun on a lease that has less left
+_ENVELOPE_BYTES = 1024
+_IDLE_S = 5.0  # how soon a row is found whose process died between commit and lease
+
+
+class Sink(Protocol):
+    """Where batches go. It is made and used on the relay's thread only."""
+
+    def send(self, batch: Sequence[Record]) -> Sequence[Verdict]:
+        """One verdict a record, in order. All records are of one pixel and one source.
+
+        Where every record of a batch is `Rejected`, the relay takes it for one answer to the whole and looks for
+        the culprit by sending parts of it.
+        """
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+class Relay:
+    """Sends what is due and sleeps until something is, on a thread that starts with the first `wake`.
+
+    Args:
+        outboxes: gives those to serve; asked before each round.
+        open_sink: makes the sink, on the relay's thread, before the first send.
+        clock: Unix seconds.
+        limit: events in one request at most.
+    """
+
+    def __init__(
+        self,
+        outboxes: Callable[[], Sequence[Outbox]],
+        open_sink: Callable[[], Sink],
+        clock: Callable[[], float],
+        limit: int = MAX_REQUEST_EVENTS,
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self.buried: Counter[str] = Counter()
+        self.pace = Pace(random.random)
+        self._outboxes = outboxes
+        self._open_sink = open_sink
+        self._clock = clock
+        self._limit = limit
+        self._owner = secrets.token_hex(8)
+        self._sink: Sink | None = None
+        self._bell = threading.Event()
+        self._lock = threading.Lock()
+        self._turn = threading.Lock()  # one round at a time: the thread's, or that of a `drain` at exit
+        self._thread: threading.Thread | None = None
+        self._is_stopping = False
+
+    def wake(self) -> None:
+        """Look into the outboxes now."""
+        if self._thread is None:
+            self._start()
+        self._bell.set()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Whether the thread ended within ``timeout_s`` seconds; what it had on lease goes back."""
+        self._is_stopping = True
+        self._bell.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
+        is_done = self._thread is None or not self._thread.is_alive()
+        if is_done and self._sink is not None:
+            self._sink.close()
+            self._sink = None
+        return is_done
+
+    def drain(self, deadline: float) -> None:
+        """Send what is due on the caller's thread, where no thread of ours can; until monotonic second ``deadline``."""
+        if self._thread is None or not self._thread.is_alive():
+            while time.monotonic() < deadline and self.round():
+                pass
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None and not self._is_stopping:
+                thread = threading.Thread(target=self._run, name="tiktok-relay", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # the interpreter shuts down: `close` drains, or the rows stay on disk
+                    return
+                self._thread = thread
+
+    def _run(self) -> None:
+        while not self._is_stopping:
+            try:
+                while self.round() and not self._is_stopping:
+                    pass
+                self._bell.wait(self._idle_s())
+            except OutboxError as error:
+                log.warning("The outbox cannot be read, trying again: %s", error)
+                self._bell.wait(_IDLE_S)
+            except Exception:
+                log.exception("The relay failed, trying again")
+                self._bell.wait(_IDLE_S)
+            self._bell.clear()
+
+    def _idle_s(self) -> float:
+        now = self._clock()
+        blocked = self.pace.blocked(now)
+        dues = [due for outbox in self._outboxes() if (due := outbox.next_due(blocked)) is not None]
+        if (opens_at := self.pace.opens_at()) is not None:
+            dues.append(opens_at)
+        return min(max(min(dues, default=now + _IDLE_S) - now, 0.0), _IDLE_S)
+
+    def round(self) -> bool:
+        """Whether there was a batch to send."""
+        was_busy = False
+        with self._turn:
+            for outbox in self._outboxes():
+                now = self._clock()
+                batch = outbox.lease(
+                    self._owner,
+                    self._limit,
+                    limit_bytes=MAX_REQUEST_BYTES - _ENVELOPE_BYTES,
+                    for_s=_LEASE_S,
+                    now=now,
+                    pixels_blocked=self.pace.blocked(now),
+                )
+                if batch:
+                    was_busy = True
+                    self._bell.clear()
+                    self._send(outbox, batch, now)
+                outbox.tidy(now)
+        return was_busy
+
+    def _send(self, outbox: Outbox, batch: list[Leased], leased_at: float) -> None:
+        """Send what is on lease; a batch that is refused as a whole goes again in parts until the culprit is alone."""
+        pixel = batch[0].record.pixel
+        batch = self._bury_expired(outbox, batch, leased_at)
+        limit = self.pace.limit(pixel, self._limit)
+        self._release(outbox, batch[limit:])
+        search = CulpritSearch(batch[:limit])
+        while part := search.next_part():
+            now = self._clock()
+            if self._is_stopping or pixel in self.pace.blocked(now) or now > leased_at + _LEASE_S - _LEASE_MARGIN_S:
+                self._release(outbox, part)
+                continue
+            verdicts = self._ask(part)
+            if search.is_settled(part, verdicts):
+                self._settle(outbox, part, verdicts)
+
+    def _ask(self, rows: list[Leased]) -> Sequence[Verdict]:
+        """The sink's verdicts; whatever goes wrong inside it is a reason to try again."""
+        try:
+            if self._sink is None:
+                self._sink = self._open_sink()
+            verdicts = self._sink.send([row.record for row in rows])
+            if len(verdicts) == len(rows):
+                return verdicts
+            reason = f"the sink gave {len(verdicts)} verdicts on {len(rows)} records"
+        except Exception as error:  # noqa: BLE001 - the message may quote the request, so only the name is kept
+            reason = f"the sink raised {type(error).__name__}"
+        return [Retry(None, reason)] * len(rows)
+
+    def _settle(self, outbox: Outbox, rows: list[Leased], verdicts: Sequence[Verdict]) -> None:
+        """Write down what became of each row."""
+        now = self._clock()
+        pixel = rows[0].record.pixel
+        delivered = [row for row, verdict in zip(rows, verdicts, strict=True) if isinstance(verdict, Delivered)]
+        if delivered:
+            self.counts["delivered"] += outbox.ack(self._owner, [row.id for row in delivered])
+            self.pace.succeeded(pixel)
+        for row, verdict in zip(rows, verdicts, strict=True):
+            if isinstance(verdict, Rejected):
+                self.pace.succeeded(pixel)
+                self._bury(outbox, [row], "rejected", verdict.reason, now)
+        late = [(row, verdict) for row, verdict in zip(rows, verdicts, strict=True) if isinstance(verdict, Retry)]
+        if late:
+            waits = [verdict.after_s for _, verdict in late if verdict.after_s is not None]
+            tries = max(row.tries for row, _ in late)
+            at = self.pace.failed(pixel, now, max(waits, default=None), tries, late[0][1].reason)
+            self.counts["retried"] += outbox.retry(self._owner, [row.id for row, _ in late], at)
+        halted = [(row, verdict) for row, verdict in zip(rows, verdicts, strict=True) if isinstance(verdict, Halted)]
+        if halted:
+            self.pace.halt(pixel, halted[0][1].reason)
+            self._release(outbox, [row for row, _ in halted])
+
+    def _release(self, outbox: Outbox, rows: list[Leased]) -> None:
+        if rows:
+            outbox.release(self._owner, [row.id for row in rows], self._clock())
+
+    def _bury_expired(self, outbox: Outbox, rows: list[Leased], now: float) -> list[Leased]:
+        """The rows that may still be sent; the others are dead letters now."""
+        expired = [row for row in rows if now - row.record.event_time > _ttl_s(row.record)]
+        if not expired:
+            return rows
+        self._bury(outbox, expired, "expired", "expired", now)
+        return [row for row in rows if now - row.record.event_time <= _ttl_s(row.record)]
+
+    def _bury(self, outbox: Outbox, rows: list[Leased], kind: str, reason: str, now: float) -> None:
+        self.buried[kind] += outbox.bury(self._owner, [row.id for row in rows], reason, now)
+        first = rows[0].record
+        log.warning("%d event(s) become dead letters, first %s %s: %s", len(rows), first.event, first.event_id, reason)
+
+
+def _ttl_s(record: Record) -> int:
+    return PAIRED_TTL_S if record.paired else UNPAIRED_TTL_S

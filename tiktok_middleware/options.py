@@ -1,0 +1,150 @@
+"""How each kind of option is read from text; a ``ValueError`` here says in words what is allowed."""
+
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+__all__ = [
+    "boolean",
+    "choice",
+    "consent",
+    "cookie_domain",
+    "endpoint",
+    "masked",
+    "outbox",
+    "path_globs",
+    "proxies",
+    "sink",
+    "text",
+    "url",
+    "words",
+]
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+_FACTORY = re.compile(r"import:[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+_COOKIE_CONSENT = re.compile(r"cookie:[!#$%&'*+.^_`|~0-9A-Za-z-]+=[^;,\s]+")
+
+
+def masked(secret: str) -> str:
+    """A secret as it may be printed: its first two characters and its length."""
+    return f"{secret[:2]}... ({len(secret)} characters)" if secret else "empty"
+
+
+def text(value: object) -> str:
+    """The text itself, trimmed, without control characters."""
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError("printable text")
+    return value.strip()
+
+
+def words(value: object) -> str:
+    """Comma-separated words, normalised to ``a,b,c``; a list is taken too."""
+    if isinstance(value, (list, tuple)):
+        value = ",".join(str(item) for item in value)
+    parts = [part.strip() for part in text(value).split(",")]
+    if parts == [""]:
+        return ""
+    if not all(parts) or any(re.search(r"[\s\"'<>\\]", part) for part in parts):
+        raise ValueError("words separated by commas, without spaces, quotes or empty places")
+    return ",".join(parts)
+
+
+def boolean(value: object) -> bool:
+    """True for true, 1, yes, on; False for false, 0, no, off; in any case of letters."""
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError("true or false")
+
+
+def choice(*allowed: str, pattern: str | None = None, hint: str = "") -> Callable[[object], str]:
+    """A reader that takes one of the words, or what fits the pattern."""
+
+    def read(value: object) -> str:
+        word = text(value)
+        if word in allowed or (pattern is not None and re.fullmatch(pattern, word)):
+            return word
+        raise ValueError(hint or f"one of {', '.join(word for word in allowed if word)}")
+
+    return read
+
+
+def consent(value: object) -> str:
+    """``implied``, ``required``, ``cookie:NAME=VALUE`` or ``import:package.module:function``."""
+    word = text(value)
+    if word in {"implied", "required"} or _COOKIE_CONSENT.fullmatch(word) or _FACTORY.fullmatch(word):
+        return word
+    raise ValueError("implied, required, cookie:NAME=VALUE or import:package.module:function")
+
+
+def sink(value: object) -> str:
+    """``direct`` or ``import:package.module:factory``."""
+    word = text(value)
+    if word == "direct" or _FACTORY.fullmatch(word):
+        return word
+    raise ValueError("direct or import:package.module:factory")
+
+
+def cookie_domain(value: object) -> str:
+    """``auto``, ``host`` or a domain, without its leading dot."""
+    word = text(value).lower().lstrip(".")
+    if word in {"auto", "host"} or re.fullmatch(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", word):
+        return word
+    raise ValueError("auto, host or a domain such as shop.example")
+
+
+def proxies(value: object) -> str:
+    """A number of proxies from 0 to 20, or comma-separated CIDRs."""
+    word = words(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
+    if re.fullmatch(r"\d{1,2}", word) and int(word) <= 20:
+        return word
+    try:
+        for part in word.split(","):
+            ipaddress.ip_network(part, strict=False)
+    except ValueError:
+        raise ValueError("a number of proxies (0 to 20), or networks such as 10.0.0.0/8,192.168.0.0/16") from None
+    return word
+
+
+def path_globs(value: object) -> str:
+    """Comma-separated globs, each beginning with ``/`` or ``*``."""
+    joined = words(value)
+    for glob in joined.split(",") if joined else ():
+        if glob[0] not in "/*":
+            raise ValueError("path globs such as /admin/*,/health, each beginning with / or *")
+        fnmatch.translate(glob)
+    return joined
+
+
+def endpoint(value: object) -> str:
+    """A path prefix such as ``/_tiktok``."""
+    word = text(value).rstrip("/")
+    if re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", word):
+        return word
+    raise ValueError("a path such as /_tiktok")
+
+
+def outbox(value: object) -> str:
+    """``sqlite:``, ``sqlite:///path`` or ``memory://``."""
+    word = text(value)
+    if word in {"sqlite:", "memory://", "memory:"} or (word.startswith("sqlite:///") and len(word) > len("sqlite:///")):
+        return "memory://" if word == "memory:" else word
+    raise ValueError("sqlite: (the user's state directory), sqlite:///path/to/file or memory://")
+
+
+def url(value: object) -> str:
+    """An absolute http or https URL without query, without its trailing slash."""
+    word = text(value)
+    parts = urlsplit(word)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("an absolute http or https address without query")
+    return word.rstrip("/")

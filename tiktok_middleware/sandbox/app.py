@@ -1,0 +1,49 @@
+"""Puts the sandbox together; it knows nothing of what its endpoints do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from tiktok_middleware.sandbox import api, control, inspector, pixel
+from tiktok_middleware.sandbox.settings import Settings
+from tiktok_middleware.sandbox.state import Sandbox
+from tiktok_middleware.sandbox.store import Ledger
+
+__all__ = ["create_app"]
+
+
+def create_app(*, limit_events: int = 10_000, clock: Callable[[], float] = time.time, **switches: Any) -> Starlette:
+    """A sandbox as an ASGI application, with a memory of its own.
+
+    Args:
+        limit_events: how many events are remembered.
+        clock: Unix seconds, UTC.
+        **switches: the fields of ``Settings``, such as ``pixel_delay_ms=0`` or ``api_mode="503"``.
+
+    Raises:
+        ConfigError: a switch has an unknown name or value.
+    """
+    initial = Settings().changed(switches)
+    app = Starlette(
+        routes=[
+            Route("/open_api/v1.3/event/track/", api.track, methods=["POST"]),
+            Route("/i18n/pixel/events.js", pixel.events_js, methods=["GET"]),
+            Route("/api/v2/pixel", pixel.collect, methods=["POST", "OPTIONS"]),
+            Route("/sandbox/health", control.health, methods=["GET"]),
+            Route("/sandbox/events", control.events, methods=["GET"]),
+            Route("/sandbox/requests", control.requests, methods=["GET"]),
+            Route("/sandbox/settings", control.settings, methods=["GET", "POST"]),
+            Route("/sandbox/reset", control.reset, methods=["POST"]),
+            Route("/", inspector.page, methods=["GET"]),
+        ]
+    )
+    # TikTok knows the path with its slash only; a redirect would hide a client that forgets it.
+    app.router.redirect_slashes = False
+    app.state.sandbox = Sandbox(initial, Ledger(limit_events), clock)
+    app.state.initial = initial
+    return app

@@ -1,0 +1,101 @@
+"""Checks the ``properties`` of an event, from server or browser; it knows nothing of who sent it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tiktok_middleware.sandbox.catalog import CURRENCIES
+from tiktok_middleware.sandbox.rules import (
+    Check,
+    Problem,
+    join,
+    known,
+    listed,
+    number,
+    objects,
+    one_of,
+    shaped,
+    text,
+    whole,
+)
+
+__all__ = ["check_properties"]
+
+_CONTENT_TYPE = one_of("product", "product_group")
+
+
+def quantity(path: str, value: Any) -> Iterator[Problem]:
+    """A count of at least one."""
+    problems = list(whole(path, value))
+    yield from problems
+    if not problems and value < 1:
+        yield Problem(path, "Is less than one.", refuses=False)
+
+
+CONTENT: dict[str, Check] = {
+    "content_id": text,
+    "content_name": text,
+    "content_category": text,
+    "content_type": _CONTENT_TYPE,
+    "brand": text,
+    "description": text,
+    "price": number,
+    "quantity": quantity,
+}
+
+
+def content(path: str, value: Any) -> Iterator[Problem]:
+    """One entry of ``contents``."""
+    yield from objects(path, value)
+    if not isinstance(value, dict):
+        return
+    yield from known(path, value, CONTENT)
+    for key in value:
+        if key not in CONTENT:
+            yield Problem(join(path, key), "Unknown key: TikTok ignores it.", refuses=False)
+    if "content_id" not in value:
+        yield Problem(join(path, "content_id"), "Missing: the product cannot be found in a catalogue.", refuses=False)
+
+
+def currency(path: str, value: Any) -> Iterator[Problem]:
+    """An ISO 4217 code; one that TikTok does not list is a warning."""
+    problems = list(shaped(r"[A-Z]{3}", "Must be an ISO 4217 code of three capitals.")(path, value))
+    yield from problems
+    if not problems and value not in CURRENCIES:
+        yield Problem(path, "Is not among the 62 currencies TikTok lists.", refuses=False)
+
+
+PROPERTIES: dict[str, Check] = {
+    "contents": listed(content),
+    "content_type": _CONTENT_TYPE,
+    "content_ids": listed(text),
+    "currency": currency,
+    "value": number,
+    "num_items": whole,
+    "search_string": text,
+    "query": text,
+    "description": text,
+    "order_id": text,
+    "shop_id": text,
+    "status": text,
+    "customer_type": one_of("new", "returning"),
+    "delivery_category": one_of("in_store", "curbside", "home_delivery"),
+    "predicted_ltv": number,
+}
+SINGLE = ("content_id", "content_name", "price")
+"""What the browser takes at the top for a single product; the server does not."""
+
+
+def check_properties(path: str, properties: Any, *, server: bool) -> Iterator[Problem]:
+    """What is wrong with ``properties``; keys that TikTok does not know are tolerated, as it does."""
+    yield from objects(path, properties)
+    if not isinstance(properties, dict):
+        return
+    yield from known(path, properties, PROPERTIES)
+    if "value" in properties and "currency" not in properties:
+        yield Problem(join(path, "currency"), "Missing: a value without currency is not counted.", refuses=False)
+    if server:
+        for key in SINGLE:
+            if key in properties:
+                yield Problem(join(path, key), "Belongs into contents[] on the server.", refuses=False)

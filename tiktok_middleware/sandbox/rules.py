@@ -1,0 +1,132 @@
+"""Problems, and the primitive checks that find them; it knows nothing of which field needs which check."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias
+
+import msgspec
+
+__all__ = [
+    "Check",
+    "Problem",
+    "boolean",
+    "each",
+    "join",
+    "known",
+    "listed",
+    "number",
+    "objects",
+    "one_of",
+    "shaped",
+    "text",
+    "whole",
+]
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Something wrong with one field.
+
+    Attributes:
+        path: where, from the event down, such as ``properties.contents.0.price``; empty for the event itself.
+        reason: what is wrong, in words; never the value, which may be personal.
+        refuses: True when TikTok refuses the request for it; False for a warning.
+    """
+
+    path: str
+    reason: str
+    refuses: bool = True
+
+
+Check: TypeAlias = Callable[[str, Any], Iterator[Problem]]
+
+
+def join(path: str, key: object) -> str:
+    """The path one step deeper."""
+    return f"{path}.{key}" if path else str(key)
+
+
+def text(path: str, value: Any) -> Iterator[Problem]:
+    """A string with something in it."""
+    if not isinstance(value, str):
+        yield Problem(path, "Not a valid string.")
+    elif not value.strip():
+        yield Problem(path, "Must not be empty; leave the key out.")
+
+
+def number(path: str, value: Any) -> Iterator[Problem]:
+    """An integer or a decimal number, finite."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        yield Problem(path, "Not a valid number.")
+    elif value < 0:
+        yield Problem(path, "Is negative.", refuses=False)
+
+
+def whole(path: str, value: Any) -> Iterator[Problem]:
+    """An integer, written as one."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        yield Problem(path, "Not a valid integer.")
+
+
+def boolean(path: str, value: Any) -> Iterator[Problem]:
+    """``true`` or ``false``."""
+    if not isinstance(value, bool):
+        yield Problem(path, "Not a valid boolean.")
+
+
+def one_of(*allowed: str) -> Check:
+    """A check for one of a few texts."""
+
+    def check(path: str, value: Any) -> Iterator[Problem]:
+        if value not in allowed:
+            yield Problem(path, f"Must be one of: {', '.join(allowed)}.")
+
+    return check
+
+
+def shaped(pattern: str, words: str) -> Check:
+    """A check for a text that matches a pattern as a whole."""
+    compiled = re.compile(pattern)
+
+    def check(path: str, value: Any) -> Iterator[Problem]:
+        problems = list(text(path, value))
+        yield from problems
+        if not problems and not compiled.fullmatch(value):
+            yield Problem(path, words)
+
+    return check
+
+
+def listed(check: Check) -> Check:
+    """A check for a list, with something in it, whose every entry passes."""
+
+    def checked(path: str, value: Any) -> Iterator[Problem]:
+        if not isinstance(value, list):
+            yield Problem(path, "Not a valid list.")
+        elif not value:
+            yield Problem(path, "Must not be an empty list; leave the key out.")
+        else:
+            yield from each(path, value, check)
+
+    return checked
+
+
+def each(path: str, values: Iterable[Any], check: Check) -> Iterator[Problem]:
+    """What a check finds in every entry, with its index in the path."""
+    for index, value in enumerate(values):
+        yield from check(join(path, index), value)
+
+
+def objects(path: str, value: Any) -> Iterator[Problem]:
+    """A JSON object."""
+    if not isinstance(value, dict):
+        yield Problem(path, "Not a valid object.")
+
+
+def known(path: str, value: dict[str, Any], checks: dict[str, Check]) -> Iterator[Problem]:
+    """What the checks of the keys that are present find; other keys are left to the caller."""
+    for key, check in checks.items():
+        if key in value:
+            yield from check(join(path, key), value[key])

@@ -1,0 +1,154 @@
+// The page: asks for events, keeps the rows in step, filters them.
+const LIMIT = 300;
+const POLL_MS = 800;
+const $ = (id) => document.getElementById(id);
+const rows = new Map();
+const open = new Set();
+let events = [];
+let total = 0;
+let filter = "all";
+let paused = false;
+let tag = "";
+
+const FITS = {
+  all: () => true,
+  remarks: (event) => event.notes.length > 0 || event.counted > 1,
+};
+
+function fits(event) {
+  const words = $("search").value.trim().toLowerCase();
+  const urls = [event.browser, event.server].map((copy) => (copy ? copy.page.url : ""));
+  const text = [event.event, event.event_id, event.pixel, ...urls].join(" ").toLowerCase();
+  return (FITS[filter] || ((one) => one.state === filter))(event) && text.includes(words);
+}
+
+function count() {
+  const counts = { all: events.length, remarks: events.filter(FITS.remarks).length };
+  Object.keys(STATES).forEach((state) => (counts[state] = events.filter((event) => event.state === state).length));
+  document.querySelectorAll("[data-count]").forEach((node) => (node.textContent = counts[node.dataset.count]));
+  document.querySelectorAll("[data-filter]").forEach((node) => node.classList.toggle("zero", !counts[node.dataset.filter]));
+  return counts;
+}
+
+function toggled(key) {
+  if (open.has(key)) open.delete(key);
+  else open.add(key);
+  render();
+}
+
+// Rows are replaced only where something changed, so that a selection or the focus stays where it is.
+function render() {
+  const now = Date.now() / 1000;
+  const list = $("rows");
+  const wanted = events.filter(fits).reverse();
+  const seen = new Set();
+  let place = list.firstElementChild;
+  wanted.forEach((event) => {
+    seen.add(event.key);
+    const waiting = now - event.last_at < PATIENCE_S;
+    const print = JSON.stringify([event, open.has(event.key), settings.api_mode, settings.pixel_mode, waiting]);
+    let known = rows.get(event.key);
+    if (!known || known.print !== print) {
+      const made = row(event, open.has(event.key), settings, now, toggled);
+      if (!known) made.classList.add("fresh");
+      const focused = known && known.node.contains(document.activeElement);
+      if (known) {
+        if (place === known.node) place = made;
+        known.node.replaceWith(made);
+      }
+      known = { print, node: made };
+      rows.set(event.key, known);
+      if (known.node !== place) list.insertBefore(known.node, place);
+      if (focused) made.querySelector(".head").focus({ preventScroll: true });
+    } else if (known.node !== place) list.insertBefore(known.node, place);
+    place = known.node.nextElementSibling;
+  });
+  rows.forEach((known, key) => {
+    if (seen.has(key)) return;
+    known.node.remove();
+    rows.delete(key);
+  });
+  $("empty").hidden = events.length > 0;
+  $("none").hidden = !events.length || wanted.length > 0;
+  $("columns").hidden = !wanted.length;
+}
+
+function refusals(requests) {
+  const refused = requests.filter((one) => one.channel === "server" && one.code !== 0).slice(-5).reverse();
+  $("refusals").hidden = !refused.length;
+  $("refusal-list").replaceChildren(
+    ...refused.map((one) =>
+      element("li", "", element("time", "", clock(one.at)), element("b", "", one.code === null ? `HTTP ${one.status || "none"}` : String(one.code)), element("span", "", one.message)),
+    ),
+  );
+}
+
+function live(state, words) {
+  $("live").dataset.state = state;
+  $("live-text").textContent = words;
+}
+
+async function refresh() {
+  const answer = await fetch(`/sandbox/events?limit=${LIMIT}`, { cache: "no-store", headers: tag ? { "if-none-match": tag } : {} });
+  if (answer.status !== 304) {
+    events = await answer.json();
+    tag = answer.headers.get("etag");
+    const [held, requests] = await Promise.all(["/sandbox/health", "/sandbox/requests?channel=server&limit=50"].map((path) => fetch(path).then((one) => one.json())));
+    total = held.events;
+    refusals(requests);
+    const counts = count();
+    $("announce").textContent = `${total} events, ${counts.matched} matched, ${counts.different} different`;
+  }
+  showSettings(await (await fetch("/sandbox/settings")).json());
+  live("on", total > events.length ? `Live, newest ${events.length} of ${total}` : "Live");
+  render();
+}
+
+async function poll() {
+  if (!paused && !document.hidden) {
+    try {
+      await refresh();
+    } catch (error) {
+      tag = "";
+      live("off", "No answer from the sandbox");
+    }
+  }
+  setTimeout(poll, POLL_MS);
+}
+
+document.querySelectorAll("[data-filter]").forEach((button) => {
+  button.addEventListener("click", () => {
+    filter = button.dataset.filter;
+    document.querySelectorAll("[data-filter]").forEach((one) => one.setAttribute("aria-pressed", String(one === button)));
+    render();
+  });
+});
+$("show-all").addEventListener("click", () => {
+  $("search").value = "";
+  document.querySelector('[data-filter="all"]').click();
+});
+$("search").addEventListener("input", render);
+$("pause").addEventListener("click", () => {
+  paused = !paused;
+  $("pause").setAttribute("aria-pressed", String(paused));
+  $("pause").textContent = paused ? "Resume" : "Pause";
+  if (paused) live("paused", "Paused");
+});
+$("clear").addEventListener("click", () => attempt(fetch("/sandbox/reset", { method: "POST" }).then(() => refresh())));
+$("theme").addEventListener("click", () => {
+  const root = document.documentElement;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+});
+$("environment").textContent = `TIKTOK_ENVIRONMENT=development\nTIKTOK_PIXEL_ID=C0SANDBOX00000000000\nTIKTOK_ACCESS_TOKEN=any-text-will-do\nTIKTOK_API_URL=${location.origin}/open_api/v1.3\nTIKTOK_PIXEL_URL=${location.origin}/i18n/pixel/events.js`;
+$("copy").addEventListener("click", () => {
+  const done = (words) => {
+    $("copy").textContent = words;
+    setTimeout(() => ($("copy").textContent = "Copy"), 1500);
+  };
+  Promise.resolve()
+    .then(() => navigator.clipboard.writeText($("environment").textContent))
+    .then(() => done("Copied"), () => getSelection().selectAllChildren($("environment")));
+});
+if (matchMedia("(max-width: 900px)").matches) $("switches").open = false;
+poll();

@@ -1,0 +1,144 @@
+// One event as a row that opens: both copies field by field.
+const SVG = "http://www.w3.org/2000/svg";
+
+// Two circles, browser left and server right: filled where a copy came, overlapping where they agree.
+function glyph(state) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 32 20");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("class", "glyph");
+  const apart = state === "matched" ? 0 : 2.5;
+  [["browser", 11 - apart, "server_only"], ["server", 21 + apart, "browser_only"]].forEach(([side, x, without]) => {
+    const circle = document.createElementNS(SVG, "circle");
+    circle.setAttribute("cx", x);
+    circle.setAttribute("cy", 10);
+    circle.setAttribute("r", state === "matched" ? 8.5 : 6.5);
+    circle.setAttribute("class", state === without ? "hollow" : `full ${side}`);
+    svg.append(circle);
+  });
+  return svg;
+}
+
+function side(event, channel, settings, now) {
+  const copy = event[channel];
+  const cell = element("span", `side ${channel}${copy ? "" : " missing"}`);
+  cell.append(element("span", "side-name", channel === "browser" ? "Browser" : "Server"));
+  if (!copy) {
+    cell.append(element("span", "why", absence(event, channel, settings, now)));
+    return cell;
+  }
+  const keys = ["email", "phone", "external_id", "ttclid", "ttp", "ip"].filter((key) => copy.user[key]);
+  const copies = event[`${channel}_copies`];
+  cell.append(element("span", "when", clock(copy.at), copies > 1 ? element("span", "copies", `${copies} copies`) : ""));
+  cell.append(element("span", "keys", keys.length ? keys.join(" · ") : "no match keys"));
+  return cell;
+}
+
+function result(event, now) {
+  // A conversion that only the browser reported is what this tool is here to find.
+  const alone = event.state === "browser_only" && event.event !== "Pageview" && now - event.last_at >= PATIENCE_S;
+  const cell = element("span", `result ${event.state}${alone ? " alone" : ""}`);
+  const errors = event.notes.filter((note) => note.level === "error").length;
+  const warnings = event.notes.length - errors;
+  const count = event.differences.length;
+  const words = event.state === "different" ? `${count} ${count === 1 ? "field differs" : "fields differ"}` : STATES[event.state];
+  cell.append(element("span", "badge", glyph(event.state), words));
+  const tags = element("span", "tags");
+  if (event.counted > 1) tags.append(element("span", "tag error", `counted ${event.counted} times`));
+  if (errors) tags.append(element("span", "tag error", `${errors} ${errors === 1 ? "error" : "errors"}`));
+  if (warnings) tags.append(element("span", "tag warning", `${warnings} ${warnings === 1 ? "warning" : "warnings"}`));
+  if (tags.childNodes.length) cell.append(tags);
+  return cell;
+}
+
+function group(title, pairs, render, differing) {
+  const body = element("tbody", "");
+  const head = element("th", "group", title);
+  head.colSpan = 3;
+  head.scope = "rowgroup";
+  body.append(element("tr", "", head));
+  pairs.forEach(([name, left, right]) => {
+    const label = element("th", "field", name);
+    label.scope = "row";
+    const cell = (value) =>
+      element("td", value === undefined ? "absent" : "", value === undefined ? "not sent" : render(name, value));
+    body.append(element("tr", differing(name, left, right) ? "differs" : "", label, cell(left), cell(right)));
+  });
+  // Written out, for on narrow screens the rows are laid out as a grid and would lose their meaning.
+  body.setAttribute("role", "rowgroup");
+  return pairs.length ? body : "";
+}
+
+function paired(left, right) {
+  const maps = [left, right].map((value) => new Map(value ? flat(value).filter(([path]) => path) : []));
+  return [...new Set([...maps[0].keys(), ...maps[1].keys()])].map((path) => [path, maps[0].get(path), maps[1].get(path)]);
+}
+
+function top(value) {
+  return Object.entries(value || {});
+}
+
+function table(event) {
+  const { browser, server } = event;
+  const both = browser && server;
+  const unlike = (name, left, right) => both && JSON.stringify(left) !== JSON.stringify(right);
+  const keys = [...new Set([...top(browser && browser.user), ...top(server && server.user)].map(([key]) => key))];
+  const users = keys.map((key) => [key, browser ? browser.user[key] : undefined, server ? server.user[key] : undefined]);
+  const own = (read) => [browser ? read(browser) : undefined, server ? read(server) : undefined];
+  const head = element("tr", "", element("th", "", "Field"), element("th", "", element("i", "chip browser"), "Browser"), element("th", "", element("i", "chip server"), "Server"));
+  head.querySelectorAll("th").forEach((cell) => (cell.scope = "col"));
+  const made = element("table", "", element("thead", "", head));
+  made.append(
+    group("Properties", paired(browser && browser.properties, server && server.properties), (_, value) => shown(value), unlike),
+    group("Privacy", [["limited_data_use", ...own((copy) => copy.limited_data_use)]], (_, value) => shown(value), unlike),
+    group("Visitor, masked", users, masked, (_, left, right) => left !== undefined && right !== undefined && unlike("", left, right)),
+    group("Page", paired(browser && browser.page, server && server.page), (_, value) => shown(value), () => false),
+    group("Delivery", [
+      ["arrived", ...own((copy) => clock(copy.at))],
+      ["event_time", ...own((copy) => copy.event_time)],
+      ["test_event_code", ...own((copy) => copy.test_event_code || undefined)],
+    ].filter(([, left, right]) => left !== undefined || right !== undefined), (_, value) => shown(value), () => false),
+  );
+  made.setAttribute("role", "table");
+  made.setAttribute("aria-label", `${event.event}, field by field`);
+  made.querySelectorAll("tr").forEach((line) => line.setAttribute("role", "row"));
+  made.querySelectorAll("td").forEach((cell) => cell.setAttribute("role", "cell"));
+  made.querySelectorAll("th").forEach((cell) => cell.setAttribute("role", cell.scope === "col" ? "columnheader" : "rowheader"));
+  return made;
+}
+
+function remarks(event) {
+  if (!event.notes.length) return "";
+  const list = element("ul", "remarks");
+  event.notes.forEach((note) => {
+    list.append(element("li", note.level, element("b", "", note.level === "error" ? "Error" : "Warning"), element("code", "", note.path), element("span", "", note.reason), element("small", "", note.channel === "both" ? "both copies" : note.channel)));
+  });
+  return list;
+}
+
+function history(event) {
+  if (event.copies.length < 2) return "";
+  const words = { first: "first", merged: "merged into the first", discarded: "dropped as a duplicate", counted: "counted again" };
+  const list = element("ol", "history");
+  event.copies.forEach((copy) => {
+    list.append(element("li", copy.fate, element("time", "", clock(copy.at)), element("span", "", `${copy.channel}, ${words[copy.fate]}`)));
+  });
+  return list;
+}
+
+function details(event) {
+  const identity = element("p", "identity", element("span", "", "event_id ", element("code", "", event.event_id || "none")), element("span", "", "pixel ", element("code", "", event.pixel)));
+  return element("div", "details", identity, remarks(event), table(event), history(event));
+}
+
+function row(event, open, settings, now, toggled) {
+  const value = money(event);
+  const title = element("span", "name", element("b", "", event.event), value ? element("span", "money", value) : "");
+  const button = element("button", "head", element("span", "event", title, element("code", "id", event.event_id || "no event_id")), side(event, "browser", settings, now), side(event, "server", settings, now), result(event, now));
+  button.type = "button";
+  button.setAttribute("aria-expanded", String(open));
+  const item = element("li", `row ${event.state}`, button);
+  if (open) item.append(details(event));
+  button.addEventListener("click", () => toggled(event.key));
+  return item;
+}

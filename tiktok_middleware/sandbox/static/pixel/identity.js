@@ -1,0 +1,41 @@
+// What ttq.identify() was given, as the pixel sends it on: hashed, with a label for each key that was not as it should be.
+const HASH = /^[0-9a-f]{64}$/i;
+const NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+const PLAIN = ["city", "state", "country"];
+const NORMALISED = {
+  email: (value) => value.trim().toLowerCase(),
+  phone_number: (value) => value.replace(/[^\d+]/g, ""),
+  external_id: (value) => value.trim(),
+  first_name: (value) => value.toLowerCase().replace(/[\s\p{P}]/gu, ""),
+  last_name: (value) => value.toLowerCase().replace(/[\s\p{P}]/gu, ""),
+  zip_code: (value) => value.toLowerCase().replace(/[\s-]/g, ""),
+};
+
+function identified(values) {
+  const user = {};
+  const labels = {};
+  const one = (given, key, target) => {
+    const text = String(given === null || given === undefined ? "" : given);
+    if (!text.trim() || text.toLowerCase() === NOTHING) {
+      labels[key] = { label: "invalid" };
+      return null;
+    }
+    if (PLAIN.includes(target)) return text.trim().toLowerCase();
+    if (HASH.test(text.trim())) return text.trim().toLowerCase();
+    if (key.startsWith("sha256_")) {
+      labels[key] = { label: "invalid" };
+      return null;
+    }
+    // TikTok hashes it here; that a raw value reached the page at all is what the inspector reports.
+    if (target !== "external_id") labels[key] = { label: "raw" };
+    return sha256(NORMALISED[target](text));
+  };
+  for (const key of Object.keys(values || {})) {
+    const target = key.replace(/^sha256_/, "");
+    if (!PLAIN.includes(target) && !NORMALISED[target]) continue;
+    const given = values[key];
+    const found = Array.isArray(given) ? given.map((item) => one(item, key, target)).filter(Boolean) : one(given, key, target);
+    if (found && found.length) user[target] = found;
+  }
+  return { user, labels };
+}
