@@ -1,9 +1,7 @@
-"""The shop on Django: `python examples/django_shop.py`, or any server with `examples.django_shop:wsgi_application`
-or `examples.django_shop:asgi_application`.
+"""The shop on Django: `python examples/django_shop.py`, or any server with `wsgi_application` or `asgi_application`.
 
-TikTok is one line, first in MIDDLEWARE, and `request.tiktok` in the views. TIKTOK_PIXEL_ID and
-TIKTOK_ACCESS_TOKEN switch it on; without them this is a plain shop. Code that is type-checked writes
-`tiktok_from(request)` for `request.tiktok`.
+TikTok is one line, first in MIDDLEWARE, and `request.tiktok` in the views (typed: `tiktok_from(request)`).
+TIKTOK_PIXEL_ID and TIKTOK_ACCESS_TOKEN switch it on; without them this is a plain shop.
 """
 
 from __future__ import annotations
@@ -20,7 +18,6 @@ from django.shortcuts import render
 from django.urls import path
 from django.views import View
 from django.views.decorators.http import require_GET, require_POST
-from django.views.static import serve
 
 if __package__:
     from . import shop
@@ -28,11 +25,8 @@ else:  # started as a file
     import shop
 
 settings.configure(
-    MIDDLEWARE=[
-        "tiktok_middleware.contrib.django.TikTokMiddleware",
-        "django.middleware.common.CommonMiddleware",
-        # No CsrfViewMiddleware: nobody logs in here, and the cart's cookie is SameSite=Lax.
-    ],
+    # No CsrfViewMiddleware: nobody logs in here, and the cart's cookie is SameSite=Lax.
+    MIDDLEWARE=["tiktok_middleware.contrib.django.TikTokMiddleware", "django.middleware.common.CommonMiddleware"],
     ROOT_URLCONF=__name__,
     SECRET_KEY=os.environ.get("SHOP_SECRET", "only for the demo"),
     ALLOWED_HOSTS=["*"],
@@ -40,10 +34,7 @@ settings.configure(
         {
             "BACKEND": "django.template.backends.jinja2.Jinja2",
             "DIRS": [shop.TEMPLATES],
-            "OPTIONS": {
-                "environment": f"{shop.__name__}.environment",
-                "context_processors": [f"{__name__}.every_page"],
-            },
+            "OPTIONS": {"environment": f"{shop.__name__}.environment", "context_processors": [f"{__name__}.extras"]},
         },
     ],
 )
@@ -53,7 +44,7 @@ class SeeOther(HttpResponseRedirect):
     status_code = 303
 
 
-def every_page(request: HttpRequest) -> dict[str, object]:
+def extras(request: HttpRequest) -> dict[str, object]:
     return {"cart": cart_of(request)}
 
 
@@ -83,8 +74,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_GET
 def search(request: HttpRequest) -> HttpResponse:
-    words = request.GET.get("q", "").strip()
-    if words:
+    if words := request.GET.get("q", "").strip():
         request.tiktok.track("Search", search_string=words)
     return render(request, "search.html", {"words": words, "found": shop.search(words)})
 
@@ -94,8 +84,7 @@ class CartView(View):
         return render(request, "cart.html")
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        found = found_or_404(shop.find_product(request.POST.get("product", "")))
-        cart = cart_of(request)
+        found, cart = found_or_404(shop.find_product(request.POST.get("product", ""))), cart_of(request)
         line = cart.add(found, request.POST.get("quantity"))
         request.tiktok.track("AddToCart", contents=shop.contents([line]), value=line.total, currency=shop.CURRENCY)
         response = SeeOther("/cart")
@@ -145,9 +134,9 @@ def track_purchase(request: HttpRequest, order: shop.Order) -> None:
     request.tiktok.track(
         "Purchase",
         order_id=order.number,
-        contents=shop.contents(order.lines),
         value=order.total,
         currency=shop.CURRENCY,
+        contents=shop.contents(order.lines),
     )
 
 
@@ -178,6 +167,11 @@ def thank_you(request: HttpRequest, number: str) -> HttpResponse:
     return render(request, "thank_you.html", {"order": order})
 
 
+def static(request: HttpRequest, name: str) -> HttpResponse:
+    body, content_type = found_or_404(shop.static_file(name))
+    return HttpResponse(body, content_type=content_type)
+
+
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "not_found.html", status=404)
 
@@ -195,7 +189,7 @@ urlpatterns = [
     path("checkout", CheckoutView.as_view()),
     path("pay/<slug:number>", BankView.as_view()),
     path("thank-you/<slug:number>", thank_you),
-    path("static/<path:path>", serve, {"document_root": shop.STATIC}),
+    path("static/<path:name>", static),
 ]
 
 wsgi_application = get_wsgi_application()

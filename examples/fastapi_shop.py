@@ -65,8 +65,7 @@ def product(request: Request, slug: str, tiktok: TikTok) -> Response:
 
 @app.get("/search")
 def search(request: Request, tiktok: TikTok, q: str = "") -> Response:
-    words = q.strip()
-    if words:
+    if words := q.strip():
         tiktok.track("Search", search_string=words)
     return page(request, "search.html", {"words": words, "found": shop.search(words)})
 
@@ -98,8 +97,10 @@ def add_to_cart(
 
 @app.post("/cart/{slug}")
 def change_cart(slug: str, cart: Cart, quantity: Annotated[str, Form()]) -> Response:
-    if found := shop.find_product(slug):
-        cart.change(found, quantity)
+    found = shop.find_product(slug)
+    if found is None:
+        raise HTTPException(404)
+    cart.change(found, quantity)
     response = RedirectResponse("/cart", 303)
     response.set_cookie(**cart.cookie())
     return response
@@ -145,9 +146,9 @@ def track_purchase(tiktok: Tracker, order: shop.Order) -> None:
     tiktok.track(
         "Purchase",
         order_id=order.number,
-        contents=shop.contents(order.lines),
         value=order.total,
         currency=shop.CURRENCY,
+        contents=shop.contents(order.lines),
     )
 
 

@@ -1,8 +1,7 @@
 """The shop on Flask: `python examples/flask_shop.py`, or any WSGI server with `examples.flask_shop:app`.
 
-TikTok is one line, `TikTok(app)`, and `request.tiktok` in the views. TIKTOK_PIXEL_ID and TIKTOK_ACCESS_TOKEN
-switch it on; without them this is a plain shop. Code that is type-checked writes `tiktok_from(request)`
-for `request.tiktok`.
+TikTok is one line, `TikTok(app)`, and `request.tiktok` in the views (typed: `tiktok_from(request)`).
+TIKTOK_PIXEL_ID and TIKTOK_ACCESS_TOKEN switch it on; without them this is a plain shop.
 """
 
 from __future__ import annotations
@@ -57,8 +56,7 @@ def product(slug: str) -> ResponseReturnValue:
 
 @app.get("/search")
 def search() -> ResponseReturnValue:
-    words = request.args.get("q", "").strip()
-    if words:
+    if words := request.args.get("q", "").strip():
         request.tiktok.track("Search", search_string=words)
     return render_template("search.html", words=words, found=shop.search(words))
 
@@ -120,9 +118,9 @@ def track_purchase(order: shop.Order) -> None:
     request.tiktok.track(
         "Purchase",
         order_id=order.number,
-        contents=shop.contents(order.lines),
         value=order.total,
         currency=shop.CURRENCY,
+        contents=shop.contents(order.lines),
     )
 
 

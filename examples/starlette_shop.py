@@ -1,8 +1,7 @@
 """The shop on Starlette: `python examples/starlette_shop.py`, or any ASGI server with `examples.starlette_shop:app`.
 
-TikTok is one line, `Middleware(TikTokMiddleware)`, and `request.tiktok` in the views. TIKTOK_PIXEL_ID and
-TIKTOK_ACCESS_TOKEN switch it on; without them this is a plain shop. Code that is type-checked writes
-`tiktok_from(request)` for `request.tiktok`.
+TikTok is one line, `Middleware(TikTokMiddleware)`, and `request.tiktok` in the views (typed: `tiktok_from(request)`).
+TIKTOK_PIXEL_ID and TIKTOK_ACCESS_TOKEN switch it on; without them this is a plain shop.
 """
 
 from __future__ import annotations
@@ -51,8 +50,7 @@ def product(request: Request) -> Response:
 
 
 def search(request: Request) -> Response:
-    words = request.query_params.get("q", "").strip()
-    if words:
+    if words := request.query_params.get("q", "").strip():
         request.tiktok.track("Search", search_string=words)
     return page(request, "search.html", {"words": words, "found": shop.search(words)})
 
@@ -78,8 +76,10 @@ async def add_to_cart(request: Request) -> Response:
 
 async def change_cart(request: Request) -> Response:
     cart, form = cart_of(request), await request.form()
-    if found := shop.find_product(request.path_params["slug"]):
-        cart.change(found, form.get("quantity"))
+    found = shop.find_product(request.path_params["slug"])
+    if found is None:
+        raise HTTPException(404)
+    cart.change(found, form.get("quantity"))
     response = RedirectResponse("/cart", 303)
     response.set_cookie(**cart.cookie())
     return response
@@ -121,9 +121,9 @@ def track_purchase(request: Request, order: shop.Order) -> None:
     request.tiktok.track(
         "Purchase",
         order_id=order.number,
-        contents=shop.contents(order.lines),
         value=order.total,
         currency=shop.CURRENCY,
+        contents=shop.contents(order.lines),
     )
 
 

@@ -26,7 +26,7 @@ from tiktok_middleware.options import (
     words,
 )
 
-__all__ = ["PREFIX", "TIKTOK_API_URL", "TIKTOK_PIXEL_URL", "Config"]
+__all__ = ["DEBUG_DEFAULTS", "PREFIX", "TIKTOK_API_URL", "TIKTOK_PIXEL_URL", "Config"]
 
 PREFIX = "TIKTOK_"
 TIKTOK_API_URL = "https://business-api.tiktok.com/open_api/v1.3"
@@ -122,11 +122,14 @@ class Config:
             )
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Config:
+    def from_env(
+        cls, environ: Mapping[str, str] | None = None, *, defaults: Mapping[str, Any] | None = None, **overrides: Any
+    ) -> Config:
         """The configuration of this process.
 
         Args:
             environ: variables to read instead of ``os.environ``.
+            defaults: options that the variables outrank, such as what a framework's debug mode implies.
             overrides: options that outrank the variables, such as a framework's settings.
 
         Raises:
@@ -140,7 +143,7 @@ class Config:
         values: dict[str, Any] = {
             name: source[PREFIX + name.upper()] for name in known if source.get(PREFIX + name.upper(), "").strip()
         }
-        return cls(**{**values, **overrides})
+        return cls(**{**(defaults or {}), **values, **overrides})
 
     @property
     def pixels(self) -> tuple[str, ...]:
@@ -193,3 +196,7 @@ def _parse(option: dataclasses.Field[Any], value: Any) -> Any:
     except ValueError as error:
         found = masked(str(value)) if option.metadata["secret"] else value
         raise ConfigError(PREFIX + option.name.upper(), found, str(error)) from None
+
+
+#: What a framework's debug mode implies, where no variable says otherwise.
+DEBUG_DEFAULTS: Mapping[str, Any] = {"environment": "development", "strict": True}

@@ -6,7 +6,7 @@ from .cart import CART_COOKIE, Cart, Line
 from .catalogue import CURRENCY, PRODUCTS, Product, find_product, related_to, search
 from .checkout import Customer, read_customer
 from .orders import Order, find_order, mark_paid, place_order
-from .pages import STATIC, TEMPLATES, environment, prepare
+from .pages import STATIC, TEMPLATES, environment, prepare, static_file
 from .tracking import contents, identity
 
 __all__ = [
@@ -31,4 +31,5 @@ __all__ = [
     "read_customer",
     "related_to",
     "search",
+    "static_file",
 ]

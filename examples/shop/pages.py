@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from jinja2 import Environment
 
 from . import cart, catalogue, checkout
 
-__all__ = ["STATIC", "TEMPLATES", "environment", "prepare"]
+__all__ = ["STATIC", "TEMPLATES", "environment", "prepare", "static_file"]
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 STATIC = TEMPLATES.with_name("static")
@@ -33,6 +34,14 @@ def prepare(jinja: Environment) -> None:
         most_at_once=cart.MOST_AT_ONCE,
         year=datetime.now(timezone.utc).year,
     )
+
+
+def static_file(name: str) -> tuple[bytes, str] | None:
+    """Content and media type of a file below STATIC, or None: for frameworks that leave files to others."""
+    path = (STATIC / name).resolve()
+    if not (path.is_file() and path.is_relative_to(STATIC)):
+        return None
+    return path.read_bytes(), mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
 
 def _euros(cents: int, *, exact: bool = False) -> str:

@@ -84,7 +84,7 @@ class Stage:
 
     def events(self, wait_for: str = "", count: int = 1, timeout: float = 5) -> list[dict[str, Any]]:
         """What the sandbox holds, once enough has arrived."""
-        query = {"wait_for": wait_for, "count": count, "timeout": timeout} if wait_for else {}
+        query: dict[str, str | float] = {"wait_for": wait_for, "count": count, "timeout": timeout} if wait_for else {}
         answer = self.sandbox.get("/sandbox/events", params=query)
         assert answer.headers.get("sandbox-waited") != "timeout", (wait_for, answer.json())
         found: list[dict[str, Any]] = answer.json()
@@ -97,7 +97,7 @@ class Stage:
         assert self.sandbox.post("/sandbox/settings", json=settings).status_code == 200
 
     def cookies(self) -> dict[str, str]:
-        return {one["name"]: one["value"] for one in self.page.context.cookies(self.site)}  # type: ignore[typeddict-item]
+        return {one["name"]: one["value"] for one in self.page.context.cookies(self.site)}
 
     def settled(self) -> None:
         """Waits until events.js has arrived and whatever it sends has left."""
@@ -199,7 +199,7 @@ def test_first_party_cookies_are_written_and_kept(stage: Stage) -> None:
     assert cookies["_ttp"].endswith("_.tt.1")
     assert first["ttp"] == cookies["_ttp"]
     assert first["ttclid"] == "E.C.P.abc-_1"
-    expires = {one["name"]: one["expires"] for one in stage.page.context.cookies(stage.site)}  # type: ignore[typeddict-item]
+    expires = {one["name"]: one["expires"] for one in stage.page.context.cookies(stage.site)}
     assert expires["_ttp"] - time.time() == pytest.approx(34_190_000, abs=60)
 
     stage.open(LOAD + "ttq.page();", "/next")

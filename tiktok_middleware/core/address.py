@@ -9,7 +9,14 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, unquote
 
-from .personal import could_be_personal, holds_card, holds_email, holds_phone, holds_secret, looks_opaque
+from tiktok_middleware.core.personal import (
+    could_be_personal,
+    holds_card,
+    holds_email,
+    holds_phone,
+    holds_secret,
+    looks_opaque,
+)
 
 __all__ = ["REDACTED", "holds_identity", "server_address"]
 
@@ -23,7 +30,7 @@ _MAX_CHARS = 8_192
 _MAX_LAYERS = 5
 
 _ORIGIN = re.compile(
-    r"(https?)://(?:[^/?#]*@)?((?:[A-Za-z0-9._\-\u00a1-\U0010ffff]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)(?=[/?#]|$)",
+    r"(https?)://(?:[^/?#\\]*@)?((?:[A-Za-z0-9._\-\u00a1-\U0010ffff]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)(?=[/?#]|$)",
     re.IGNORECASE,
 )
 
@@ -36,6 +43,8 @@ _SAFE_KEY = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _CLICK_ID = re.compile(r"[A-Za-z0-9._~-]{1,1000}")
 
 _FULL_WIDTH = {0xFF01 + place: 0x21 + place for place in range(94)} | {0xFE6B: ord("@")}
+
+_INNER = re.compile(r"[?&#]")
 
 _NAME_KEYS = ("firstname", "lastname", "fullname", "givenname", "familyname", "surname", "vorname", "nachname")
 _PHONE_KEYS = ("phone", "phonenumber", "telephone", "mobile", "mobilenumber", "msisdn", "whatsapp")
@@ -91,7 +100,7 @@ def holds_identity(url: str) -> bool:
     path, _, query = url.partition("#")[0].partition("?")
     if could_be_personal(path) and any(map(_is_personal, path.split("/"))):
         return True
-    return any(map(_pair_is_personal, query.split("&"))) if query else False
+    return bool(query) and any(map(_pair_is_personal, query.split("&")))
 
 
 def _shortened(url: str) -> str:
@@ -176,14 +185,26 @@ def _pair_is_personal(pair: str) -> bool:
     key, text = _decoded(raw_key), _decoded(raw)
     if key is None or text is None or _reads_personal(key):
         return True
-    folded = "".join(filter(str.isalnum, key)).lower()
-    is_id = folded.endswith(_ID_KEYS)
+    is_id = _fold(key).endswith(_ID_KEYS)
     if _reads_personal(text, may_be_card=not is_id):
         return True
     if "+" in text and _reads_personal(text.replace("+", " "), may_be_card=not is_id):
         return True
+    if "?" in text and any(_key_says_so(*inner.split("=", 1)) for inner in _INNER.split(text) if "=" in inner):
+        return True  # an address inside the address, such as where to go after signing in
+    return _key_says_so(key, text)
+
+
+def _key_says_so(key: str, text: str) -> bool:
+    """True when a key names something personal and the value may be it."""
+    folded = _fold(key)
     if folded.endswith(_NAME_KEYS) or _SHORT_KEYS.get(folded) is _NAME_KEYS:
         return any(map(str.isalpha, text))
     if folded.endswith(_PHONE_KEYS) or _SHORT_KEYS.get(folded) is _PHONE_KEYS:
         return sum(map(str.isdigit, text)) >= 7
-    return folded.endswith(_SECRET_KEYS) or _SHORT_KEYS.get(folded) is _SECRET_KEYS
+    return bool(text) and (folded.endswith(_SECRET_KEYS) or _SHORT_KEYS.get(folded) is _SECRET_KEYS)
+
+
+def _fold(key: str) -> str:
+    """The key as one word: ``customer[first_name]`` and ``customerFirstName`` are the same to us."""
+    return "".join(filter(str.isalnum, key[-100:])).lower()

@@ -1,9 +1,10 @@
 """One request and its response, from start to end: the story that the package tells, without any I/O.
 
-A door translates its protocol into five calls and does what each answers::
+A door translates its protocol into a few calls and does what each answers::
 
     response_started(status, headers)  ->  Forward | Commit | None (hold the head)
     body_received(data, last)          ->  Forward | Commit | None (hold the bytes)
+    body_unseen()                      ->  Forward | Commit         the server sends it by another way
     committed(claims)                  ->  Forward          after a Commit has been carried out
     give_up()                          ->  Forward | None   the app failed: what was held leaves as it is
     failed()                           ->  Forward | None   we failed: the same, and we do nothing more
@@ -168,9 +169,15 @@ class Exchange:
         self._held = (data,)
         if self.phase is Phase.PASSING and last:
             self.phase = Phase.DONE
-            if not self._head.content_length and (self.tracker.pending or self._copies or not self._wrote_snippet):
+            if not self._head.content_length and self._has_news:
                 return self._settle(self._leave_end)
         return self._flush()
+
+    @_guarded
+    def body_unseen(self) -> Step:
+        """The body goes a way of its own, such as a file that the server sends by its path."""
+        self._injector = None
+        return self._without_place("body_unseen", Place.CARRY, last=False)
 
     # -- events leave with it
 
@@ -269,24 +276,27 @@ class Exchange:
             self._held = (*self._held, place.data[: place.cut], b"", place.data[place.cut :])
             return self._settle(self._leave_with_script)
         self._held = (*self._held, place.data)
-        return self._without_place(is_document=bool(injector.is_document), last=last)
+        if injector.is_document:
+            return self._without_place("no_head_end", Place.CARRY, last=last)
+        return self._without_place("fragment", Place.ANSWER, last=last)
 
     @property
     def _must_hold_head(self) -> bool:
         """A promised length can only be kept true while its head is still here."""
         return self._headers is not None and bool(self._head.content_length)
 
-    def _without_place(self, *, is_document: bool, last: bool) -> Step:
-        if self._headers is None:
-            if last and self.tracker.pending:
-                return self._settle(self._leave_end)
-            return self._flush()
-        if self.plan is not None and self._handout is not None:
-            place = Place.CARRY if is_document else Place.ANSWER
-            reason = "no_head_end" if is_document else "fragment"
-            self.plan = self.plan._replace(place=place, reasons=(reason, *self.plan.reasons))
-            self._handout = Handout(self._facts, self._setup, self.tracker, self.plan)
+    def _without_place(self, reason: str, place: Place, *, last: bool) -> Step:
+        """There is no place in this body; while the head is still here, its headers can carry events."""
+        if self._headers is None or self.plan is None:
+            return self._settle(self._leave_end) if last and self._has_news else self._flush()
+        self.plan = self.plan._replace(place=place, reasons=(reason, *self.plan.reasons))
+        self._handout = Handout(self._facts, self._setup, self.tracker, self.plan)
         return self._settle(self._leave_head)
+
+    @property
+    def _has_news(self) -> bool:
+        """Whether the end of the body has something to add."""
+        return bool(self.tracker.pending or self._copies or not self._wrote_snippet)
 
     # -- events are handed to delivery
 

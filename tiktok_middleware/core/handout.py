@@ -190,7 +190,7 @@ class Handout:
             return []
         domain = self._setup.cookie_domain(self._facts.hostname)
         cookies = [self._set(name, values[name], LIFETIME_S[name], domain) for name in renew]
-        return [*cookies, self._set(FRESH_COOKIE, "1", LIFETIME_S[FRESH_COOKIE])]
+        return [*cookies, self._set(FRESH_COOKIE, visitor.fresh or "p", LIFETIME_S[FRESH_COOKIE])]
 
     def _deletions(self) -> list[Header]:
         """Our cookies of who said no; a domain cookie and a host-only one of one name are two cookies."""

@@ -11,9 +11,9 @@ from itertools import islice
 
 import msgspec
 
-from ..errors import EventError
-from . import normalise
-from .normalise import Unfit
+from tiktok_middleware.core import normalise
+from tiktok_middleware.core.normalise import Unfit
+from tiktok_middleware.errors import EventError
 
 __all__ = ["Identity", "read_identity"]
 
@@ -24,7 +24,8 @@ _MISNOMERS: dict[str, str] = {
     **dict.fromkeys(("phone_number", "mobile", "tel", "telephone", "sha256_phone_number"), "phone"),
     **dict.fromkeys(("mail", "e_mail", "email_address", "sha256_email"), "email"),
     **dict.fromkeys(("user_id", "customer_id", "id", "uid"), "external_id"),
-    **dict.fromkeys(("firstname", "given_name", "name", "full_name"), "first_name and last_name"),
+    **dict.fromkeys(("name", "full_name"), "first_name and last_name"),
+    **dict.fromkeys(("firstname", "given_name"), "first_name"),
     **dict.fromkeys(("lastname", "surname", "family_name"), "last_name"),
     **dict.fromkeys(("zip", "zipcode", "postcode", "postal_code", "plz"), "zip_code"),
     **dict.fromkeys(("region", "province"), "state"),
@@ -125,7 +126,7 @@ def read_identity(fields: Mapping[str, object], *, phone_region: str | None) -> 
 def _pairs(fields: Mapping[str, object], errors: list[EventError]) -> list[tuple[str, object]]:
     """The fields, a bounded number of them."""
     try:
-        return list(islice(fields.items(), 2 * (len(_RULES) + _MAX_VALUES)))
+        return [(name, value) for name, value in islice(fields.items(), 50)]
     except Exception:  # noqa: BLE001 -- a stranger's mapping may do anything
         errors.append(EventError("identify", "a mapping that raised when it was read", "a dict"))
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, get_args
 
-from ..errors import EventError
+from tiktok_middleware.errors import EventError
 
 __all__ = ["PAGE_VIEW", "STANDARD_EVENTS", "StandardEvent", "event_name"]
 

@@ -25,8 +25,10 @@ _EMAIL = re.compile(
 )
 
 _PLUS_PHONE = re.compile(r"(?<![\w+])(?:tel:)?\+[ (]{0,2}[1-9](?:[ ().\-/]{0,3}[0-9]){7,14}(?![0-9])", re.ASCII)
-# Ten digits as they are written in North America; alone, because slugs and part numbers hold 3-3-4 groups too.
-_NANP_PHONE = re.compile(r"(?:1[-. ])?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[-. ])[2-9][0-9]{2}[-. ][0-9]{4}")
+# Ten digits as they are written in North America; standing alone, because slugs and part numbers hold 3-3-4 groups too.
+_NANP_PHONE = re.compile(
+    r"(?<![^\s/=&?:,;])(?:1[-. ])?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[-. ])[2-9][0-9]{2}[-. ][0-9]{4}(?![^\s/&?:,;#])"
+)
 
 _DIGIT_GROUPS = re.compile(r"(?<![0-9A-Za-z])[2-6](?:[ -]?[0-9]){13,18}(?![0-9A-Za-z])")
 
@@ -58,11 +60,11 @@ def names_person(text: str) -> bool:
 
 
 def holds_phone(text: str) -> bool:
-    """True for an international number with its plus, and for a text that is a North American number and nothing else.
+    """True for an international number with its plus, and for a North American one that stands alone.
 
     Bare digits are not enough: order numbers and product ids look the same.
     """
-    return _PLUS_PHONE.search(text) is not None or _NANP_PHONE.fullmatch(text.strip()) is not None
+    return _PLUS_PHONE.search(text) is not None or _NANP_PHONE.search(text) is not None
 
 
 def holds_card(text: str) -> bool:

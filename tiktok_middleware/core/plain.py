@@ -9,7 +9,7 @@ from enum import Enum
 from itertools import islice
 from uuid import UUID
 
-from .values import Purse, Refusal, is_promise, kind, number, text
+from tiktok_middleware.core.values import Purse, Refusal, is_promise, kind, number, text
 
 __all__ = ["MAX_DEPTH", "MAX_ITEMS", "is_key", "items", "plain"]
 
@@ -62,7 +62,7 @@ def plain(value: object, purse: Purse, depth: int = 1) -> object:
     if isinstance(value, Mapping):
         return _plain_dict(value, purse, depth)
     if isinstance(value, (list, tuple)):
-        _check_depth(depth)
+        _enter(depth, len(value), purse)
         return [plain(item, purse, depth + 1) for item in items(value, "values") if item is not None]
     try:
         found = number(value)
@@ -73,7 +73,7 @@ def plain(value: object, purse: Purse, depth: int = 1) -> object:
 
 
 def _plain_dict(value: Mapping[object, object], purse: Purse, depth: int) -> dict[str, object]:
-    _check_depth(depth)
+    _enter(depth, len(value), purse)
     found: dict[str, object] = {}
     for key, item in value.items():
         if not is_key(key):
@@ -85,6 +85,8 @@ def _plain_dict(value: Mapping[object, object], purse: Purse, depth: int) -> dic
     return found
 
 
-def _check_depth(depth: int) -> None:
+def _enter(depth: int, size: int, purse: Purse) -> None:
+    """Pay for a container before it is walked: an empty one costs time as well, and so do the Nones it holds."""
+    purse.spend(size)
     if depth >= MAX_DEPTH:
         raise Refusal("nested too deeply", f"at most {MAX_DEPTH} levels")

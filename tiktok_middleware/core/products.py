@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .parameters import SHORTHAND
+from tiktok_middleware.core.parameters import SHORTHAND
 
 __all__ = ["complete", "unfold"]
 

@@ -11,12 +11,12 @@ from itertools import islice
 
 import msgspec
 
-from ..errors import EventError
-from . import plain, values
-from .parameters import FOREIGN
-from .products import complete, unfold
-from .rules import ITEM_RULES, MAX_BYTES, RULES, Report, Rule, nearest
-from .values import Refusal
+from tiktok_middleware.core import plain, values
+from tiktok_middleware.core.parameters import FOREIGN
+from tiktok_middleware.core.products import complete, unfold
+from tiktok_middleware.core.rules import ITEM_RULES, MAX_BYTES, RULES, Report, Rule
+from tiktok_middleware.core.values import Refusal, Spent
+from tiktok_middleware.errors import EventError
 
 __all__ = ["MAX_BYTES", "Cleaned", "clean_properties"]
 
@@ -67,7 +67,7 @@ def _collect(given: Mapping[str, object], rules: Mapping[str, Rule], path: str, 
         report.refuse(path, values.kind(given), "a mapping of names to values")
         return clean
     try:
-        pairs = list(islice(given.items(), _MAX_KEYS + 1))
+        pairs = [(key, value) for key, value in islice(given.items(), _MAX_KEYS + 1)]
     except Exception:  # noqa: BLE001 -- a stranger's mapping may do anything; an event is no reason to break a page
         report.refuse(path, "a mapping that raised when it was read", "a dict")
         return clean
@@ -96,8 +96,10 @@ def _take(
             clean[name] = found
         if report.cut:
             report.cut = False
-            report.warn(f"{path}.{name} was cut after {values.MAX_TEXT_CHARS} characters")
+            report.warn(f"{path}.{_shown(name)} was cut after {values.MAX_TEXT_CHARS} characters")
     except Refusal as refusal:
+        if isinstance(refusal, Spent) and rules is ITEM_RULES:
+            raise  # some of the products would be a wrong sum
         report.left = left
         report.refuse(f"{path}.{_shown(key)}", refusal.found, refusal.allowed)
     except Exception:  # noqa: BLE001 -- a stranger's object may do anything when it is read
@@ -124,9 +126,9 @@ def _look_at_stranger(key: str, rules: Mapping[str, Rule], path: str, report: Re
     if place is not None:
         raise Refusal("no parameter of an event", place)
     report.spend(len(key))
-    nearest = nearest(key, rules is ITEM_RULES)
-    if nearest is not None:
-        report.warn(f"{path}.{_shown(key)} is not read by TikTok; did you mean {nearest}?")
+    meant = report.look_up(key, in_item=rules is ITEM_RULES)
+    if meant is not None:
+        report.warn(f"{path}.{_shown(key)} is not read by TikTok; did you mean {meant}?")
 
 
 def _measure(clean: dict[str, object], report: Report) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from functools import lru_cache
 
-from ..errors import EventError
-from . import plain, values
-from .parameters import CURRENCIES, MISNOMERS, Content, Properties
-from .values import Purse, Refusal
+from tiktok_middleware.core import plain, values
+from tiktok_middleware.core.parameters import CURRENCIES, MISNOMERS, Content, Properties
+from tiktok_middleware.core.values import Purse, Refusal
+from tiktok_middleware.errors import EventError
 
-__all__ = ["ITEM_RULES", "MAX_BYTES", "RULES", "Report", "Rule", "nearest"]
+__all__ = ["ITEM_RULES", "MAX_BYTES", "RULES", "Report", "Rule"]
 
 MAX_BYTES = 64 * 1024
 """Largest encoded properties of one event. TikTok publishes no limit; this leaves room for 16 in a request of 1 MB."""
@@ -20,20 +20,28 @@ _MAX_REPORTS = 20
 
 
 class Report(Purse):
-    """What one event has spent and what was wrong with it."""
+    """What one event has spent and what was wrong with it: the first 20 of each, enough to mend the call."""
 
-    __slots__ = ("problems", "warnings")
+    __slots__ = ("looked_up", "problems", "warnings")
 
     def __init__(self) -> None:
         super().__init__(MAX_BYTES)
         self.problems: list[EventError] = []
         self.warnings: list[str] = []
+        self.looked_up = 0
 
     def refuse(self, field: str, found: str, allowed: str) -> None:
+        """Note that a property is left out."""
         if len(self.problems) < _MAX_REPORTS:
             self.problems.append(EventError(field, found, allowed))
 
+    def look_up(self, key: str, *, in_item: bool) -> str | None:
+        """The parameter nearest to an unknown key, for the first 20 of them: looking is slow."""
+        self.looked_up += 1
+        return _nearest(key, in_item) if self.looked_up <= _MAX_REPORTS else None
+
     def warn(self, sentence: str) -> None:
+        """Note that a property may not do what was meant."""
         if len(self.warnings) < _MAX_REPORTS:
             self.warnings.append(sentence)
 
@@ -120,7 +128,7 @@ RULES: dict[str, Rule] = {
 
 
 @lru_cache(maxsize=1024)
-def nearest(key: str, in_item: bool) -> str | None:
+def _nearest(key: str, in_item: bool) -> str | None:
     """The parameter that somebody who wrote this key may have meant."""
     rules = ITEM_RULES if in_item else RULES
     folded = key.lower().replace("-", "_")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, time
+from datetime import date, time
 from decimal import Decimal
 from enum import Enum
 from operator import index
 from typing import Any
 from uuid import UUID
 
-from .personal import names_person
+from tiktok_middleware.core.personal import names_person
 
-__all__ = ["MAX_TEXT_CHARS", "Purse", "Refusal", "identifier", "is_promise", "kind", "number", "text", "whole"]
+__all__ = ["MAX_TEXT_CHARS", "Purse", "Refusal", "Spent", "identifier", "is_promise", "kind", "number", "text", "whole"]
 
 MAX_TEXT_CHARS = 2_000
 MAX_ID_CHARS = 200
@@ -41,6 +41,10 @@ class Refusal(Exception):  # noqa: N818 -- a verdict on a value, turned into an 
         super().__init__(found)
 
 
+class Spent(Refusal):
+    """One event can hold no more: refuses the whole property, however deep inside it that was found out."""
+
+
 class Purse:
     """How much one event may still hold, and whether a text was cut to fit."""
 
@@ -54,11 +58,11 @@ class Purse:
         """Take what one value costs, plus its punctuation.
 
         Raises:
-            Refusal: nothing is left.
+            Spent: nothing is left.
         """
         self.left -= chars + 1
         if self.left < 0:
-            raise Refusal("more than one event may hold", "64 KB in all")
+            raise Spent("more than one event may hold", "64 KB in all")
 
 
 def kind(value: object) -> str:

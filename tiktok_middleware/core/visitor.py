@@ -11,8 +11,9 @@ __all__ = ["FRESH_COOKIE", "LIFETIME_S", "TTCLID", "TTP", "Visitor", "read_visit
 
 TTCLID = "ttclid"
 TTP = "_ttp"
-#: Present for a day after the visitor's cookies were renewed, so that they are renewed once a day.
+#: Names, by an initial each, the visitor's cookies that were renewed within the last day.
 FRESH_COOKIE = "_tt_fresh"
+_INITIALS = {TTCLID: "c", TTP: "p"}
 
 #: Lifetimes in seconds: TikTok keeps ``_ttp`` for 13 months and asks to keep a click id for 28 days or more.
 LIFETIME_S = {TTP: 34_190_000, TTCLID: 2_592_000, FRESH_COOKIE: 86_400}
@@ -31,12 +32,14 @@ class Visitor(NamedTuple):
         ttclid: the newest click id: the URL's, else a cookie's.
         ttp: the browser's id.
         renew: names of the cookies that are new, changed or due for their daily renewal.
+        fresh: the value of :data:`FRESH_COOKIE` once they are renewed.
         ignored: how many values were not of a form that TikTok writes, and were ignored.
     """
 
     ttclid: str
     ttp: str
     renew: tuple[str, ...]
+    fresh: str
     ignored: int
 
 
@@ -54,10 +57,12 @@ def read_visitor(facts: RequestFacts) -> Visitor:
     if ttp and not _TTP.fullmatch(ttp):
         ttp, ignored = "", ignored + 1
     ttclid = landed or kept
-    is_due = FRESH_COOKIE not in cookies
-    renew: list[str] = []
-    if ttclid and (is_due or ttclid != cookies.get(TTCLID)):
+    fresh = cookies.get(FRESH_COOKIE, "")
+    renew = []
+    if ttclid and (_INITIALS[TTCLID] not in fresh or ttclid != cookies.get(TTCLID)):
         renew.append(TTCLID)
-    if ttp and is_due:
+    if ttp and _INITIALS[TTP] not in fresh:
         renew.append(TTP)
-    return Visitor(ttclid, ttp, tuple(renew), ignored)
+    is_fresh = {*renew, *(name for name, initial in _INITIALS.items() if initial in fresh)}
+    initials = "".join(sorted(_INITIALS[name] for name in is_fresh))
+    return Visitor(ttclid, ttp, tuple(renew), initials, ignored)

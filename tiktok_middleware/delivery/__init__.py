@@ -11,7 +11,6 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import threading
 import time
 import weakref
 from collections import Counter
@@ -39,6 +38,7 @@ log = logging.getLogger(__name__)
 _DISK_AGAIN_S = 30.0  # how soon a disk that could not be written is tried again
 _COMMIT_S = 5.0  # what is accepted gets this long to reach the disk at exit, whatever `close` was granted
 _EXIT_S = 2.0
+_HAND_OVER = 20  # a group at least this large goes to the relay at once, instead of being read from the disk again
 _POLL_S = 0.005
 
 
@@ -166,14 +166,17 @@ class Delivery:
         """
         dropped = Counter(self._dropped)
         states: Counter[str] = Counter(waiting=0, bytes=0, dead=0)
+        duplicates = 0
         for outbox in self._outboxes():
             dropped.update(outbox.dropped)
+            duplicates += outbox.duplicates
             try:
                 states.update(outbox.counts())
             except OutboxError:
                 states["unreadable"] += 1
         return {
-            **{name: self._counts[name] for name in ("submitted", "accepted", "duplicates")},
+            **{name: self._counts[name] for name in ("submitted", "accepted")},
+            "duplicates": duplicates,
             **{name: self._relay.counts[name] for name in ("delivered", "retried")},
             "buried": dict(self._relay.buried),
             "dropped": dict(dropped),
@@ -190,8 +193,7 @@ class Delivery:
         except Exception:
             log.exception("The outbox failed, %d event(s) have no server copy", len(submissions))
             return self._refuse(submissions, "outbox_failed")
-        for submission, claim in zip(submissions, claims, strict=True):
-            self._counts["accepted" if claim.server else "not_accepted"] += len(submission.records)
+        self._counts["accepted"] += sum([len(s.records) for s, c in zip(submissions, claims, strict=True) if c.server])
         if self._sends:
             self._relay.wake()
         return claims
@@ -200,7 +202,11 @@ class Delivery:
         now = self._clock()
         if self._disk and time.monotonic() >= self._disk_again_at:
             try:
-                return self._disk.put(submissions, now)
+                taker = self._relay.taker() if len(submissions) >= _HAND_OVER else None
+                claims = self._disk.put(submissions, now, taker)
+                if taker:
+                    self._relay.hand(self._disk, taker)
+                return claims
             except OutboxError as error:
                 if self._memory is None:
                     log.error("Events wait in memory and are lost with the process: %s", error)  # noqa: TRY400

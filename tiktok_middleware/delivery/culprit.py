@@ -47,6 +47,6 @@ class CulpritSearch:
         return False
 
     def _hint(self, verdict: Verdict) -> int:
-        """The index that the message names (``Batch.3.properties...``), or one beyond any batch where it names none we trust."""
+        """The index that the message names (``Batch.3.properties...``), or one beyond any batch."""
         found = _HINT.search(verdict.reason) if self._trusts_hints and isinstance(verdict, Rejected) else None
         return int(found[1]) if found else MAX_REQUEST_EVENTS + 1

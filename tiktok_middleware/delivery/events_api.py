@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["EventsApi"]
 
 _CONNECT_S = 5.0
-_READ_S = 15.0  # between two bytes of an answer
+_READ_S = 10.0  # between two bytes of an answer
 _ANSWER_BYTES = 64 * 1024  # TikTok's answers have a few hundred
 
 
@@ -44,7 +44,7 @@ class EventsApi:
         tokens: Mapping[str, str],
         test_event_code: str | None = None,
         *,
-        deadline_s: float = 30.0,
+        deadline_s: float = 15.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._url = api_url.rstrip("/") + "/event/track/"  # without the last slash TikTok answers 404
@@ -107,12 +107,13 @@ class EventsApi:
 
 
 def _open(httpx: Any, url: str) -> httpx.Client:
-    return httpx.Client(
+    client: httpx.Client = httpx.Client(
         timeout=httpx.Timeout(_READ_S, connect=_CONNECT_S),
         limits=httpx.Limits(max_connections=1, keepalive_expiry=60.0),
         trust_env=not _is_loopback(url),
         headers={"Content-Type": "application/json", "User-Agent": "tiktok-middleware", "Accept-Encoding": "identity"},
     )
+    return client
 
 
 def _is_loopback(url: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 import msgspec
 
 from tiktok_middleware.core.event import Claim, Record, Submission
-from tiktok_middleware.delivery.outbox import PAGE_VIEW, Leased, Limits, Room, claim_of
+from tiktok_middleware.delivery.outbox import PAGE_VIEW, Leased, Limits, Room, Taker
 
 __all__ = ["MEMORY_LIMITS", "Dead", "MemoryOutbox"]
 
@@ -71,6 +71,7 @@ class MemoryOutbox:
 
     def __init__(self, limits: Limits = MEMORY_LIMITS) -> None:
         self.dropped: Counter[str] = Counter()
+        self.duplicates = 0
         self.dead: deque[Dead] = deque()
         self._limits = limits
         self._lock = threading.Lock()
@@ -81,22 +82,21 @@ class MemoryOutbox:
         self._rows = 0
         self._bytes = 0
 
-    def put(self, submissions: Sequence[Submission], now: float) -> list[Claim]:  # noqa: ARG002 - due at once
+    def put(
+        self,
+        submissions: Sequence[Submission],
+        now: float,  # noqa: ARG002 - rows are due at once
+        taker: Taker | None = None,  # noqa: ARG002 - leasing is cheap
+    ) -> list[Claim]:
         with self._lock:
-            room = Room(self._limits.rows - self._rows, self._limits.bytes - self._bytes, self.dropped)
+            room = Room(self._limits.rows - self._rows, self._limits.bytes - self._bytes)
             self._make_room(room, submissions)
-            return [self._put_one(submission, room) for submission in submissions]
-
-    def _put_one(self, submission: Submission, room: Room) -> Claim:
-        once = submission.once
-        browser = submission.browser and (not once or self._claim(submission.event_id, "browser"))
-        records = submission.records
-        server = bool(records) and room.admits(records) and (not once or self._claim(submission.event_id, "server"))
-        if server:
-            room.take(records)
-            for record in records:
+            claims = [room.decide(submission, self._claim) for submission in submissions]
+            for record in room.stored:
                 self._store(record)
-        return claim_of(browser, server)
+            self.dropped += room.dropped
+            self.duplicates += room.duplicates
+            return claims
 
     def _claim(self, event_id: str, channel: str) -> bool:
         key = (event_id, channel)
@@ -116,12 +116,11 @@ class MemoryOutbox:
 
     def _make_room(self, room: Room, submissions: Sequence[Submission]) -> None:
         rows, size = room.missing(submissions)
-        for lane in self._lanes.values() if rows or size else ():
+        for lane in self._lanes.values():
             while lane.views and (rows > 0 or size > 0):
                 record = lane.views.popleft().record
                 self._forget(record)
-                room.lost(record.event)
-                room.rows, room.size = room.rows + 1, room.size + len(record.body)
+                room.freed(1, len(record.body))
                 rows, size = rows - 1, size - len(record.body)
 
     def _forget(self, record: Record) -> None:

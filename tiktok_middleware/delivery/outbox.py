@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from tiktok_middleware.core.event import Claim, Record, Submission
 
-__all__ = ["PAGE_VIEW", "Leased", "Limits", "Outbox", "Room", "claim_of"]
+__all__ = ["PAGE_VIEW", "Leased", "Limits", "Outbox", "Room", "Taker", "claim_of"]
 
 PAGE_VIEW = "Pageview"
 """The event that goes first when an outbox runs full."""
@@ -28,6 +28,20 @@ class Leased(msgspec.Struct, frozen=True, gc=False):
     id: int
     tries: int
     record: Record
+
+
+class Taker(msgspec.Struct, gc=False):
+    """A lease taken while storing: the rows go from the writer to the relay without being read again.
+
+    Attributes:
+        owner: as for `Outbox.lease`.
+        until: Unix seconds, when others may take the rows.
+        rows: what was stored and leased.
+    """
+
+    owner: str
+    until: float
+    rows: list[Leased] = msgspec.field(default_factory=list)
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -52,12 +66,20 @@ class Outbox(Protocol):
     Attributes:
         dropped: records lost to overflow, by reason: ``overflow_page_view`` or ``overflow``;
             and ``overflow_dead`` for dead letters.
+        duplicates: records that were not stored because an earlier submission had claimed their event.
     """
 
     dropped: Counter[str]
+    duplicates: int
 
-    def put(self, submissions: Sequence[Submission], now: float) -> list[Claim]:
-        """What each submission won: its records are stored and its claims made in one transaction, or neither is."""
+    def put(self, submissions: Sequence[Submission], now: float, taker: Taker | None = None) -> list[Claim]:
+        """What each submission won: its records are stored and its claims made in one transaction, or neither is.
+
+        Args:
+            submissions: in order.
+            now: Unix seconds.
+            taker: who would lease the new rows at once; an outbox where leasing is cheap may ignore it.
+        """
 
     def lease(
         self,
@@ -120,39 +142,60 @@ def claim_of(browser: bool, server: bool) -> Claim:
 
 
 class Room:
-    """What still fits into an outbox while one `put` runs, page views giving way to conversions.
+    """What still fits into an outbox while one `put` runs, and what each submission wins of it.
 
     Args:
         rows: rows that fit.
         size: bytes that fit.
-        dropped: where losses are counted.
+
+    Attributes:
+        stored: records that are to be stored.
+        dropped: records for which there was no room, by reason.
+        duplicates: records whose event is already counted.
     """
 
-    __slots__ = ("_dropped", "rows", "size")
+    __slots__ = ("dropped", "duplicates", "rows", "size", "stored")
 
-    def __init__(self, rows: int, size: int, dropped: Counter[str]) -> None:
+    def __init__(self, rows: int, size: int) -> None:
         self.rows = rows
         self.size = size
-        self._dropped = dropped
+        self.stored: list[Record] = []
+        self.dropped: Counter[str] = Counter()
+        self.duplicates = 0
 
     def missing(self, submissions: Iterable[Submission]) -> tuple[int, int]:
-        """Rows and bytes that conversions among ``submissions`` need beyond what is free; page views ask for none."""
-        wanted = [r for s in submissions for r in s.records if r.event != PAGE_VIEW]
-        return max(0, len(wanted) - self.rows), max(0, sum(len(r.body) for r in wanted) - self.size)
+        """Rows and bytes that page views must give up for the conversions among ``submissions``."""
+        wanted = [len(r.body) for s in submissions for r in s.records if r.event != PAGE_VIEW]
+        return len(wanted) - self.rows, sum(wanted) - self.size
 
-    def admits(self, records: tuple[Record, ...]) -> bool:
-        """Whether all of ``records`` fit; counts them as lost where they do not."""
-        if len(records) <= self.rows and sum(len(r.body) for r in records) <= self.size:
+    def freed(self, views: int, size: int) -> None:
+        """Take note that ``views`` page views of ``size`` bytes in all gave way."""
+        self.rows += views
+        self.size += size
+        self.dropped["overflow_page_view"] += views
+
+    def decide(self, submission: Submission, wins: Callable[[str, str], bool]) -> Claim:
+        """What ``submission`` wins; its records go to `stored` where the server's copy is among it.
+
+        Args:
+            submission: one event.
+            wins: claims an ``event_id`` for a channel, and says whether it was the first to do so.
+        """
+        once, event_id, records = submission.once, submission.event_id, submission.records
+        browser = submission.browser and (not once or wins(event_id, "browser"))
+        if not records or not self._admits(records):
+            return _CLAIMS[browser, False]
+        if once and not wins(event_id, "server"):
+            self.duplicates += len(records)
+            return _CLAIMS[browser, False]
+        self.rows -= len(records)
+        self.size -= sum([len(record.body) for record in records])
+        self.stored += records
+        return _CLAIMS[browser, True]
+
+    def _admits(self, records: tuple[Record, ...]) -> bool:
+        if len(records) <= self.rows and sum([len(record.body) for record in records]) <= self.size:
             return True
         for record in records:
-            self.lost(record.event)
+            self.dropped["overflow_page_view" if record.event == PAGE_VIEW else "overflow"] += 1
         return False
-
-    def take(self, records: tuple[Record, ...]) -> None:
-        """Use up the room of ``records``."""
-        self.rows -= len(records)
-        self.size -= sum(len(r.body) for r in records)
-
-    def lost(self, event: str, count: int = 1) -> None:
-        """Count ``count`` records named ``event`` as lost."""
-        self._dropped["overflow_page_view" if event == PAGE_VIEW else "overflow"] += count

@@ -43,6 +43,11 @@ class Pace:
         """The pixels that nothing may be sent to at Unix second ``now``."""
         return {pixel for pixel, trouble in self._troubles.items() if trouble.until > now} | self.halted.keys()
 
+    @property
+    def is_troubled(self) -> bool:
+        """Whether any pixel is halted or had a failure last."""
+        return bool(self._troubles or self.halted)
+
     def opens_at(self) -> float | None:
         """When the first closed road opens, in Unix seconds."""
         return min((t.until for pixel, t in self._troubles.items() if pixel not in self.halted), default=None)

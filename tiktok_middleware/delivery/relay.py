@@ -7,9 +7,9 @@ import random
 import secrets
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 from tiktok_middleware.core.event import Record
 from tiktok_middleware.core.payload import (
@@ -22,7 +22,7 @@ from tiktok_middleware.core.payload import (
     Verdict,
 )
 from tiktok_middleware.delivery.culprit import CulpritSearch
-from tiktok_middleware.delivery.outbox import Leased, Outbox
+from tiktok_middleware.delivery.outbox import Leased, Outbox, Taker
 from tiktok_middleware.delivery.pace import Pace
 from tiktok_middleware.errors import OutboxError
 
@@ -36,9 +36,10 @@ PAIRED_TTL_S = 47 * 3600
 UNPAIRED_TTL_S = 7 * 86400
 """TikTok's default click-through window; what is older is attributed to nothing (TikTok, 1.11)."""
 
-_LEASE_S = 120.0
-_LEASE_MARGIN_S = 60.0  # no further request is begun on a lease that has less left
-_ENVELOPE_BYTES = 1024
+_LEASE_S = 20.0  # also how long the rows of a killed process stay unsent
+_LEASE_MARGIN_S = 16.0  # no further request is begun on a lease that has less left
+_MAX_BODIES_BYTES = MAX_REQUEST_BYTES - 1024  # the envelope has the rest
+_MAX_IN_HAND = 4000  # rows handed over and not sent yet; what comes above waits on disk alone
 _IDLE_S = 5.0  # how soon a row is found whose process died between commit and lease
 
 
@@ -82,6 +83,8 @@ class Relay:
         self._limit = limit
         self._owner = secrets.token_hex(8)
         self._sink: Sink | None = None
+        self._hands: deque[tuple[Outbox, Taker]] = deque()
+        self._in_hand = 0
         self._bell = threading.Event()
         self._lock = threading.Lock()
         self._turn = threading.Lock()  # one round at a time: the thread's, or that of a `drain` at exit
@@ -93,6 +96,17 @@ class Relay:
         if self._thread is None:
             self._start()
         self._bell.set()
+
+    def taker(self) -> Taker | None:
+        """Who takes rows while they are stored: us, as long as all goes well and not too much is in hand already."""
+        if self._thread is None or self._is_stopping or self._in_hand >= _MAX_IN_HAND or self.pace.is_troubled:
+            return None
+        return Taker(self._owner, self._clock() + _LEASE_S)
+
+    def hand(self, outbox: Outbox, taker: Taker) -> None:
+        """Send the rows that ``taker`` holds."""
+        self._in_hand += len(taker.rows)
+        self._hands.append((outbox, taker))
 
     def stop(self, timeout_s: float) -> bool:
         """Whether the thread ended within ``timeout_s`` seconds; what it had on lease goes back."""
@@ -146,14 +160,14 @@ class Relay:
 
     def round(self) -> bool:
         """Whether there was a batch to send."""
-        was_busy = False
         with self._turn:
+            was_busy = self._send_hands()
             for outbox in self._outboxes():
                 now = self._clock()
                 batch = outbox.lease(
                     self._owner,
                     self._limit,
-                    limit_bytes=MAX_REQUEST_BYTES - _ENVELOPE_BYTES,
+                    limit_bytes=_MAX_BODIES_BYTES,
                     for_s=_LEASE_S,
                     now=now,
                     pixels_blocked=self.pace.blocked(now),
@@ -164,6 +178,22 @@ class Relay:
                     self._send(outbox, batch, now)
                 outbox.tidy(now)
         return was_busy
+
+    def _send_hands(self) -> bool:
+        """Whether rows were handed over."""
+        lanes: dict[tuple[int, str, str], _Hand] = {}
+        taken = 0
+        while self._hands and taken < self._limit:
+            outbox, taker = self._hands.popleft()
+            taken += len(taker.rows)
+            for row in taker.rows:
+                key = id(outbox), row.record.pixel, row.record.source
+                lanes.setdefault(key, _Hand(outbox, taker.until - _LEASE_S, [])).rows.append(row)
+        for hand in lanes.values():
+            for batch in _batches(hand.rows, self._limit):
+                self._send(hand.outbox, batch, hand.leased_at)
+        self._in_hand -= taken
+        return taken > 0
 
     def _send(self, outbox: Outbox, batch: list[Leased], leased_at: float) -> None:
         """Send what is on lease; a batch that is refused as a whole goes again in parts until the culprit is alone."""
@@ -233,6 +263,27 @@ class Relay:
         self.buried[kind] += outbox.bury(self._owner, [row.id for row in rows], reason, now)
         first = rows[0].record
         log.warning("%d event(s) become dead letters, first %s %s: %s", len(rows), first.event, first.event_id, reason)
+
+
+class _Hand(NamedTuple):
+    """Rows of one pixel and one source that were handed over."""
+
+    outbox: Outbox
+    leased_at: float
+    rows: list[Leased]
+
+
+def _batches(rows: list[Leased], limit: int) -> Iterator[list[Leased]]:
+    """``rows`` in order, as many at a time as fit into one request."""
+    batch: list[Leased] = []
+    size = 0
+    for row in rows:
+        size += len(row.record.body) + 1
+        if batch and (len(batch) >= limit or size > _MAX_BODIES_BYTES):
+            yield batch
+            batch, size = [], len(row.record.body) + 1
+        batch.append(row)
+    yield batch
 
 
 def _ttl_s(record: Record) -> int:

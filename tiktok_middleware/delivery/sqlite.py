@@ -5,16 +5,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from tiktok_middleware.core.event import Claim, Record, Submission
 from tiktok_middleware.delivery.database import Database
-from tiktok_middleware.delivery.outbox import PAGE_VIEW, Leased, Limits, Room, claim_of
+from tiktok_middleware.delivery.outbox import PAGE_VIEW, Leased, Limits, Room, Taker
 
 __all__ = ["DISK_LIMITS", "ONCE_RETENTION_S", "SqliteOutbox"]
 
@@ -46,15 +47,20 @@ _MIGRATIONS = (
     """,
 )
 
-_INSERT = "INSERT INTO waiting (pixel, source, event, event_id, event_time, paired, body, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO waiting (pixel, source, event, event_id, event_time, paired, body, due, owner) VALUES "
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _BURY = (
     "INSERT OR REPLACE INTO dead SELECT id, pixel, source, event, event_id, event_time, paired, body, tries, ?, ?"
-    " FROM waiting WHERE id = ? AND owner = ?"
+    " FROM waiting WHERE owner = ? AND id IN "
 )
+_LEASE = "UPDATE waiting SET owner = ?, due = ? WHERE id IN "
 _COLUMNS = "id, tries, event, event_id, event_time, paired, body"
+_PART = 50
 _EVICT_SHARE = 100  # page views that give way go by the hundredth of the limit, so that one search serves many puts
 _CHECKPOINT_EVERY = 200  # transactions, each about five pages of four kilobytes
 _PRUNE_EVERY_S = 86400.0
+
+_T = TypeVar("_T")
 
 
 class SqliteOutbox:
@@ -68,34 +74,33 @@ class SqliteOutbox:
 
     def __init__(self, path: str | os.PathLike[str], *, sync: str = "normal", limits: Limits = DISK_LIMITS) -> None:
         self.dropped: Counter[str] = Counter()
+        self.duplicates = 0
         self._database = Database(Path(path), _MIGRATIONS, sync)
         self._limits = limits
         self._sizes: dict[int, int] = {}  # bytes of each row on lease here, so that `ack` need not read them
         self._transactions = 0
         self._prune_at = 0.0
 
-    def put(self, submissions: Sequence[Submission], now: float) -> list[Claim]:
+    def put(self, submissions: Sequence[Submission], now: float, taker: Taker | None = None) -> list[Claim]:
         with self._database.transaction() as db:
             self._transactions += 1
             rows, size = db.execute("SELECT rows, bytes FROM tally").fetchone()
-            dropped: Counter[str] = Counter()
-            room = Room(self._limits.rows - rows, self._limits.bytes - size, dropped)
+            room = Room(self._limits.rows - rows, self._limits.bytes - size)
             self._make_room(db, room, submissions)
-            stored: list[Record] = []
-            claims = [_put_one(db, submission, room, stored, now) for submission in submissions]
-            if stored:
-                db.executemany(
-                    _INSERT,
-                    [(r.pixel, r.source, r.event, r.event_id, r.event_time, r.paired, r.body, now) for r in stored],
-                )
-                _count(db, len(stored), sum(len(r.body) for r in stored))
-        self.dropped += dropped
+            wins = functools.partial(_claim, db, now)
+            claims = [room.decide(submission, wins) for submission in submissions]
+            owner, due = (taker.owner, taker.until) if taker else (None, now)
+            last_id = _store(db, room.stored, owner, due)
+        if taker:
+            first_id = last_id - len(room.stored) + 1
+            taker.rows += [Leased(first_id + i, 0, record) for i, record in enumerate(room.stored)]
+            self._note_sizes(taker.rows)
+        self.dropped += room.dropped
+        self.duplicates += room.duplicates
         return claims
 
     def _make_room(self, db: sqlite3.Connection, room: Room, submissions: Sequence[Submission]) -> None:
         rows, size = room.missing(submissions)
-        if rows <= 0 and size <= 0:
-            return
         share = max(1, self._limits.rows // _EVICT_SHARE)
         while rows > 0 or size > 0:
             views = db.execute(
@@ -105,10 +110,9 @@ class SqliteOutbox:
             if not views:
                 return
             freed = sum(length for _, length in views)
-            db.executemany("DELETE FROM waiting WHERE id = ?", [(id_,) for id_, _ in views])
+            _for_each(db, "DELETE FROM waiting WHERE id IN ", (), [id_ for id_, _ in views])
             _count(db, -len(views), -freed)
-            room.lost(PAGE_VIEW, len(views))
-            room.rows, room.size = room.rows + len(views), room.size + freed
+            room.freed(len(views), freed)
             rows, size = rows - len(views), size - freed
 
     def lease(
@@ -132,7 +136,7 @@ class SqliteOutbox:
             if lane is None:
                 return []
             found = db.execute(
-                f"SELECT {_COLUMNS} FROM waiting WHERE due <= ? AND pixel = ? AND source = ? ORDER BY due, id LIMIT ?",
+                f"SELECT {_COLUMNS} FROM waiting WHERE due <= ? AND pixel = ? AND source = ? ORDER BY due LIMIT ?",
                 (now, *lane, limit),
             )
             batch: list[Leased] = []
@@ -141,15 +145,15 @@ class SqliteOutbox:
                 size += len(body)
                 if batch and size > limit_bytes:
                     break
-                batch.append(
-                    Leased(id_, tries, Record(lane[0], lane[1], event, event_id, event_time, body, bool(paired)))
-                )
+                record = Record(lane[0], lane[1], event, event_id, event_time, body, bool(paired))
+                batch.append(Leased(id_, tries, record))
             found.close()
-            db.executemany(
-                "UPDATE waiting SET owner = ?, due = ? WHERE id = ?", [(owner, now + for_s, row.id) for row in batch]
-            )
-        self._sizes.update((row.id, len(row.record.body)) for row in batch)
+            _for_each(db, _LEASE, (owner, now + for_s), [row.id for row in batch])
+        self._note_sizes(batch)
         return batch
+
+    def _note_sizes(self, rows: list[Leased]) -> None:
+        self._sizes.update([(row.id, len(row.record.body)) for row in rows])
 
     def ack(self, owner: str, ids: Collection[int]) -> int:
         with self._database.transaction() as db:
@@ -162,16 +166,16 @@ class SqliteOutbox:
         return self._put_back("tries = tries", owner, ids, at)
 
     def _put_back(self, change: str, owner: str, ids: Collection[int], at: float) -> int:
-        sql = f"UPDATE waiting SET owner = NULL, due = ?, {change} WHERE id = ? AND owner = ?"
+        sql = f"UPDATE waiting SET owner = NULL, due = ?, {change} WHERE owner = ? AND id IN "
         with self._database.transaction() as db:
             self._transactions += 1
             for id_ in ids:
                 self._sizes.pop(id_, None)
-            return db.executemany(sql, [(at, id_, owner) for id_ in ids]).rowcount
+            return _for_each(db, sql, (at, owner), ids)
 
     def bury(self, owner: str, ids: Collection[int], reason: str, now: float) -> int:
         with self._database.transaction() as db:
-            db.executemany(_BURY, [(reason, now, id_, owner) for id_ in ids])
+            _for_each(db, _BURY, (reason, now, owner), ids)
             gone = self._remove(db, owner, ids)
             surplus = db.execute("SELECT count(*) FROM dead").fetchone()[0] - self._limits.dead
             if surplus > 0:
@@ -181,7 +185,7 @@ class SqliteOutbox:
 
     def _remove(self, db: sqlite3.Connection, owner: str, ids: Collection[int]) -> int:
         self._transactions += 1
-        gone = db.executemany("DELETE FROM waiting WHERE id = ? AND owner = ?", [(id_, owner) for id_ in ids]).rowcount
+        gone = _for_each(db, "DELETE FROM waiting WHERE owner = ? AND id IN ", (owner,), ids)
         sizes = [self._sizes.pop(id_, None) for id_ in ids]
         if gone == len(sizes) and None not in sizes:
             _count(db, -gone, -sum(cast("list[int]", sizes)))
@@ -219,19 +223,38 @@ class SqliteOutbox:
         self._database.close()
 
 
-def _put_one(db: sqlite3.Connection, submission: Submission, room: Room, stored: list[Record], now: float) -> Claim:
-    once = submission.once
-    browser = submission.browser and (not once or _claim(db, submission.event_id, "browser", now))
-    records = submission.records
-    server = bool(records) and room.admits(records) and (not once or _claim(db, submission.event_id, "server", now))
-    if server:
-        room.take(records)
-        stored.extend(records)
-    return claim_of(browser, server)
-
-
-def _claim(db: sqlite3.Connection, event_id: str, channel: str, now: float) -> bool:
+def _claim(db: sqlite3.Connection, now: float, event_id: str, channel: str) -> bool:
     return db.execute("INSERT OR IGNORE INTO once VALUES (?, ?, ?)", (event_id, channel, now)).rowcount == 1
+
+
+def _store(db: sqlite3.Connection, records: list[Record], owner: str | None, due: float) -> int:
+    """The number of the last row; the others have those before it, since nobody else inserts meanwhile."""
+    rows = [(r.pixel, r.source, r.event, r.event_id, r.event_time, r.paired, r.body, due, owner) for r in records]
+    last_id: int | None = 0
+    for part in _parts(rows):
+        last_id = db.execute(_INSERT + ", ".join([_ROW] * len(part)), [v for row in part for v in row]).lastrowid
+    if rows:
+        _count(db, len(records), sum([len(r.body) for r in records]))
+    return last_id or 0
+
+
+def _for_each(db: sqlite3.Connection, sql: str, values: tuple[object, ...], ids: Collection[int]) -> int:
+    """How many of the rows numbered ``ids`` the statement, which ends in ``IN``, has changed."""
+    return sum(
+        db.execute(f"{sql}({', '.join('?' * len(part))})", (*values, *part)).rowcount for part in _parts(list(ids))
+    )
+
+
+def _parts(rows: list[_T]) -> Iterator[list[_T]]:
+    """``rows`` in parts of a fixed size, so that a statement is prepared once, and the rest one by one.
+
+    A statement for each row costs twice the time: the interpreter lock is let go and taken back at every step.
+    """
+    whole = len(rows) - len(rows) % _PART
+    for start in range(0, whole, _PART):
+        yield rows[start : start + _PART]
+    for start in range(whole, len(rows)):
+        yield rows[start : start + 1]
 
 
 def _count(db: sqlite3.Connection, rows: int, size: int) -> None:

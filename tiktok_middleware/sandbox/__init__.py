@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiktok_middleware.sandbox.app import create_app
+from tiktok_middleware.sandbox.application import create_app
 from tiktok_middleware.sandbox.settings import Settings
 
 if TYPE_CHECKING:

@@ -29,9 +29,9 @@ API_MODES: dict[str, str] = {
 }
 
 PIXEL_MODES: dict[str, str] = {
-    "ok": "events.js arrives after the delay",
-    "slow": "events.js arrives after three seconds",
-    "failing": "events.js and the event endpoint answer HTTP 500",
+    "ok": "arrives after the delay",
+    "slow": "arrives after three seconds",
+    "failing": "script and event endpoint answer HTTP 500",
     "blocked": "the connection is closed, as an ad blocker or a dead network would",
 }
 
@@ -83,7 +83,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 def _one_of(names: Mapping[str, str]) -> tuple[Any, str]:
-    pattern = "^(" + "|".join(names) + ")$"
+    pattern = "^(" + "|".join(names) + r")\Z"
     return Annotated[str, msgspec.Meta(pattern=pattern)], "one of " + ", ".join(names)
 
 

@@ -2,6 +2,7 @@
 const LIMIT = 300;
 const POLL_MS = 800;
 const $ = (id) => document.getElementById(id);
+const FILTERS = document.querySelectorAll("[data-filter]");
 const rows = new Map();
 const open = new Set();
 let events = [];
@@ -26,7 +27,7 @@ function count() {
   const counts = { all: events.length, remarks: events.filter(FITS.remarks).length };
   Object.keys(STATES).forEach((state) => (counts[state] = events.filter((event) => event.state === state).length));
   document.querySelectorAll("[data-count]").forEach((node) => (node.textContent = counts[node.dataset.count]));
-  document.querySelectorAll("[data-filter]").forEach((node) => node.classList.toggle("zero", !counts[node.dataset.filter]));
+  FILTERS.forEach((node) => node.classList.toggle("zero", !counts[node.dataset.filter]));
   return counts;
 }
 
@@ -77,9 +78,11 @@ function refusals(requests) {
   const refused = requests.filter((one) => one.channel === "server" && one.code !== 0).slice(-5).reverse();
   $("refusals").hidden = !refused.length;
   $("refusal-list").replaceChildren(
-    ...refused.map((one) =>
-      element("li", "", element("time", "", clock(one.at)), element("b", "", one.code === null ? `HTTP ${one.status || "none"}` : String(one.code)), element("span", "", one.message)),
-    ),
+    ...refused.map((one) => {
+      const code = one.code === null ? `HTTP ${one.status || "none"}` : String(one.code);
+      const time = element("time", "", clock(one.at));
+      return element("li", "", time, element("b", "", code), element("span", "", one.message));
+    }),
   );
 }
 
@@ -89,13 +92,13 @@ function live(state, words) {
 }
 
 async function refresh() {
-  const answer = await fetch(`/sandbox/events?limit=${LIMIT}`, { cache: "no-store", headers: tag ? { "if-none-match": tag } : {} });
+  const headers = tag ? { "if-none-match": tag } : {};
+  const answer = await fetch(`/sandbox/events?limit=${LIMIT}`, { cache: "no-store", headers });
   if (answer.status !== 304) {
     events = await answer.json();
     tag = answer.headers.get("etag");
-    const [held, requests] = await Promise.all(["/sandbox/health", "/sandbox/requests?channel=server&limit=50"].map((path) => fetch(path).then((one) => one.json())));
-    total = held.events;
-    refusals(requests);
+    total = (await (await fetch("/sandbox/health")).json()).events;
+    refusals(await (await fetch("/sandbox/requests?channel=server&limit=50")).json());
     const counts = count();
     $("announce").textContent = `${total} events, ${counts.matched} matched, ${counts.different} different`;
   }
@@ -116,10 +119,10 @@ async function poll() {
   setTimeout(poll, POLL_MS);
 }
 
-document.querySelectorAll("[data-filter]").forEach((button) => {
+FILTERS.forEach((button) => {
   button.addEventListener("click", () => {
     filter = button.dataset.filter;
-    document.querySelectorAll("[data-filter]").forEach((one) => one.setAttribute("aria-pressed", String(one === button)));
+    FILTERS.forEach((one) => one.setAttribute("aria-pressed", String(one === button)));
     render();
   });
 });
@@ -140,7 +143,13 @@ $("theme").addEventListener("click", () => {
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
 });
-$("environment").textContent = `TIKTOK_ENVIRONMENT=development\nTIKTOK_PIXEL_ID=C0SANDBOX00000000000\nTIKTOK_ACCESS_TOKEN=any-text-will-do\nTIKTOK_API_URL=${location.origin}/open_api/v1.3\nTIKTOK_PIXEL_URL=${location.origin}/i18n/pixel/events.js`;
+$("environment").textContent = [
+  "TIKTOK_ENVIRONMENT=development",
+  "TIKTOK_PIXEL_ID=C0SANDBOX00000000000",
+  "TIKTOK_ACCESS_TOKEN=any-text-will-do",
+  `TIKTOK_API_URL=${location.origin}/open_api/v1.3`,
+  `TIKTOK_PIXEL_URL=${location.origin}/i18n/pixel/events.js`,
+].join("\n");
 $("copy").addEventListener("click", () => {
   const done = (words) => {
     $("copy").textContent = words;

@@ -41,7 +41,8 @@ function result(event, now) {
   const errors = event.notes.filter((note) => note.level === "error").length;
   const warnings = event.notes.length - errors;
   const count = event.differences.length;
-  const words = event.state === "different" ? `${count} ${count === 1 ? "field differs" : "fields differ"}` : STATES[event.state];
+  const differing = `${count} ${count === 1 ? "field differs" : "fields differ"}`;
+  const words = event.state === "different" ? differing : STATES[event.state];
   cell.append(element("span", "badge", glyph(event.state), words));
   const tags = element("span", "tags");
   if (event.counted > 1) tags.append(element("span", "tag error", `counted ${event.counted} times`));
@@ -58,11 +59,12 @@ function group(title, pairs, render, differing) {
   head.scope = "rowgroup";
   body.append(element("tr", "", head));
   pairs.forEach(([name, left, right]) => {
-    const label = element("th", "field", name);
+    const differs = differing(name, left, right);
+    const label = element("th", "field", name, differs ? element("span", "sr", ", differs") : "");
     label.scope = "row";
     const cell = (value) =>
       element("td", value === undefined ? "absent" : "", value === undefined ? "not sent" : render(name, value));
-    body.append(element("tr", differing(name, left, right) ? "differs" : "", label, cell(left), cell(right)));
+    body.append(element("tr", differs ? "differs" : "", label, cell(left), cell(right)));
   });
   // Written out, for on narrow screens the rows are laid out as a grid and would lose their meaning.
   body.setAttribute("role", "rowgroup");
@@ -71,11 +73,19 @@ function group(title, pairs, render, differing) {
 
 function paired(left, right) {
   const maps = [left, right].map((value) => new Map(value ? flat(value).filter(([path]) => path) : []));
-  return [...new Set([...maps[0].keys(), ...maps[1].keys()])].map((path) => [path, maps[0].get(path), maps[1].get(path)]);
+  const paths = [...new Set([...maps[0].keys(), ...maps[1].keys()])];
+  return paths.map((path) => [path, maps[0].get(path), maps[1].get(path)]);
 }
 
 function top(value) {
   return Object.entries(value || {});
+}
+
+function headings() {
+  const names = [["Field"], [element("i", "chip browser"), "Browser"], [element("i", "chip server"), "Server"]];
+  const cells = names.map((name) => element("th", "", ...name));
+  cells.forEach((cell) => (cell.scope = "col"));
+  return element("tr", "", ...cells);
 }
 
 function table(event) {
@@ -85,25 +95,29 @@ function table(event) {
   const keys = [...new Set([...top(browser && browser.user), ...top(server && server.user)].map(([key]) => key))];
   const users = keys.map((key) => [key, browser ? browser.user[key] : undefined, server ? server.user[key] : undefined]);
   const own = (read) => [browser ? read(browser) : undefined, server ? read(server) : undefined];
-  const head = element("tr", "", element("th", "", "Field"), element("th", "", element("i", "chip browser"), "Browser"), element("th", "", element("i", "chip server"), "Server"));
-  head.querySelectorAll("th").forEach((cell) => (cell.scope = "col"));
-  const made = element("table", "", element("thead", "", head));
+  const conflicting = (name, left, right) => left !== undefined && right !== undefined && unlike(name, left, right);
+  const plain = (_, value) => shown(value);
+  const never = () => false;
+  const delivery = [
+    ["arrived", ...own((copy) => clock(copy.at))],
+    ["event_time", ...own((copy) => copy.event_time)],
+    ["test_event_code", ...own((copy) => copy.test_event_code || undefined)],
+  ].filter(([, left, right]) => left !== undefined || right !== undefined);
+  const made = element("table", "", element("thead", "", headings()));
   made.append(
-    group("Properties", paired(browser && browser.properties, server && server.properties), (_, value) => shown(value), unlike),
-    group("Privacy", [["limited_data_use", ...own((copy) => copy.limited_data_use)]], (_, value) => shown(value), unlike),
-    group("Visitor, masked", users, masked, (_, left, right) => left !== undefined && right !== undefined && unlike("", left, right)),
-    group("Page", paired(browser && browser.page, server && server.page), (_, value) => shown(value), () => false),
-    group("Delivery", [
-      ["arrived", ...own((copy) => clock(copy.at))],
-      ["event_time", ...own((copy) => copy.event_time)],
-      ["test_event_code", ...own((copy) => copy.test_event_code || undefined)],
-    ].filter(([, left, right]) => left !== undefined || right !== undefined), (_, value) => shown(value), () => false),
+    group("Properties", paired(browser && browser.properties, server && server.properties), plain, unlike),
+    group("Privacy", [["limited_data_use", ...own((copy) => copy.limited_data_use)]], plain, unlike),
+    group("Visitor, masked", users, masked, conflicting),
+    group("Page", paired(browser && browser.page, server && server.page), plain, never),
+    group("Delivery", delivery, plain, never),
   );
   made.setAttribute("role", "table");
   made.setAttribute("aria-label", `${event.event}, field by field`);
   made.querySelectorAll("tr").forEach((line) => line.setAttribute("role", "row"));
   made.querySelectorAll("td").forEach((cell) => cell.setAttribute("role", "cell"));
-  made.querySelectorAll("th").forEach((cell) => cell.setAttribute("role", cell.scope === "col" ? "columnheader" : "rowheader"));
+  made.querySelectorAll("th").forEach((cell) => {
+    cell.setAttribute("role", cell.scope === "col" ? "columnheader" : "rowheader");
+  });
   return made;
 }
 
@@ -111,30 +125,49 @@ function remarks(event) {
   if (!event.notes.length) return "";
   const list = element("ul", "remarks");
   event.notes.forEach((note) => {
-    list.append(element("li", note.level, element("b", "", note.level === "error" ? "Error" : "Warning"), element("code", "", note.path), element("span", "", note.reason), element("small", "", note.channel === "both" ? "both copies" : note.channel)));
+    const level = element("b", "", note.level === "error" ? "Error" : "Warning");
+    const whose = element("small", "", note.channel === "both" ? "both copies" : note.channel);
+    list.append(
+      element("li", note.level, level, element("code", "", note.path), element("span", "", note.reason), whose),
+    );
   });
   return list;
 }
 
 function history(event) {
   if (event.copies.length < 2) return "";
-  const words = { first: "first", merged: "merged into the first", discarded: "dropped as a duplicate", counted: "counted again" };
+  const words = {
+    first: "first",
+    merged: "merged into the first",
+    discarded: "dropped as a duplicate",
+    counted: "counted again",
+  };
   const list = element("ol", "history");
   event.copies.forEach((copy) => {
-    list.append(element("li", copy.fate, element("time", "", clock(copy.at)), element("span", "", `${copy.channel}, ${words[copy.fate]}`)));
+    const line = element("span", "", `${copy.channel}, ${words[copy.fate]}`);
+    list.append(element("li", copy.fate, element("time", "", clock(copy.at)), line));
   });
   return list;
 }
 
 function details(event) {
-  const identity = element("p", "identity", element("span", "", "event_id ", element("code", "", event.event_id || "none")), element("span", "", "pixel ", element("code", "", event.pixel)));
+  const id = element("span", "", "event_id ", element("code", "", event.event_id || "none"));
+  const pixel = element("span", "", "pixel ", element("code", "", event.pixel));
+  const identity = element("p", "identity", id, pixel);
   return element("div", "details", identity, remarks(event), table(event), history(event));
 }
 
 function row(event, open, settings, now, toggled) {
   const value = money(event);
   const title = element("span", "name", element("b", "", event.event), value ? element("span", "money", value) : "");
-  const button = element("button", "head", element("span", "event", title, element("code", "id", event.event_id || "no event_id")), side(event, "browser", settings, now), side(event, "server", settings, now), result(event, now));
+  const button = element(
+    "button",
+    "head",
+    element("span", "event", title, element("code", "id", event.event_id || "no event_id")),
+    side(event, "browser", settings, now),
+    side(event, "server", settings, now),
+    result(event, now),
+  );
   button.type = "button";
   button.setAttribute("aria-expanded", String(open));
   const item = element("li", `row ${event.state}`, button);

@@ -22,7 +22,8 @@ function showSettings(found) {
 }
 
 async function change(changes) {
-  const answer = await fetch("/sandbox/settings", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(changes) });
+  const headers = { "content-type": "application/json" };
+  const answer = await fetch("/sandbox/settings", { method: "POST", headers, body: JSON.stringify(changes) });
   const found = await answer.json();
   if (!answer.ok) {
     said.textContent = found.error;

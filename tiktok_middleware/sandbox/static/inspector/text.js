@@ -49,7 +49,8 @@ function flat(value, path = "") {
 function money(event) {
   const { value, currency } = event.properties;
   if (typeof value !== "number") return "";
-  return `${value.toLocaleString("en", { minimumFractionDigits: 2 })} ${typeof currency === "string" ? currency : ""}`.trim();
+  const amount = value.toLocaleString("en", { minimumFractionDigits: 2 });
+  return typeof currency === "string" ? `${amount} ${currency}` : amount;
 }
 
 // Why one side is empty, and what to do about it.

@@ -34,7 +34,8 @@ function identified(values) {
     const target = key.replace(/^sha256_/, "");
     if (!PLAIN.includes(target) && !NORMALISED[target]) continue;
     const given = values[key];
-    const found = Array.isArray(given) ? given.map((item) => one(item, key, target)).filter(Boolean) : one(given, key, target);
+    const several = Array.isArray(given);
+    const found = several ? given.map((item) => one(item, key, target)).filter(Boolean) : one(given, key, target);
     if (found && found.length) user[target] = found;
   }
   return { user, labels };

@@ -1,0 +1,72 @@
+"""TikTok Pixel and Events API for any WSGI or ASGI app: one line around it, one call in a view.
+
+::
+
+     browser                                                                                TikTok
+        |  request                                                                             ^
+        v                                                                                      |
+     asgi.py / wsgi.py --> facts --> visitor --> tracker <-- the view calls track()            |
+        ^                                           |                                          |
+        |  response + snippet <-- html <-- snippet <+-> submit --> outbox --> relay --> sink --+
+                                     exchange                  delivery
+
+A door hands each request to an :class:`~tiktok_middleware.core.exchange.Exchange`. The response starts, bytes come,
+events are committed, the script finds its place, the response ends; what was tracked goes to the browser with the
+response and to TikTok behind it, with one ``event_id``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tiktok_middleware.errors import ConfigError, EventError, OutboxError, TikTokError, TokenError
+
+if TYPE_CHECKING:
+    from tiktok_middleware.client import Client
+    from tiktok_middleware.config import Config
+    from tiktok_middleware.core.event import Event
+    from tiktok_middleware.core.tracker import Tracker
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Client",
+    "Config",
+    "ConfigError",
+    "Event",
+    "EventError",
+    "OutboxError",
+    "TikTokError",
+    "TokenError",
+    "Tracker",
+    "current",
+]
+
+_HOMES = {
+    "Client": "tiktok_middleware.client",
+    "Config": "tiktok_middleware.config",
+    "Event": "tiktok_middleware.core.event",
+    "Tracker": "tiktok_middleware.core.tracker",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Names are fetched from their modules on first use, so that importing the package costs next to nothing."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def current() -> Tracker:
+    """The tracker of the request that this code runs in.
+
+    Raises:
+        LookupError: no request is being handled here, or the middleware is not around the app.
+    """
+    from tiktok_middleware.core.context import tracker_var  # noqa: PLC0415  # see __getattr__
+
+    tracker = tracker_var.get()
+    if tracker is None:
+        raise LookupError("no request is being handled here: use it inside a view behind TikTokMiddleware")
+    return tracker

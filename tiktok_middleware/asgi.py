@@ -1,0 +1,163 @@
+"""The door for ASGI: messages in and out, every decision left to the exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from tiktok_middleware.client import Client
+from tiktok_middleware.contrib import attach_to_requests
+from tiktok_middleware.core.context import KEY, tracker_var
+from tiktok_middleware.core.exchange import Commit, Exchange, Phase, Step
+from tiktok_middleware.core.facts import ScopeFacts
+
+__all__ = ["TikTokMiddleware"]
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+
+class TikTokMiddleware:
+    """Wraps any ASGI app.
+
+    Args:
+        app: the app.
+        client: made by hand; configured by the environment where it is not given.
+
+    Raises:
+        ConfigError: a variable is malformed.
+    """
+
+    def __init__(self, app: ASGIApp, client: Client | None = None) -> None:
+        self.app = app
+        self.client = client if client is not None else Client.from_env()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """One connection."""
+        kind = scope["type"]
+        if kind == "http":
+            await self._http(scope, receive, send)
+        elif kind == "websocket":
+            await self._websocket(scope, receive, send)
+        elif kind == "lifespan":
+            await self._lifespan(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _http(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        client = self.client
+        facts = ScopeFacts(scope, client.setup.proxies)
+        exchange = client.exchange(facts)
+        own = client.answer(facts)
+        if own is not None:
+            headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in own.headers]
+            await send({"type": "http.response.start", "status": own.status, "headers": headers})
+            await send({"type": "http.response.body", "body": own.body})
+            return
+        attach_to_requests()
+        scope[KEY] = exchange.tracker
+        token = tracker_var.set(exchange.tracker)
+        response = _Response(exchange, client, send)
+        try:
+            await self.app(scope, receive, response.send)
+        except Exception:
+            await response.give_up()
+            raise
+        except BaseException:
+            exchange.give_up()  # cancelled: nothing more can be sent
+            raise
+        finally:
+            tracker_var.reset(token)
+            response.finish()
+
+    async def _websocket(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """A socket has no page to write into: what is tracked goes by the server channel at once."""
+        exchange = self.client.exchange(ScopeFacts(scope, self.client.setup.proxies))
+        exchange.finish(self.client.late(exchange))
+        attach_to_requests()
+        scope[KEY] = exchange.tracker
+        token = tracker_var.set(exchange.tracker)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            tracker_var.reset(token)
+
+    async def _lifespan(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        self.client.start()
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            await _in_thread(self.client.flush)
+
+
+class _Response:
+    """One response on its way out."""
+
+    __slots__ = ("_client", "_exchange", "_send", "_start")
+
+    def __init__(self, exchange: Exchange, client: Client, send: Send) -> None:
+        self._exchange = exchange
+        self._client = client
+        self._send = send
+        self._start: Message | None = None  # the app's head, while it is held
+
+    async def send(self, message: Message) -> None:
+        """What the app sends, on to the server."""
+        kind = message["type"]
+        if kind == "http.response.body":
+            if self._exchange.phase is Phase.DONE and self._start is None:
+                await self._send(message)
+                return
+            last = not message.get("more_body", False)
+            await self._do(self._exchange.body_received(message.get("body", b""), last=last), message)
+        elif kind == "http.response.start":
+            headers = message.get("headers")
+            if not isinstance(headers, list):  # any iterable will do, and none at all
+                message = {**message, "headers": list(headers or ())}
+            self._start = message
+            await self._do(self._exchange.response_started(message["status"], message["headers"]), None)
+        else:
+            if self._start is not None and kind in _BODIES_UNSEEN:
+                await self._do(self._exchange.body_unseen(), None)
+            await self._send(message)
+
+    async def give_up(self) -> None:
+        """The app has raised: what was held goes out as it would have without us."""
+        await self._do(self._exchange.give_up(), {"type": "http.response.body", "more_body": True})
+
+    def finish(self) -> None:
+        """The response has ended."""
+        commit = self._exchange.finish(self._client.late(self._exchange))
+        if isinstance(commit, Commit):
+            self._client.submit(commit)
+
+    async def _do(self, step: Step, message: Message | None) -> None:
+        """Carry out a step of the exchange.
+
+        Args:
+            step: what the exchange answered.
+            message: the body message that led to it, whose other keys are kept; None where there is none.
+        """
+        if isinstance(step, Commit):
+            step = self._exchange.committed(await self._client.wait_async(self._client.submit(step)))
+        if step is None or isinstance(step, Commit):
+            return
+        if step.headers is not None and self._start is not None:
+            start, self._start = self._start, None
+            # An app may send the same dict again: what it sent is never written to.
+            await self._send(start if step.headers is start["headers"] else {**start, "headers": step.headers})
+        if message is not None:
+            body = step.body[0] if len(step.body) == 1 else b"".join(step.body)
+            await self._send(message if body is message.get("body") else {**message, "body": body})
+
+
+# Extensions that send a body which never passes here.
+_BODIES_UNSEEN = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
+
+
+async def _in_thread(call: Callable[[], object]) -> None:
+    import anyio.to_thread  # noqa: PLC0415  # starlette brings it; only needed at the very end
+
+    await anyio.to_thread.run_sync(call)

@@ -1,0 +1,204 @@
+"""Django, under WSGI and ASGI: a door for its response objects, every decision left to the exchange.
+
+Put ``"tiktok_middleware.contrib.django.TikTokMiddleware"`` first in ``MIDDLEWARE``; then ``request.tiktok`` or, typed,
+``tiktok_from(request)``. ``settings.TIKTOK``, a dict such as ``{"pixel_id": ...}``, outranks the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from itertools import chain
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from tiktok_middleware.client import Client
+from tiktok_middleware.contrib import attach_to_requests
+from tiktok_middleware.core.context import KEY, tracker_of, tracker_var
+from tiktok_middleware.core.exchange import Commit, Exchange, Forward, Phase, Step
+from tiktok_middleware.core.facts import EnvironFacts, ScopeFacts
+from tiktok_middleware.core.tracker import Tracker
+
+__all__ = ["TikTokMiddleware", "tiktok_from"]
+
+GetResponse = Callable[[HttpRequest], Any]
+
+
+def tiktok_from(request: HttpRequest) -> Tracker:
+    """The tracker of this request.
+
+    Raises:
+        LookupError: the middleware is not in ``MIDDLEWARE``.
+    """
+    return tracker_of(_raw(request))
+
+
+class TikTokMiddleware:
+    """Django's door; one instance serves sync and async views."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: GetResponse, client: Client | None = None) -> None:
+        self.get_response = get_response
+        self.client = client if client is not None else _client()
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
+        attach_to_requests()
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        """One request."""
+        return self._async(request) if self._is_async else self._sync(request)
+
+    def _sync(self, request: HttpRequest) -> HttpResponseBase:
+        exchange, own = self._begin(request)
+        if own is not None:
+            return own
+        tracker_var.set(exchange.tracker)
+        return _Response(exchange, self.client, self.get_response(request)).handed_on()
+
+    async def _async(self, request: HttpRequest) -> HttpResponseBase:
+        exchange, own = self._begin(request)
+        if own is not None:
+            return own
+        tracker_var.set(exchange.tracker)
+        return await _Response(exchange, self.client, await self.get_response(request)).handed_on_async()
+
+    def _begin(self, request: HttpRequest) -> tuple[Exchange, HttpResponse | None]:
+        raw, proxies = _raw(request), self.client.setup.proxies
+        facts = ScopeFacts(raw, proxies) if "asgi" in raw else EnvironFacts(raw, proxies)
+        exchange = self.client.exchange(facts)
+        own = self.client.answer(facts)
+        if own is not None:
+            return exchange, HttpResponse(own.body, status=own.status, headers=dict(own.headers))
+        raw[KEY] = exchange.tracker
+        return exchange, None
+
+
+class _Response:
+    """One response object on its way out."""
+
+    def __init__(self, exchange: Exchange, client: Client, response: HttpResponseBase) -> None:
+        self._exchange = exchange
+        self._client = client
+        self._response = response
+        self._headers = _pairs(response)
+        # Django calls these when the server has sent the response.
+        response._resource_closers.append(self._finish)  # noqa: SLF001
+
+    def handed_on(self) -> HttpResponseBase:
+        """The response, changed where the exchange says so."""
+        self._do(self._exchange.response_started(self._response.status_code, self._headers))
+        if self._is_untouched:
+            return self._response
+        response: Any = self._response
+        if response.streaming:
+            self._stream()
+        else:
+            response.content = self._do(self._exchange.body_received(response.content, last=True))
+        return self._response
+
+    async def handed_on_async(self) -> HttpResponseBase:
+        """The same on an event loop."""
+        await self._do_async(self._exchange.response_started(self._response.status_code, self._headers))
+        if self._is_untouched:
+            return self._response
+        response: Any = self._response
+        if not response.streaming:
+            response.content = await self._do_async(self._exchange.body_received(response.content, last=True))
+        elif response.is_async:
+            pieces = self._pieces_async(aiter(response.streaming_content))
+            response.streaming_content = _chain_async(await anext(pieces, b""), pieces)
+        else:
+            await sync_to_async(self._stream)()
+        return self._response
+
+    def _stream(self) -> None:
+        """Until the first piece leaves the head may still change: it is awaited before the response is handed on."""
+        response: Any = self._response
+        pieces = self._pieces(iter(response.streaming_content))
+        response.streaming_content = chain([next(pieces, b"")], pieces)
+        response.file_to_stream = None  # the file itself no longer is what is sent
+
+    @property
+    def _is_untouched(self) -> bool:
+        return self._exchange.phase is Phase.DONE
+
+    def _pieces(self, content: Iterator[bytes]) -> Iterator[bytes]:
+        for data in content:
+            chunk = self._do(self._exchange.body_received(data, last=False))
+            if chunk:
+                yield chunk
+        yield self._do(self._exchange.body_received(b"", last=True))
+
+    async def _pieces_async(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for data in content:
+            chunk = await self._do_async(self._exchange.body_received(data, last=False))
+            if chunk:
+                yield chunk
+        yield await self._do_async(self._exchange.body_received(b"", last=True))
+
+    def _do(self, step: Step) -> bytes:
+        if isinstance(step, Commit):
+            step = self._exchange.committed(self._client.wait(self._client.submit(step)))
+        return self._apply(step)
+
+    async def _do_async(self, step: Step) -> bytes:
+        if isinstance(step, Commit):
+            step = self._exchange.committed(await self._client.wait_async(self._client.submit(step)))
+        return self._apply(step)
+
+    def _apply(self, step: Step) -> bytes:
+        if not isinstance(step, Forward):
+            return b""
+        if step.headers is not None and step.headers is not self._headers:
+            _write_headers(self._response, self._headers, [(str(name), str(value)) for name, value in step.headers])
+        return b"".join(step.body)
+
+    def _finish(self) -> None:
+        commit = self._exchange.finish(self._client.late(self._exchange))
+        if isinstance(commit, Commit):
+            self._client.submit(commit)
+
+
+async def _chain_async(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece
+
+
+def _pairs(response: HttpResponseBase) -> list[tuple[str, str]]:
+    cookies = [("Set-Cookie", morsel.OutputString()) for morsel in response.cookies.values()]
+    return [*((str(name), str(value)) for name, value in response.items()), *cookies]
+
+
+def _write_headers(response: HttpResponseBase, before: list[tuple[str, str]], after: list[tuple[str, str]]) -> None:
+    """Turn the response's headers into those that the exchange wants."""
+    for name in {name for name, _ in before} - {name for name, _ in after}:
+        del response[name]
+    for name, value in after:
+        if (name, value) in before:
+            continue
+        if name == "Set-Cookie":
+            response.cookies.load(value)
+        elif name == "Server-Timing" and response.has_header(name):
+            response[name] = f"{response[name]}, {value}"  # Django keeps one header of a name
+        else:
+            response[name] = value
+
+
+def _raw(request: HttpRequest) -> Any:
+    """The environ or scope that the server gave."""
+    return getattr(request, "scope", None) or request.META
+
+
+def _client() -> Client:
+    options: dict[str, Any] = {
+        str(name).lower().removeprefix("tiktok_"): value for name, value in (getattr(settings, "TIKTOK", None) or {}).items()
+    }
+    keys = [settings.SECRET_KEY, *getattr(settings, "SECRET_KEY_FALLBACKS", ())]
+    return Client.from_env(secret_keys=[str(key) for key in keys if key], is_debug=settings.DEBUG, **options)

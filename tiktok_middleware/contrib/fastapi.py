@@ -1,0 +1,33 @@
+"""FastAPI: ``app.add_middleware(TikTokMiddleware)``, then ``tiktok: TikTok`` as a parameter of a view.
+
+``tiktok_from(request)`` and ``request.tiktok`` work as everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.requests import HTTPConnection
+
+from tiktok_middleware.asgi import TikTokMiddleware
+from tiktok_middleware.contrib import attach_to_requests
+from tiktok_middleware.core.context import tracker_of
+from tiktok_middleware.core.tracker import Tracker
+
+__all__ = ["TikTok", "TikTokMiddleware", "tiktok_from"]
+
+attach_to_requests()
+
+
+def tiktok_from(request: HTTPConnection) -> Tracker:
+    """The tracker of this request; also a dependency.
+
+    Raises:
+        LookupError: the middleware is not around the app.
+    """
+    return tracker_of(request.scope)
+
+
+#: The tracker as a parameter of a view: ``async def buy(tiktok: TikTok) -> ...``.
+TikTok = Annotated[Tracker, Depends(tiktok_from)]

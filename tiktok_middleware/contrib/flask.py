@@ -1,0 +1,61 @@
+"""Flask: ``TikTok(app)`` or ``init_app``, then ``request.tiktok`` or, typed, ``tiktok_from(request)``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Request
+
+from tiktok_middleware.client import Client
+from tiktok_middleware.contrib import attach_to_requests
+from tiktok_middleware.core.context import tracker_of
+from tiktok_middleware.core.tracker import Tracker
+from tiktok_middleware.wsgi import TikTokMiddleware
+
+__all__ = ["TikTok", "tiktok_from"]
+
+attach_to_requests()
+
+
+def tiktok_from(request: Request) -> Tracker:
+    """The tracker of this request.
+
+    Raises:
+        LookupError: the extension was not put on the app.
+    """
+    return tracker_of(request.environ)
+
+
+class TikTok:
+    """The extension.
+
+    Options come from the environment; ``app.config["TIKTOK"]``, a dict such as ``{"pixel_id": ...}``, outranks it.
+    Flask's own ``SECRET_KEY`` (and its fallbacks) sign where ``TIKTOK_SECRET_KEY`` is not set, and its debug
+    mode makes the middleware strict.
+
+    Args:
+        app: the app; or call :meth:`init_app` later.
+        client: made by hand, instead of all that.
+    """
+
+    def __init__(self, app: Flask | None = None, client: Client | None = None) -> None:
+        self.client = client
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Put the middleware around the app.
+
+        Raises:
+            ConfigError: an option is malformed.
+        """
+        client = self.client if self.client is not None else _client_of(app)
+        app.extensions["tiktok"] = client
+        app.wsgi_app = TikTokMiddleware(app.wsgi_app, client)  # type: ignore[method-assign]  # Flask's documented way
+
+
+def _client_of(app: Flask) -> Client:
+    options: dict[str, Any] = app.config.get("TIKTOK") or {}
+    keys = [app.config.get("SECRET_KEY"), *(app.config.get("SECRET_KEY_FALLBACKS") or ())]
+    texts = [key.decode("latin-1") if isinstance(key, bytes) else str(key) for key in keys if key]
+    return Client.from_env(secret_keys=texts, is_debug=app.debug, **options)

@@ -1,0 +1,213 @@
+"""The door for WSGI (PEP 3333): iterables in and out, every decision left to the exchange."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from typing import Any
+
+from tiktok_middleware.client import Client
+from tiktok_middleware.contrib import attach_to_requests
+from tiktok_middleware.core.context import KEY, tracker_var
+from tiktok_middleware.core.exchange import Commit, Exchange, Forward, Phase, Step
+from tiktok_middleware.core.facts import EnvironFacts
+from tiktok_middleware.core.headers import Headers
+
+__all__ = ["TikTokMiddleware"]
+
+Environ = MutableMapping[str, Any]
+Write = Callable[[bytes], object]
+StartResponse = Callable[..., Write]
+WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+class TikTokMiddleware:
+    """Wraps any WSGI app.
+
+    Args:
+        app: the app.
+        client: made by hand; configured by the environment where it is not given.
+
+    Raises:
+        ConfigError: a variable is malformed.
+    """
+
+    def __init__(self, app: WSGIApp, client: Client | None = None) -> None:
+        self.app = app
+        self.client = client if client is not None else Client.from_env()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """One request."""
+        client = self.client
+        facts = EnvironFacts(environ, client.setup.proxies)
+        own = client.answer(facts)
+        if own is not None:
+            start_response(f"{own.status} OK", own.headers)
+            return [own.body]
+        exchange = client.exchange(facts)
+        attach_to_requests()
+        environ[KEY] = exchange.tracker
+        tracker_var.set(exchange.tracker)
+        response = _Response(exchange, client, start_response)
+        try:
+            iterable = self.app(environ, response.start)
+        except BaseException:
+            response.give_up()
+            raise
+        if response.is_untouched:
+            # The app's own object goes on: servers send files by its identity.
+            response.finish()
+            return iterable
+        return _Body(iterable, response)
+
+
+class _Response:
+    """One response on its way out."""
+
+    __slots__ = ("_client", "_exc_info", "_exchange", "_has_body", "_is_started", "_start", "_status", "_write")
+
+    def __init__(self, exchange: Exchange, client: Client, start_response: StartResponse) -> None:
+        self._exchange = exchange
+        self._client = client
+        self._start = start_response
+        self._status = ""
+        self._exc_info: Any = None
+        self._write: Write | None = None
+        self._is_started = False  # the server has the head
+        self._has_body = False
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether the head has left and the body is none of our business."""
+        return self._is_started and self._exchange.phase is Phase.DONE
+
+    def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Write:
+        """The app's ``start_response``."""
+        if exc_info is not None and (self._is_started or self._has_body):
+            self._release()
+            return self._start(status, headers, exc_info)  # the server re-raises
+        self._status, self._exc_info = status, exc_info
+        self._do(self._exchange.response_started(_status_code(status), headers))
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """The app's imperative way of sending (PEP 3333, the ``write()`` callable)."""
+        chunk = self.body(data, last=False)
+        if chunk and self._write is not None:
+            self._write(chunk)
+
+    def body(self, data: bytes, *, last: bool) -> bytes:
+        """What may leave now that these bytes have come."""
+        self._has_body = self._has_body or bool(data)
+        if self.is_untouched:
+            return data
+        return self._do(self._exchange.body_received(data, last=last))
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the head still waits, so that nothing can leave."""
+        return not self._is_started
+
+    def give_up(self) -> bytes:
+        """The app has raised; what was held, which without us would have left before."""
+        chunk = self._do(self._exchange.give_up())
+        self.finish()
+        return chunk
+
+    def finish(self) -> None:
+        """The response has ended."""
+        commit = self._exchange.finish(self._client.late(self._exchange))
+        if isinstance(commit, Commit):
+            self._client.submit(commit)
+        tracker_var.set(None)
+
+    def _release(self) -> None:
+        """Send what is held as it is."""
+        step = self._exchange.failed()
+        if step is not None:
+            chunk = self._send(step)
+            if chunk and self._write is not None:
+                self._write(chunk)
+
+    def _do(self, step: Step) -> bytes:
+        if isinstance(step, Commit):
+            step = self._exchange.committed(self._client.wait(self._client.submit(step)))
+        return self._send(step) if isinstance(step, Forward) else b""
+
+    def _send(self, step: Forward) -> bytes:
+        if step.headers is not None and not self._is_started:
+            self._is_started = True
+            self._write = self._call_start(step.headers)
+        return step.body[0] if len(step.body) == 1 else b"".join(step.body)
+
+    def _call_start(self, headers: Headers) -> Write:
+        if self._exc_info is None:
+            return self._start(self._status, headers)
+        try:
+            return self._start(self._status, headers, self._exc_info)
+        finally:
+            self._exc_info = None  # a traceback that is kept keeps every frame of it
+
+
+class _Body:
+    """The app's iterable, with what we add; closed exactly once."""
+
+    __slots__ = ("_app_iterable", "_error", "_iterator", "_left", "_response")
+
+    def __init__(self, iterable: Iterable[bytes], response: _Response) -> None:
+        self._app_iterable = iterable
+        self._response = response
+        # Where the length is known the last piece is known as the last: no empty one need follow.
+        self._left = len(iterable) if isinstance(iterable, (list, tuple)) else -1
+        self._iterator: Iterator[bytes] | None = iter(iterable)
+        self._error: Exception | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        while self._iterator is not None:
+            try:
+                data = next(self._iterator)
+            except StopIteration:
+                return self._end(b"")
+            except Exception as error:
+                self._iterator = None
+                held = self._response.give_up()
+                if not held:
+                    raise
+                self._error = error
+                return held
+            self._left -= 1
+            if self._left == 0:
+                return self._end(data)
+            chunk = self._response.body(data, last=False)
+            # A held head holds the bytes: PEP 3333 wants start_response called before anything is given.
+            if chunk or not self._response.is_held:
+                return chunk
+        if self._error is not None:
+            raise self._error
+        raise StopIteration
+
+    def close(self) -> None:
+        """The server is done with this response."""
+        self._iterator = None
+        try:
+            close = getattr(self._app_iterable, "close", None)
+            if close is not None:
+                close()
+        finally:
+            with contextlib.suppress(Exception):
+                self._response.finish()
+
+    def _end(self, data: bytes) -> bytes:
+        self._iterator = None
+        chunk = self._response.body(data, last=True)
+        if not chunk and self._left != 0:
+            raise StopIteration
+        return chunk
+
+
+def _status_code(status: str) -> int:
+    code = status[:3]
+    return int(code) if code.isdigit() else 0
