@@ -38,8 +38,12 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--port", envvar="PORT", default=8000, show_default=True, type=click.IntRange(1, 65534), help="Port of the shop.")
-@click.option("--sandbox-port", default=None, type=click.IntRange(1, 65535), help="Port of the sandbox; the shop's plus one.")
+@click.option(
+    "--port", envvar="PORT", default=8000, show_default=True, type=click.IntRange(1, 65534), help="Port of the shop."
+)
+@click.option(
+    "--sandbox-port", default=None, type=click.IntRange(1, 65535), help="Port of the sandbox; the shop's plus one."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that both listen on.")
 def demo(port: int, sandbox_port: int | None, host: str) -> None:
     """Start a small shop and a stand-in for TikTok, and watch events match."""
@@ -72,7 +76,9 @@ def demo(port: int, sandbox_port: int | None, host: str) -> None:
 
 
 @main.command()
-@click.option("--port", envvar="PORT", default=8001, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option(
+    "--port", envvar="PORT", default=8001, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 def sandbox(port: int, host: str) -> None:
     """Start the stand-in for TikTok: Events API, events.js and the inspector page."""
@@ -88,7 +94,7 @@ def sandbox(port: int, host: str) -> None:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def check(as_json: bool) -> None:  # noqa: FBT001  # click passes flags so
+def check(as_json: bool) -> None:  # click passes flags so
     """Read the environment's configuration and say what it means, or what is wrong with it."""
     try:
         config = Config.from_env()
@@ -139,7 +145,9 @@ def _need_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise click.ClickException(f"cannot listen on {host}:{port} ({error.strerror}); choose another with --port or PORT") from None
+            raise click.ClickException(
+                f"cannot listen on {host}:{port} ({error.strerror}); choose another with --port or PORT"
+            ) from None
 
 
 def _serve(target: str, host: str, port: int, environment: dict[str, str], stack: ExitStack) -> subprocess.Popen[bytes]:

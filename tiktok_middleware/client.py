@@ -119,7 +119,8 @@ class Client:
         try:
             return future.result(COMMIT_WAIT_S)
         except Exception as error:  # noqa: BLE001  # a slow or failing disk must not fail the response
-            return self._undurable(error)
+            self._undurable(error)
+            return None
 
     async def wait_async(self, future: Future[list[Claim]]) -> list[Claim] | None:
         """The same on an event loop, asyncio's or trio's, without blocking it."""
@@ -129,7 +130,8 @@ class Client:
         try:
             return future.result(0)
         except Exception as error:  # noqa: BLE001  # as above
-            return self._undurable(error)
+            self._undurable(error)
+            return None
 
     def late(self, exchange: Exchange) -> Callable[[Pending], None]:
         """What takes events that are tracked after their response has ended."""

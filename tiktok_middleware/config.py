@@ -31,7 +31,9 @@ __all__ = ["DEBUG_DEFAULTS", "PREFIX", "TIKTOK_API_URL", "TIKTOK_PIXEL_URL", "Co
 PREFIX = "TIKTOK_"
 TIKTOK_API_URL = "https://business-api.tiktok.com/open_api/v1.3"
 TIKTOK_PIXEL_URL = "https://analytics.tiktok.com/i18n/pixel/events.js"
-_TIKTOK_HOSTS = re.compile(r"https?://([^/:@]+\.)?(tiktok|tiktokw|tiktokv|byteoversea)\.(com|us)(?=[/:]|$)", re.IGNORECASE)
+_TIKTOK_HOSTS = re.compile(
+    r"https?://([^/:@]+\.)?(tiktok|tiktokw|tiktokv|byteoversea)\.(com|us)(?=[/:]|$)", re.IGNORECASE
+)
 
 
 def _option(default: Any, parse: Any, *, secret: bool = False) -> Any:
@@ -115,10 +117,14 @@ class Config:
             object.__setattr__(self, option.name, parsed)
         if len(self.tokens) not in {0, 1, len(self.pixels)}:
             found = f"{len(self.tokens)} tokens for {len(self.pixels)} pixels"
-            raise ConfigError("TIKTOK_ACCESS_TOKEN", found, "one token for all, or one for each pixel id in the same order")
+            raise ConfigError(
+                "TIKTOK_ACCESS_TOKEN", found, "one token for all, or one for each pixel id in the same order"
+            )
         if self.test_event_code and self.environment == "production" and self.is_tiktok_api:
             raise ConfigError(
-                "TIKTOK_TEST_EVENT_CODE", "set", "nothing while TIKTOK_ENVIRONMENT=production: test events would hide sales"
+                "TIKTOK_TEST_EVENT_CODE",
+                "set",
+                "nothing while TIKTOK_ENVIRONMENT=production: test events would hide sales",
             )
 
     @classmethod

@@ -119,7 +119,6 @@ PERSONAL = [
     "6011111111111117",
     JWT,
     "sk_live_51H8xYzAbCdEf",
-    "ghp_0123456789abcdefghijABCDEFGHIJ012345",
 ]
 
 
@@ -161,6 +160,7 @@ def test_a_person_or_a_secret_under_any_key_keeps_the_pixel_away(word: str) -> N
         "dob=1990-01-02",
         "iban=DE89370400440532013000",
         "contact=213+373+4253",
+        "ttclid=bob@example.com",
         "next=%2Fpay%3Fa%3D1%26first_name%3DBob",
         "next=%252Fpay%253Fphone%253D01701234567",
     ],

@@ -38,7 +38,7 @@ _seen_modules = 0
 
 
 def attach_to_requests() -> None:
-    """Give ``request.tiktok`` to the request classes of the frameworks that are imported by now; costs nothing after."""
+    """Give ``request.tiktok`` to the request classes of the frameworks that are imported by now."""
     global _seen_modules  # noqa: PLW0603  # how many modules there were at the last look
     if not _left or len(sys.modules) == _seen_modules:
         return

@@ -74,7 +74,8 @@ class TikTokMiddleware:
         exchange = self.client.exchange(facts)
         own = self.client.answer(facts)
         if own is not None:
-            return exchange, HttpResponse(own.body, status=own.status, headers=dict(own.headers))
+            make: Any = HttpResponse
+            return exchange, make(own.body, status=own.status, headers=dict(own.headers))
         raw[KEY] = exchange.tracker
         return exchange, None
 
@@ -171,12 +172,12 @@ async def _chain_async(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterato
         yield piece
 
 
-def _pairs(response: HttpResponseBase) -> list[tuple[str, str]]:
+def _pairs(response: Any) -> list[tuple[str, str]]:
     cookies = [("Set-Cookie", morsel.OutputString()) for morsel in response.cookies.values()]
     return [*((str(name), str(value)) for name, value in response.items()), *cookies]
 
 
-def _write_headers(response: HttpResponseBase, before: list[tuple[str, str]], after: list[tuple[str, str]]) -> None:
+def _write_headers(response: Any, before: list[tuple[str, str]], after: list[tuple[str, str]]) -> None:
     """Turn the response's headers into those that the exchange wants."""
     for name in {name for name, _ in before} - {name for name, _ in after}:
         del response[name]
@@ -198,7 +199,8 @@ def _raw(request: HttpRequest) -> Any:
 
 def _client() -> Client:
     options: dict[str, Any] = {
-        str(name).lower().removeprefix("tiktok_"): value for name, value in (getattr(settings, "TIKTOK", None) or {}).items()
+        str(name).lower().removeprefix("tiktok_"): value
+        for name, value in (getattr(settings, "TIKTOK", None) or {}).items()
     }
     keys = [settings.SECRET_KEY, *getattr(settings, "SECRET_KEY_FALLBACKS", ())]
     return Client.from_env(secret_keys=[str(key) for key in keys if key], is_debug=settings.DEBUG, **options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, Request
 
@@ -51,7 +51,8 @@ class TikTok:
         """
         client = self.client if self.client is not None else _client_of(app)
         app.extensions["tiktok"] = client
-        app.wsgi_app = TikTokMiddleware(app.wsgi_app, client)  # type: ignore[method-assign]  # Flask's documented way
+        wrapped: Any = TikTokMiddleware(cast("Any", app.wsgi_app), client)
+        app.wsgi_app = wrapped  # type: ignore[method-assign]  # Flask's documented way
 
 
 def _client_of(app: Flask) -> Client:

@@ -29,9 +29,10 @@ _MAX_CHARS = 8_192
 # How often a value may have been encoded, one redirect inside another; deeper nesting hides something.
 _MAX_LAYERS = 5
 
+# Host: anything but what ends it or has no place in it, because hosts may be written in any script.
 _ORIGIN = re.compile(
-    r"(https?)://(?:[^/?#\\]*@)?((?:[A-Za-z0-9._\-\u00a1-\U0010ffff]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)(?=[/?#]|$)",
-    re.IGNORECASE,
+    r"([hH][tT][tT][pP][sS]?)://(?:[^/?#\\]*@)?"
+    r"((?:[^\x00-,/:-@\[-^`{-\xa0]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)(?=[/?#]|$)"
 )
 
 # Together these two say that there is nothing to do: no query, nothing encoded; no long number, no long run.
@@ -51,6 +52,7 @@ _PHONE_KEYS = ("phone", "phonenumber", "telephone", "mobile", "mobilenumber", "m
 _SECRET_KEYS = ("password", "passwd", "dateofbirth", "birthdate", "birthday")
 _SHORT_KEYS = {"fname": _NAME_KEYS, "lname": _NAME_KEYS, "tel": _PHONE_KEYS, "pwd": _SECRET_KEYS}
 _SHORT_KEYS |= dict.fromkeys(("dob", "ssn", "iban"), _SECRET_KEYS)
+_KEY_WORDS = "name phone mobile tel msisdn whatsapp passw pwd birth dob ssn iban".split()  # noqa: SIM905 -- one line
 _ID_KEYS = ("id", "sku", "ean", "gtin", "item", "items", "product", "variant", "order", "oid", "pid")
 
 
@@ -100,7 +102,15 @@ def holds_identity(url: str) -> bool:
     path, _, query = url.partition("#")[0].partition("?")
     if could_be_personal(path) and any(map(_is_personal, path.split("/"))):
         return True
-    return bool(query) and any(map(_pair_is_personal, query.split("&")))
+    if not query or not (could_be_personal(query) or _names_something(query)):
+        return False
+    return any(map(_pair_is_personal, query.split("&")))
+
+
+def _names_something(query: str) -> bool:
+    """True when a key may say that its value is personal; a quick look that lets usual queries go."""
+    lowered = query.lower().replace("_", "").replace("-", "")
+    return any(word in lowered for word in _KEY_WORDS)
 
 
 def _shortened(url: str) -> str:
@@ -179,9 +189,13 @@ def _reads_personal(text: str, *, may_be_card: bool = True) -> bool:
 
 def _pair_is_personal(pair: str) -> bool:
     """True when one pair of the query holds identity, by its value or by what its key says of it."""
+    if not could_be_personal(pair) and not _names_something(pair):
+        return False
     raw_key, _, raw = pair.partition("=")
-    if not raw or raw_key == "ttclid":
-        return not raw and _is_personal(raw_key)  # "?bob@example.com" is a key without a value
+    if raw_key == "ttclid" and _CLICK_ID.fullmatch(raw):
+        return False
+    if not raw:
+        return _is_personal(raw_key)  # "?bob@example.com" is a key without a value
     key, text = _decoded(raw_key), _decoded(raw)
     if key is None or text is None or _reads_personal(key):
         return True

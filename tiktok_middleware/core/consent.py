@@ -7,8 +7,8 @@ from enum import Enum
 from importlib import import_module
 from typing import NamedTuple
 
-from tiktok_middleware.errors import ConfigError
 from tiktok_middleware.core.facts import RequestFacts
+from tiktok_middleware.errors import ConfigError
 
 __all__ = ["OWN_COOKIE", "Consent", "Reader", "State", "make_reader", "read_consent"]
 
@@ -116,7 +116,7 @@ def _guarded(function: Callable[[RequestFacts], object]) -> Reader:
     def read(facts: RequestFacts) -> State:
         try:
             answer = function(facts)
-            return answer if isinstance(answer, State) else answers.get(answer, State.UNKNOWN)  # type: ignore[call-overload,no-any-return]
+            return answer if isinstance(answer, State) else answers.get(answer, State.UNKNOWN)
         except Exception:  # noqa: BLE001  # the team's code: whatever it raises, the visitor has not said yes
             return State.UNKNOWN
 

@@ -98,11 +98,11 @@ class Exchange:
     __slots__ = (
         "_copies",
         "_facts",
+        "_handout",
         "_head",
         "_headers",
         "_held",
         "_injector",
-        "_handout",
         "_setup",
         "_taken",
         "_then",

@@ -23,7 +23,9 @@ class Proxies:
 
     def __init__(self, setting: str) -> None:
         self.hops = int(setting) if setting.isdigit() else 0
-        self.networks = () if setting.isdigit() else tuple(ipaddress.ip_network(part, strict=False) for part in setting.split(","))
+        self.networks = (
+            () if setting.isdigit() else tuple(ipaddress.ip_network(part, strict=False) for part in setting.split(","))
+        )
 
     def client_address(self, peer: str, forwarded_for: str) -> str:
         """The visitor's address: the first one, from the right, that no trusted proxy wrote.
@@ -250,5 +252,3 @@ class EnvironFacts(RequestFacts):
 
     def _own_host(self) -> str:
         return str(self.raw.get("SERVER_NAME") or "localhost")
-
-

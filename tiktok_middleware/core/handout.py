@@ -1,4 +1,4 @@
-"""What one response hands to the browser: script, headers and cookies, within their budgets; it sends nothing itself."""
+"""What one response hands to the browser: script, headers and cookies, within their budgets; it sends nothing."""
 
 from __future__ import annotations
 

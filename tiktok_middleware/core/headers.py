@@ -1,4 +1,4 @@
-"""The response's headers after we touched it: still true, and nobody else's business to cache. Decided once for both doors."""
+"""The response's headers after we touched it: still true, and kept from shared caches; decided once for both doors."""
 
 from __future__ import annotations
 

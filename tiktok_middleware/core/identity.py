@@ -55,7 +55,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename
     zip_code: str = ""
 
     def __bool__(self) -> bool:
-        return any(value for _, value in self._fields())
+        return self != _NOBODY
 
     def __repr__(self) -> str:
         return f"Identity({', '.join(f'{name}=...' for name, value in self._fields() if value)})"
@@ -93,6 +93,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename
         return found
 
 
+_NOBODY = Identity()
 _PIXEL_NAMES = {"email": "sha256_email", "phone": "sha256_phone_number"}
 
 

@@ -135,8 +135,8 @@ class _Answer(msgspec.Struct):
     """What TikTok answers; its ``request_id`` is kept for the support desk."""
 
     code: int
-    message: str = ""
-    request_id: str = ""
+    message: str | None = None
+    request_id: str | None = None
 
 
 _decode = msgspec.json.Decoder(_Answer, strict=False).decode
@@ -214,7 +214,7 @@ def read_answer(status: int, body: bytes, retry_after: str | None, now_s: float 
 
 
 def _describe(answer: _Answer) -> str:
-    text = f"{answer.code} {answer.message[:_MAX_REASON_CHARS]}"
+    text = f"{answer.code} {(answer.message or '')[:_MAX_REASON_CHARS]}"
     return f"{text} (request {answer.request_id[:64]})" if answer.request_id else text
 
 

@@ -228,7 +228,9 @@ def _codec(head: Head) -> tuple[Codec, str]:
 
 
 def _timing(facts: RequestFacts) -> tuple[Timing, str]:
-    purpose = facts.header("sec-purpose") or facts.header("purpose") or facts.header("x-moz") or facts.header("x-purpose")
+    purpose = (
+        facts.header("sec-purpose") or facts.header("purpose") or facts.header("x-moz") or facts.header("x-purpose")
+    )
     if "prefetch" in purpose or "prerender" in purpose or "preview" in purpose:
         return Timing.PREFETCH, "prefetch"
     return Timing.LIVE, ""

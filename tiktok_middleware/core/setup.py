@@ -80,9 +80,14 @@ def make_setup(
 
     Args:
         config: checked options.
-        signer, reader, clock, random_bytes, notices: as in :class:`Setup`.
-        pixel_js, helper_js: text of the browser scripts.
+        signer: as in :class:`Setup`.
+        reader: as in :class:`Setup`.
+        pixel_js: text of the base code.
+        helper_js: text of the helper script.
         registrable_domain: of a host name, by the public suffix list; empty where there is none.
+        clock: as in :class:`Setup`.
+        random_bytes: as in :class:`Setup`.
+        notices: as in :class:`Setup`.
     """
     snippet = Snippet(
         pixel_js=pixel_js,

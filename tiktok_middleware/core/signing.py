@@ -29,7 +29,7 @@ class Signer:
     def __init__(self, keys: Sequence[str], clock: Callable[[], float]) -> None:
         # itsdangerous wants its newest key last.
         self._keys = list(reversed(keys))
-        self._serializers: dict[str, URLSafeTimedSerializer[str]] = {}
+        self._serializers: dict[str, URLSafeTimedSerializer] = {}
 
         class ClockedSigner(TimestampSigner):
             def get_timestamp(self) -> int:
@@ -39,7 +39,7 @@ class Signer:
 
     def dump(self, value: Any, *, purpose: str) -> str:
         """A URL-safe and cookie-safe token holding the value (JSON types) and the time."""
-        return self._serializer(purpose).dumps(value)
+        return str(self._serializer(purpose).dumps(value))
 
     def load(self, token: str, *, purpose: str, max_age_s: int) -> Any:
         """The value that :meth:`dump` was given.
@@ -56,7 +56,7 @@ class Signer:
         except (BadData, ValueError, RecursionError):
             raise TokenError("malformed") from None
 
-    def _serializer(self, purpose: str) -> URLSafeTimedSerializer[str]:
+    def _serializer(self, purpose: str) -> URLSafeTimedSerializer:
         made = self._serializers.get(purpose)
         if made is None:
             made = self._serializers[purpose] = URLSafeTimedSerializer(

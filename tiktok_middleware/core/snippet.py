@@ -115,9 +115,8 @@ class Snippet:
         config = dict(self._config)
         if limited:
             config["o"] = {**self._config["o"], "limited_data_use": True}  # type: ignore[dict-item]
-        for key, value in (("v", int(page)), ("g", gate), ("i", identity), ("e", copies), ("k", clear_cookie)):
-            if value:
-                config[key] = value
+        optional = {"v": int(page), "g": gate, "i": identity, "e": copies, "k": clear_cookie}
+        config.update({key: value for key, value in optional.items() if value})
         attribute = f' nonce="{nonce}"' if nonce else ""
         return (
             f"<script{attribute}>{self._base}{_script_json(config)});</script>"

@@ -16,7 +16,9 @@ __all__ = ["make_submission"]
 _MAX_USER_AGENT_CHARS = 1024
 
 
-def make_submission(event: Event, tracker: Tracker, facts: RequestFacts, setup: Setup, *, browser: bool, server: bool) -> Submission:
+def make_submission(
+    event: Event, tracker: Tracker, facts: RequestFacts, setup: Setup, *, browser: bool, server: bool
+) -> Submission:
     """What delivery is to store and claim for one event.
 
     Args:
@@ -85,6 +87,9 @@ def _page(facts: RequestFacts, setup: Setup) -> dict[str, str]:
 
 def _page_url(facts: RequestFacts) -> str:
     """The page that the visitor is on: for a fetch the page it came from, where it is of the same site."""
-    if facts.header("sec-fetch-mode") in {"cors", "same-origin", "no-cors"} and facts.header("sec-fetch-site") == "same-origin":
+    if (
+        facts.header("sec-fetch-mode") in {"cors", "same-origin", "no-cors"}
+        and facts.header("sec-fetch-site") == "same-origin"
+    ):
         return facts.header("referer") or facts.url
     return facts.url

@@ -151,7 +151,7 @@ class Tracker:
         """Leave this response alone: no snippet, no cookie, no event."""
         self.is_disabled = True
 
-    def shared(self, is_shared: bool = True) -> None:  # noqa: FBT001, FBT002  # reads as the sentence it is
+    def shared(self, is_shared: bool = True) -> None:  # reads as the sentence it is
         """Say whether other visitors may get this response too, where its headers do not tell.
 
         Args:
@@ -286,7 +286,9 @@ def _once_key(name: str, once: object, properties: Mapping[str, Any]) -> str:
     if key is None:
         return ""
     if isinstance(key, bool) or not isinstance(key, (str, int)) or not 0 < len(str(key)) <= _MAX_KEY_CHARS:
-        raise EventError("once", f"of type {type(key).__name__}", f"a text of 1 to {_MAX_KEY_CHARS} characters or a number")
+        raise EventError(
+            "once", f"of type {type(key).__name__}", f"a text of 1 to {_MAX_KEY_CHARS} characters or a number"
+        )
     return str(key)
 
 

@@ -199,21 +199,23 @@ class Delivery:
         return claims
 
     def _put(self, submissions: Sequence[Submission]) -> list[Claim]:
-        now = self._clock()
         if self._disk and time.monotonic() >= self._disk_again_at:
             try:
-                taker = self._relay.taker() if len(submissions) >= _HAND_OVER else None
-                claims = self._disk.put(submissions, now, taker)
-                if taker:
-                    self._relay.hand(self._disk, taker)
-                return claims
+                return self._put_on_disk(self._disk, submissions)
             except OutboxError as error:
+                self._disk_again_at = time.monotonic() + _DISK_AGAIN_S
                 if self._memory is None:
                     log.error("Events wait in memory and are lost with the process: %s", error)  # noqa: TRY400
-                self._disk_again_at = time.monotonic() + _DISK_AGAIN_S
         if self._memory is None:
             self._memory = MemoryOutbox(_limits(self._options, MEMORY_LIMITS))
-        return self._memory.put(submissions, now)
+        return self._memory.put(submissions, self._clock())
+
+    def _put_on_disk(self, disk: Outbox, submissions: Sequence[Submission]) -> list[Claim]:
+        taker = self._relay.taker() if len(submissions) >= _HAND_OVER else None
+        claims = disk.put(submissions, self._clock(), taker)
+        if taker:
+            self._relay.hand(disk, taker)
+        return claims
 
     def _refuse(self, submissions: Sequence[Submission], reason: str) -> list[Claim]:
         self._dropped[reason] += sum(len(submission.records) for submission in submissions)

@@ -78,7 +78,7 @@ class EventsApi:
         with contextlib.suppress(RuntimeError):  # at exit no thread can start, and `close` has a deadline of its own
             watchdog.start()
         try:
-            client = self._client = self._client or _open(httpx, self._url)
+            client = self._client = self._client or _open(self._url)
             with client.stream(
                 "POST", self._url, content=body, headers={"Access-Token": token}, extensions={"trace": self._trace}
             ) as response:
@@ -106,14 +106,15 @@ class EventsApi:
                 socket.socket.shutdown(wire, socket.SHUT_RDWR)
 
 
-def _open(httpx: Any, url: str) -> httpx.Client:
-    client: httpx.Client = httpx.Client(
+def _open(url: str) -> httpx.Client:
+    import httpx  # noqa: PLC0415 - as above
+
+    return httpx.Client(
         timeout=httpx.Timeout(_READ_S, connect=_CONNECT_S),
         limits=httpx.Limits(max_connections=1, keepalive_expiry=60.0),
         trust_env=not _is_loopback(url),
         headers={"Content-Type": "application/json", "User-Agent": "tiktok-middleware", "Accept-Encoding": "identity"},
     )
-    return client
 
 
 def _is_loopback(url: str) -> bool:

@@ -1,7 +1,5 @@
 """An outbox in memory, bounded and gone with the process; it knows no files."""
 
-# ruff: noqa: D102 - what the methods promise stands in Outbox
-
 from __future__ import annotations
 
 import heapq

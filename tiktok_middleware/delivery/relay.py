@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import secrets
@@ -39,7 +40,7 @@ UNPAIRED_TTL_S = 7 * 86400
 _LEASE_S = 20.0  # also how long the rows of a killed process stay unsent
 _LEASE_MARGIN_S = 16.0  # no further request is begun on a lease that has less left
 _MAX_BODIES_BYTES = MAX_REQUEST_BYTES - 1024  # the envelope has the rest
-_MAX_IN_HAND = 4000  # rows handed over and not sent yet; what comes above waits on disk alone
+_MAX_IN_HAND = 20_000  # rows handed over and not sent yet; what comes above waits on disk alone
 _IDLE_S = 5.0  # how soon a row is found whose process died between commit and lease
 
 
@@ -84,7 +85,8 @@ class Relay:
         self._owner = secrets.token_hex(8)
         self._sink: Sink | None = None
         self._hands: deque[tuple[Outbox, Taker]] = deque()
-        self._in_hand = 0
+        self._handed = 0  # counted by the writer's thread
+        self._taken = 0  # counted by ours
         self._bell = threading.Event()
         self._lock = threading.Lock()
         self._turn = threading.Lock()  # one round at a time: the thread's, or that of a `drain` at exit
@@ -99,13 +101,18 @@ class Relay:
 
     def taker(self) -> Taker | None:
         """Who takes rows while they are stored: us, as long as all goes well and not too much is in hand already."""
-        if self._thread is None or self._is_stopping or self._in_hand >= _MAX_IN_HAND or self.pace.is_troubled:
+        if (
+            self._thread is None
+            or self._is_stopping
+            or self._handed - self._taken >= _MAX_IN_HAND
+            or self.pace.is_troubled
+        ):
             return None
         return Taker(self._owner, self._clock() + _LEASE_S)
 
     def hand(self, outbox: Outbox, taker: Taker) -> None:
         """Send the rows that ``taker`` holds."""
-        self._in_hand += len(taker.rows)
+        self._handed += len(taker.rows)
         self._hands.append((outbox, taker))
 
     def stop(self, timeout_s: float) -> bool:
@@ -121,7 +128,7 @@ class Relay:
         return is_done
 
     def drain(self, deadline: float) -> None:
-        """Send what is due on the caller's thread, where no thread of ours can; until monotonic second ``deadline``."""
+        """Send what is due on the caller's thread, where ours is not there; until monotonic second ``deadline``."""
         if self._thread is None or not self._thread.is_alive():
             while time.monotonic() < deadline and self.round():
                 pass
@@ -149,6 +156,9 @@ class Relay:
                 log.exception("The relay failed, trying again")
                 self._bell.wait(_IDLE_S)
             self._bell.clear()
+        with contextlib.suppress(OutboxError):  # their leases expire
+            while self._send_hands():  # which gives them back now
+                pass
 
     def _idle_s(self) -> float:
         now = self._clock()
@@ -174,7 +184,6 @@ class Relay:
                 )
                 if batch:
                     was_busy = True
-                    self._bell.clear()
                     self._send(outbox, batch, now)
                 outbox.tidy(now)
         return was_busy
@@ -189,10 +198,10 @@ class Relay:
             for row in taker.rows:
                 key = id(outbox), row.record.pixel, row.record.source
                 lanes.setdefault(key, _Hand(outbox, taker.until - _LEASE_S, [])).rows.append(row)
+        self._taken += taken
         for hand in lanes.values():
             for batch in _batches(hand.rows, self._limit):
                 self._send(hand.outbox, batch, hand.leased_at)
-        self._in_hand -= taken
         return taken > 0
 
     def _send(self, outbox: Outbox, batch: list[Leased], leased_at: float) -> None:

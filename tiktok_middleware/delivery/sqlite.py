@@ -1,6 +1,6 @@
 """The default outbox: one SQLite file that many processes share; it knows nothing of networks."""
 
-# ruff: noqa: D102 - what the methods promise stands in Outbox
+
 # ruff: noqa: S608 - only placeholders and constants are formatted into SQL
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Writer:
         return job.future
 
     def close(self, timeout_s: float) -> bool:
-        """Whether all that was handed over is committed within ``timeout_s`` seconds; what comes later commits inline."""
+        """Whether all is committed within ``timeout_s`` seconds; what comes later is committed inline."""
         self._is_closed = True
         self._queue.put(None)
         if self._thread is not None:

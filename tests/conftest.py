@@ -1,0 +1,29 @@
+"""Shared by all tests: a mistake of ours that was kept away from the app must not be kept away from the suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tiktok_middleware.notices import Log
+
+settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.load_profile("ci")
+
+
+@pytest.fixture(autouse=True)
+def swallowed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]:
+    """Errors that the guard swallowed during the test; any of them fails it, unless it is marked ``swallows``."""
+    errors: list[BaseException] = []
+    original = Log.failure
+
+    def failure(self: Log, part: str, error: BaseException) -> None:
+        errors.append(error)
+        original(self, part, error)
+
+    monkeypatch.setattr(Log, "failure", failure)
+    yield errors
+    if errors and request.node.get_closest_marker("swallows") is None:
+        raise AssertionError(f"{len(errors)} error(s) of ours were swallowed") from errors[0]

@@ -1,0 +1,73 @@
+"""How long a pixel is left alone after failures, and that a probe is small."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from delivery_world import NOW
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiktok_middleware.delivery.pace import MAX_WAIT_S, MIN_WAIT_S, Pace, jitter
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1))
+def test_jitter_keeps_its_bounds(failures: int, random: float) -> None:
+    assert MIN_WAIT_S <= jitter(failures, random) <= MAX_WAIT_S
+
+
+def test_the_cap_doubles_up_to_five_minutes() -> None:
+    caps = [jitter(n, 1.0) for n in range(1, 13)]
+    assert caps == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
+    assert {jitter(n, 0.0) for n in range(1, 13)} == {0.5}
+
+
+def test_a_failure_blocks_its_pixel_for_a_while_and_no_other() -> None:
+    pace = Pace(lambda: 1.0)
+    assert pace.failed("C1", NOW, None, 0, "down") == NOW + 1
+    assert pace.blocked(NOW) == {"C1"}
+    assert pace.opens_at() == NOW + 1
+    assert pace.blocked(NOW + 1) == set()
+    assert pace.failed("C1", NOW + 1, None, 1, "down") == NOW + 3
+    assert pace.limit("C1", 1000) == 250
+    assert pace.limit("C2", 1000) == 1000
+
+
+def test_retry_after_is_the_least_wait() -> None:
+    pace = Pace(lambda: 0.0)
+    assert pace.failed("C1", NOW, 40.0, 0, "throttled") == NOW + 40
+    assert pace.blocked(NOW + 39) == {"C1"}
+    assert pace.failed("C1", NOW, 0.1, 0, "throttled") == NOW + 0.5
+
+
+def test_probes_shrink_to_one_and_a_success_ends_it(caplog: pytest.LogCaptureFixture) -> None:
+    pace = Pace(lambda: 0.5)
+    with caplog.at_level(logging.INFO):
+        for n in range(30):
+            pace.failed("C1", NOW + n, None, n, "HTTP 503")
+        assert pace.limit("C1", 1000) == 1
+        assert pace.is_troubled
+        pace.succeeded("C1")
+        pace.succeeded("C1")
+    assert not pace.is_troubled
+    assert pace.opens_at() is None
+    assert pace.limit("C1", 1000) == 1000
+    assert [r.levelname for r in caplog.records] == ["WARNING", "INFO"], "an outage is said once, its end too"
+
+
+def test_a_row_that_failed_often_waits_longer_than_its_pixel() -> None:
+    pace = Pace(lambda: 1.0)
+    at = pace.failed("C1", NOW, None, 8, "50000")
+    assert (at, pace.opens_at()) == (NOW + 256, NOW + 1)
+
+
+def test_halting_is_loud_once_and_final(caplog: pytest.LogCaptureFixture) -> None:
+    pace = Pace(lambda: 1.0)
+    pace.halt("C1", "40105 token expired")
+    pace.halt("C1", "40105 token expired again")
+    assert pace.blocked(NOW + 10**9) == {"C1"}
+    assert pace.opens_at() is None
+    assert pace.halted == {"C1": "40105 token expired"}
+    assert len(caplog.records) == 1
+    assert "40105 token expired" in caplog.text
