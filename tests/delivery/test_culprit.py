@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from delivery_world import record
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.delivery.delivery_world import record
 from tiktok_middleware.core.payload import Delivered, Rejected, Retry, Verdict
 from tiktok_middleware.delivery.culprit import CulpritSearch
 from tiktok_middleware.delivery.outbox import Leased
@@ -30,7 +30,9 @@ def search(count: int, bad: set[int], message: str) -> tuple[list[int], list[int
 
 @given(
     st.integers(1, 40).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.integers(0, n - 1)))),
-    st.sampled_from(["no", "Batch.{}.properties: bad", "data.{}: bad", "Batch.0: a lie", "Batch.7: a lie", "Batch.9999:"]),
+    st.sampled_from(
+        ["no", "Batch.{}.properties: bad", "data.{}: bad", "Batch.0: a lie", "Batch.7: a lie", "Batch.9999:"]
+    ),
 )
 def test_exactly_the_bad_ones_are_refused(case: tuple[int, set[int]], message: str) -> None:
     count, bad = case

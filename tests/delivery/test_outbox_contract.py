@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from delivery_world import NOW, record, submission, submissions
 
+from tests.delivery.delivery_world import NOW, record, submission, submissions
 from tiktok_middleware.core.event import Claim, Submission
 from tiktok_middleware.delivery.memory import MemoryOutbox
 from tiktok_middleware.delivery.outbox import Leased, Limits, Outbox
@@ -137,6 +137,7 @@ def test_nobody_else_gets_a_leased_row_until_the_holder_crashed(
     assert [row.record for row in again] == [row.record for row in held]
     assert one.ack("crashes", ids(held)) == 0, "the lease is lost"
     assert one.retry("crashes", ids(held), NOW) == 0
+    assert one.renew("crashes", ids(held), NOW + 900) == 0
     assert one.release("crashes", ids(held), NOW) == 0
     assert one.bury("crashes", ids(held), "late", NOW) == 0
     assert other.counts()["waiting"] == 3
@@ -171,6 +172,16 @@ def test_retry_makes_a_row_due_later_and_a_try_older(open_outbox: Open) -> None:
     rows = lease(outbox, now=NOW + 30)
     assert [row.tries for row in rows] == [1, 1]
     assert names(rows) == ["evt-0", "evt-1"]
+
+
+def test_renewing_prolongs_a_lease_that_is_still_held(open_pair: Callable[..., tuple[Outbox, Outbox]]) -> None:
+    one, other = open_pair()
+    one.put(submissions(2), NOW)
+    held = lease(one, "slow", for_s=10.0)
+    assert one.renew("slow", ids(held), NOW + 30) == 2
+    assert lease(other, "b", now=NOW + 29) == []
+    assert len(lease(other, "b", limit=1, now=NOW + 30)) == 1
+    assert one.renew("slow", ids(held)[:1], NOW + 60) == 0
 
 
 def test_release_gives_a_row_back_as_it_was(open_outbox: Open) -> None:

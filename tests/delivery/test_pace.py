@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 
 import pytest
-from delivery_world import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.delivery.delivery_world import NOW
 from tiktok_middleware.delivery.pace import MAX_WAIT_S, MIN_WAIT_S, Pace, jitter
 
 
@@ -25,27 +25,31 @@ def test_the_cap_doubles_up_to_five_minutes() -> None:
 
 def test_a_failure_blocks_its_pixel_for_a_while_and_no_other() -> None:
     pace = Pace(lambda: 1.0)
-    assert pace.failed("C1", NOW, None, 0, "down") == NOW + 1
+    pace.failed("C1", NOW, None, "down")
+    assert pace.due("C1", NOW, 0) == NOW + 1
     assert pace.blocked(NOW) == {"C1"}
     assert pace.opens_at() == NOW + 1
     assert pace.blocked(NOW + 1) == set()
-    assert pace.failed("C1", NOW + 1, None, 1, "down") == NOW + 3
+    pace.failed("C1", NOW + 1, None, "down")
+    assert pace.due("C1", NOW + 1, 1) == NOW + 3
     assert pace.limit("C1", 1000) == 250
     assert pace.limit("C2", 1000) == 1000
 
 
 def test_retry_after_is_the_least_wait() -> None:
     pace = Pace(lambda: 0.0)
-    assert pace.failed("C1", NOW, 40.0, 0, "throttled") == NOW + 40
+    pace.failed("C1", NOW, 40.0, "throttled")
+    assert pace.due("C1", NOW, 0) == NOW + 40
     assert pace.blocked(NOW + 39) == {"C1"}
-    assert pace.failed("C1", NOW, 0.1, 0, "throttled") == NOW + 0.5
+    pace.failed("C1", NOW, 0.1, "throttled")
+    assert pace.due("C1", NOW, 0) == NOW + 0.5
 
 
 def test_probes_shrink_to_one_and_a_success_ends_it(caplog: pytest.LogCaptureFixture) -> None:
     pace = Pace(lambda: 0.5)
     with caplog.at_level(logging.INFO):
         for n in range(30):
-            pace.failed("C1", NOW + n, None, n, "HTTP 503")
+            pace.failed("C1", NOW + n, None, "HTTP 503")
         assert pace.limit("C1", 1000) == 1
         assert pace.is_troubled
         pace.succeeded("C1")
@@ -58,8 +62,8 @@ def test_probes_shrink_to_one_and_a_success_ends_it(caplog: pytest.LogCaptureFix
 
 def test_a_row_that_failed_often_waits_longer_than_its_pixel() -> None:
     pace = Pace(lambda: 1.0)
-    at = pace.failed("C1", NOW, None, 8, "50000")
-    assert (at, pace.opens_at()) == (NOW + 256, NOW + 1)
+    pace.failed("C1", NOW, None, "50000")
+    assert (pace.due("C1", NOW, 8), pace.opens_at()) == (NOW + 300, NOW + 1)
 
 
 def test_halting_is_loud_once_and_final(caplog: pytest.LogCaptureFixture) -> None:

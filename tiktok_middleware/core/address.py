@@ -189,10 +189,10 @@ def _reads_personal(text: str, *, may_be_card: bool = True) -> bool:
 
 def _pair_is_personal(pair: str) -> bool:
     """True when one pair of the query holds identity, by its value or by what its key says of it."""
-    if not could_be_personal(pair) and not _names_something(pair):
-        return False
     raw_key, _, raw = pair.partition("=")
     if raw_key == "ttclid" and _CLICK_ID.fullmatch(raw):
+        return False
+    if not could_be_personal(pair) and not _names_something(pair):
         return False
     if not raw:
         return _is_personal(raw_key)  # "?bob@example.com" is a key without a value

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Literal, TypedDict, Union
+from typing import Literal, TypedDict
 
 __all__ = ["CURRENCIES", "FOREIGN", "MISNOMERS", "SHORTHAND", "Content", "Properties"]
 
-# Unions are spelt out where they are built at run time, so that Python 3.10 can read the hints of both classes.
-Amount = Union[int, float, Decimal]  # noqa: UP007
-Id = Union[str, int]  # noqa: UP007
-Day = Union[str, date]  # noqa: UP007
+Amount = int | float | Decimal
+Id = str | int
+Day = str | date
 
 
 class Content(TypedDict, total=False):

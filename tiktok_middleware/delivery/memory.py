@@ -183,6 +183,13 @@ class MemoryOutbox:
                 self._put_back(Leased(row.id, row.tries + 1, row.record), at)
             return len(rows)
 
+    def renew(self, owner: str, ids: Collection[int], until: float) -> int:
+        with self._lock:
+            rows = self._mine(owner, ids)
+            for row in rows:
+                self._held[row.id].until = until
+            return len(rows)
+
     def release(self, owner: str, ids: Collection[int], at: float) -> int:
         with self._lock:
             rows = self._mine(owner, ids)

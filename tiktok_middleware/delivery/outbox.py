@@ -94,7 +94,7 @@ class Outbox(Protocol):
         """Due rows of one pixel and one source, at least one if there is any, held until ``now + for_s``.
 
         Args:
-            owner: random id of who leases; `ack`, `retry`, `bury` and `release` want the same.
+            owner: random id of who leases; `ack` and the like want the same.
             limit: rows at most.
             limit_bytes: bodies at most, in bytes, where it is more than one row.
             for_s: seconds after which others may take the rows.
@@ -107,6 +107,9 @@ class Outbox(Protocol):
 
     def retry(self, owner: str, ids: Collection[int], at: float) -> int:
         """How many rows go back, one try older, and are due at Unix second ``at``."""
+
+    def renew(self, owner: str, ids: Collection[int], until: float) -> int:
+        """How many rows are still ours, and stay so until Unix second ``until``."""
 
     def release(self, owner: str, ids: Collection[int], at: float) -> int:
         """How many rows go back as they were, because nobody tried to send them."""

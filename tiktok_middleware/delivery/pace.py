@@ -65,14 +65,13 @@ class Pace:
         if self._troubles.pop(pixel, None):
             log.info("TikTok takes events for pixel %s again", pixel)
 
-    def failed(self, pixel: str, now: float, after_s: float | None, tries: int, reason: str) -> float:
-        """When the rows that could not be sent are due again, in Unix seconds.
+    def failed(self, pixel: str, now: float, after_s: float | None, reason: str) -> None:
+        """Close the road to ``pixel`` for a while.
 
         Args:
             pixel: whose request failed.
             now: Unix seconds.
             after_s: the wait that the answer asks for.
-            tries: how often the oldest of the rows has failed before.
             reason: what happened.
         """
         trouble = self._troubles.setdefault(pixel, _Trouble(0, now))
@@ -81,7 +80,10 @@ class Pace:
         trouble.failures += 1
         wait_s = max(jitter(trouble.failures, self._random()), after_s or 0.0)
         trouble.until = now + wait_s
-        return now + max(wait_s, jitter(tries + 1, self._random()))
+
+    def due(self, pixel: str, now: float, tries: int) -> float:
+        """When rows that have failed ``tries`` times before, and now again, are due: not before their pixel's road opens."""
+        return max(self._troubles[pixel].until, now + jitter(tries + 1, self._random()))
 
     def halt(self, pixel: str, reason: str) -> None:
         """Note that ``pixel`` is to be left alone until the process starts anew."""

@@ -38,7 +38,7 @@ UNPAIRED_TTL_S = 7 * 86400
 """TikTok's default click-through window; what is older is attributed to nothing (TikTok, 1.11)."""
 
 _LEASE_S = 20.0  # also how long the rows of a killed process stay unsent
-_LEASE_MARGIN_S = 16.0  # no further request is begun on a lease that has less left
+_LEASE_MARGIN_S = 16.0  # a lease that has less left is renewed before a further request
 _MAX_BODIES_BYTES = MAX_REQUEST_BYTES - 1024  # the envelope has the rest
 _MAX_IN_HAND = 20_000  # rows handed over and not sent yet; what comes above waits on disk alone
 _IDLE_S = 5.0  # how soon a row is found whose process died between commit and lease
@@ -213,12 +213,18 @@ class Relay:
         search = CulpritSearch(batch[:limit])
         while part := search.next_part():
             now = self._clock()
-            if self._is_stopping or pixel in self.pace.blocked(now) or now > leased_at + _LEASE_S - _LEASE_MARGIN_S:
+            if self._is_stopping or pixel in self.pace.blocked(now) or not self._holds(outbox, part, leased_at, now):
                 self._release(outbox, part)
                 continue
             verdicts = self._ask(part)
             if search.is_settled(part, verdicts):
                 self._settle(outbox, part, verdicts)
+
+    def _holds(self, outbox: Outbox, rows: list[Leased], leased_at: float, now: float) -> bool:
+        """Whether ``rows`` are ours for as long as a request may take."""
+        if now <= leased_at + _LEASE_S - _LEASE_MARGIN_S:
+            return True
+        return outbox.renew(self._owner, [row.id for row in rows], now + _LEASE_S) == len(rows)
 
     def _ask(self, rows: list[Leased]) -> Sequence[Verdict]:
         """The sink's verdicts; whatever goes wrong inside it is a reason to try again."""
@@ -248,13 +254,21 @@ class Relay:
         late = [(row, verdict) for row, verdict in zip(rows, verdicts, strict=True) if isinstance(verdict, Retry)]
         if late:
             waits = [verdict.after_s for _, verdict in late if verdict.after_s is not None]
-            tries = max(row.tries for row, _ in late)
-            at = self.pace.failed(pixel, now, max(waits, default=None), tries, late[0][1].reason)
-            self.counts["retried"] += outbox.retry(self._owner, [row.id for row, _ in late], at)
+            self.pace.failed(pixel, now, max(waits, default=None), late[0][1].reason)
+            self._retry(outbox, [row for row, _ in late], now)
         halted = [(row, verdict) for row, verdict in zip(rows, verdicts, strict=True) if isinstance(verdict, Halted)]
         if halted:
             self.pace.halt(pixel, halted[0][1].reason)
             self._release(outbox, [row for row, _ in halted])
+
+    def _retry(self, outbox: Outbox, rows: list[Leased], now: float) -> None:
+        """Put rows back in two halves that are due apart, so that what fails because of one row soon fails without the rest."""
+        tries = max(row.tries for row in rows)
+        middle = len(rows) // 2 if tries else 0
+        for half in (rows[:middle], rows[middle:]):
+            if half:
+                at = self.pace.due(half[0].record.pixel, now, tries)
+                self.counts["retried"] += outbox.retry(self._owner, [row.id for row in half], at)
 
     def _release(self, outbox: Outbox, rows: list[Leased]) -> None:
         if rows:

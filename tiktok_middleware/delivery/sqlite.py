@@ -159,19 +159,19 @@ class SqliteOutbox:
         with self._database.transaction() as db:
             return self._remove(db, owner, ids)
 
+    def renew(self, owner: str, ids: Collection[int], until: float) -> int:
+        return self._move("due = ?", until, owner, ids)
+
     def retry(self, owner: str, ids: Collection[int], at: float) -> int:
-        return self._put_back("tries = tries + 1", owner, ids, at)
+        return self._move("due = ?, owner = NULL, tries = tries + 1", at, owner, ids)
 
     def release(self, owner: str, ids: Collection[int], at: float) -> int:
-        return self._put_back("tries = tries", owner, ids, at)
+        return self._move("due = ?, owner = NULL", at, owner, ids)
 
-    def _put_back(self, change: str, owner: str, ids: Collection[int], at: float) -> int:
-        sql = f"UPDATE waiting SET owner = NULL, due = ?, {change} WHERE owner = ? AND id IN "
+    def _move(self, change: str, at: float, owner: str, ids: Collection[int]) -> int:
+        self._transactions += 1
         with self._database.transaction() as db:
-            self._transactions += 1
-            for id_ in ids:
-                self._sizes.pop(id_, None)
-            return _for_each(db, sql, (at, owner), ids)
+            return _for_each(db, f"UPDATE waiting SET {change} WHERE owner = ? AND id IN ", (at, owner), ids)
 
     def bury(self, owner: str, ids: Collection[int], reason: str, now: float) -> int:
         with self._database.transaction() as db:
