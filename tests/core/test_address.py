@@ -64,7 +64,8 @@ def test_an_address_that_tells_nobody_passes_and_its_page_loads_the_pixel(url: s
         ("https://shop.example/p?utm_source", "https://shop.example/p?utm_source="),
         ("https://shop.example/p?utm_<b>=x", "https://shop.example/p"),
         ('https://shop.example/ä b"<', "https://shop.example/%C3%A4%20b%22%3C"),
-        ("https://münchen.example/a", "https://m%C3%BCnchen.example/a"),
+        ("https://bücher.example:8000/a", "https://xn--bcher-kva.example:8000/a"),
+        ("https://münchen.example/a", "https://xn--mnchen-3ya.example/a"),
         ("https://shop.example/p?ttclid=a%2Db", "https://shop.example/p?ttclid=a-b"),
         ("https://shop.example/p?ttclid=" + "x" * 1001, "https://shop.example/p"),
         ("https://shop.example/p?ttclid=bob@example.com", "https://shop.example/p"),
@@ -90,7 +91,8 @@ def test_user_and_password_go(url: str) -> None:
 @pytest.mark.parametrize(
     "url",
     ["", "/p", "p", "//shop.example/p", "ftp://shop.example/", "javascript:alert(1)", "https://", "https:///p",
-     "https://shop.example\\@evil.example/", "https://sh op.example/", "https://shop.example:port/", "about:blank"],
+     "https://shop.example\\@evil.example/", "https://sh op.example/", "https://shop.example:port/", "https://\ud800/", "https://ü..example/",
+     "https://" + "a" * 254, "https://" + "ü" * 80 + ".example", "about:blank"],
 )  # fmt: skip
 def test_what_is_no_web_address_is_not_told(url: str) -> None:
     assert server_address(url) == ""
@@ -134,6 +136,13 @@ def test_a_person_or_a_secret_in_a_kept_value_is_redacted_and_its_page_loads_no_
     url = f"https://shop.example/p?utm_source=x&utm_content={word}&coupon=9"
     assert server_address(url) == "https://shop.example/p?utm_source=x&utm_content=redacted"
     assert holds_identity(url) is True
+
+
+def test_a_path_alone_is_looked_at_and_a_host_is_not() -> None:
+    assert holds_identity("/u//bob@example.com") is True
+    assert holds_identity("//shop.example/u/bob@example.com") is True
+    assert holds_identity("https://4111111111111111/") is False
+    assert holds_identity("https://4111111111111111/u/bob@example.com") is True
 
 
 @pytest.mark.parametrize("word", PERSONAL)

@@ -200,7 +200,9 @@ def test_typed_parameters_are_checked_by_mypy_and_taken() -> None:
     }
 
 
-PARAMETERS = """
+PARAMETERS = re.findall(
+    r"\w+",
+    """
     contents content_type content_ids currency value num_items search_string query description order_id shop_id
     customer_type status delivery_category predicted_ltv city region country checkin_date checkout_date num_adults
     num_children num_infants suggested_hotels departing_departure_date departing_arrival_date returning_departure_date
@@ -208,7 +210,8 @@ PARAMETERS = """
     preferred_num_stops travel_start travel_end suggested_destinations postal_code make model year state_of_vehicle
     mileage exterior_color transmission body_style fuel_type drivetrain preferred_price_range trim vin interior_color
     condition_of_vehicle viewcontent_type search_type registration_type content_id content_name quantity price
-""".split()
+    """,
+)
 
 
 @pytest.mark.parametrize("key", PARAMETERS)

@@ -121,7 +121,7 @@ class _Response:
     def _stream(self) -> None:
         """Until the first piece leaves the head may still change: it is awaited before the response is handed on."""
         response: Any = self._response
-        pieces = self._pieces(iter(response.streaming_content))
+        pieces = self._pieces(iter(response))
         response.streaming_content = chain([next(pieces, b"")], pieces)
         response.file_to_stream = None  # the file itself no longer is what is sent
 

@@ -32,7 +32,7 @@ _MAX_LAYERS = 5
 # Host: anything but what ends it or has no place in it, because hosts may be written in any script.
 _ORIGIN = re.compile(
     r"([hH][tT][tT][pP][sS]?)://(?:[^/?#\\]*@)?"
-    r"((?:[^\x00-,/:-@\[-^`{-\xa0]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)(?=[/?#]|$)"
+    r"([^\x00-,/:-@\[-^`{-\xa0\ud800-\udfff]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?(?=[/?#]|$)"
 )
 
 # Together these two say that there is nothing to do: no query, nothing encoded; no long number, no long run.
@@ -74,12 +74,13 @@ def server_address(url: str, allow: frozenset[str] = _NOTHING, deny: frozenset[s
     if len(url) > _MAX_CHARS:
         url = _shortened(url)
     origin = _ORIGIN.match(url)
-    if origin is None:
+    host = _host(origin[2]) if origin else ""
+    if origin is None or not host:
         return ""
     path, _, query = url[origin.end() :].partition("#")[0].partition("?")
     kept = "&".join(filter(None, (_kept_pair(pair, allow, deny) for pair in query.split("&")))) if query else ""
-    host = origin[2] if origin[2].isascii() else quote(origin[2], safe=":", errors="replace")
-    return f"{origin[1].lower()}://{host}{_kept_path(path, deny)}{'?' if kept else ''}{kept}"
+    port = origin[3] or ""
+    return f"{origin[1].lower()}://{host}{port}{_kept_path(path, deny)}{'?' if kept else ''}{kept}"
 
 
 def holds_identity(url: str) -> bool:
@@ -100,6 +101,8 @@ def holds_identity(url: str) -> bool:
     if len(url) > 2 * _MAX_CHARS:
         return True
     path, _, query = url.partition("#")[0].partition("?")
+    if path[:4].lower() == "http":
+        path = path.partition("//")[2].partition("/")[2]  # a host is nobody
     if could_be_personal(path) and any(map(_is_personal, path.split("/"))):
         return True
     if not query or not (could_be_personal(query) or _names_something(query)):
@@ -111,6 +114,16 @@ def _names_something(query: str) -> bool:
     """True when a key may say that its value is personal; a quick look that lets usual queries go."""
     lowered = query.lower().replace("_", "").replace("-", "")
     return any(word in lowered for word in _KEY_WORDS)
+
+
+def _host(host: str) -> str:
+    """The host as browsers write it, in ASCII, or empty where it is no host name."""
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return ""
 
 
 def _shortened(url: str) -> str:

@@ -146,7 +146,7 @@ class Exchange:
             self._fail()
         self._headers = headers
         self._head = head = Head.read(headers)
-        if not self._concerns_us(head):
+        if not (self._setup.config.is_on and self._concerns_us(head)):
             return self._pass()
         self.plan = plan(status, head, self._facts, now_s=self._setup.clock(), shared=self.tracker.shared_word)
         self._handout = Handout(self._facts, self._setup, self.tracker, self.plan)

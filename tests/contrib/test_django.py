@@ -1,0 +1,231 @@
+"""Django under WSGI and ASGI: plain, streamed and file responses, sync and async views."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import django
+import httpx
+import pytest
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+from django.http import (
+    FileResponse,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+    StreamingHttpResponse,
+)
+from django.urls import path
+
+import tiktok_middleware
+from tests.contrib.shared import NAVIGATION, PAGE, PIXEL, inline_events, is_pair, make_client, sent
+from tiktok_middleware import Client
+from tiktok_middleware.contrib import django as contrib
+from tiktok_middleware.contrib.django import tiktok_from
+
+if not settings.configured:
+    settings.configure(
+        ALLOWED_HOSTS=["*"],
+        ROOT_URLCONF=__name__,
+        SECRET_KEY="of the tests",
+        MIDDLEWARE=["tiktok_middleware.contrib.django.TikTokMiddleware", "django.middleware.common.CommonMiddleware"],
+    )
+    django.setup()
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    request.tiktok.track("ViewContent", value=24.5, currency="EUR")  # type: ignore[attr-defined]
+    response = HttpResponse(PAGE)
+    response.set_cookie("theme", "dark blue", max_age=60)
+    response.set_cookie("cart", "1", httponly=True, samesite="Strict")
+    return response
+
+
+async def page_async(request: HttpRequest) -> HttpResponse:
+    tiktok_from(request).track("ViewContent", value=24.5, currency="EUR")
+    return HttpResponse(PAGE)
+
+
+def add(request: HttpRequest) -> JsonResponse:
+    tiktok_from(request).track("AddToCart", value=3, currency="EUR")
+    return JsonResponse({"count": 1}, headers={"Server-Timing": "db;dur=5"})
+
+
+def pay(request: HttpRequest) -> HttpResponse:
+    tiktok_middleware.current().track("Purchase", value=59.9, currency="EUR", order_id="A-1001")
+    return HttpResponseRedirect("/thanks")
+
+
+def thanks(request: HttpRequest) -> HttpResponse:
+    tiktok_middleware.current().track("Purchase", value=59.9, currency="EUR", order_id="A-1001")
+    return HttpResponse(PAGE)
+
+
+def fails(request: HttpRequest) -> HttpResponse:
+    tiktok_from(request).track("Lead")
+    raise RuntimeError("the view failed")
+
+
+def streamed(request: HttpRequest) -> StreamingHttpResponse:
+    tiktok = tiktok_from(request)
+
+    def pieces() -> Iterator[str]:
+        yield PAGE[:20]
+        tiktok.track("ViewContent", value=4, currency="EUR")
+        yield PAGE[20:]
+
+    return StreamingHttpResponse(pieces())
+
+
+async def streamed_async(request: HttpRequest) -> StreamingHttpResponse:
+    tiktok = tiktok_from(request)
+
+    async def pieces() -> AsyncIterator[str]:
+        yield PAGE[:20]
+        await asyncio.sleep(0)
+        tiktok.track("ViewContent", value=4, currency="EUR")
+        yield PAGE[20:]
+
+    return StreamingHttpResponse(pieces())
+
+
+def html_file(_request: HttpRequest) -> FileResponse:
+    return FileResponse(io.BytesIO(PAGE.encode()), content_type="text/html")
+
+
+def text_file(_request: HttpRequest) -> FileResponse:
+    return FileResponse(io.BytesIO(b"plain text"), content_type="text/plain")
+
+
+urlpatterns = [
+    path("", page),
+    path("async", page_async),
+    path("add", add),
+    path("pay", pay),
+    path("thanks", thanks),
+    path("fails", fails),
+    path("streamed", streamed),
+    path("streamed-async", streamed_async),
+    path("file.html", html_file),
+    path("file.txt", text_file),
+]
+
+
+class Browser:
+    """One visitor of the app, under WSGI or ASGI."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.cookies = httpx.Cookies()
+        self.app: Any = get_wsgi_application() if kind == "wsgi" else get_asgi_application()
+
+    def get(self, where: str, headers: dict[str, str] = NAVIGATION) -> httpx.Response:
+        return asyncio.run(self._get_async(where, headers)) if self.kind == "asgi" else self._get(where, headers)
+
+    def _get(self, where: str, headers: dict[str, str]) -> httpx.Response:
+        transport = httpx.WSGITransport(self.app)
+        with httpx.Client(transport=transport, base_url="https://shop.example", cookies=self.cookies) as http:
+            answer = http.get(where, headers=headers)
+            self.cookies = http.cookies
+            return answer
+
+    async def _get_async(self, where: str, headers: dict[str, str]) -> httpx.Response:
+        transport = httpx.ASGITransport(self.app)
+        async with httpx.AsyncClient(
+            transport=transport, base_url="https://shop.example", cookies=self.cookies
+        ) as http:
+            answer = await http.get(where, headers=headers)
+            self.cookies = http.cookies
+            return answer
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Client:
+    made = make_client()
+    monkeypatch.setattr(contrib, "_client", lambda: made)
+    return made
+
+
+@pytest.fixture(params=["wsgi", "asgi"])
+def browser(request: pytest.FixtureRequest, client: Client) -> Browser:
+    return Browser(request.param)
+
+
+@pytest.mark.parametrize("where", ["/", "/async"])
+def test_an_event_of_a_page_is_one_pair(client: Client, browser: Browser, where: str) -> None:
+    answer = browser.get(where)
+    [copy], [server] = inline_events(answer.text), sent(client)
+    assert is_pair(copy, server)
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    assert server["page"]["url"] == f"https://shop.example{where}"
+
+
+def test_the_apps_own_cookies_stay_as_they_were(client: Client, browser: Browser) -> None:
+    answer = browser.get("/?ttclid=E.C.P.click")
+    cookies = [cookie.strip() for cookie in answer.headers.get_list("set-cookie")]
+    assert 'theme="dark blue"' in " ".join(cookies)
+    assert any(
+        cookie.startswith("cart=1") and "HttpOnly" in cookie and "SameSite=Strict" in cookie for cookie in cookies
+    )
+    [ttclid] = [cookie for cookie in cookies if cookie.startswith("ttclid=")]
+    parts = set(ttclid.split("; "))
+    assert parts == {"ttclid=E.C.P.click", "Max-Age=2592000", "Path=/", "Domain=shop.example", "Secure", "SameSite=Lax"}
+    assert len(cookies) == 4
+
+
+def test_an_answer_brings_its_event_in_headers(client: Client, browser: Browser) -> None:
+    answer = browser.get("/add", {"sec-fetch-mode": "cors"})
+    [copy], [server] = json.loads(answer.headers["tiktok-events"]), sent(client)
+    assert is_pair(copy, server)
+    assert answer.headers["server-timing"].startswith("db;dur=5, tiktok;desc=")
+
+
+def test_a_purchase_tracked_twice_over_a_redirect_is_one_pair(client: Client, browser: Browser) -> None:
+    assert browser.get("/pay").status_code == 302
+    [copy], [server] = inline_events(browser.get("/thanks").text), sent(client)
+    assert is_pair(copy, server)
+
+
+def test_a_view_that_fails_tells_no_lies(client: Client, browser: Browser) -> None:
+    assert browser.get("/fails").status_code == 500
+    assert sent(client) == []
+
+
+@pytest.mark.parametrize("where", ["/streamed", "/streamed-async"])
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume:Warning")
+def test_a_streamed_page_carries_what_is_tracked_while_it_is_made(client: Client, browser: Browser, where: str) -> None:
+    answer = browser.get(where)
+    [copy], [server] = inline_events(answer.text), sent(client)
+    assert is_pair(copy, server)
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume:Warning")
+def test_an_html_file_gets_the_snippet_and_another_file_none(client: Client, browser: Browser) -> None:
+    page_file, plain_file = browser.get("/file.html"), browser.get("/file.txt")
+    assert inline_events(page_file.text) == []
+    assert int(page_file.headers["content-length"]) == len(page_file.content)
+    assert plain_file.content == b"plain text"
+
+
+def test_the_helper_is_served(client: Client, browser: Browser) -> None:
+    address = browser.get("/").text.split('src="')[1].split('"')[0]
+    assert "PerformanceObserver" in browser.get(address).text
+
+
+def test_settings_outrank_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIKTOK_PIXEL_ID", "C1111111111111111111")
+    monkeypatch.setattr(settings, "TIKTOK", {"PIXEL_ID": PIXEL, "outbox": "memory://"}, raising=False)
+    assert contrib._client().config.pixels == (PIXEL,)
+
+
+def test_without_the_middleware_the_error_says_what_to_do() -> None:
+    request = HttpRequest()
+    with pytest.raises(LookupError, match="put TikTokMiddleware around the app"):
+        tiktok_from(request)

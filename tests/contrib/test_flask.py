@@ -1,0 +1,136 @@
+"""Flask: the extension, its options, and views that track."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import flask
+import pytest
+from werkzeug.test import Client as Browser
+
+import tiktok_middleware
+from tests.contrib.shared import NAVIGATION, PAGE, PIXEL, inline_events, is_pair, make_client, sent
+from tiktok_middleware import Client, ConfigError
+from tiktok_middleware.contrib.flask import TikTok, tiktok_from
+
+
+def make_app(client: Client | None) -> flask.Flask:
+    app = flask.Flask(__name__)
+    if client is not None:
+        TikTok(app, client)
+
+    @app.get("/")
+    def page() -> str:
+        flask.request.tiktok.track("ViewContent", value=24.5, currency="EUR")  # type: ignore[attr-defined]
+        return PAGE
+
+    @app.post("/add")
+    def add() -> dict[str, int]:
+        tiktok_from(flask.request).track("AddToCart", value=3, currency="EUR")
+        return {"count": 1}
+
+    @app.post("/pay")
+    def pay() -> Any:
+        tiktok_middleware.current().track("Purchase", value=59.9, currency="EUR", order_id="A-1001")
+        return flask.redirect("/thanks", 303)
+
+    @app.get("/thanks")
+    def thanks() -> str:
+        tiktok_middleware.current().track("Purchase", value=59.9, currency="EUR", order_id="A-1001")
+        return PAGE
+
+    @app.get("/fails")
+    def fails() -> str:
+        tiktok_from(flask.request).track("Lead")
+        raise RuntimeError("the view failed")
+
+    @app.get("/streamed")
+    def streamed() -> Any:
+        @flask.stream_with_context
+        def pieces() -> Iterator[str]:
+            yield PAGE[:20]
+            tiktok_middleware.current().track("ViewContent", value=4, currency="EUR")
+            yield PAGE[20:]
+
+        return pieces()
+
+    return app
+
+
+@pytest.fixture
+def client() -> Client:
+    return make_client()
+
+
+@pytest.fixture
+def browser(client: Client) -> Browser:
+    app = make_app(client)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    return Browser(app)
+
+
+def get(browser: Browser, path: str) -> Any:
+    return browser.get(path, headers=NAVIGATION, base_url="https://shop.example")
+
+
+def test_an_event_of_a_page_is_one_pair(client: Client, browser: Browser) -> None:
+    [copy], [server] = inline_events(get(browser, "/").text), sent(client)
+    assert is_pair(copy, server)
+
+
+def test_an_answer_brings_its_event_in_headers(client: Client, browser: Browser) -> None:
+    answer = browser.post("/add", headers={"sec-fetch-mode": "cors"})
+    [copy], [server] = json.loads(answer.headers["TikTok-Events"]), sent(client)
+    assert is_pair(copy, server)
+    assert answer.json == {"count": 1}
+
+
+def test_a_purchase_tracked_twice_over_a_redirect_is_one_pair(client: Client, browser: Browser) -> None:
+    browser.post("/pay", headers=NAVIGATION, base_url="https://shop.example")
+    [copy], [server] = inline_events(get(browser, "/thanks").text), sent(client)
+    assert is_pair(copy, server)
+
+
+def test_a_view_that_fails_tells_no_lies(client: Client, browser: Browser) -> None:
+    assert get(browser, "/fails").status_code == 500
+    assert sent(client) == []
+
+
+def test_a_streamed_page_carries_what_is_tracked_while_it_is_made(client: Client, browser: Browser) -> None:
+    answer = get(browser, "/streamed")
+    [copy] = inline_events(answer.text)
+    assert copy[0] == "ViewContent"
+    answer.close()
+    assert len(sent(client)) == 1
+
+
+def test_options_come_from_the_apps_config_and_its_secret_key_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TIKTOK_PIXEL_ID", raising=False)
+    app = flask.Flask(__name__)
+    app.config.update(TIKTOK={"pixel_id": PIXEL, "outbox": "memory://"}, SECRET_KEY="new", SECRET_KEY_FALLBACKS=["old"])
+    TikTok(app)
+    client: Client = app.extensions["tiktok"]
+    assert client.config.pixels == (PIXEL,)
+    old = flask.Flask(__name__)
+    old.config.update(TIKTOK={"pixel_id": PIXEL, "outbox": "memory://"}, SECRET_KEY="old")
+    TikTok(old)
+    token = old.extensions["tiktok"].setup.signer.dump([1], purpose="carry")
+    assert client.setup.signer.load(token, purpose="carry", max_age_s=60) == [1]
+
+
+def test_debug_mode_is_strict_and_not_production() -> None:
+    app = flask.Flask(__name__)
+    app.debug = True
+    app.config["TIKTOK"] = {"pixel_id": PIXEL, "outbox": "memory://"}
+    TikTok(app)
+    config = app.extensions["tiktok"].config
+    assert (config.strict, config.environment) == (True, "development")
+
+
+def test_an_option_that_does_not_exist_is_named() -> None:
+    app = flask.Flask(__name__)
+    app.config["TIKTOK"] = {"pixel": PIXEL}
+    with pytest.raises(ConfigError, match="pixel is 'C0000000000000000000'; allowed: one of"):
+        TikTok(app)
