@@ -74,8 +74,7 @@ class TikTokMiddleware:
         exchange = self.client.exchange(facts)
         own = self.client.answer(facts)
         if own is not None:
-            make: Any = HttpResponse
-            return exchange, make(own.body, status=own.status, headers=dict(own.headers))
+            return exchange, HttpResponse(own.body, status=own.status, headers=dict(own.headers))
         raw[KEY] = exchange.tracker
         return exchange, None
 
