@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from functools import lru_cache
-from importlib import import_module, resources
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +175,12 @@ async def _wait_asyncio(future: Future[list[Claim]]) -> None:
 
 async def _wait_trio(trio: Any, future: Future[list[Claim]]) -> None:
     done, token = trio.Event(), trio.lowlevel.current_trio_token()
-    future.add_done_callback(lambda _: token.run_sync_soon(done.set))
+
+    def tell(_: object) -> None:
+        with contextlib.suppress(trio.RunFinishedError):  # the disk was slower than the server's end
+            token.run_sync_soon(done.set)
+
+    future.add_done_callback(tell)
     with trio.move_on_after(COMMIT_WAIT_S):
         await done.wait()
 
@@ -190,6 +195,8 @@ def _signing_keys(config: Config, framework_keys: tuple[str, ...]) -> list[str]:
 
 
 def _browser_file(name: str) -> str:
+    from importlib import resources  # noqa: PLC0415  # 8 ms of imports that importing a door need not pay
+
     return resources.files("tiktok_middleware.browser").joinpath(name).read_text("utf-8")
 
 
@@ -207,9 +214,11 @@ def _suffix_list() -> Any:
 @lru_cache(maxsize=1024)
 def _registrable_domain(hostname: str) -> str:
     """The domain that one owner holds, such as ``shop.co.uk``; empty for addresses and single labels."""
-    if "." not in hostname or ":" in hostname or re.fullmatch(r"[\d.]+", hostname):
+    # With a dot at its end a name is another host to cookies: none but a host-only cookie comes back to it.
+    if "." not in hostname or ":" in hostname or re.fullmatch(r"[\d.]+", hostname) or "" in hostname.split("."):
         return ""
-    return _suffix_list().privatesuffix(hostname) or ""
+    domain = _suffix_list().privatesuffix(hostname) or ""
+    return "" if domain.startswith("-") else domain  # no label begins so: browsers would refuse the cookie
 
 
 def _delivery_options(config: Config) -> DeliveryOptions:
@@ -228,7 +237,11 @@ def _outbox_url(config: Config) -> str:
     if config.outbox != "sqlite:":
         return config.outbox
     # XDG Base Directory Specification: state that should persist, but is not worth a backup.
-    base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or str(Path.home() / ".local" / "state")
+    try:
+        base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".local" / "state"
+    except RuntimeError:
+        log.warning("this user has no home directory: set TIKTOK_OUTBOX; until then events wait in memory")
+        return "memory://"
     name = re.sub(r"[^A-Za-z0-9,_-]", "_", config.pixel_id)[:100]
     return f"sqlite:///{Path(base) / 'tiktok-middleware' / name}.sqlite3"
 
@@ -236,7 +249,9 @@ def _outbox_url(config: Config) -> str:
 def _imported(setting: str) -> Any:
     _, module, name = setting.split(":")
     try:
-        found = getattr(import_module(module), name)
+        found: Any = import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
     except (ImportError, AttributeError) as error:
         raise ConfigError("TIKTOK_SINK", setting, f"a factory that can be imported ({error})") from error
     if not callable(found):

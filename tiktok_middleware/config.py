@@ -32,7 +32,7 @@ PREFIX = "TIKTOK_"
 TIKTOK_API_URL = "https://business-api.tiktok.com/open_api/v1.3"
 TIKTOK_PIXEL_URL = "https://analytics.tiktok.com/i18n/pixel/events.js"
 _TIKTOK_HOSTS = re.compile(
-    r"https?://([^/:@]+\.)?(tiktok|tiktokw|tiktokv|byteoversea)\.(com|us)(?=[/:]|$)", re.IGNORECASE
+    r"https?://([^/:@]+\.)?(tiktok|tiktokw|tiktokv|byteoversea)\.(com|us)\.?(?=[/:]|$)", re.IGNORECASE
 )
 
 
@@ -115,6 +115,8 @@ class Config:
         for option in dataclasses.fields(self):
             parsed = _parse(option, getattr(self, option.name))
             object.__setattr__(self, option.name, parsed)
+        if len(set(self.pixels)) < len(self.pixels):
+            raise ConfigError("TIKTOK_PIXEL_ID", self.pixel_id, "each pixel id once: its events would count twice")
         if len(self.tokens) not in {0, 1, len(self.pixels)}:
             found = f"{len(self.tokens)} tokens for {len(self.pixels)} pixels"
             raise ConfigError(
@@ -136,7 +138,7 @@ class Config:
         Args:
             environ: variables to read instead of ``os.environ``.
             defaults: options that the variables outrank, such as what a framework's debug mode implies.
-            overrides: options that outrank the variables, such as a framework's settings.
+            overrides: options that outrank the variables, such as a framework's settings; None says nothing.
 
         Raises:
             ConfigError: a variable is malformed, or an override is not an option.
@@ -145,11 +147,13 @@ class Config:
         known = {option.name for option in dataclasses.fields(cls)}
         unknown = sorted(set(overrides) - known)
         if unknown:
-            raise ConfigError(unknown[0], overrides[unknown[0]], f"one of {', '.join(sorted(known))}")
+            # Its value may be a misspelt option's secret.
+            raise ConfigError(unknown[0], "unknown", f"one of {', '.join(sorted(known))}")
         values: dict[str, Any] = {
             name: source[PREFIX + name.upper()] for name in known if source.get(PREFIX + name.upper(), "").strip()
         }
-        return cls(**{**(defaults or {}), **values, **overrides})
+        given = {name: value for name, value in overrides.items() if value is not None}
+        return cls(**{**(defaults or {}), **values, **given})
 
     @property
     def pixels(self) -> tuple[str, ...]:
@@ -200,8 +204,16 @@ def _parse(option: dataclasses.Field[Any], value: Any) -> Any:
     try:
         return option.metadata["parse"](value)
     except ValueError as error:
-        found = masked(str(value)) if option.metadata["secret"] else value
-        raise ConfigError(PREFIX + option.name.upper(), found, str(error)) from None
+        raise ConfigError(PREFIX + option.name.upper(), _shown(option, value), str(error)) from None
+
+
+def _shown(option: dataclasses.Field[Any], value: Any) -> Any:
+    """The value as an error may print it: secrets masked, also those that stand in an address."""
+    if value is None or isinstance(value, bool):
+        return value
+    if option.metadata["secret"]:
+        return masked(value if isinstance(value, str) else str(value))
+    return re.sub(r"//[^/\s]*@", "//...@", value) if isinstance(value, str) else value
 
 
 #: What a framework's debug mode implies, where no variable says otherwise.

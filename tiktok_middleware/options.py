@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import ipaddress
 import re
 from collections.abc import Callable
@@ -31,15 +30,20 @@ _COOKIE_CONSENT = re.compile(r"cookie:[!#$%&'*+.^_`|~0-9A-Za-z-]+=[^;,\s]+")
 
 
 def masked(secret: str) -> str:
-    """A secret as it may be printed: its first two characters and its length."""
-    return f"{secret[:2]}... ({len(secret)} characters)" if secret else "empty"
+    """A secret as it may be printed: its length, and its first two characters where that leaves enough to guess."""
+    if not secret:
+        return "empty"
+    return f"{ascii(secret[:2])[1:-1] if len(secret) >= 12 else ''}... ({len(secret)} characters)"
 
 
 def text(value: object) -> str:
     """The text itself, trimmed, without control characters."""
-    if not isinstance(value, str) or not value.isprintable():
-        raise ValueError("printable text")
-    return value.strip()
+    if not isinstance(value, str):
+        raise ValueError("text")  # noqa: TRY004  # the caller turns a ValueError into one that names the variable
+    value = value.strip()
+    if not value.isprintable():
+        raise ValueError("text without line breaks and control characters")
+    return value
 
 
 def words(value: object) -> str:
@@ -121,7 +125,6 @@ def path_globs(value: object) -> str:
     for glob in joined.split(",") if joined else ():
         if glob[0] not in "/*":
             raise ValueError("path globs such as /admin/*,/health, each beginning with / or *")
-        fnmatch.translate(glob)
     return joined
 
 
@@ -144,7 +147,11 @@ def outbox(value: object) -> str:
 def url(value: object) -> str:
     """An absolute http or https URL without query, without its trailing slash."""
     word = text(value)
-    parts = urlsplit(word)
+    try:
+        parts = urlsplit(word)
+        parts.port  # noqa: B018  # raises where it is no number
+    except ValueError:
+        raise ValueError("an absolute http or https address without query") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise ValueError("an absolute http or https address without query")
     return word.rstrip("/")

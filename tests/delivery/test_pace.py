@@ -63,7 +63,7 @@ def test_probes_shrink_to_one_and_a_success_ends_it(caplog: pytest.LogCaptureFix
 def test_a_row_that_failed_often_waits_longer_than_its_pixel() -> None:
     pace = Pace(lambda: 1.0)
     pace.failed("C1", NOW, None, "50000")
-    assert (pace.due("C1", NOW, 8), pace.opens_at()) == (NOW + 300, NOW + 1)
+    assert (pace.due("C1", NOW, 8), pace.opens_at()) == (NOW + 256, NOW + 1)
 
 
 def test_halting_is_loud_once_and_final(caplog: pytest.LogCaptureFixture) -> None:

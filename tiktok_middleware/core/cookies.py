@@ -8,6 +8,8 @@ __all__ = ["delete_cookie", "read_cookies", "set_cookie"]
 
 _MAX_HEADER_CHARS = 32_768
 _VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # RFC 6265 section 4.1.1, cookie-octet
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2, token
+_DOMAIN = re.compile(r"[a-z0-9_](?:[a-z0-9._-]{0,251}[a-z0-9_])?")
 
 
 def read_cookies(header: str) -> dict[str, str]:
@@ -16,8 +18,10 @@ def read_cookies(header: str) -> dict[str, str]:
     The standard library's ``SimpleCookie`` gives up at the first odd cookie and drops the rest; consent
     platforms write such cookies, so this splits on semicolons and never fails.
     """
+    if len(header) > _MAX_HEADER_CHARS:
+        header = header[:_MAX_HEADER_CHARS].rpartition(";")[0]  # the cookie at the cut is no longer itself
     cookies: dict[str, str] = {}
-    for pair in header[:_MAX_HEADER_CHARS].split(";"):
+    for pair in header.split(";"):
         name, equals, value = pair.partition("=")
         if equals:
             cookies.setdefault(name.strip(), value.strip())
@@ -30,8 +34,10 @@ def set_cookie(
     """A ``Set-Cookie`` value for the whole site, ``SameSite=Lax``.
 
     Raises:
-        ValueError: the value holds a character that a cookie cannot carry.
+        ValueError: name, value or domain holds a character that it cannot carry.
     """
+    if not _NAME.fullmatch(name) or (domain and not _DOMAIN.fullmatch(domain)):
+        raise ValueError(f"{name!r} is no name, or {domain!r} no domain, of a cookie")
     if not _VALUE.fullmatch(value):
         raise ValueError(f"cookie {name} has a value that a cookie cannot carry")
     parts = [f"{name}={value}", f"Max-Age={max_age_s}", "Path=/"]

@@ -28,7 +28,7 @@ def answer(facts: RequestFacts, setup: Setup) -> Answer | None:
     prefix = f"{facts.mount}{setup.config.endpoint}/helper-"
     if not (path.startswith(prefix) and path.endswith(".js")) or facts.method not in {"GET", "HEAD"}:
         return None
-    # A page from before a deployment asks for a helper that is gone: today's serves it, but must not be kept as that one.
+    # A page from before a deployment asks for a helper that is gone: today's serves it, but must not be kept as it.
     is_current = path == setup.helper_url(facts)
     script = setup.snippet.helper
     headers = [

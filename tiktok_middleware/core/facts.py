@@ -1,8 +1,9 @@
-"""What a request says of itself, read only when asked; it knows the two shapes (ASGI scope, WSGI environ) and no framework."""
+"""What a request says of itself, read only when asked; it knows ASGI scopes and WSGI environs, and no framework."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -12,6 +13,9 @@ from tiktok_middleware.core.cookies import read_cookies
 __all__ = ["EnvironFacts", "Proxies", "RequestFacts", "ScopeFacts"]
 
 _MAX_QUERY_CHARS = 8192
+
+# A host goes into addresses and into the Domain of cookies: what is no name, IPv4 or IPv6 address is not believed.
+_HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9._-]{0,253}[a-z0-9_.])?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
 class Proxies:
@@ -46,12 +50,18 @@ class Proxies:
         """Whether this peer's ``X-Forwarded-Proto`` and ``X-Forwarded-Host`` count."""
         return self.hops > 0 or self._is_trusted(peer)
 
+    def outermost(self, values: str) -> str:
+        """Of a header that each proxy adds a value to, the one that the outermost trusted proxy wrote.
+
+        Args:
+            values: joined by commas; most proxies replace the header instead, so that there is but one.
+        """
+        written = [value.strip() for value in values.split(",")]
+        return written[-min(max(self.hops, 1), len(written))]
+
     def _is_trusted(self, address: str) -> bool:
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self.networks)
+        parsed = _parsed_address(address)
+        return parsed is not None and any(parsed in network for network in self.networks)
 
 
 def _bare_address(part: str) -> str:
@@ -59,6 +69,15 @@ def _bare_address(part: str) -> str:
     if part.startswith("["):
         return part[1:].partition("]")[0]
     return part.rpartition(":")[0] if part.count(":") == 1 else part
+
+
+def _parsed_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address; an IPv4 address in IPv6 clothes, as dual-stack servers show it, is the IPv4 address."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 class RequestFacts:
@@ -127,19 +146,21 @@ class RequestFacts:
     def scheme(self) -> str:
         """``http`` or ``https``, as the visitor's browser used it."""
         if self._proxies.trusts(self.peer):
-            forwarded = self.header("x-forwarded-proto").rpartition(",")[2].strip().lower()
+            forwarded = self._proxies.outermost(self.header("x-forwarded-proto")).lower()
             if forwarded in {"http", "https"}:
                 return forwarded
         return self._own_scheme()
 
     @property
     def host(self) -> str:
-        """The host as the browser named it, with its port where it is not the scheme's own."""
+        """The host as the browser named it, with its port where it is not the scheme's own.
+
+        What cannot be a host is not believed; the server's own name stands in for it.
+        """
+        named = [self.header("host"), self._own_host()]
         if self._proxies.trusts(self.peer):
-            forwarded = self.header("x-forwarded-host").rpartition(",")[2].strip()
-            if forwarded:
-                return forwarded.lower()
-        return (self.header("host") or self._own_host()).lower()
+            named.insert(0, self._proxies.outermost(self.header("x-forwarded-host")))
+        return next((host.lower() for host in named if _HOST.fullmatch(host.lower())), "localhost")
 
     @property
     def hostname(self) -> str:
@@ -160,10 +181,7 @@ class RequestFacts:
     def client(self) -> str:
         """The visitor's IP address, behind the trusted proxies; empty when it is not an address."""
         address = self._proxies.client_address(self.peer, self.header("x-forwarded-for"))
-        try:
-            return str(ipaddress.ip_address(address))
-        except ValueError:
-            return ""
+        return str(_parsed_address(address) or "")
 
     def query_value(self, key: str) -> str:
         """The last value of a query key, decoded; empty when absent."""
@@ -214,7 +232,7 @@ class ScopeFacts(RequestFacts):
 
     def _own_host(self) -> str:
         server = self.raw.get("server")
-        return str(server[0]) if server else "localhost"
+        return _as_host(str(server[0])) if server else ""
 
 
 class EnvironFacts(RequestFacts):
@@ -228,13 +246,11 @@ class EnvironFacts(RequestFacts):
 
     @property
     def path(self) -> str:
-        # PEP 3333: bytes in the guise of latin-1 text.
-        joined = self.raw.get("SCRIPT_NAME", "") + self.raw.get("PATH_INFO", "")
-        return str(joined).encode("latin-1", "replace").decode("utf-8", "replace") or "/"
+        return _from_wsgi(str(self.raw.get("SCRIPT_NAME", "")) + str(self.raw.get("PATH_INFO", ""))) or "/"
 
     @property
     def mount(self) -> str:
-        return str(self.raw.get("SCRIPT_NAME") or "").rstrip("/")
+        return _from_wsgi(str(self.raw.get("SCRIPT_NAME") or "")).rstrip("/")
 
     @property
     def query(self) -> str:
@@ -251,4 +267,13 @@ class EnvironFacts(RequestFacts):
         return str(self.raw.get("wsgi.url_scheme") or "http")
 
     def _own_host(self) -> str:
-        return str(self.raw.get("SERVER_NAME") or "localhost")
+        return _as_host(str(self.raw.get("SERVER_NAME") or ""))
+
+
+def _from_wsgi(text: str) -> str:
+    """A path as text: PEP 3333 hands over its bytes in the guise of latin-1."""
+    return text.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _as_host(server: str) -> str:
+    return f"[{server}]" if ":" in server else server

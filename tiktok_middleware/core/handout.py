@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tiktok_middleware.core.address import holds_identity
 from tiktok_middleware.core.carry import CARRY, LIMIT_CHARS, MAX_AGE_S, read_carry, write_carry
 from tiktok_middleware.core.consent import OWN_COOKIE, State
 from tiktok_middleware.core.cookies import delete_cookie, set_cookie
@@ -61,6 +62,8 @@ class Handout:
         """Whether a page may carry our script. For a shared page this depends on nothing of the visitor's."""
         if self._plan.place not in _PAGES or not self._is_ours or self._setup.config.browser_reason:
             return False
+        if self._tells_too_much:
+            return False
         if self._is_shared:
             # Without a server that reads this visitor's consent only an implied one can be assumed, and the
             # script still asks the browser for its privacy signals.
@@ -94,13 +97,7 @@ class Handout:
         """
         if self._plan.place is Place.UNTOUCHABLE or self._is_shared or not self._is_ours:
             return []
-        wanted = [*self._event_headers(events), *self._word_cookie()]
-        consent = self._tracker.consent
-        if consent.state is State.DENIED:
-            wanted += self._deletions()
-        elif consent.is_granted and self._plan.place in _NAVIGATIONS:
-            wanted += self._visitor_cookies()
-        return _within_budget(wanted)
+        return [*self._event_headers(events), *self._cookies()]
 
     def script(self, events: Sequence[Event], nonce: str) -> Script:
         """The page's script elements.
@@ -131,6 +128,11 @@ class Handout:
         return self._setup.snippet.late(list(map(_copy, events)), nonce=nonce) if events else b""
 
     @property
+    def _tells_too_much(self) -> bool:
+        """Whether the pixel, which reports a page's address as it is, would tell TikTok of a person."""
+        return holds_identity(self._facts.url)
+
+    @property
     def _is_shared(self) -> bool:
         return self._plan.audience is Audience.SHARED
 
@@ -143,27 +145,48 @@ class Handout:
             return self._plan.reasons[0] if self._plan.reasons else "untouchable"
         if self._is_shared:
             return "shared"
+        if self._plan.timing is Timing.PREFETCH and self._plan.place not in _PAGES:
+            return "prefetch"  # it would be fired on some other page, although nobody may ever come to this one
+        if self._plan.place in _PAGES and self._tells_too_much:
+            return "url_holds_identity"
         return self._tracker.consent.reason or self._setup.config.browser_reason
 
     def _does_not_fit(self, copies: Sequence[Copy]) -> str:
         if self._plan.place is Place.ANSWER:
-            return "" if _bytes(answer_headers(copies)) <= HEADER_BUDGET_BYTES else "too_large"
+            return "" if _bytes(answer_headers(copies)) <= self._room_bytes else "too_large"
         if self._plan.place is Place.CARRY:
             token = write_carry([*self._carried(), *copies], self._setup.signer)
-            return "" if len(token) <= LIMIT_CHARS else "too_large"
+            fits = len(token) <= LIMIT_CHARS and _bytes([self._set(CARRY, token, MAX_AGE_S)]) <= self._room_bytes
+            return "" if fits else "too_large"
         return ""
+
+    @property
+    def _room_bytes(self) -> int:
+        """What the cookies leave of the budget: without them every later event is matched worse, not this one alone."""
+        return HEADER_BUDGET_BYTES - _bytes(self._cookies())
 
     def _event_headers(self, events: Sequence[Event]) -> list[Header]:
         copies = list(map(_copy, events))
         if self._plan.place is Place.ANSWER:
-            with_carried = answer_headers([*self._carried(), *copies]) if self._carried() else []
-            if with_carried and _bytes(with_carried) <= HEADER_BUDGET_BYTES:
+            carried = self._carried()
+            with_carried = answer_headers([*carried, *copies]) if carried else []
+            if with_carried and _bytes(with_carried) <= self._room_bytes:
                 return with_carried
             return answer_headers(copies) if copies else []
         if self._plan.place is Place.CARRY and copies:
             token = write_carry([*self._carried(), *copies], self._setup.signer)
             return [self._set(CARRY, token, MAX_AGE_S)]
         return []
+
+    def _cookies(self) -> list[Header]:
+        """The visitor's choice and ids, or the end of them; the most important first."""
+        consent = self._tracker.consent
+        wanted = self._word_cookie()
+        if consent.state is State.DENIED:
+            wanted += self._deletions()
+        elif consent.is_granted and self._plan.place in _NAVIGATIONS:
+            wanted += self._visitor_cookies()
+        return _within_budget(wanted)
 
     def _carried(self) -> list[Copy]:
         """What an earlier response left to this one; none for who only looks ahead."""
@@ -190,7 +213,8 @@ class Handout:
             return []
         domain = self._setup.cookie_domain(self._facts.hostname)
         cookies = [self._set(name, values[name], LIFETIME_S[name], domain) for name in renew]
-        return [*cookies, self._set(FRESH_COOKIE, visitor.fresh or "p", LIFETIME_S[FRESH_COOKIE])]
+        fresh = "".join(sorted({*visitor.fresh, *("p" if TTP in renew else "")}))
+        return [*cookies, self._set(FRESH_COOKIE, fresh, LIFETIME_S[FRESH_COOKIE])]
 
     def _deletions(self) -> list[Header]:
         """Our cookies of who said no; a domain cookie and a host-only one of one name are two cookies."""
@@ -218,9 +242,11 @@ def _bytes(headers: Sequence[Header]) -> int:
 
 
 def _within_budget(headers: Sequence[Header]) -> list[Header]:
-    """The headers, in order, as far as the budget goes; cookies left out come with the next response."""
-    fitting: list[Header] = []
-    for header in headers:
-        if _bytes([*fitting, header]) <= HEADER_BUDGET_BYTES:
-            fitting.append(header)
-    return fitting
+    """The headers, in order, as far as the budget goes.
+
+    It ends at the first that does not fit: the last one says that those before it are fresh.
+    """
+    count = len(headers)
+    while _bytes(headers[:count]) > HEADER_BUDGET_BYTES:
+        count -= 1
+    return list(headers[:count])

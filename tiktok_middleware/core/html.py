@@ -1,56 +1,48 @@
 """Where a script belongs in HTML that arrives in pieces: at the end of the head, as the HTML standard's parser
 would see it (https://html.spec.whatwg.org/multipage/parsing.html). It knows nothing of responses or encodings.
 
-The parser's insertion modes are followed from the first byte to the end of the head and no further. Bytes are
-held back only while a construct is unfinished: a tag, the first bytes of a comment, a possible end of raw text.
+The parser's insertion modes are followed from the first byte to the end of the head and no further. No byte is looked
+at twice for long, and bytes are held back only while a name, or what could be the end of raw text, is unfinished.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, Union
+
+from tiktok_middleware.core.html_tokens import (
+    COMMENT_END,
+    FIRST_RUN,
+    LONGEST_NAME,
+    NAME,
+    RAW_END,
+    RUN,
+    SPACE,
+    TAG,
+    held_back,
+    skip_script,
+    skip_tag,
+)
 
 __all__ = ["LIMIT_BYTES", "Injector", "Place", "Search"]
 
 #: How far the end of the head is searched for. Real heads are far smaller; the bound keeps hostile ones cheap.
 LIMIT_BYTES = 65_536
 
-_W = rb"[\t\n\f\r ]"
-# White space and plainly written void elements, many at a time; whatever is written otherwise goes the exact way.
-_PLAIN_RUN = re.compile(
-    rb"(?:[\t\n\f\r ]+"
-    rb"|<(?:meta|link|base)(?=[\t\n\f\r ])(?:[^>\"'=]*[^>\"'=\t\n\f\r /]=\"[^\"]*\")*[^>\"'=]*>)*"
-)
-_SPACE = re.compile(_W + rb"*")
-# A name's look-ahead and the single separator keep every byte matchable in one way only: no backtracking storms.
-_ATTRIBUTES = (
-    rb"(?:[\t\n\f\r /]"
-    rb"|[^\t\n\f\r />][^\t\n\f\r />=]*(?=[\t\n\f\r />=])"
-    rb"(?:"
-    + _W
-    + rb"*="
-    + _W
-    + rb"*(?:\"[^\"]*\"|'[^']*'|[^\t\n\f\r >\"'][^\t\n\f\r >]*(?=[\t\n\f\r >])|(?=>))|(?!"
-    + _W
-    + rb"*=)))*"
-)
-_TAG = re.compile(rb"<(/?)([A-Za-z][^\t\n\f\r />\x00]*)(?=[\t\n\f\r />])" + _ATTRIBUTES + rb">")
-_TAG_OPEN = re.compile(rb"</?[A-Za-z]")
-_SCRIPT_TOKEN = re.compile(rb"<!--|-->|<(/?)script(?=[\t\n\f\r />])", re.IGNORECASE)
-_COMMENT_END = re.compile(rb"--!?>")
+# A run of plain constructs looks this far ahead, so that one that leads nowhere is not paid for again and again.
+_WINDOW_BYTES = 4_096
 
+_BOM = b"\xef\xbb\xbf"
+_DOCTYPE = b"<!doctype"
 _BEGINS_DOCUMENT = frozenset({b"html", b"head", b"body", b"title", b"meta", b"base"})
 _STAY_IN_HEAD = frozenset({b"html", b"head", b"base", b"basefont", b"bgsound", b"link", b"meta"})
 _RAW_IN_HEAD = frozenset({b"title", b"style", b"noscript", b"noframes", b"script"})
 _RAW_IN_TEMPLATE = _RAW_IN_HEAD | {b"textarea", b"xmp", b"iframe", b"noembed"}
-_FOREIGN = frozenset({b"svg", b"math", b"plaintext"})
+# In a template these change what the names after them mean, in ways that also differ between browsers.
+_UNCLEAR_IN_TEMPLATE = frozenset({b"svg", b"math", b"plaintext", b"select", b"col", b"colgroup", b"frameset"})
 _END_TAGS_THAT_END_HEAD = frozenset({b"head", b"body", b"html", b"br"})
-_RAW_END = {
-    name: re.compile(rb"</" + name + rb"(?=[\t\n\f\r />])", re.IGNORECASE) for name in _RAW_IN_TEMPLATE - {b"script"}
-}
-# The longest token that may be cut at the end of a piece, without the byte that its look-ahead needs.
-_LONGEST_RAW_TOKEN_BYTES = len(b"</noscript")
 
 
 class Search(Enum):
@@ -75,13 +67,10 @@ class Place(NamedTuple):
     cut: int
 
 
-class _Mode(Enum):
-    HEAD = "in or before the head"
-    COMMENT = "comment"
-    RAW = "raw text"
-    SCRIPT = "script"
-    ESCAPED = "script, escaped"
-    DOUBLE = "script, double escaped"
+_MORE, _FOUND, _NEVER = Search.MORE, Search.FOUND, Search.NEVER
+
+# What a state answers: where it has come to, and MORE to wait for bytes, FOUND and NEVER to end, None to go on.
+_Step = tuple[Union[Search, None], int]  # noqa: UP007  # a run-time alias on Python 3.10
 
 
 class Injector:
@@ -90,24 +79,21 @@ class Injector:
     Attributes:
         is_document: None until known, then whether the bytes begin like a document and not like a fragment.
         reason: why the search ended without a place, in a snake_case word.
+        held: bytes that were fed and have not been given back yet.
     """
 
-    __slots__ = ("_held", "_mode", "_raw", "_seen", "_templates", "_tried", "is_document", "reason")
+    __slots__ = ("_after_tag", "_raw", "_seen", "_state", "_tag", "_templates", "held", "is_document", "reason")
 
     def __init__(self) -> None:
         self.is_document: bool | None = None
         self.reason = ""
-        self._held = b""
-        self._seen = 0
-        self._mode = _Mode.HEAD
-        self._raw = b""
-        self._templates = 0
-        self._tried = 0  # length of `_held` that held no complete tag
-
-    @property
-    def held(self) -> bytes:
-        """Bytes that were fed and have not been given back yet."""
-        return self._held
+        self.held = b""
+        self._seen = 0  # bytes before `held`
+        self._state: _State = Injector._beginning
+        self._tag = ""  # state of an unfinished tag
+        self._after_tag: _State = Injector._beginning  # the state once it has ended
+        self._raw = b""  # the element whose raw text this is, or how far a script is escaped
+        self._templates = 0  # how many are open
 
     def feed(self, piece: bytes, *, last: bool) -> Place:
         """One step further.
@@ -116,183 +102,205 @@ class Injector:
             piece: the next bytes of the body, never fed before.
             last: True when no more follow.
         """
-        data = self._held + piece if self._held else piece
-        if self._tried and not last and data.find(b">", self._tried) < 0 and self._seen + len(data) <= LIMIT_BYTES:
-            self._held, self._tried = data, len(data)
-            return Place(Search.MORE, data, 0)
-        self._tried = 0
-        if not self._seen and len(data) < 3 and not last and b"\xef\xbb\xbf".startswith(data):
-            self._held = data
-            return Place(Search.MORE, data, 0)
-        start = 3 if not self._seen and data.startswith(b"\xef\xbb\xbf") else 0
-        search, cut = self._scan(data, start, last=last)
-        if search is Search.MORE:
-            if self._seen + len(data) > LIMIT_BYTES:
-                return self._never("head_too_long", data)
-            self._held, self._seen = data[cut:], self._seen + cut
-        elif search is Search.NEVER:
-            return self._never(self.reason, data)
-        return Place(search, data, cut)
+        data = self.held + piece if self.held else piece
+        end = len(data)
+        if self._seen + end > LIMIT_BYTES:
+            end = LIMIT_BYTES - self._seen
+            last = False
+        search: Search | None = None
+        position = 0
+        while search is None:
+            search, position = self._state(self, data, position, end)
+        if search is _FOUND:
+            self.held = b""
+            return Place(_FOUND, data, position)
+        if search is _MORE:
+            if last and self._ends_well(data, position):
+                self.held = b""
+                return Place(_FOUND, data, position)
+            if not last and end == len(data):
+                self.held = data[position:]
+                self._seen += position
+                return Place(_MORE, data, position)
+            self.reason = "head_unfinished" if last else "head_too_long"
+        if not self.is_document:
+            self.is_document, self.reason = False, "not_a_document"
+        self.held = b""
+        return Place(_NEVER, data, len(data))
 
-    def _never(self, reason: str, data: bytes) -> Place:
-        self.reason = reason
-        self.is_document = bool(self.is_document)
-        self._held = b""
-        return Place(Search.NEVER, data, len(data))
+    def _ends_well(self, data: bytes, position: int) -> bool:
+        """Whether the document may end here: the parser then closes the head by itself."""
+        return (
+            bool(self.is_document)
+            and self._state is Injector._head
+            and not self._templates
+            and not data.startswith(b"<!", position)  # a comment that is cut off belongs where it stands
+        )
 
-    def _scan(self, data: bytes, position: int, *, last: bool) -> tuple[Search, int]:
-        """Follow the document from one token to the next."""
-        while True:
-            before = position
-            if self._mode is _Mode.HEAD:
-                step = self._token(data, position, last=last)
-            elif self._mode is _Mode.COMMENT:
-                step = self._comment(data, position)
-            elif self._mode is _Mode.RAW:
-                step = self._raw_text(data, position)
-            else:
-                step = self._script(data, position)
-            search, position = step
-            if search is not None:
-                return self._at_end(search, position, last=last)
-            if position == before == len(data):
-                return self._at_end(Search.MORE, position, last=last)
+    # -- in and before the head
 
-    def _at_end(self, search: Search, position: int, *, last: bool) -> tuple[Search, int]:
-        if search is not Search.MORE or not last:
-            return search, position
-        if self._mode is _Mode.HEAD and self.is_document and not self._templates:
-            return Search.FOUND, position
-        self.reason = self.reason or ("head_unfinished" if self.is_document else "not_a_document")
-        return Search.NEVER, position
+    def _beginning(self, data: bytes, _: int, end: int) -> _Step:
+        """The first bytes of all, where a byte order mark may stand."""
+        if end < len(_BOM) and _BOM.startswith(data):
+            return _MORE, 0
+        self._state = Injector._head
+        match = FIRST_RUN.match(data, 0, _plain_end(data, 0, end))
+        if match is None:
+            return None, len(_BOM) if data.startswith(_BOM) else 0
+        self.is_document = True
+        return (_FOUND, match.start(1)) if match.lastindex else (None, match.end())
 
-    def _token(self, data: bytes, position: int, *, last: bool) -> tuple[Search | None, int]:
-        """One token in or before the head, or in a template of the head."""
-        position = self._skip(data, position)
-        if position >= len(data):
-            return None if not last else Search.MORE, len(data)
-        if data[position] != 0x3C:
-            return self._ends_head(position)
-        match = _TAG.match(data, position)
-        if match is not None:
-            return self._tag(match)
-        if _TAG_OPEN.match(data, position):
-            self._tried = len(data) - position
-            return Search.MORE, position
-        return self._markup(data, position, last=last)
-
-    def _skip(self, data: bytes, position: int) -> int:
-        """Past what can be skipped without a decision; in a template that is all text."""
+    def _head(self, data: bytes, position: int, end: int) -> _Step:
+        """Between two tokens in or before the head, or in a template of the head."""
         if self._templates:
-            found = data.find(b"<", position)
-            return len(data) if found < 0 else found
-        run = (_PLAIN_RUN if self.is_document else _SPACE).match(data, position)
-        return run.end() if run is not None else position
+            found = data.find(b"<", position, end)  # text decides nothing there
+            position = end if found < 0 else found
+        elif self.is_document:
+            stop = _plain_end(data, position, end)
+            match = RUN.match(data, position, stop)
+            if match is not None and match.lastindex:
+                return _FOUND, match.start(1)
+            before, position = position, match.end() if match is not None else position
+            if stop < end:
+                tag = TAG.match(data, position, end)
+                if tag is not None:
+                    return None, tag.end()
+                if before < position == stop:
+                    return None, position  # the run may go on behind what it could see
+        else:
+            space = SPACE.match(data, position, end)
+            position = space.end() if space is not None else position
+        if position == end:
+            return _MORE, end
+        if data[position] != 0x3C:
+            if not data[position]:
+                self.reason = "nul_byte"  # the standard ends the head here, Chromium skips it
+                return _NEVER, position
+            return self._ends_head(position)
+        name = NAME.match(data, position, end)
+        return self._markup(data, position, end) if name is None else self._named(name)
 
-    def _markup(self, data: bytes, position: int, *, last: bool) -> tuple[Search | None, int]:
-        """Comments, doctypes, and what the standard calls bogus comments."""
-        opening = data[position : position + 6]
+    def _markup(self, data: bytes, position: int, end: int) -> _Step:
+        """Comments, doctypes, what the standard calls bogus comments, and a lone "<", which is text."""
+        opening = data[position : min(position + len(_DOCTYPE), end)].lower()
+        if opening in {b"<", b"</"}:
+            return _MORE, position
+        if opening[1:2] not in {b"!", b"?", b"/"}:
+            return (None, position + 1) if self._templates else self._ends_head(position)
         if opening.startswith(b"<!--"):
-            if len(opening) < 6 and not last and opening != b"<!-->":
-                return Search.MORE, position
-            if opening.startswith((b"<!-->", b"<!--->")):
-                return None, position + (5 if opening[4:5] == b">" else 6)
-            self._mode = _Mode.COMMENT
+            self._state = Injector._comment_beginning
             return None, position + 4
-        if opening[1:2] not in {b"!", b"?", b"/"} and len(opening) > 1:
-            return self._ends_head(position)  # a lone "<" is text
-        end = data.find(b">", position)
-        if end < 0 or (len(opening) < 4 and not last and b"<!--".startswith(opening)):
-            return Search.MORE, position
-        if (
-            opening.startswith(b"<!")
-            and data[position + 2 : position + 9].lower() == b"doctype"
-            and self.is_document is None
-        ):
+        if b"<!--".startswith(opening) or (_DOCTYPE.startswith(opening) and opening != _DOCTYPE):
+            return _MORE, position
+        if opening == _DOCTYPE and self.is_document is None:
             self.is_document = True
-        return None, end + 1
+        self._state = Injector._bogus_comment
+        return None, position + 2
 
-    def _tag(self, match: re.Match[bytes]) -> tuple[Search | None, int]:
-        name = match[2].lower()
-        if match[1]:
-            return self._end_tag(name, match)
+    def _named(self, match: re.Match[bytes]) -> _Step:
+        """A tag whose name has come, or some of it."""
+        slash, name, stop = match.groups()
+        if stop:
+            name = name.lower()
+        elif len(name) <= LONGEST_NAME:
+            return _MORE, match.start()
+        after = self._end_tag(name) if slash else self._start_tag(name)
+        if after is None:
+            return (_NEVER if self.reason else self._ends_head(match.start())[0]), match.start()
+        if stop == b">":
+            self._state = after
+        else:
+            self._tag = "before_name" if stop else "tag_name"
+            self._after_tag = after
+            self._state = Injector._in_tag
+        return None, match.end()
+
+    def _start_tag(self, name: bytes) -> _State | None:
+        """The state after the tag; None where it ends the head."""
         if self.is_document is None:
             self.is_document = name in _BEGINS_DOCUMENT
-            if not self.is_document:
-                return self._refuse("not_a_document", match.end())
-        if self._templates:
-            return self._tag_in_template(name, match.end())
-        if name in _RAW_IN_HEAD:
-            self._enter_raw(name)
-        elif name == b"template":
-            self._templates = 1
-        elif name not in _STAY_IN_HEAD:
-            return Search.FOUND, match.start()
-        return None, match.end()
-
-    def _tag_in_template(self, name: bytes, end: int) -> tuple[Search | None, int]:
-        if name in _FOREIGN:
-            return self._refuse("foreign_content_in_template", end)
-        if name in _RAW_IN_TEMPLATE:
-            self._enter_raw(name)
-        elif name == b"template":
+        if not self.is_document:
+            return None
+        if self._templates and name in _UNCLEAR_IN_TEMPLATE:
+            self.reason = "unclear_template"
+            return None
+        if name in (_RAW_IN_TEMPLATE if self._templates else _RAW_IN_HEAD):
+            self._raw = name
+            return Injector._script if name == b"script" else Injector._raw_text
+        if name == b"template":
             self._templates += 1
-        return None, end
+        elif not self._templates and name not in _STAY_IN_HEAD:
+            return None
+        return Injector._head
 
-    def _end_tag(self, name: bytes, match: re.Match[bytes]) -> tuple[Search | None, int]:
+    def _end_tag(self, name: bytes) -> _State | None:
+        """The same for an end tag; those that mean nothing here are dropped by the parser."""
         if self._templates:
             self._templates -= name == b"template"
-            return None, match.end()
-        if name in _END_TAGS_THAT_END_HEAD:
-            return self._ends_head(match.start())
-        return None, match.end()  # the parser drops it
+        elif name in _END_TAGS_THAT_END_HEAD:
+            return None
+        return Injector._head
 
-    def _enter_raw(self, name: bytes) -> None:
-        self._raw = name
-        self._mode = _Mode.SCRIPT if name == b"script" else _Mode.RAW
+    def _ends_head(self, position: int) -> _Step:
+        """What is here belongs behind the head; or nothing has said yet that this is a document."""
+        return (_FOUND if self.is_document else _NEVER), position
 
-    def _comment(self, data: bytes, position: int) -> tuple[Search | None, int]:
-        match = _COMMENT_END.search(data, position)
+    # -- inside one token
+
+    def _in_tag(self, data: bytes, position: int, end: int) -> _Step:
+        self._tag, position = skip_tag(self._tag, data, position, end)
+        if self._tag:
+            return _MORE, position
+        self._state = self._after_tag
+        return None, position
+
+    def _bogus_comment(self, data: bytes, position: int, end: int) -> _Step:
+        found = data.find(b">", position, end)
+        if found < 0:
+            return _MORE, end
+        self._state = Injector._head
+        return None, found + 1
+
+    def _comment_beginning(self, data: bytes, position: int, end: int) -> _Step:
+        """Right after "<!--", where ">" and "->" end the comment at once."""
+        opening = data[position : min(position + 2, end)]
+        if opening in {b"", b"-"}:
+            return _MORE, position
+        if opening.startswith(b">") or opening == b"->":
+            self._state = Injector._head
+            return None, position + opening.index(b">") + 1
+        self._state = Injector._comment
+        return None, position
+
+    def _comment(self, data: bytes, position: int, end: int) -> _Step:
+        match = COMMENT_END.search(data, position, end)
         if match is None:
-            return Search.MORE, max(position, len(data) - 3)
-        self._mode = _Mode.HEAD
+            return _MORE, max(position, end - len("--!"))
+        self._state = Injector._head
         return None, match.end()
 
-    def _raw_text(self, data: bytes, position: int) -> tuple[Search | None, int]:
-        match = _RAW_END[self._raw].search(data, position)
+    def _raw_text(self, data: bytes, position: int, end: int) -> _Step:
+        match = RAW_END[self._raw].search(data, position, end)
         if match is None:
-            return Search.MORE, max(position, len(data) - _LONGEST_RAW_TOKEN_BYTES)
-        self._mode = _Mode.HEAD
+            return _MORE, held_back(data, position, end)
+        self._state = Injector._head
         return None, match.start()
 
-    def _script(self, data: bytes, position: int) -> tuple[Search | None, int]:
-        """Script text, where ``<!--`` and a nested ``<script`` may hide an end tag (section 13.2.5.4 and on)."""
-        while True:
-            match = _SCRIPT_TOKEN.search(data, position)
-            if match is None:
-                return Search.MORE, max(position, len(data) - _LONGEST_RAW_TOKEN_BYTES)
-            token = match[0].lower()
-            # "<!-->" both opens and closes: its dashes are looked at again.
-            position = match.start() + 2 if token == b"<!--" else match.end()
-            if token == b"</script" and self._mode is not _Mode.DOUBLE:
-                self._mode = _Mode.HEAD
-                return None, match.start()
-            self._mode = _SCRIPT_MODES.get((self._mode, token), self._mode)
-
-    def _ends_head(self, position: int) -> tuple[Search | None, int]:
-        if self.is_document is None:
-            return self._refuse("not_a_document", position)
-        return Search.FOUND, position
-
-    def _refuse(self, reason: str, position: int) -> tuple[Search, int]:
-        self.reason = reason
-        return Search.NEVER, position
+    def _script(self, data: bytes, position: int, end: int) -> _Step:
+        self._raw, position, is_over = skip_script(self._raw, data, position, end)
+        if not is_over:
+            return _MORE, position
+        self._state = Injector._head
+        return None, position
 
 
-_SCRIPT_MODES = {
-    (_Mode.SCRIPT, b"<!--"): _Mode.ESCAPED,
-    (_Mode.ESCAPED, b"-->"): _Mode.SCRIPT,
-    (_Mode.DOUBLE, b"-->"): _Mode.SCRIPT,
-    (_Mode.ESCAPED, b"<script"): _Mode.DOUBLE,
-    (_Mode.DOUBLE, b"</script"): _Mode.ESCAPED,
-}
+_State = Callable[[Injector, bytes, int, int], _Step]
+
+
+def _plain_end(data: bytes, position: int, end: int) -> int:
+    """How far runs of plain constructs may look."""
+    stop = position + _WINDOW_BYTES
+    if stop > end:  # noqa: PLR1730  # a call of min() costs as much as the search below
+        stop = end
+    apostrophe = data.find(b"'", position, stop)
+    return stop if apostrophe < 0 else apostrophe

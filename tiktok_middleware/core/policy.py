@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import NamedTuple
 
@@ -128,9 +127,12 @@ def _place(status: int, head: Head, facts: RequestFacts) -> tuple[Place, str]:
     untouchable = _untouchable(status, head, facts)
     if untouchable:
         return Place.UNTOUCHABLE, untouchable
-    is_html = _HTML.match(head.content_type) is not None
     destination = facts.header("sec-fetch-dest")
-    if is_html and status not in _NO_BODY and not head.content_disposition.lower().startswith("attachment"):
+    sealed = _sealed(head)
+    if sealed:
+        return (Place.CARRY if _is_navigation(facts, destination) else Place.UNTOUCHABLE), sealed
+    is_html = _HTML.match(head.content_type) is not None
+    if is_html and status not in _NO_BODY and not head.content_disposition.lstrip().lower().startswith("attachment"):
         fragment = next((name for name in _FRAGMENT_HEADERS if facts.header(name)), "")
         if fragment:
             return Place.ANSWER, "fragment"
@@ -152,8 +154,13 @@ def _untouchable(status: int, head: Head, facts: RequestFacts) -> str:
         return "head_request"
     if _EVENT_STREAM.match(head.content_type):
         return "event_stream"
+    return ""
+
+
+def _sealed(head: Head) -> str:
+    """Why the body must stay as it is, although a navigation to it may bring a cookie; empty when it need not."""
     if _XHTML.match(head.content_type):
-        return "xhtml"
+        return "xhtml"  # a script of ours would have to be well-formed XML
     if "no-transform" in _directives(head.cache_control):
         return "no_transform"
     return ""
@@ -176,37 +183,61 @@ def _audience(head: Head, shared: bool | None, now_s: float) -> tuple[Audience, 
         if value and _is_kept_by(_directives(value)):
             return Audience.SHARED, name
     directives = _directives(head.cache_control)
-    if "private" in directives or "no-store" in directives:
+    if _is_private(directives):
         return Audience.ONE, ""
     if _is_kept_by(directives):
         return Audience.SHARED, "cache_control"
-    if head.expires and not directives and _expires_after(head.expires, now_s):
+    if head.expires and not _LIFETIMES & directives.keys() and _expires_after(head.expires, now_s):
         return Audience.SHARED, "expires"
     return Audience.ONE, ""
 
 
+# Directives that outrank Expires (RFC 9111 section 5.3).
+_LIFETIMES = frozenset({"max-age", "s-maxage"})
+# Directives that let a cache answer from what it keeps although its time is over (RFC 5861).
+_STALE = frozenset({"stale-while-revalidate", "stale-if-error"})
+
+
+def _is_private(directives: dict[str, str]) -> bool:
+    """Whether no shared cache may keep the response; ``private="Set-Cookie"`` speaks of that header alone."""
+    return "no-store" in directives or directives.get("private") == ""
+
+
 def _is_kept_by(directives: dict[str, str]) -> bool:
-    """Whether a shared cache may answer from what it keeps, without asking again (RFC 9111 section 3)."""
-    if "private" in directives or "no-store" in directives:
+    """Whether a shared cache may answer other visitors from what it keeps (RFC 9111 section 3).
+
+    A lifetime of zero alone does not say so: the cache asks again each time, and our pages for one visitor carry
+    nothing that it could ask with.
+    """
+    if _is_private(directives):
         return False
-    seconds = directives.get("s-maxage", directives.get("max-age", ""))
-    if "public" in directives:
-        return seconds != "0" or "s-maxage" in directives
-    return seconds not in {"", "0"}
+    if "public" in directives or _STALE & directives.keys():
+        return True
+    seconds = directives.get("s-maxage", directives.get("max-age"))
+    return seconds is not None and _ZERO.fullmatch(seconds) is None
+
+
+_ZERO = re.compile(r"0*|-[0-9]+")
 
 
 def _expires_after(expires: str, now_s: float) -> bool:
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415  # 7 ms of imports for a header that is seldom sent
+
     try:
         return parsedate_to_datetime(expires).timestamp() > now_s
     except (ValueError, OverflowError):
         return False  # RFC 9111 section 5.3: what is not a date, "0" above all, is already past
 
 
+# A quoted value may hold commas.
+_DIRECTIVE = re.compile(r"(?:[^,\"]|\"[^\"]*(?:\"|$))+")
+
+
 def _directives(header: str) -> dict[str, str]:
     if not header:
         return {}
     found: dict[str, str] = {}
-    for part in header.split(","):
+    for part in _DIRECTIVE.findall(header):
         name, _, value = part.partition("=")
         found[name.strip().lower()] = value.strip().strip('"')
     return found
@@ -231,6 +262,6 @@ def _timing(facts: RequestFacts) -> tuple[Timing, str]:
     purpose = (
         facts.header("sec-purpose") or facts.header("purpose") or facts.header("x-moz") or facts.header("x-purpose")
     )
-    if "prefetch" in purpose or "prerender" in purpose or "preview" in purpose:
+    if any(word in purpose.lower() for word in ("prefetch", "prerender", "preview")):
         return Timing.PREFETCH, "prefetch"
     return Timing.LIVE, ""

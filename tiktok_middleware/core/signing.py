@@ -6,16 +6,19 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from itsdangerous import BadData, BadSignature, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import BadData, BadSignature, TimestampSigner, URLSafeTimedSerializer
 
 from tiktok_middleware.errors import TokenError
 
 __all__ = ["Signer", "derive_key"]
 
+# Another host may have signed a moment ago by a clock that is ahead of ours.
+_SKEW_S = 60
+
 
 def derive_key(secret: str) -> str:
     """A signing key made from another secret, so that the secret itself never signs anything."""
-    return hashlib.sha256(b"tiktok-middleware signing key\0" + secret.encode()).hexdigest()
+    return hashlib.sha256(b"tiktok-middleware signing key\0" + secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Signer:
@@ -29,6 +32,7 @@ class Signer:
     def __init__(self, keys: Sequence[str], clock: Callable[[], float]) -> None:
         # itsdangerous wants its newest key last.
         self._keys = list(reversed(keys))
+        self._clock = clock
         self._serializers: dict[str, URLSafeTimedSerializer] = {}
 
         class ClockedSigner(TimestampSigner):
@@ -48,13 +52,14 @@ class Signer:
             TokenError: the token is ``forged``, ``expired`` or ``malformed``.
         """
         try:
-            return self._serializer(purpose).loads(token, max_age=max_age_s)
-        except SignatureExpired:
-            raise TokenError("expired") from None
+            value, signed_at = self._serializer(purpose).loads(token, return_timestamp=True)
         except BadSignature:
             raise TokenError("forged") from None
         except (BadData, ValueError, RecursionError):
             raise TokenError("malformed") from None
+        if not -_SKEW_S <= self._clock() - signed_at.timestamp() <= max_age_s:
+            raise TokenError("expired")
+        return value
 
     def _serializer(self, purpose: str) -> URLSafeTimedSerializer:
         made = self._serializers.get(purpose)

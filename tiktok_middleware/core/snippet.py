@@ -8,11 +8,10 @@ import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from html import escape
 from typing import Any
 from urllib.parse import quote
 
-__all__ = ["Copy", "Snippet", "answer_headers", "encode_copies"]
+__all__ = ["Copy", "Snippet", "answer_headers", "encode_copies", "page_nonce"]
 
 #: One browser copy: event name, properties, event id.
 Copy = tuple[str, Mapping[str, object], str]
@@ -39,9 +38,20 @@ def answer_headers(copies: Sequence[Copy]) -> list[tuple[str, str]]:
 
 
 def page_nonce(content_security_policy: str) -> str:
-    """The nonce that the page's own policy allows scripts by; empty when it names none."""
-    found = _NONCE.search(content_security_policy)
-    return found[1] if found else ""
+    """The nonce that the page's own policy allows scripts by; empty when it names none.
+
+    Args:
+        content_security_policy: the header; several policies are joined by commas.
+    """
+    if "'nonce-" not in content_security_policy:
+        return ""
+    nonces: dict[str, str] = {}
+    for directive in re.split(r"[;,]", content_security_policy):
+        found = _NONCE.search(directive)
+        if found:
+            nonces.setdefault(directive.split()[0].lower(), found[1])
+    # In the order in which browsers look for the directive that governs a script element.
+    return next((nonces[name] for name in ("script-src-elem", "script-src", "default-src") if name in nonces), "")
 
 
 def _script_json(value: Any) -> str:
@@ -120,7 +130,7 @@ class Snippet:
         attribute = f' nonce="{nonce}"' if nonce else ""
         return (
             f"<script{attribute}>{self._base}{_script_json(config)});</script>"
-            f'<script{attribute} src="{escape(quote(mount))}{self.helper_path}" async></script>'
+            f'<script{attribute} src="{quote(mount, errors="replace")}{self.helper_path}" async></script>'
         ).encode("ascii")
 
     def late(self, copies: Sequence[Copy], *, nonce: str = "") -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from tiktok_middleware.core.consent import Consent, State, read_consent
 from tiktok_middleware.core.event import Channel, Channels, Event
@@ -93,7 +94,7 @@ class Tracker:
         /,
         *,
         event_id: str | None = None,
-        once: str | int | None = None,
+        once: str | int | UUID | None = None,
         event_time: float | datetime | None = None,
         keep: bool = False,
         **more: Unpack[Properties],
@@ -115,7 +116,7 @@ class Tracker:
                 a bad parameter is left out and a bad name or id drops the event.
         """
         try:
-            return self._track(event, {**(properties or {}), **more}, event_id, once, event_time, keep=keep)
+            return self._track(event, _together(properties, more), event_id, once, event_time, keep=keep)
         except EventError as error:
             self._invalid(error)
         except Exception as error:  # noqa: BLE001  # ours must never fail the view
@@ -187,7 +188,8 @@ class Tracker:
     def revoke_consent(self) -> None:
         """Remember that the visitor refused; our cookies go with this response."""
         self.consent_word = "d"
-        self._consent = self.consent._replace(state=State.DENIED, reason="denied")
+        reason = "gpc" if self.consent.reason == "gpc" else "denied"
+        self._consent = self.consent._replace(state=State.DENIED, reason=reason)
 
     def discard(self) -> int:
         """Drop the events of a failed request, but for those that are to be kept; how many went."""
@@ -201,7 +203,7 @@ class Tracker:
         event: str,
         given: Mapping[str, object],
         event_id: str | None,
-        once: str | int | None,
+        once: str | int | UUID | None,
         event_time: float | datetime | None,
         *,
         keep: bool,
@@ -285,13 +287,31 @@ def _once_key(name: str, once: object, properties: Mapping[str, Any]) -> str:
     key = once if once is not None else properties.get("order_id") if name == "Purchase" else None
     if key is None:
         return ""
-    if isinstance(key, bool) or not isinstance(key, (str, int)) or not 0 < len(str(key)) <= _MAX_KEY_CHARS:
-        raise EventError(
-            "once", f"of type {type(key).__name__}", f"a text of 1 to {_MAX_KEY_CHARS} characters or a number"
-        )
-    return str(key)
+    allowed = f"a text of 1 to {_MAX_KEY_CHARS} characters, a whole number or a UUID"
+    if isinstance(key, str):
+        if not 0 < len(key) <= _MAX_KEY_CHARS:
+            raise EventError("once", f"a str of {len(key)} characters", allowed)
+        return str.__str__(key)
+    # Python refuses to write out integers of some thousand digits: the bound comes first.
+    if isinstance(key, UUID) or (isinstance(key, int) and not isinstance(key, bool) and abs(key) < 10**100):
+        return str(key)
+    raise EventError("once", f"of type {type(key).__name__}", allowed)
+
+
+def _together(properties: object, more: Mapping[str, object]) -> Mapping[str, object]:
+    if properties is None:
+        return more
+    if not isinstance(properties, Mapping):
+        raise EventError("properties", f"of type {type(properties).__name__}", "a mapping such as a dict")
+    if not more:
+        return properties
+    try:
+        return {**properties, **more}
+    except Exception:  # noqa: BLE001  # a stranger's mapping may do anything
+        raise EventError("properties", "a mapping that raised when it was read", "a dict") from None
 
 
 def _refused(event: object, now_s: float) -> Event:
     no = Channel(sends=False, reason="invalid")
-    return Event(event=str(event)[:50], event_id="", event_time=int(now_s), properties={}, channels=Channels(no, no))
+    name = event[:50] if isinstance(event, str) else ""
+    return Event(event=name, event_id="", event_time=int(now_s), properties={}, channels=Channels(no, no))

@@ -47,16 +47,16 @@ def read_visitor(facts: RequestFacts) -> Visitor:
     """The visitor's ids, from the URL and the cookies of this request."""
     cookies = facts.cookies
     landed = facts.query_value(TTCLID)
-    kept = next((cookies[name] for name in _TTCLID_COOKIES if cookies.get(name)), "")
+    kept = [cookies[name] for name in _TTCLID_COOKIES if cookies.get(name)]
     ttp = cookies.get(TTP, "")
     ignored = 0
     if landed and not _TTCLID.fullmatch(landed):
         landed, ignored = "", ignored + 1
-    if kept and not _TTCLID.fullmatch(kept):
-        kept, ignored = "", ignored + 1
+    valid = [value for value in kept if _TTCLID.fullmatch(value)]
+    ignored += len(kept) - len(valid)
     if ttp and not _TTP.fullmatch(ttp):
         ttp, ignored = "", ignored + 1
-    ttclid = landed or kept
+    ttclid = landed or (valid[0] if valid else "")
     fresh = cookies.get(FRESH_COOKIE, "")
     renew = []
     if ttclid and (_INITIALS[TTCLID] not in fresh or ttclid != cookies.get(TTCLID)):

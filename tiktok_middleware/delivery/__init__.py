@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 _DISK_AGAIN_S = 30.0  # how soon a disk that could not be written is tried again
 _COMMIT_S = 5.0  # what is accepted gets this long to reach the disk at exit, whatever `close` was granted
 _EXIT_S = 2.0
-_HAND_OVER = 20  # a group at least this large goes to the relay at once, instead of being read from the disk again
 _POLL_S = 0.005
 
 
@@ -103,6 +102,8 @@ class Delivery:
         self._dropped: Counter[str] = Counter()
         self._memory: MemoryOutbox | None = None
         self._disk_again_at = 0.0
+        self._is_disk_lost = False
+        self._is_disk_used = False
         self._writer = Writer(self._commit, options.limit_uncommitted)
         limit = 1 if options.test_event_code else MAX_REQUEST_EVENTS
         self._relay = Relay(self._outboxes, self._open_sink, self._clock, limit)
@@ -135,9 +136,9 @@ class Delivery:
         try:
             if self._disk and (barrier := self._writer.submit(())):
                 barrier.result(timeout_s)
-            return self._wait_until_sent(deadline)
-        except (OutboxError, TimeoutError, FutureTimeoutError):
+        except (TimeoutError, FutureTimeoutError):
             return False
+        return self._wait_until_sent(deadline)
 
     def close(self, timeout_s: float) -> bool:
         """Whether everything is delivered or dead within ``timeout_s`` seconds; what is not stays on disk.
@@ -146,13 +147,10 @@ class Delivery:
         """
         deadline = time.monotonic() + timeout_s
         self._writer.close(max(timeout_s, _COMMIT_S))
-        try:
-            is_sent = self._wait_until_sent(deadline)
-        except OutboxError:
-            is_sent = False
+        is_sent = self._wait_until_sent(deadline)
         self._relay.stop(max(0.0, deadline - time.monotonic()))
-        for outbox in self._outboxes():
-            outbox.close()
+        if self._disk:
+            self._disk.close()
         return is_sent
 
     def stats(self) -> dict[str, int | float | dict[str, int]]:
@@ -191,38 +189,48 @@ class Delivery:
         try:
             claims = self._put(submissions)
         except Exception:
-            log.exception("The outbox failed, %d event(s) have no server copy", len(submissions))
-            return self._refuse(submissions, "outbox_failed")
+            if len(submissions) > 1:  # one that cannot be stored shall not take its neighbours with it
+                return [claim for submission in submissions for claim in self._commit([submission])]
+            log.exception("An event could not be stored and has no server copy")
+            return self._refuse(submissions, "unstorable")
         self._counts["accepted"] += sum([len(s.records) for s, c in zip(submissions, claims, strict=True) if c.server])
         if self._sends:
             self._relay.wake()
         return claims
 
     def _put(self, submissions: Sequence[Submission]) -> list[Claim]:
-        if self._disk and time.monotonic() >= self._disk_again_at:
+        if self._disk and self._disk in self._outboxes():
             try:
                 return self._put_on_disk(self._disk, submissions)
             except OutboxError as error:
-                self._disk_again_at = time.monotonic() + _DISK_AGAIN_S
-                if self._memory is None:
-                    log.error("Events wait in memory and are lost with the process: %s", error)  # noqa: TRY400
+                self._lose_disk(error)
         if self._memory is None:
             self._memory = MemoryOutbox(_limits(self._options, MEMORY_LIMITS))
         return self._memory.put(submissions, self._clock())
 
     def _put_on_disk(self, disk: Outbox, submissions: Sequence[Submission]) -> list[Claim]:
-        taker = self._relay.taker() if len(submissions) >= _HAND_OVER else None
+        taker = self._relay.taker()
         claims = disk.put(submissions, self._clock(), taker)
+        self._is_disk_used = True
         if taker:
             self._relay.hand(disk, taker)
         return claims
+
+    def _lose_disk(self, error: OutboxError) -> None:
+        """Do without the disk for a while."""
+        self._disk_again_at = time.monotonic() + _DISK_AGAIN_S
+        if not self._is_disk_lost:
+            self._is_disk_lost = True
+            log.error("Events wait in memory and are lost with the process: %s", error)
 
     def _refuse(self, submissions: Sequence[Submission], reason: str) -> list[Claim]:
         self._dropped[reason] += sum(len(submission.records) for submission in submissions)
         return [claim_of(submission.browser, server=False) for submission in submissions]
 
     def _outboxes(self) -> list[Outbox]:
-        return [outbox for outbox in (self._disk, self._memory) if outbox is not None]
+        """Those in use, the disk only while it works."""
+        disk = self._disk if time.monotonic() >= self._disk_again_at else None
+        return [outbox for outbox in (disk, self._memory) if outbox is not None]
 
     # Sending
 
@@ -233,6 +241,14 @@ class Delivery:
         return EventsApi(options.api_url, options.tokens, options.test_event_code, clock=self._clock)
 
     def _wait_until_sent(self, deadline: float) -> bool:
+        try:
+            is_sent = self._watch(deadline)
+        except OutboxError as error:
+            self._lose_disk(error)
+            is_sent = self._watch(deadline)
+        return is_sent and not (self._is_disk_used and self._disk not in self._outboxes())
+
+    def _watch(self, deadline: float) -> bool:
         marks = [(outbox, outbox.last_id()) for outbox in self._outboxes()]
         self.wake()
         while True:

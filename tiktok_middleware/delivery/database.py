@@ -53,6 +53,7 @@ class Database:
 
     def _reset(self) -> None:
         self._pid = os.getpid()
+        self._is_closed = False
         self._lock = threading.Lock()
         self._side_lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
@@ -90,17 +91,20 @@ class Database:
                 self._side.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             except sqlite3.Error as error:
                 raise OutboxError(f"outbox {self.path}: {error}") from error
+            finally:
+                if self._is_closed:
+                    _close(self._side)
+                    self._side = None
 
     def close(self) -> None:
-        """Close the connections; the next call opens them again."""
+        """Close the connections; a call that comes later opens one for itself."""
+        self._is_closed = True
         with self._side_lock, self._lock:
             self._disconnect()
 
     def _disconnect(self) -> None:
-        for db in (self._side, self._db):
-            if db is not None:
-                with contextlib.suppress(sqlite3.Error):
-                    db.close()
+        _close(self._side)
+        _close(self._db)
         self._side = self._db = None
 
     @contextlib.contextmanager
@@ -114,11 +118,13 @@ class Database:
                 yield self._db
             except (sqlite3.Error, OSError) as error:
                 self._is_suspect = _is_damaged(error)
-                if self._db is not None:
-                    with contextlib.suppress(sqlite3.Error):
-                        self._db.close()
-                    self._db = None
+                _close(self._db)
+                self._db = None
                 raise OutboxError(f"outbox {self.path}: {error}") from error
+            finally:
+                if self._is_closed:
+                    _close(self._db)
+                    self._db = None
 
     # Opening
 
@@ -232,6 +238,12 @@ def _patiently(db: sqlite3.Connection, sql: str, values: Sequence[object] = ()) 
             if "locked" not in str(error) or now >= deadline:
                 raise
         time.sleep(next(sleeps, _BUSY_SLEEPS_S[-1]))
+
+
+def _close(db: sqlite3.Connection | None) -> None:
+    if db is not None:
+        with contextlib.suppress(sqlite3.Error):
+            db.close()
 
 
 def _version(db: sqlite3.Connection) -> int:

@@ -61,6 +61,8 @@ class EventsApi:
         token = self._tokens.get(pixel)
         if token is None:
             return [Halted("no access token is configured for it")] * len(batch)
+        if not token.isascii() or not token.isprintable() or token != token.strip():
+            return [Halted("its access token holds what no header may hold")] * len(batch)
         body = encode_request(pixel, source, [record.body for record in batch], self._test_event_code)
         return [self._post(body, token)] * len(batch)
 
@@ -85,8 +87,8 @@ class EventsApi:
                 answer = _read(response)
                 return read_answer(response.status_code, answer, response.headers.get("retry-after"), self._clock())
         # The messages of these errors may quote headers, and so the token: their names are enough.
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
-            return Halted(f"the address or the access token is malformed ({type(error).__name__})")
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError) as error:
+            return Halted(f"the Events API's address is malformed ({type(error).__name__})")
         except (httpx.HTTPError, OSError) as error:
             return Retry(None, type(error).__name__)
         finally:

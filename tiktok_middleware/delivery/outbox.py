@@ -133,7 +133,7 @@ class Outbox(Protocol):
         """House-keeping that nobody waits for: the relay calls it after sending."""
 
     def close(self) -> None:
-        """Let go of what the outbox holds open; the rows stay where they are."""
+        """Let go of what the outbox holds open; the rows stay where they are, and later calls still work."""
 
 
 _CLAIMS = {(browser, server): Claim(browser, server) for browser in (False, True) for server in (False, True)}

@@ -82,7 +82,7 @@ class Pace:
         trouble.until = now + wait_s
 
     def due(self, pixel: str, now: float, tries: int) -> float:
-        """When rows that have failed ``tries`` times before, and now again, are due: not before their pixel's road opens."""
+        """When rows that failed ``tries`` times before, and now again, are due: not before the road opens."""
         return max(self._troubles[pixel].until, now + jitter(tries + 1, self._random()))
 
     def halt(self, pixel: str, reason: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import random
 import secrets
@@ -10,6 +9,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
 from tiktok_middleware.core.event import Record
@@ -92,6 +92,7 @@ class Relay:
         self._turn = threading.Lock()  # one round at a time: the thread's, or that of a `drain` at exit
         self._thread: threading.Thread | None = None
         self._is_stopping = False
+        self._is_unreadable = False
 
     def wake(self) -> None:
         """Look into the outboxes now."""
@@ -149,21 +150,20 @@ class Relay:
                 while self.round() and not self._is_stopping:
                     pass
                 self._bell.wait(self._idle_s())
-            except OutboxError as error:
-                log.warning("The outbox cannot be read, trying again: %s", error)
-                self._bell.wait(_IDLE_S)
             except Exception:
                 log.exception("The relay failed, trying again")
                 self._bell.wait(_IDLE_S)
             self._bell.clear()
-        with contextlib.suppress(OutboxError):  # their leases expire
-            while self._send_hands():  # which gives them back now
-                pass
+        while self._send_hands():  # gives back what nobody will send any more
+            pass
 
     def _idle_s(self) -> float:
         now = self._clock()
         blocked = self.pace.blocked(now)
-        dues = [due for outbox in self._outboxes() if (due := outbox.next_due(blocked)) is not None]
+        dues: list[float] = []
+        for outbox in self._outboxes():
+            with self._forbearing():
+                dues += [due for due in (outbox.next_due(blocked),) if due is not None]
         if (opens_at := self.pace.opens_at()) is not None:
             dues.append(opens_at)
         return min(max(min(dues, default=now + _IDLE_S) - now, 0.0), _IDLE_S)
@@ -173,20 +173,35 @@ class Relay:
         with self._turn:
             was_busy = self._send_hands()
             for outbox in self._outboxes():
-                now = self._clock()
-                batch = outbox.lease(
-                    self._owner,
-                    self._limit,
-                    limit_bytes=_MAX_BODIES_BYTES,
-                    for_s=_LEASE_S,
-                    now=now,
-                    pixels_blocked=self.pace.blocked(now),
-                )
-                if batch:
-                    was_busy = True
-                    self._send(outbox, batch, now)
-                outbox.tidy(now)
+                with self._forbearing():
+                    was_busy |= self._send_due(outbox)
+                    self._is_unreadable = False
         return was_busy
+
+    def _send_due(self, outbox: Outbox) -> bool:
+        now = self._clock()
+        batch = outbox.lease(
+            self._owner,
+            self._limit,
+            limit_bytes=_MAX_BODIES_BYTES,
+            for_s=_LEASE_S,
+            now=now,
+            pixels_blocked=self.pace.blocked(now),
+        )
+        if batch:
+            self._send(outbox, batch, now)
+        outbox.tidy(now)
+        return bool(batch)
+
+    @contextmanager
+    def _forbearing(self) -> Iterator[None]:
+        """An outbox that fails is said once, and does not hold up the other; leases on it expire."""
+        try:
+            yield
+        except OutboxError as error:
+            if not self._is_unreadable:
+                self._is_unreadable = True
+                log.warning("The outbox cannot be read, trying again: %s", error)
 
     def _send_hands(self) -> bool:
         """Whether rows were handed over."""
@@ -201,7 +216,8 @@ class Relay:
         self._taken += taken
         for hand in lanes.values():
             for batch in _batches(hand.rows, self._limit):
-                self._send(hand.outbox, batch, hand.leased_at)
+                with self._forbearing():
+                    self._send(hand.outbox, batch, hand.leased_at)
         return taken > 0
 
     def _send(self, outbox: Outbox, batch: list[Leased], leased_at: float) -> None:
@@ -262,7 +278,7 @@ class Relay:
             self._release(outbox, [row for row, _ in halted])
 
     def _retry(self, outbox: Outbox, rows: list[Leased], now: float) -> None:
-        """Put rows back in two halves that are due apart, so that what fails because of one row soon fails without the rest."""
+        """Put rows back in halves that are due apart, so that a row which alone makes them fail is soon alone."""
         tries = max(row.tries for row in rows)
         middle = len(rows) // 2 if tries else 0
         for half in (rows[:middle], rows[middle:]):

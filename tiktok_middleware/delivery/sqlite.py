@@ -57,7 +57,7 @@ _LEASE = "UPDATE waiting SET owner = ?, due = ? WHERE id IN "
 _COLUMNS = "id, tries, event, event_id, event_time, paired, body"
 _PART = 50
 _EVICT_SHARE = 100  # page views that give way go by the hundredth of the limit, so that one search serves many puts
-_CHECKPOINT_EVERY = 200  # transactions, each about five pages of four kilobytes
+_CHECKPOINT_EVERY = 1000  # transactions, each about five pages of four kilobytes
 _PRUNE_EVERY_S = 86400.0
 
 _T = TypeVar("_T")
@@ -77,7 +77,6 @@ class SqliteOutbox:
         self.duplicates = 0
         self._database = Database(Path(path), _MIGRATIONS, sync)
         self._limits = limits
-        self._sizes: dict[int, int] = {}  # bytes of each row on lease here, so that `ack` need not read them
         self._transactions = 0
         self._prune_at = 0.0
 
@@ -94,7 +93,6 @@ class SqliteOutbox:
         if taker:
             first_id = last_id - len(room.stored) + 1
             taker.rows += [Leased(first_id + i, 0, record) for i, record in enumerate(room.stored)]
-            self._note_sizes(taker.rows)
         self.dropped += room.dropped
         self.duplicates += room.duplicates
         return claims
@@ -149,11 +147,7 @@ class SqliteOutbox:
                 batch.append(Leased(id_, tries, record))
             found.close()
             _for_each(db, _LEASE, (owner, now + for_s), [row.id for row in batch])
-        self._note_sizes(batch)
         return batch
-
-    def _note_sizes(self, rows: list[Leased]) -> None:
-        self._sizes.update([(row.id, len(row.record.body)) for row in rows])
 
     def ack(self, owner: str, ids: Collection[int]) -> int:
         with self._database.transaction() as db:
@@ -185,12 +179,13 @@ class SqliteOutbox:
 
     def _remove(self, db: sqlite3.Connection, owner: str, ids: Collection[int]) -> int:
         self._transactions += 1
-        gone = _for_each(db, "DELETE FROM waiting WHERE owner = ? AND id IN ", (owner,), ids)
-        sizes = [self._sizes.pop(id_, None) for id_ in ids]
-        if gone == len(sizes) and None not in sizes:
-            _count(db, -gone, -sum(cast("list[int]", sizes)))
-        else:  # some were no longer ours: rare enough to count all
-            db.execute("UPDATE tally SET (rows, bytes) = (SELECT count(*), total(length(body)) FROM waiting)")
+        mine = "FROM waiting WHERE owner = ? AND id IN "
+        gone, size = 0, 0
+        for part in _parts(list(ids)):
+            values = (owner, *part)
+            size += db.execute(f"SELECT sum(length(body)) {mine}{_marks(part)}", values).fetchone()[0] or 0
+            gone += db.execute(f"DELETE {mine}{_marks(part)}", values).rowcount
+        _count(db, -gone, -size)
         return gone
 
     def next_due(self, pixels_blocked: Collection[str] = ()) -> float | None:
@@ -240,9 +235,7 @@ def _store(db: sqlite3.Connection, records: list[Record], owner: str | None, due
 
 def _for_each(db: sqlite3.Connection, sql: str, values: tuple[object, ...], ids: Collection[int]) -> int:
     """How many of the rows numbered ``ids`` the statement, which ends in ``IN``, has changed."""
-    return sum(
-        db.execute(f"{sql}({', '.join('?' * len(part))})", (*values, *part)).rowcount for part in _parts(list(ids))
-    )
+    return sum(db.execute(sql + _marks(part), (*values, *part)).rowcount for part in _parts(list(ids)))
 
 
 def _parts(rows: list[_T]) -> Iterator[list[_T]]:
@@ -262,4 +255,8 @@ def _count(db: sqlite3.Connection, rows: int, size: int) -> None:
 
 
 def _not_in(pixels: Collection[str]) -> str:
-    return f"pixel NOT IN ({', '.join('?' * len(pixels))})"
+    return f"pixel NOT IN {_marks(pixels)}"
+
+
+def _marks(values: Collection[object]) -> str:
+    return f"({', '.join('?' * len(values))})"

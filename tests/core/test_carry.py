@@ -1,0 +1,82 @@
+"""Browser copies cross a redirect in a signed cookie, or are refused; nobody else's copies get in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.core_world import DOORS, NOW, Clock, MakeFacts, scope_facts
+from tiktok_middleware.core.carry import CARRY, LIMIT_CHARS, MAX_AGE_S, read_carry, write_carry
+from tiktok_middleware.core.cookies import set_cookie
+from tiktok_middleware.core.signing import Signer
+from tiktok_middleware.core.snippet import Copy
+from tiktok_middleware.errors import TokenError
+
+PURCHASE: Copy = ("Purchase", {"value": 59.9, "contents": [{"content_id": "ä</script>"}]}, "id-1")
+
+
+def carried(signer: Signer, token: str, make: MakeFacts = scope_facts) -> list[Copy]:
+    return read_carry(make("/", {"cookie": f"{CARRY}={token}"}), signer)
+
+
+@pytest.mark.parametrize("make", DOORS)
+def test_what_was_carried_arrives(make: MakeFacts) -> None:
+    signer = Signer(["key"], Clock())
+    token = write_carry([PURCHASE, ("Contact", {}, "id-2")], signer)
+    assert carried(signer, token, make) == [PURCHASE, ("Contact", {}, "id-2")]
+    set_cookie(CARRY, token, max_age_s=1)
+
+
+def test_an_ordinary_purchase_fits_into_the_cookie() -> None:
+    contents = [{"content_id": f"SKU-{n}", "content_name": f"Mug {n}", "price": 9.9, "quantity": 1} for n in range(10)]
+    copy: Copy = ("Purchase", {"value": 99.0, "currency": "EUR", "order_id": "A-1", "contents": contents}, "x" * 32)
+    assert len(write_carry([copy], Signer(["key"], Clock()))) <= LIMIT_CHARS
+
+
+def test_without_a_cookie_nothing_is_carried() -> None:
+    signer = Signer(["key"], Clock())
+    assert read_carry(scope_facts(), signer) == []
+    assert carried(signer, "") == []
+
+
+def refusal(signer: Signer, token: str) -> str:
+    with pytest.raises(TokenError) as caught:
+        carried(signer, token)
+    return caught.value.reason
+
+
+def test_anothers_cookie_is_refused() -> None:
+    token = write_carry([PURCHASE], Signer(["other"], Clock()))
+    assert refusal(Signer(["key"], Clock()), token) == "forged"
+    assert refusal(Signer(["key"], Clock()), "garbage") == "forged"
+
+
+def test_a_forgotten_cookie_is_refused() -> None:
+    clock = Clock()
+    signer = Signer(["key"], clock)
+    token = write_carry([PURCHASE], signer)
+    clock.now = NOW + MAX_AGE_S
+    assert carried(signer, token) == [PURCHASE]
+    clock.now = NOW + MAX_AGE_S + 1
+    assert refusal(signer, token) == "expired"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, {}, "text", 1, [1], [["Purchase"]], [["Purchase", [], "id"]], [["Purchase", {}, 1]], [[1, {}, "id"]]],
+)
+def test_what_we_signed_but_is_no_list_of_copies_is_refused(value: Any) -> None:
+    signer = Signer(["key"], Clock())
+    assert refusal(signer, signer.dump(value, purpose="carry")) == "malformed"
+
+
+@given(st.text(st.characters(max_codepoint=255, exclude_characters=";")))
+def test_garbage_is_refused_and_nothing_else_happens(token: str) -> None:
+    signer = Signer(["key"], Clock())
+    if token.strip():
+        assert refusal(signer, token) in {"forged", "malformed"}
+    else:
+        assert carried(signer, token) == []

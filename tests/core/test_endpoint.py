@@ -1,0 +1,78 @@
+"""Our own path prefix answers for the helper script and for nothing else."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.core.core_world import DOORS, MakeFacts, setup_of
+from tiktok_middleware.core.endpoint import answer
+
+SETUP = setup_of()
+HELPER = SETUP.snippet.helper_path
+both = pytest.mark.parametrize("make", DOORS)
+
+
+@both
+@pytest.mark.parametrize("mount", ["", "/shop", "/ü"])
+def test_the_current_helper_may_be_kept_for_good(make: MakeFacts, mount: str) -> None:
+    found = answer(make(HELPER, mount=mount), SETUP)
+    assert found is not None
+    assert (found.status, found.body) == (200, SETUP.snippet.helper)
+    assert dict(found.headers) == {
+        "Content-Type": "text/javascript; charset=utf-8",
+        "Content-Length": str(len(SETUP.snippet.helper)),
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+@both
+def test_a_page_from_before_a_deployment_gets_todays_helper_unkept(make: MakeFacts) -> None:
+    found = answer(make("/_tiktok/helper-0123456789abcdef.js"), SETUP)
+    assert found is not None
+    assert found.body == SETUP.snippet.helper
+    assert dict(found.headers)["Cache-Control"] == "no-cache"
+
+
+@both
+def test_a_head_request_gets_the_same_head(make: MakeFacts) -> None:
+    got, head = answer(make(HELPER), SETUP), answer(make(HELPER, method="HEAD"), SETUP)
+    assert got is not None
+    assert head is not None
+    assert (head.headers, head.body) == (got.headers, b"")
+
+
+@both
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        ("/", "GET"),
+        ("/_tiktok", "GET"),
+        ("/_tiktok/", "GET"),
+        ("/_tiktok/other.js", "GET"),
+        ("/_tiktok/helper-x.css", "GET"),
+        ("/shop" + HELPER, "GET"),
+        ("/page?next=" + HELPER, "GET"),
+        (HELPER, "POST"),
+        (HELPER, "OPTIONS"),
+        ("/_tiktok/collect", "POST"),
+    ],
+)
+def test_every_other_request_is_the_apps(make: MakeFacts, path: str, method: str) -> None:
+    assert answer(make(path, method=method), SETUP) is None
+
+
+@both
+def test_another_prefix_is_another_path(make: MakeFacts) -> None:
+    setup = setup_of(endpoint="/assets/t/")
+    assert re.fullmatch(r"/assets/t/helper-[0-9a-f]{16}\.js", setup.snippet.helper_path)
+    assert answer(make(setup.snippet.helper_path), setup) is not None
+    assert answer(make(HELPER), setup) is None
+
+
+@both
+@pytest.mark.parametrize("options", [{"enabled": False}, {"pixel_id": "", "access_token": ""}])
+def test_switched_off_we_answer_nothing(make: MakeFacts, options: dict[str, object]) -> None:
+    assert answer(make(HELPER), setup_of(**options)) is None

@@ -1,0 +1,195 @@
+"""What a request says is read alike through both doors, and nothing in it is believed that could be made up."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.core_world import DOORS, MakeFacts, environ_facts, scope_facts
+from tiktok_middleware.core.address import server_address
+from tiktok_middleware.core.cookies import set_cookie
+from tiktok_middleware.core.facts import EnvironFacts, Proxies, ScopeFacts
+
+both = pytest.mark.parametrize("make", DOORS)
+
+
+@both
+def test_the_address_is_what_the_browser_had(make: MakeFacts) -> None:
+    facts = make("/caf%C3%A9/50%25%20off?q=a%20b&ttclid=E.C.P.x", {"host": "Shop.Example:8443"})
+    assert facts.url == "https://shop.example:8443/caf%C3%A9/50%25%20off?q=a%20b&ttclid=E.C.P.x"
+    assert (facts.method, facts.scheme, facts.hostname) == ("GET", "https", "shop.example")
+    assert facts.query_value("ttclid") == "E.C.P.x"
+    assert facts.query_value("q") == "a b"
+    assert facts.query_value("other") == ""
+
+
+@both
+def test_a_mount_point_is_part_of_the_path(make: MakeFacts) -> None:
+    facts = make("/cart", mount="/shop/ü")
+    assert facts.mount == "/shop/ü"
+    assert facts.path == "/shop/ü/cart"
+    assert facts.url == "https://shop.example/shop/%C3%BC/cart"
+
+
+def test_an_older_servers_path_without_its_mount_point_gets_it_back() -> None:
+    facts = ScopeFacts({**scope_facts("/cart").raw, "root_path": "/shop"}, Proxies("0"))
+    assert facts.path == "/shop/cart"
+    same = ScopeFacts({**scope_facts("/shopping").raw, "root_path": "/shop"}, Proxies("0"))
+    assert same.path == "/shop/shopping"
+
+
+def test_a_wsgi_app_at_the_root_has_a_path() -> None:
+    facts = environ_facts("")
+    assert facts.path == "/"
+    assert facts.url == "https://shop.example/"
+
+
+def test_bytes_that_are_no_utf8_do_not_fail() -> None:
+    assert environ_facts("/%ff%fe").path == "/\ufffd\ufffd"
+
+
+def test_repeated_headers_are_joined_and_cookies_by_semicolons() -> None:
+    raw = scope_facts("/").raw
+    raw["headers"] = [(b"Cookie", b"a=1"), (b"cookie", b"b=2"), (b"X-A", b"1"), (b"x-a", b"2")]
+    facts = ScopeFacts(raw, Proxies("0"))
+    assert dict(facts.cookies) == {"a": "1", "b": "2"}
+    assert facts.header("x-a") == "1, 2"
+    assert facts.header("x-b") == ""
+
+
+# -- behind proxies
+
+CHAIN = "6.6.6.6, 198.51.100.7, 10.0.0.2"
+
+
+@both
+@pytest.mark.parametrize(
+    ("proxies", "peer", "forwarded", "client"),
+    [
+        ("0", "203.0.113.9", CHAIN, "203.0.113.9"),  # nobody is trusted
+        ("1", "10.0.0.1", "198.51.100.7", "198.51.100.7"),
+        ("1", "10.0.0.1", "6.6.6.6, 198.51.100.7", "198.51.100.7"),  # the left end is what the visitor typed
+        ("2", "10.0.0.1", CHAIN, "198.51.100.7"),
+        ("2", "10.0.0.1", "198.51.100.7", "198.51.100.7"),  # fewer hops than said
+        ("1", "10.0.0.1", "", "10.0.0.1"),
+        ("1", None, "198.51.100.7", "198.51.100.7"),  # a Unix socket has no peer address
+        ("1", "10.0.0.1", "198.51.100.7:55555", "198.51.100.7"),
+        ("1", "10.0.0.1", "[2001:db8::7]:55555", "2001:db8::7"),
+        ("1", "10.0.0.1", "2001:db8::7", "2001:db8::7"),
+        ("1", "10.0.0.1", '"[2001:db8::7]"', "2001:db8::7"),
+        ("1", "10.0.0.1", "unknown", ""),
+        ("1", "10.0.0.1", "' OR 1=1", ""),
+        ("10.0.0.0/8", "10.0.0.1", CHAIN, "198.51.100.7"),
+        ("10.0.0.0/8", "10.0.0.1", "198.51.100.7, 6.6.6.6", "6.6.6.6"),
+        ("10.0.0.0/8", "203.0.113.9", CHAIN, "203.0.113.9"),  # not one of ours: its headers are its own invention
+        ("10.0.0.0/8", "10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
+        ("10.0.0.0/8", "::ffff:10.0.0.1", "198.51.100.7", "198.51.100.7"),
+        ("10.0.0.0/8,2001:db8:1::/48", "2001:db8:1::1", "198.51.100.7, 10.0.0.2", "198.51.100.7"),
+        ("0", "::ffff:198.51.100.7", "", "198.51.100.7"),
+        ("0", "/run/app.sock", "", ""),
+        ("0", None, "", ""),
+    ],
+)
+def test_the_visitors_address_is_the_first_from_the_right_that_no_trusted_proxy_wrote(
+    make: MakeFacts, proxies: str, peer: str | None, forwarded: str, client: str
+) -> None:
+    headers = {"x-forwarded-for": forwarded} if forwarded else {}
+    assert make("/", headers, proxies=proxies, peer=peer).client == client
+
+
+@both
+@pytest.mark.parametrize(
+    ("proxies", "proto", "host", "url"),
+    [
+        ("0", "http", "evil.example", "https://shop.example/"),
+        ("1", "http", "www.shop.example", "http://www.shop.example/"),
+        ("1", "HTTPS", "", "https://shop.example/"),
+        ("1", "gopher", "a b", "https://shop.example/"),
+        ("1", "https, http", "evil.example, www.shop.example", "http://www.shop.example/"),
+        ("2", "ftp, https, http", "evil.example, www.shop.example, inner", "https://www.shop.example/"),
+        ("2", "http", "www.shop.example", "http://www.shop.example/"),
+        ("203.0.113.0/24", "http", "www.shop.example", "http://www.shop.example/"),
+        ("198.51.100.0/24", "http", "www.shop.example", "https://shop.example/"),
+    ],
+)
+def test_scheme_and_host_come_from_the_outermost_trusted_proxy(
+    make: MakeFacts, proxies: str, proto: str, host: str, url: str
+) -> None:
+    assert make("/", {"x-forwarded-proto": proto, "x-forwarded-host": host}, proxies=proxies).url == url
+
+
+# -- hosts
+
+
+@both
+@pytest.mark.parametrize(
+    ("host", "believed", "hostname"),
+    [
+        ("shop.example", "shop.example", "shop.example"),
+        ("SHOP.example:8000", "shop.example:8000", "shop.example"),
+        ("localhost", "localhost", "localhost"),
+        ("192.0.2.1:80", "192.0.2.1:80", "192.0.2.1"),
+        ("[2001:db8::1]:8443", "[2001:db8::1]:8443", "2001:db8::1"),
+        ("my_shop.example", "my_shop.example", "my_shop.example"),
+        ("shop.example.", "shop.example.", "shop.example."),
+        ("xn--mnchen-3ya.example", "xn--mnchen-3ya.example", "xn--mnchen-3ya.example"),
+        ("", "127.0.0.1", "127.0.0.1"),
+        ('shop.example"><script>', "127.0.0.1", "127.0.0.1"),
+        ("shop.example\r\nset-cookie: a=b", "127.0.0.1", "127.0.0.1"),
+        ("x; Path=/; Domain=shop.example", "127.0.0.1", "127.0.0.1"),
+        ("shop.example/path", "127.0.0.1", "127.0.0.1"),
+        ("user@shop.example", "127.0.0.1", "127.0.0.1"),
+        ("shop.example:port", "127.0.0.1", "127.0.0.1"),
+        ("m\xfcnchen.example", "127.0.0.1", "127.0.0.1"),
+        ("-shop.example", "127.0.0.1", "127.0.0.1"),
+        ("a" * 300, "127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_what_cannot_be_a_host_is_not_believed(make: MakeFacts, host: str, believed: str, hostname: str) -> None:
+    facts = make("/", {"host": host})
+    assert facts.host == believed
+    assert facts.hostname == hostname
+
+
+@pytest.mark.parametrize(("name", "host"), [("::1", "[::1]"), ("/run/app.sock", "localhost"), ("", "localhost")])
+def test_without_a_host_header_the_servers_own_name_is_used(name: str, host: str) -> None:
+    raw = {**environ_facts().raw, "SERVER_NAME": name}
+    del raw["HTTP_HOST"]
+    assert EnvironFacts(raw, Proxies("0")).host == host
+    scope = {**scope_facts().raw, "headers": [], "server": (name, None)}
+    assert ScopeFacts(scope, Proxies("0")).host == host
+    assert ScopeFacts({**scope, "server": None}, Proxies("0")).host == "localhost"
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=60), st.sampled_from(["host", "x-forwarded-host"]))
+def test_no_host_header_breaks_an_address_or_a_cookie(host: str, header: str) -> None:
+    facts = environ_facts("/", {header: host}, proxies="1")
+    assert re.fullmatch(r"https://[a-z0-9._\[\]:-]+/", facts.url)
+    hostname = facts.hostname
+    assert server_address(facts.url) == facts.url
+    if ":" not in hostname and not hostname.endswith("."):
+        assert set_cookie("ttclid", "x", max_age_s=1, domain=hostname).count(";") == 4
+
+
+# -- queries
+
+
+@both
+def test_of_a_query_key_the_last_value_counts(make: MakeFacts) -> None:
+    assert make("/?ttclid=old&a=1&ttclid=new").query_value("ttclid") == "new"
+    assert make("/?ttclid=a%2Db").query_value("ttclid") == "a-b"
+    assert make("/?ttclid=&b").query_value("ttclid") == ""
+
+
+@both
+def test_a_huge_query_is_not_searched(make: MakeFacts) -> None:
+    assert make("/?" + "a=1&" * 1_000_000 + "ttclid=x").query_value("ttclid") == ""
+
+
+@given(st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace").decode("latin-1")))
+def test_no_query_fails(query: str) -> None:
+    assert isinstance(environ_facts("/?ttclid=" + query).query_value("ttclid"), str)
+    assert isinstance(scope_facts("/?ttclid=" + query).query_value("ttclid"), str)

@@ -1,0 +1,331 @@
+"""Events become scripts that nothing in them can end, and the scripts do in a browser what they are there for."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import shutil
+import subprocess
+from base64 import urlsafe_b64decode
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.core.core_world import BROWSER, PIXEL
+from tiktok_middleware.core.snippet import Copy, Snippet, answer_headers, encode_copies, page_nonce
+
+METHODS = [
+    "page",
+    "track",
+    "identify",
+    "instances",
+    "debug",
+    "on",
+    "off",
+    "once",
+    "ready",
+    "alias",
+    "group",
+    "enableCookie",
+    "disableCookie",
+    "holdConsent",
+    "revokeConsent",
+    "grantConsent",
+]
+URL = "https://analytics.tiktok.com/i18n/pixel/events.js"
+PURCHASE: Copy = ("Purchase", {"value": 59.9, "currency": "EUR", "contents": [{"content_id": "SKU-1"}]}, "id-1")
+CONTACT: Copy = ("Contact", {}, "id-2")
+
+
+def snippet(helper_js: str | None = None, **more: Any) -> Snippet:
+    given = {"pixels": [PIXEL], "pixel_url": URL, "options": {}, "endpoint": "/_tiktok", **more}
+    pixel_js = (BROWSER / "pixel.js").read_text("utf-8")
+    return Snippet(
+        pixel_js=pixel_js,
+        helper_js=(BROWSER / "helper.js").read_text("utf-8") if helper_js is None else helper_js,
+        **given,
+    )
+
+
+ONE = snippet()
+
+
+def scripts(html: bytes) -> list[tuple[str, str]]:
+    """Attributes and text of each script element, and nothing else may be there."""
+    text = html.decode("ascii")
+    found = re.findall(r"<script([^>]*)>(.*?)</script>", text, re.DOTALL)
+    assert "".join(f"<script{attributes}>{body}</script>" for attributes, body in found) == text
+    return found
+
+
+def argument(html: bytes) -> Any:
+    """What the base code is called with."""
+    body = scripts(html)[0][1]
+    return json.loads(body[body.rindex("window, document,") + len("window, document,") : body.rindex(");")])
+
+
+# -- bytes
+
+HOSTILE = [
+    "</script>",
+    "</SCRIPT >",
+    "<!--",
+    "-->",
+    "<script",
+    "]]>",
+    "\u2028",
+    "\u2029",
+    "\ud800",
+    "\x00",
+    "&lt;",
+    "'\"\\",
+    "\r\n",
+]
+hostile_text = st.lists(st.sampled_from(HOSTILE) | st.text(st.characters(), max_size=5), max_size=6).map("".join)
+
+
+@given(hostile_text, hostile_text)
+@example("</script><script>alert(1)</script>", "<!--<script>")
+def test_no_property_can_end_the_script(key: str, value: str) -> None:
+    copy: Copy = ("Purchase", {key: value, "list": [value, {key: value}]}, "id")
+    html = ONE.page("", page=True, copies=[copy], identity={"external_id": value})
+    assert html.isascii()
+    assert len(scripts(html)) == 2
+    data = scripts(html)[0][1].split("window, document,")[1]
+    assert not re.search(r"[<>&\x00-\x1f]", data)
+    found = argument(ONE.page("", page=True, copies=[copy], identity={"external_id": value}))
+    assert found["e"] == [["Purchase", {key: value, "list": [value, {key: value}]}, "id"]]
+    assert found["i"] == {"external_id": value}
+
+
+@given(hostile_text)
+def test_a_late_script_holds_the_same_events(value: str) -> None:
+    body = scripts(ONE.late([("Search", {"query": value}, "id")]))[0][1]
+    inner = body[len("try{tiktok.emit(") : -len(")}catch(e){}")]
+    assert not re.search(r"[<>&\r\n]", inner)
+    assert json.loads(inner) == [["Search", {"query": value}, "id"]]
+
+
+@given(hostile_text)
+def test_answer_headers_carry_any_property_and_stay_headers(value: str) -> None:
+    copies: list[Copy] = [("Search", {"query": value}, "id")]
+    (first, events), (second, timing) = answer_headers(copies)
+    assert (first, second) == ("TikTok-Events", "Server-Timing")
+    assert re.fullmatch(r"[ -~]*", events)
+    coded = re.fullmatch(r'tiktok;desc="([A-Za-z0-9_=-]*)"', timing)
+    assert coded is not None
+    expected = [["Search", {"query": value}, "id"]]
+    assert json.loads(events) == json.loads(urlsafe_b64decode(coded[1])) == expected
+
+
+def test_a_number_that_is_none_is_refused_rather_than_written() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        encode_copies([("Purchase", {"value": float("nan")}, "id")])
+
+
+def test_a_page_without_news_is_the_same_for_everybody() -> None:
+    def once(nonce: str = "") -> bytes:
+        return ONE.constant("/shop", page=True, gate=0, limited=False, nonce=nonce)
+
+    assert once() == once() == ONE.page("/shop", page=True)
+    assert once("bm9uY2U=") == ONE.page("/shop", page=True, nonce="bm9uY2U=")
+    assert all('nonce="bm9uY2U="' in attributes for attributes, _ in scripts(once("bm9uY2U=")))
+
+
+def test_the_options_reach_the_page() -> None:
+    made = snippet(pixels=["A", "B"], options={"autoConfig": False})
+    assert argument(made.page("", page=False)) == {"u": URL, "p": ["A", "B"], "o": {"autoConfig": False}}
+    assert argument(made.page("", page=True, gate=2, limited=True, clear_cookie="_tt_carry")) == {
+        "u": URL,
+        "p": ["A", "B"],
+        "o": {"autoConfig": False, "limited_data_use": True},
+        "v": 1,
+        "g": 2,
+        "k": "_tt_carry",
+    }
+    assert argument(made.page("", page=False))["o"] == {"autoConfig": False}  # the limit of one page stays there
+
+
+@pytest.mark.parametrize("mount", ["", "/shop", "/a b", '/"><script>', "/ü", "/\udc80", "/'onload='x"])
+def test_the_helper_is_asked_for_under_the_mount_point(mount: str) -> None:
+    attributes, body = scripts(ONE.page(mount, page=True))[1]
+    source = re.fullmatch(r' src="(/[!-~]*)" async', attributes) or re.fullmatch(r' src="([!-~]*)" async', attributes)
+    assert source is not None
+    assert source[1].endswith(ONE.helper_path)
+    assert not re.search(r"[<>'\" ]", source[1])
+    assert body == ""
+
+
+def test_the_helpers_name_changes_with_its_content() -> None:
+    assert re.fullmatch(r"/_tiktok/helper-[0-9a-f]{16}\.js", ONE.helper_path)
+    assert snippet().helper_path == ONE.helper_path
+    assert snippet("other();").helper_path != ONE.helper_path
+    assert snippet("// a comment\nother();").helper_path == snippet("other();").helper_path
+
+
+@pytest.mark.parametrize(
+    ("policy", "nonce"),
+    [
+        ("", ""),
+        ("script-src 'self'", ""),
+        ("script-src 'self' 'nonce-abc+/='", "abc+/="),
+        ("style-src 'nonce-css'; script-src 'nonce-js'", "js"),
+        ("style-src 'nonce-css'", ""),
+        ("default-src 'nonce-all'", "all"),
+        ("default-src 'nonce-all'; Script-Src 'nonce-js'", "js"),
+        ("script-src 'nonce-js'; script-src-elem 'nonce-elem'", "elem"),
+        ("script-src 'nonce-one' 'nonce-two'", "one"),
+        ("default-src 'self', script-src 'nonce-js'", "js"),  # two policies
+        ("script-src 'nonce-\"><script>'", ""),
+        (";;, ;'nonce-x'", ""),
+    ],
+)
+def test_the_pages_own_nonce_for_scripts_is_used(policy: str, nonce: str) -> None:
+    assert page_nonce(policy) == nonce
+
+
+def test_the_scripts_are_small() -> None:
+    helper = gzip.compress(ONE.helper, 9)
+    page = ONE.page("", page=True)
+    print(f"helper {len(ONE.helper)} bytes, {len(helper)} gzipped; snippet {len(page)}, {len(gzip.compress(page, 9))}")
+    assert len(helper) <= 2048
+    assert len(gzip.compress(page, 9)) <= 2048
+
+
+# -- in a browser
+
+
+@cache
+def node() -> str:
+    found = shutil.which("node")
+    assert found is not None, "node is needed to run the browser's scripts: apt-get install nodejs"
+    return found
+
+
+def run(*html: bytes, helper: bool = False, made: Snippet = ONE, **plan: Any) -> dict[str, Any]:
+    """What a browser did with these pages' scripts, one after the other in one document."""
+    texts = [body for page in html for _, body in scripts(page) if body]
+    if helper:
+        texts.append(made.helper.decode("ascii"))
+    plan = {"scripts": texts, "session": {}, "cookies": {}, **plan}
+    program = Path(__file__).with_name("browser.js")
+    done = subprocess.run(
+        [node(), str(program)], input=json.dumps(plan), capture_output=True, text=True, timeout=20, check=True
+    )
+    diary: dict[str, Any] = json.loads(done.stdout)
+    assert diary["errors"] == []
+    return diary
+
+
+def names(diary: dict[str, Any]) -> list[str]:
+    return [call[0] for call in diary["queue"]]
+
+
+def test_the_queue_holds_identify_page_and_track_in_order_for_events_js_to_replay() -> None:
+    page = ONE.page("", page=True, identity={"sha256_email": "ab" * 32}, copies=[PURCHASE, CONTACT])
+    diary = run(page, nonce="n0nce")
+    assert diary["loaded"] == [{"src": f"{URL}?sdkid={PIXEL}&lib=ttq", "async": True, "nonce": "n0nce"}]
+    assert diary["queue"] == [
+        ["identify", {"sha256_email": "ab" * 32}],
+        ["page"],
+        ["track", "Purchase", PURCHASE[1], {"event_id": "id-1"}],
+        ["track", "Contact", {}, {"event_id": "id-2"}],
+    ]
+
+
+def test_the_stub_is_an_array_with_every_method_of_the_pixel() -> None:
+    diary = run(ONE.page("", page=True))
+    assert diary["isArray"] is True
+    assert set(METHODS) <= set(diary["methods"])
+    assert {"load", "instance", "setAndDefer"} <= set(diary["methods"])
+    source = (BROWSER / "pixel.js").read_text("utf-8")
+    listed = re.search(r"q\.methods = \[([^\]]*)\]", source)
+    assert listed is not None
+    assert re.findall(r"'(\w+)'", listed[1]) == METHODS
+
+
+def test_every_pixel_is_loaded_and_the_page_counted_once() -> None:
+    diary = run(snippet(pixels=["A", "B"]).page("", page=True))
+    assert [entry["src"].split("sdkid=")[1] for entry in diary["loaded"]] == ["A&lib=ttq", "B&lib=ttq"]
+    assert names(diary) == ["page"]
+
+
+def test_an_embedded_document_is_no_page_view() -> None:
+    assert names(run(ONE.page("", page=False, copies=[CONTACT]))) == ["track"]
+
+
+def test_an_event_fires_once_however_often_its_script_runs() -> None:
+    page = ONE.page("", page=True, copies=[PURCHASE])
+    assert names(run(page, page, ONE.late([PURCHASE, CONTACT]))) == ["page", "track", "track"]
+    assert names(run(page, session={"tiktok:id-1": "1"})) == ["page"]  # the back button, in the same tab
+    assert names(run(page, page, session=None)) == ["page", "track"]  # where storage is forbidden
+
+
+def test_a_pixel_that_the_page_already_has_is_left_alone() -> None:
+    before = f"window.ttq = []; ttq.load = function () {{}}; ttq._i = {{'{PIXEL}': []}}; ttq.track = function () {{ ttq.push(['theirs'].concat([].slice.call(arguments))); }};"
+    diary = run(ONE.page("", page=True, copies=[CONTACT]), before=before)
+    assert diary["loaded"] == []
+    assert diary["queue"] == [["theirs", "Contact", {}, {"event_id": "id-2"}]]
+
+
+@pytest.mark.parametrize(
+    ("gate", "gpc", "cookies", "loads"),
+    [
+        (0, True, {"_tt_consent": "d"}, True),  # the server has asked already
+        (1, False, {}, True),
+        (1, False, {"_tt_consent": "g"}, True),
+        (1, True, {}, False),
+        (1, False, {"a": "b", "_tt_consent": "d"}, False),
+        (2, True, {}, True),
+        (2, False, {"_tt_consent": "d"}, False),
+        (1, False, {"x_tt_consent": "d"}, True),
+    ],
+)
+def test_a_shared_page_asks_the_browser_first(gate: int, gpc: bool, cookies: dict[str, str], loads: bool) -> None:
+    diary = run(ONE.page("", page=True, gate=gate), gpc=gpc, cookies=cookies)
+    assert bool(diary["loaded"]) is loads
+    assert (diary["queue"] is not None) is loads
+
+
+def test_a_prerendered_page_waits_until_it_is_seen() -> None:
+    page = ONE.page("", page=True, copies=[CONTACT])
+    unseen = run(page, prerendering=True)
+    assert (unseen["loaded"], unseen["queue"]) == ([], None)
+    assert names(run(page, prerendering=True, activate=True)) == ["page", "track"]
+
+
+def test_the_carry_cookie_goes_once_its_events_have_fired() -> None:
+    page = ONE.page("", page=True, copies=[PURCHASE], clear_cookie="_tt_carry")
+    kept = {"_tt_carry": "token", "other": "1"}
+    assert run(page, cookies=kept)["cookies"] == {"other": "1"}
+    assert run(page, cookies=kept, prerendering=True)["cookies"] == kept
+
+
+def test_the_helper_fires_what_comes_with_answers_of_this_site() -> None:
+    timing = answer_headers([PURCHASE])[1][1]
+    description = timing[len('tiktok;desc="') : -1]
+    ours = {"name": "https://shop.example/api", "serverTiming": [{"name": "tiktok", "description": description}]}
+    theirs = {**ours, "name": "https://shop.example.evil.example/api"}
+    broken = {**ours, "serverTiming": [{"name": "tiktok", "description": "%%%"}, {"name": "db", "description": "x"}]}
+    bare = {"name": "https://shop.example/logo.png"}
+    diary = run(ONE.page("", page=True), helper=True, entries=[theirs, broken, bare, ours, ours])
+    assert diary["queue"] == [["page"], ["track", "Purchase", PURCHASE[1], {"event_id": "id-1"}]]
+    assert diary["observed"] == [{"type": "resource", "buffered": True}]
+
+
+def test_the_helper_fires_nothing_where_the_page_must_not_load_the_pixel() -> None:
+    description = answer_headers([PURCHASE])[1][1][len('tiktok;desc="') : -1]
+    ours = {"name": "https://shop.example/api", "serverTiming": [{"name": "tiktok", "description": description}]}
+    diary = run(ONE.page("", page=True, gate=1), helper=True, gpc=True, entries=[ours])
+    assert (diary["queue"], diary["loaded"]) == (None, [])
+
+
+def test_no_global_is_added_but_the_two_of_the_pixel_and_ours() -> None:
+    before = set(run()["globals"])
+    after = set(run(ONE.page("", page=True, copies=[PURCHASE]), helper=True)["globals"])
+    assert after - before == {"ttq", "TiktokAnalyticsObject", "tiktok"}

@@ -1,0 +1,318 @@
+"""What only a file can do: survive, be shared, be damaged, be forked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.delivery.delivery_world import NOW, record, submission, submissions
+from tiktok_middleware.core.event import Claim, Submission
+from tiktok_middleware.delivery import database
+from tiktok_middleware.delivery.outbox import Leased, Limits, Taker
+from tiktok_middleware.delivery.sqlite import ONCE_RETENTION_S, SqliteOutbox
+from tiktok_middleware.errors import OutboxError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "outbox.sqlite3"
+
+
+def lease(outbox: SqliteOutbox, owner: str = "a", now: float = NOW, limit: int = 1000) -> list[Leased]:
+    return outbox.lease(owner, limit, limit_bytes=10**6, for_s=60.0, now=now)
+
+
+def test_nothing_is_opened_before_the_first_call(path: Path) -> None:
+    SqliteOutbox(path).close()
+    assert not path.parent.exists()
+
+
+def test_the_file_is_for_its_owner_only(path: Path) -> None:
+    outbox = SqliteOutbox(path)
+    outbox.put(submissions(1), NOW)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    assert modes == {"outbox.sqlite3": 0o600, "outbox.sqlite3-wal": 0o600, "outbox.sqlite3-shm": 0o600}
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    outbox.close()
+
+
+@pytest.mark.parametrize(("sync", "level"), [("normal", 1), ("full", 2)])
+def test_the_file_is_in_wal_mode_and_synced_as_asked(path: Path, sync: str, level: int) -> None:
+    outbox = SqliteOutbox(path, sync=sync)
+    assert outbox._database.read("PRAGMA journal_mode") == ("wal",)
+    assert outbox._database.read("PRAGMA synchronous") == (level,)
+    outbox.close()
+
+
+def test_rows_and_claims_outlive_the_outbox(path: Path) -> None:
+    first = SqliteOutbox(path)
+    order = submission(record("order-1"), browser=True, once=True)
+    first.put([order], NOW)
+    first.close()
+    second = SqliteOutbox(path)
+    assert second.put([order], NOW) == [Claim(browser=False, server=False)]
+    assert [row.record for row in lease(second)] == list(order.records)
+    second.close()
+
+
+def test_a_claim_is_kept_above_a_year_and_then_forgotten(path: Path) -> None:
+    outbox = SqliteOutbox(path)
+    order = Submission("order-1", browser=True, once=True)
+    outbox.put([order], NOW)
+    outbox.tidy(NOW + 366 * 86400)
+    assert outbox.put([order], NOW) == [Claim(browser=False, server=False)]
+    outbox.tidy(NOW + ONCE_RETENTION_S + 1)
+    assert outbox.put([order], NOW) == [Claim(browser=True, server=False)]
+    outbox.close()
+
+
+def test_a_dead_letter_keeps_all_it_had_and_why(path: Path) -> None:
+    outbox = SqliteOutbox(path)
+    one = record("evt", paired=True)
+    outbox.put([submission(one)], NOW)
+    outbox.bury("a", [row.id for row in lease(outbox)], "40002 no", NOW + 3)
+    outbox.close()
+    with sqlite3.connect(path) as db:
+        row = db.execute(
+            "SELECT pixel, source, event, event_id, event_time, body, paired, reason, died FROM dead"
+        ).fetchone()
+    db.close()
+    assert row == (one.pixel, "web", "Purchase", "evt", int(NOW), one.body, 1, "40002 no", NOW + 3)
+
+
+def test_rows_can_be_leased_while_they_are_stored(path: Path) -> None:
+    outbox = SqliteOutbox(path)
+    outbox.put(submissions(2, "before"), NOW)
+    taker = Taker("w", NOW + 20)
+    wanted = [*submissions(120, "new"), submission(record("lost"), once=True)]
+    outbox.put([submission(record("lost"), once=True)], NOW)
+    claims = outbox.put(wanted, NOW, taker)
+    assert [claim.server for claim in claims] == [True] * 120 + [False]
+    assert [row.record for row in taker.rows] == [r for s in wanted[:-1] for r in s.records]
+    assert [row.record.event_id for row in lease(outbox)] == ["before-0", "before-1", "lost"]
+    assert outbox.ack("w", [row.id for row in taker.rows[:-1]]) == 119
+    assert [row.record.event_id for row in lease(outbox, now=NOW + 20)] == ["new-119"]
+    outbox.close()
+
+
+def test_nothing_to_store_takes_nothing(path: Path) -> None:
+    outbox = SqliteOutbox(path)
+    taker = Taker("w", NOW + 20)
+    outbox.put([Submission("e", browser=True)], NOW, taker)
+    assert taker.rows == []
+    outbox.close()
+
+
+def test_a_schema_from_a_newer_release_is_left_alone(path: Path) -> None:
+    outbox = SqliteOutbox(path)
+    outbox.put(submissions(1), NOW)
+    outbox.close()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version=99")
+    db.close()
+    with pytest.raises(OutboxError, match="newer release"):
+        outbox.put(submissions(1), NOW)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_an_older_schema_takes_the_missing_steps(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox = SqliteOutbox(path)
+    outbox.put(submissions(1), NOW)
+    outbox.close()
+    steps = (*outbox._database._migrations, "CREATE TABLE more (x);\nINSERT INTO more VALUES (7);\n")
+    newer = database.Database(path, steps, "normal")
+    assert newer.read("SELECT x, (SELECT count(*) FROM waiting) FROM more") == (7, 1)
+    assert newer.read("PRAGMA user_version") == (2,)
+    newer.close()
+
+
+def test_a_file_that_is_no_database_is_set_aside(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"this is no database at all" * 100)
+    outbox = SqliteOutbox(path)
+    assert outbox.put(submissions(1), NOW) == [Claim(browser=False, server=True)]
+    outbox.close()
+    (aside,) = path.parent.glob("*.damaged-*")
+    assert aside.read_bytes().startswith(b"this is no database")
+    assert caplog.text.count("is damaged") == 1
+
+
+def test_damage_found_at_work_is_set_aside_at_the_next_call(path: Path) -> None:
+    outbox = SqliteOutbox(path)
+    outbox.put(submissions(300, size=2000), NOW)
+    outbox.close()
+    data = bytearray(path.read_bytes())
+    data[8192:-4096] = b"\xff" * (len(data) - 8192 - 4096)
+    path.write_bytes(data)
+    with pytest.raises(OutboxError):
+        lease(outbox)
+    assert outbox.put(submissions(1), NOW) == [Claim(browser=False, server=True)]
+    assert outbox.counts()["waiting"] == 1
+    assert len(list(path.parent.glob("*.damaged-*"))) >= 1
+    outbox.close()
+
+
+def test_what_cannot_be_opened_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    outbox = SqliteOutbox(tmp_path / "file" / "outbox.sqlite3")
+    with pytest.raises(OutboxError, match=r"outbox\.sqlite3"):
+        outbox.put(submissions(1), NOW)
+    with pytest.raises(OutboxError):
+        outbox.counts()
+
+
+def test_a_failed_put_leaves_nothing_behind(path: Path) -> None:
+    outbox = SqliteOutbox(path)
+    order = submission(record("order-1"), browser=True, once=True)
+    unstorable = submission(record("order-2", event_time=2.0**70), once=True)
+    with pytest.raises(OverflowError):
+        outbox.put([order, unstorable], NOW)
+    assert outbox.put([order], NOW) == [Claim(browser=True, server=True)], "its claims were rolled back"
+    assert outbox.counts()["waiting"] == 1
+    outbox.close()
+
+
+def test_a_transaction_waits_for_another_process_and_not_forever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox = SqliteOutbox(path)
+    outbox.put(submissions(1), NOW)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(database, "_BUSY_LIMIT_S", 0.05)
+    with pytest.raises(OutboxError, match="locked"):
+        outbox.put(submissions(1), NOW)
+    sleeps: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        sleeps.append(seconds)
+        if len(sleeps) == 7:
+            other.execute("COMMIT")
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(database, "_BUSY_LIMIT_S", 10.0)
+    assert outbox.put(submissions(1), NOW) == [Claim(browser=False, server=True)]
+    assert len(sleeps) == 7
+    assert max(sleeps) <= 0.001
+    other.close()
+    outbox.close()
+
+
+def test_the_log_is_written_back_by_tidy(path: Path) -> None:
+    outbox = SqliteOutbox(path)
+    for i in range(1000):
+        outbox.put(submissions(1, f"e{i}", size=3000), NOW)
+    before = path.stat().st_size
+    outbox.tidy(NOW)
+    assert path.stat().st_size > before + 1000 * 3000
+    outbox.close()
+
+
+def test_a_put_that_page_views_give_way_to_keeps_the_books(path: Path) -> None:
+    outbox = SqliteOutbox(path, limits=Limits(rows=200, bytes=10**6, dead=10))
+    outbox.put(submissions(200, "view", event="Pageview"), NOW)
+    outbox.put(submissions(1, "sale"), NOW)
+    counted = outbox._database.read("SELECT count(*), sum(length(body)) FROM waiting")
+    assert counted == outbox._database.read("SELECT rows, bytes FROM tally")
+    assert counted is not None
+    assert counted[0] == 199, "views go by the hundredth"
+    outbox.close()
+
+
+WORKER = """
+import os, sys, time
+from tiktok_middleware.delivery.sqlite import SqliteOutbox
+from tests.delivery.delivery_world import NOW, submissions
+outbox = SqliteOutbox(sys.argv[1])
+for i in range(int(sys.argv[2])):
+    outbox.put(submissions(1, f"{os.getpid()}-{i}"), NOW)
+    print(i, flush=True)
+{then}
+"""
+
+
+def spawn(path: Path, count: int, then: str) -> subprocess.Popen[str]:
+    code = WORKER.replace("{then}", then)
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(path), str(count)], stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": "."}
+    )
+
+
+def test_a_killed_worker_loses_neither_what_it_put_nor_what_it_leased(path: Path) -> None:
+    worker = spawn(
+        path,
+        50,
+        "outbox.lease('w', 20, limit_bytes=10**6, for_s=60.0, now=NOW); print('held', flush=True)\ntime.sleep(60)",
+    )
+    assert worker.stdout is not None
+    while worker.stdout.readline().strip() != "held":
+        assert worker.poll() is None
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait(10)
+    worker.stdout.close()
+    outbox = SqliteOutbox(path)
+    assert len(lease(outbox)) == 30
+    assert len(lease(outbox, "b", now=NOW + 60)) == 50, "leases have expired"
+    outbox.close()
+
+
+def test_processes_share_the_file(path: Path) -> None:
+    workers = [spawn(path, 100, "") for _ in range(3)]
+    for worker in workers:
+        assert worker.wait(60) == 0
+        assert worker.stdout is not None
+        worker.stdout.close()
+    outbox = SqliteOutbox(path)
+    assert outbox.counts()["waiting"] == 300
+    assert len({row.record.event_id for row in lease(outbox)}) == 300
+    outbox.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_no_connection_lives_through_a_fork(path: Path) -> None:
+    """A child that inherited one would lose its rows with the log that the parent deletes when it closes."""
+    outbox = SqliteOutbox(path)
+    outbox.put(submissions(1, "parent"), NOW)
+    to_child, from_child = os.pipe(), os.pipe()
+    pid = os.fork()
+    if pid == 0:  # pragma: no cover - runs in the child
+        try:
+            outbox.put(submissions(1, "child-first"), NOW)
+            os.write(from_child[1], b"1")
+            os.read(to_child[0], 1)
+            outbox.put(submissions(1, "child-second"), NOW)
+            os.write(from_child[1], b"2")
+        finally:
+            os.kill(os.getpid(), signal.SIGKILL)
+    assert os.read(from_child[0], 1) == b"1"
+    outbox.put(submissions(1, "parent-again"), NOW)
+    outbox.close()
+    os.write(to_child[1], b"x")
+    assert os.read(from_child[0], 1) == b"2"
+    os.waitpid(pid, 0)
+    for end in (*to_child, *from_child):
+        os.close(end)
+    names = {row.record.event_id for row in lease(outbox)}
+    assert names == {"parent-0", "child-first-0", "parent-again-0", "child-second-0"}
+    outbox.close()
+
+
+def test_a_fork_behind_pythons_back_uses_no_inherited_connection(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox = SqliteOutbox(path)
+    outbox.put(submissions(1), NOW)
+    inherited = outbox._database._db
+    assert inherited is not None
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    outbox.put(submissions(1), NOW)
+    assert outbox._database._db is not inherited
+    assert inherited in database._inherited
+    assert inherited.execute("SELECT 1").fetchone() == (1,), "it is not closed either"
+    outbox.close()
+    database._inherited.remove(inherited)
+    inherited.close()
