@@ -67,7 +67,9 @@ def documents(*, templates: bool = True) -> st.SearchStrategy[bytes]:
     return st.tuples(
         st.sampled_from(OPENINGS),
         st.lists(st.one_of(piece, piece, piece, _anything), max_size=14).map(b"".join),
-        st.sampled_from([b"", b"</head><body>x</body></html>", b"<body>", b"text", b"</title></style></script>--></head>"]),
+        st.sampled_from(
+            [b"", b"</head><body>x</body></html>", b"<body>", b"text", b"</title></style></script>--></head>"]
+        ),
     ).map(b"".join)
 
 

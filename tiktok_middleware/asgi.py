@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from tiktok_middleware.client import Client
 from tiktok_middleware.contrib import attach_to_requests
 from tiktok_middleware.core.context import KEY, tracker_var
-from tiktok_middleware.core.exchange import Commit, Exchange, Phase, Step
+from tiktok_middleware.core.exchange import Commit, Exchange, Forward, Phase, Step
 from tiktok_middleware.core.facts import ScopeFacts
+from tiktok_middleware.core.headers import encoded
 
 __all__ = ["TikTokMiddleware"]
 
@@ -49,21 +51,24 @@ class TikTokMiddleware:
     async def _http(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         client = self.client
         facts = ScopeFacts(scope, client.setup.proxies)
-        exchange = client.exchange(facts)
         own = client.answer(facts)
         if own is not None:
-            headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in own.headers]
-            await send({"type": "http.response.start", "status": own.status, "headers": headers})
+            await send({"type": "http.response.start", "status": own.status, "headers": encoded(own.headers)})
             await send({"type": "http.response.body", "body": own.body})
             return
-        attach_to_requests()
-        scope[KEY] = exchange.tracker
+        exchange = self._exchange(facts)
+        if exchange is None:
+            await self.app(scope, receive, send)
+            return
         token = tracker_var.set(exchange.tracker)
         response = _Response(exchange, client, send)
         try:
             await self.app(scope, receive, response.send)
+            if exchange.phase is Phase.SEARCHING:  # it has returned without its last piece
+                await response.give_up()
         except Exception:
-            await response.give_up()
+            with contextlib.suppress(Exception):  # who is gone takes nothing more
+                await response.give_up()
             raise
         except BaseException:
             exchange.give_up()  # cancelled: nothing more can be sent
@@ -74,10 +79,11 @@ class TikTokMiddleware:
 
     async def _websocket(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """A socket has no page to write into: what is tracked goes by the server channel at once."""
-        exchange = self.client.exchange(ScopeFacts(scope, self.client.setup.proxies))
+        exchange = self._exchange(ScopeFacts(scope, self.client.setup.proxies))
+        if exchange is None:
+            await self.app(scope, receive, send)
+            return
         exchange.finish(self.client.late(exchange))
-        attach_to_requests()
-        scope[KEY] = exchange.tracker
         token = tracker_var.set(exchange.tracker)
         try:
             await self.app(scope, receive, send)
@@ -89,7 +95,21 @@ class TikTokMiddleware:
         try:
             await self.app(scope, receive, send)
         finally:
-            await _in_thread(self.client.flush)
+            try:
+                await _in_thread(self.client.flush)
+            except Exception as error:  # noqa: BLE001  # ours must not fail the server's end
+                self.client.setup.notices.failure("flush", error)
+
+    def _exchange(self, facts: ScopeFacts) -> Exchange | None:
+        """The story of one connection, told to its scope; None where we fail at the very start."""
+        try:
+            exchange = self.client.exchange(facts)
+            attach_to_requests()
+        except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
+            self.client.setup.notices.failure("request", error)
+            return None
+        facts.raw[KEY] = exchange.tracker
+        return exchange
 
 
 class _Response:
@@ -125,13 +145,18 @@ class _Response:
 
     async def give_up(self) -> None:
         """The app has raised: what was held goes out as it would have without us."""
-        await self._do(self._exchange.give_up(), {"type": "http.response.body", "more_body": True})
+        step = self._exchange.give_up()
+        if step is not None:
+            await self._do(step, {"type": "http.response.body", "more_body": True})
 
     def finish(self) -> None:
         """The response has ended."""
         commit = self._exchange.finish(self._client.late(self._exchange))
         if isinstance(commit, Commit):
-            self._client.submit(commit)
+            try:
+                self._client.submit(commit)
+            except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
+                self._exchange.notices.failure("submit", error)
 
     async def _do(self, step: Step, message: Message | None) -> None:
         """Carry out a step of the exchange.
@@ -141,16 +166,26 @@ class _Response:
             message: the body message that led to it, whose other keys are kept; None where there is none.
         """
         if isinstance(step, Commit):
-            step = self._exchange.committed(await self._client.wait_async(self._client.submit(step)))
-        if step is None or isinstance(step, Commit):
+            step = await self._commit(step)
+        if step is None and message is not None and self._exchange.phase is Phase.DONE:
+            await self._send(message)  # we have failed with nothing held
+        if not isinstance(step, Forward):
             return
         if step.headers is not None and self._start is not None:
             start, self._start = self._start, None
             # An app may send the same dict again: what it sent is never written to.
-            await self._send(start if step.headers is start["headers"] else {**start, "headers": step.headers})
+            await self._send(start if step.headers is start["headers"] else {**start, "headers": encoded(step.headers)})
         if message is not None:
             body = step.body[0] if len(step.body) == 1 else b"".join(step.body)
             await self._send(message if body is message.get("body") else {**message, "body": body})
+
+    async def _commit(self, commit: Commit) -> Step:
+        try:
+            claims = await self._client.wait_async(self._client.submit(commit))
+        except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
+            self._exchange.notices.failure("commit", error)
+            return self._exchange.failed()
+        return self._exchange.committed(claims)
 
 
 # Extensions that send a body which never passes here.

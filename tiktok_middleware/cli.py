@@ -104,8 +104,8 @@ def check(as_json: bool) -> None:  # click passes flags so
         "pixels": ", ".join(config.pixels) or "none: everything passes through",
         "access token": ", ".join(map(masked, config.tokens)) or "none: browser channel only",
         "environment": config.environment,
-        "browser channel": config.browser_reason or ("on" if config.is_on else "off"),
-        "server channel": config.server_reason or ("on" if config.is_on else "off"),
+        "browser channel": config.browser_reason or "on" if config.is_on else "off",
+        "server channel": config.server_reason or "on" if config.is_on else "off",
         "consent": config.consent,
         "global privacy control": config.gpc,
         "outbox": config.outbox,
@@ -117,10 +117,13 @@ def check(as_json: bool) -> None:  # click passes flags so
         return
     from rich.console import Console  # noqa: PLC0415  # only the table needs it
     from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
     table = Table(show_header=False, box=None)
+    table.add_column()
+    table.add_column(overflow="fold")
     for name, value in rows.items():
-        table.add_row(name, value)
+        table.add_row(name, Text(value))  # a path may hold what rich takes for markup
     Console().print(table)
 
 

@@ -124,10 +124,9 @@ class Client:
 
     async def wait_async(self, future: Future[list[Claim]]) -> list[Claim] | None:
         """The same on an event loop, asyncio's or trio's, without blocking it."""
-        if not future.done():
-            trio = sys.modules.get("trio")
-            await (_wait_trio(trio, future) if trio and trio.lowlevel.in_trio_run() else _wait_asyncio(future))
         try:
+            if not future.done():
+                await (_wait_asyncio(future) if _is_asyncio() else _wait_trio(future))
             return future.result(0)
         except Exception as error:  # noqa: BLE001  # as above
             self._undurable(error)
@@ -167,13 +166,21 @@ class Client:
             self._log.failure(part, error)
 
 
+def _is_asyncio() -> bool:
+    """Whether an asyncio loop runs here. It is asked first: another thread may be in the middle of importing trio."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None  # noqa: SLF001  # documented for such use
+
+
 async def _wait_asyncio(future: Future[list[Claim]]) -> None:
     import asyncio  # noqa: PLC0415  # not every server brings it
 
     await asyncio.wait([asyncio.wrap_future(future)], timeout=COMMIT_WAIT_S)
 
 
-async def _wait_trio(trio: Any, future: Future[list[Claim]]) -> None:
+async def _wait_trio(future: Future[list[Claim]]) -> None:
+    import trio  # noqa: PLC0415  # what runs this coroutine, if asyncio does not
+
     done, token = trio.Event(), trio.lowlevel.current_trio_token()
 
     def tell(_: object) -> None:

@@ -23,9 +23,11 @@ __all__ = [
     "words",
 ]
 
+_URL_ALLOWED = "an absolute http or https address without user, query and fragment"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 _FACTORY = re.compile(r"import:[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9][a-z0-9-]{0,61}[a-z0-9]")
 _COOKIE_CONSENT = re.compile(r"cookie:[!#$%&'*+.^_`|~0-9A-Za-z-]+=[^;,\s]+")
 
 
@@ -101,7 +103,7 @@ def sink(value: object) -> str:
 def cookie_domain(value: object) -> str:
     """``auto``, ``host`` or a domain, without its leading dot."""
     word = text(value).lower().lstrip(".")
-    if word in {"auto", "host"} or re.fullmatch(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", word):
+    if word in {"auto", "host"} or _DOMAIN.fullmatch(word):
         return word
     raise ValueError("auto, host or a domain such as shop.example")
 
@@ -131,7 +133,7 @@ def path_globs(value: object) -> str:
 def endpoint(value: object) -> str:
     """A path prefix such as ``/_tiktok``."""
     word = text(value).rstrip("/")
-    if re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", word):
+    if re.fullmatch(r"(/(?!\.+(/|$))[A-Za-z0-9._~-]+)+", word):
         return word
     raise ValueError("a path such as /_tiktok")
 
@@ -151,7 +153,7 @@ def url(value: object) -> str:
         parts = urlsplit(word)
         parts.port  # noqa: B018  # raises where it is no number
     except ValueError:
-        raise ValueError("an absolute http or https address without query") from None
+        raise ValueError(_URL_ALLOWED) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ValueError("an absolute http or https address without query")
+        raise ValueError(_URL_ALLOWED)
     return word.rstrip("/")

@@ -44,9 +44,9 @@ class TikTokMiddleware:
         if own is not None:
             start_response(f"{own.status} OK", own.headers)
             return [own.body]
-        exchange = client.exchange(facts)
-        attach_to_requests()
-        environ[KEY] = exchange.tracker
+        exchange = self._exchange(facts)
+        if exchange is None:
+            return self.app(environ, start_response)
         tracker_var.set(exchange.tracker)
         response = _Response(exchange, client, start_response)
         try:
@@ -59,6 +59,17 @@ class TikTokMiddleware:
             response.finish()
             return iterable
         return _Body(iterable, response)
+
+    def _exchange(self, facts: EnvironFacts) -> Exchange | None:
+        """The story of one request, told to its environ; None where we fail at the very start."""
+        try:
+            exchange = self.client.exchange(facts)
+            attach_to_requests()
+        except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
+            self.client.setup.notices.failure("request", error)
+            return None
+        facts.raw[KEY] = exchange.tracker
+        return exchange
 
 
 class _Response:
@@ -118,7 +129,10 @@ class _Response:
         """The response has ended."""
         commit = self._exchange.finish(self._client.late(self._exchange))
         if isinstance(commit, Commit):
-            self._client.submit(commit)
+            try:
+                self._client.submit(commit)
+            except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
+                self._exchange.notices.failure("submit", error)
         tracker_var.set(None)
 
     def _release(self) -> None:
@@ -131,8 +145,16 @@ class _Response:
 
     def _do(self, step: Step) -> bytes:
         if isinstance(step, Commit):
-            step = self._exchange.committed(self._client.wait(self._client.submit(step)))
+            step = self._commit(step)
         return self._send(step) if isinstance(step, Forward) else b""
+
+    def _commit(self, commit: Commit) -> Step:
+        try:
+            claims = self._client.wait(self._client.submit(commit))
+        except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
+            self._exchange.notices.failure("commit", error)
+            return self._exchange.failed()
+        return self._exchange.committed(claims)
 
     def _send(self, step: Forward) -> bytes:
         if step.headers is not None and not self._is_started:

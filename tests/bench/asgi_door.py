@@ -11,7 +11,7 @@ from typing import Any
 from tests.bench import others, pages
 from tests.bench.ours import track_in
 
-__all__ = ["AsgiDoor", "bare"]
+__all__ = ["WRAPPERS", "AsgiDoor", "bare", "scope_of"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -81,18 +81,22 @@ def splice(app: App) -> App:
     async def wrapped(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         start: Message | None = None
         is_done = False
-        is_known = any(name == b"cookie" and b"_ttp=" in value for name, value in scope["headers"])
+        is_known = False
+        for name, value in scope["headers"]:
+            if name == b"cookie":
+                is_known = b"_ttp=" in value
 
         async def splicing(message: Message) -> None:
             nonlocal start, is_done
             if is_done:
                 await send(message)
             elif message["type"] == "http.response.start":
-                if dict(message["headers"]).get(b"content-type", b"").startswith(b"text/html"):
-                    start = message
-                else:
-                    is_done = True
-                    await send(message)
+                for name, value in message["headers"]:
+                    if name == b"content-type" and value.startswith(b"text/html"):
+                        start = message
+                        return
+                is_done = True
+                await send(message)
             else:
                 body = message["body"]
                 at = body.find(b"</head>")
@@ -145,7 +149,7 @@ class AsgiDoor:
     def __init__(self, app: App) -> None:
         self._app = app
         self._loop = asyncio.new_event_loop()
-        self._scopes = {name: _scope(scene) for name, scene in pages.SCENES.items()}
+        self._scopes = {name: scope_of(scene) for name, scene in pages.SCENES.items()}
 
     def many(self, scene: str, count: int) -> None:
         """That many requests, one after the other."""
@@ -213,7 +217,7 @@ async def _count_bytes(message: Message) -> None:
         len(message.get("body", b""))
 
 
-def _scope(scene: pages.Scene) -> dict[str, Any]:
+def scope_of(scene: pages.Scene) -> dict[str, Any]:
     """As uvicorn makes it behind a proxy that ends TLS."""
     return {
         "type": "http",

@@ -18,12 +18,12 @@ CHUNK_BYTES = 4096
 PAUSE_S = 0.1
 
 _HEAD = (
-    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+    '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
     '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     "<title>Morning mug, 350 ml - Teaware - The Corner Shop</title>\n"
     '<meta name="description" content="A mug that keeps its handle cool: stoneware, glazed by hand.">\n'
     '<link rel="canonical" href="https://shop.example.com/mugs/morning">\n'
-    "<script>document.documentElement.className = \"js\"</script>\n"
+    '<script>document.documentElement.className = "js"</script>\n'
     + "".join(f'<link rel="stylesheet" href="/static/css/part{number}.3f9ac2.css">\n' for number in range(6))
     + "".join(
         f'<meta property="og:{name}" content="{content}">\n'
@@ -87,7 +87,9 @@ def big_stream(megabytes: int) -> Iterator[bytes]:
     yield _TAIL.encode()
 
 
-_USER_AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
+_USER_AGENT = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
+)
 _CLICK = "E.C.P.CuoBq3fQ2RHacdkfKfofPmlyuStIIHJ4Af1tKYxF9zz2c2PLx1Oaw15oHpcfl5AHm0ZzYQ"
 _SESSION = "session=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822c; csrftoken=Zm9vYmFyYmF6cXV4MDEyMzQ1Njc4OQ"
 _KNOWN = f"{_SESSION}; _ttp=2aB3cD4eF5gH6iJ7kL8mN9oP0qR; ttclid={_CLICK}; _tt_fresh=cp"

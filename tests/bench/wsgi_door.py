@@ -6,12 +6,13 @@ import io
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from tests.bench import others, pages
 from tests.bench.ours import track_in
 
-__all__ = ["WsgiDoor", "bare"]
+__all__ = ["WRAPPERS", "WsgiDoor", "bare"]
 
 Environ = dict[str, Any]
 App = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -26,7 +27,7 @@ def bare() -> App:
         for path, (kind, body) in pages.BODIES.items()
     }
     streams: dict[str, Callable[[], Iterator[bytes]]] = {
-        path: (lambda pieces=pieces: iter(pieces)) for path, pieces in pages.STREAMS.items()
+        path: partial(iter, pieces) for path, pieces in pages.STREAMS.items()
     }
     streams["/early"] = lambda: _slow(pages.halves(head_in_second=False))
     streams["/later"] = lambda: _slow(pages.halves(head_in_second=True))
@@ -71,7 +72,10 @@ def splice(app: App) -> App:
         held: list[tuple[str, Headers]] = []
 
         def holding(status: str, headers: Headers, exc_info: Any = None) -> Any:
-            if not any(name.lower() == "content-type" and value.startswith("text/html") for name, value in headers):
+            for name, value in headers:
+                if name.lower() == "content-type" and value.startswith("text/html"):
+                    break
+            else:
                 return start_response(status, headers)
             if "_ttp=" not in environ.get("HTTP_COOKIE", ""):
                 headers = [*headers, ("Set-Cookie", others.COOKIE.decode())]

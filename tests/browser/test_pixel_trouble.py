@@ -22,8 +22,13 @@ def assert_every_server_copy_came(visitor: Visitor) -> None:
         assert event["server"]["user"]["ttclid"] == "E.C.P.test-click"
 
 
-@pytest.mark.parametrize("name", ["starlette", "flask"])
-@pytest.mark.parametrize(("switches", "late_s"), [({"pixel_delay_ms": 1200}, 1.2), ({"pixel_mode": "slow"}, 3.0)])
+@pytest.mark.parametrize(
+    ("name", "switches", "late_s"),
+    [
+        ("flask", {"pixel_delay_ms": 1200}, 1.2),
+        ("starlette", {"pixel_mode": "slow"}, 3.0),
+    ],
+)
 def test_a_late_script_holds_nothing_up_and_gets_what_waited(
     shops: Callable[[str], Server], visit: MakeVisitor, name: str, switches: dict[str, object], late_s: float
 ) -> None:

@@ -4,7 +4,7 @@ const plan = JSON.parse(require('fs').readFileSync(0, 'utf8'));
 const vm = require('vm');
 const diary = {loaded: [], errors: [], observed: []};
 function session() {
-  const kept = {...plan.session};
+  const kept = (diary.session = {...plan.session});
   return {getItem: (key) => (key in kept ? kept[key] : null), setItem: (key, value) => { kept[key] = String(value); }};
 }
 const cookies = {...plan.cookies};
@@ -42,7 +42,9 @@ if (plan.activate && documentListeners.prerenderingchange) {
   document.prerendering = false;
   documentListeners.prerenderingchange();
 }
-diary.queue = window.ttq ? JSON.parse(JSON.stringify(Array.from(window.ttq, (call) => Array.from(call)))) : null;
+// What events.js does once it is there: it runs the callbacks that waited for it.
+if (plan.arrives) for (const call of Array.from(window.ttq || [])) if (call[0] === 'ready') call[1]();
+diary.queue = window.ttq ? JSON.parse(JSON.stringify(Array.from(window.ttq, (call) => Array.from(call)).filter((call) => call[0] !== 'ready'))) : null;
 diary.isArray = window.ttq ? vm.runInContext('Array.isArray(window.ttq)', context) : null;
 diary.methods = window.ttq ? Object.keys(window.ttq).filter((name) => typeof window.ttq[name] === 'function') : [];
 diary.cookies = cookies;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -74,5 +75,5 @@ def test_another_prefix_is_another_path(make: MakeFacts) -> None:
 
 @both
 @pytest.mark.parametrize("options", [{"enabled": False}, {"pixel_id": "", "access_token": ""}])
-def test_switched_off_we_answer_nothing(make: MakeFacts, options: dict[str, object]) -> None:
+def test_switched_off_we_answer_nothing(make: MakeFacts, options: dict[str, Any]) -> None:
     assert answer(make(HELPER), setup_of(**options)) is None

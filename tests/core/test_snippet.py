@@ -266,6 +266,12 @@ def test_an_event_fires_once_however_often_its_script_runs() -> None:
     assert names(run(page, page, session=None)) == ["page", "track"]  # where storage is forbidden
 
 
+def test_an_event_has_fired_when_the_pixel_has_come_for_it_and_not_before() -> None:
+    page = ONE.page("", page=True, copies=[PURCHASE])
+    assert run(page)["session"] == {}
+    assert run(page, arrives=True)["session"] == {"tiktok:id-1": "1"}
+
+
 def test_a_pixel_that_the_page_already_has_is_left_alone() -> None:
     before = f"window.ttq = []; ttq.load = function () {{}}; ttq._i = {{'{PIXEL}': []}}; ttq.track = function () {{ ttq.push(['theirs'].concat([].slice.call(arguments))); }};"
     diary = run(ONE.page("", page=True, copies=[CONTACT]), before=before)
@@ -302,8 +308,11 @@ def test_a_prerendered_page_waits_until_it_is_seen() -> None:
 def test_the_carry_cookie_goes_once_its_events_have_fired() -> None:
     page = ONE.page("", page=True, copies=[PURCHASE], clear_cookie="_tt_carry")
     kept = {"_tt_carry": "token", "other": "1"}
-    assert run(page, cookies=kept)["cookies"] == {"other": "1"}
-    assert run(page, cookies=kept, prerendering=True)["cookies"] == kept
+    assert run(page, cookies=kept, arrives=True)["cookies"] == {"other": "1"}
+    assert run(page, cookies=kept)["cookies"] == kept  # a blocked pixel may yet be reached from the next page
+    assert run(page, cookies=kept, prerendering=True, arrives=True)["cookies"] == kept
+    again = run(page, cookies=kept, session={"tiktok:id-1": "1"}, arrives=True)
+    assert (names(again), again["cookies"]) == (["page"], {"other": "1"})
 
 
 def test_the_helper_fires_what_comes_with_answers_of_this_site() -> None:

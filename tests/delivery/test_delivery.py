@@ -97,8 +97,10 @@ def test_nothing_starts_before_the_first_submission(open_: Open, tmp_path: Path)
     delivery = open_()
     assert not threads()
     assert list(tmp_path.iterdir()) == []
+    assert delivery.flush(1)
     assert delivery.close(1)
     assert not threads()
+    assert list(tmp_path.iterdir()) == [], "nor is a file made at the end"
 
 
 def test_an_empty_submission_is_answered(open_: Open) -> None:
@@ -299,7 +301,7 @@ def test_an_unwritable_disk_means_memory_and_is_said_once(tmp_path: Path, caplog
 def test_a_disk_that_comes_back_is_used_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("tiktok_middleware.delivery._DISK_AGAIN_S", 0.0)
+    monkeypatch.setattr("tiktok_middleware.delivery.storage._DISK_AGAIN_S", 0.0)
     real = SqliteOutbox.put
     fails = [True, True]
 
@@ -505,3 +507,61 @@ def test_no_warning_is_logged_when_all_goes_well(open_: Open, api: Api, caplog: 
         delivery.submit(fresh(5)).result(10)
         assert delivery.close(10)
     assert [r for r in caplog.records if r.name.startswith("tiktok_middleware")] == []
+
+
+def test_flush_gives_up_on_a_disk_that_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave = threading.Event()
+    real = SqliteOutbox.put
+
+    def put(*args: object) -> list[Claim]:
+        leave.wait(10)
+        return real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SqliteOutbox, "put", put)
+    delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{tmp_path}/o.db", sink=lambda _: ToldSink()))
+    delivery.submit(fresh(1))
+    assert not delivery.flush(0.02)
+    leave.set()
+    assert delivery.flush(10)
+    assert delivery.close(10)
+
+
+@pytest.mark.parametrize("method", ["last_id", "holds"])
+def test_a_disk_that_fails_while_we_wait_makes_no_promise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{tmp_path}/o.db", sink=lambda _: ToldSink()))
+    delivery.submit(fresh(1)).result(10)
+
+    def fail(*_: object) -> None:
+        raise OutboxError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteOutbox, method, fail)
+        assert not delivery.flush(10), "rows of ours may still be there"
+    assert caplog.text.count("Events wait in memory") == 1
+    delivery.close(1)
+
+
+def test_stats_say_that_an_outbox_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{tmp_path}/o.db", tokens={PIXEL: "tok"}))
+
+    def fail(*_: object) -> None:
+        raise OutboxError("disk I/O error")
+
+    monkeypatch.setattr(SqliteOutbox, "counts", fail)
+    stats = delivery.stats()
+    assert (stats["unreadable"], stats["waiting"]) == (1, 0)
+
+
+def test_a_fork_behind_pythons_back_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = ToldSink()
+    delivery = open_delivery(DeliveryOptions(sink=lambda _: sink))
+    delivery.submit(fresh(2)).result(10)
+    assert delivery.close(10)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    delivery.submit(fresh(1, "child")).result(10)
+    assert delivery.stats()["submitted"] == 1
+    assert delivery.flush(10), "although the parent's relay has stopped"
+    assert sink.sent[-1] == "child-0"
+    assert delivery.close(10)

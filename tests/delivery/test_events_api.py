@@ -134,6 +134,10 @@ def test_an_endless_answer_is_read_no_further_than_needed(api: Api, sink: Events
     assert sink.send([record("a")]) == [Delivered()]
 
 
+def test_cutting_what_never_began_does_nothing() -> None:
+    EventsApi("http://127.0.0.1:9", {PIXEL: TOKEN})._cut()
+
+
 def test_a_dripping_answer_ends_at_the_deadline(api: Api) -> None:
     """Each byte comes within the read timeout, so only the deadline ends it."""
     sink = EventsApi(api.url, {PIXEL: TOKEN}, deadline_s=0.3)

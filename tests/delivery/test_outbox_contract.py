@@ -324,3 +324,10 @@ def test_closing_is_not_the_end(open_outbox: Open) -> None:
     outbox.close()
     assert names(lease(outbox)) == ["evt-0"]
     outbox.tidy(NOW)
+
+
+def test_memory_forgets_the_oldest_claims_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiktok_middleware.delivery.memory._MAX_ONCE", 2)
+    outbox = MemoryOutbox()
+    claims = [Submission(name, browser=True, once=True) for name in ("a", "b", "c", "b", "a")]
+    assert [claim.browser for claim in outbox.put(claims, NOW)] == [True, True, True, False, True]

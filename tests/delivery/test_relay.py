@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -282,6 +283,9 @@ def test_waking_sends_and_stopping_closes_the_sink() -> None:
     world.relay.wake()
     world.outbox.put(submissions(1), NOW)
     world.relay.wake()
+    running = threading.active_count()
+    world.relay._start()
+    assert threading.active_count() == running, "two callers that wake it at once start one thread"
     assert wait_until(lambda: world.sink.sent == ["evt-0"])
     assert world.relay.stop(5.0)
     assert world.sink.is_closed
@@ -315,7 +319,7 @@ def test_an_outbox_that_fails_for_a_while_does_not_end_the_relay(
     monkeypatch.setattr("tiktok_middleware.delivery.relay._IDLE_S", 0.01)
     world = World()
     real = world.outbox.lease
-    errors: list[Exception] = [OutboxError("disk I/O error"), KeyError("ours")]
+    errors: list[Exception] = [OutboxError("disk I/O error"), OutboxError("disk I/O error"), KeyError("ours")]
 
     def lease(*args: object, **options: object) -> list[Leased]:
         if errors:
@@ -327,5 +331,44 @@ def test_an_outbox_that_fails_for_a_while_does_not_end_the_relay(
     world.relay.wake()
     assert wait_until(lambda: world.sink.sent == ["evt-0"])
     assert world.relay.stop(5.0)
-    assert "disk I/O error" in caplog.text
+    assert caplog.text.count("disk I/O error") == 1, "one outage is said once"
     assert "The relay failed" in caplog.text
+
+
+def test_where_no_thread_can_start_a_drain_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    world = World(limit=1)
+    world.outbox.put(submissions(3), NOW)
+    world.relay.wake()
+    assert world.sink.sent == []
+    world.relay.drain(time.monotonic() - 1)
+    assert world.sink.sent == [], "its time is over"
+    world.relay.drain(time.monotonic() + 10)
+    assert world.sink.sent == ["evt-0", "evt-1", "evt-2"]
+
+
+def test_what_was_handed_over_too_late_goes_back() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def answer(batch: Sequence[Record]) -> Sequence[Verdict]:
+        entered.set()
+        assert leave.wait(10)
+        return [Delivered()] * len(batch)
+
+    world = World(answer)
+    world.outbox.put(submissions(1), NOW)
+    world.relay.wake()
+    assert entered.wait(10)
+    world.outbox.put(submissions(1, "late"), NOW)
+    taker = world.relay.taker()
+    assert taker
+    taker.rows += world.outbox.lease(taker.owner, 10, limit_bytes=10**6, for_s=20, now=NOW)
+    world.relay.hand(world.outbox, taker)
+    assert not world.relay.stop(0.0)
+    leave.set()
+    assert world.relay.stop(5.0)
+    assert world.sink.sent == ["evt-0"]
+    assert world.outbox.next_due() == NOW

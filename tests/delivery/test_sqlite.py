@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -9,6 +10,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -316,3 +318,100 @@ def test_a_fork_behind_pythons_back_uses_no_inherited_connection(path: Path, mon
     outbox.close()
     database._inherited.remove(inherited)
     inherited.close()
+
+
+def test_a_checkpoint_that_fails_says_so_and_leaves_nothing_open(path: Path) -> None:
+    outbox = SqliteOutbox(path)
+    outbox.put(submissions(1), NOW)
+    outbox._database.checkpoint()
+    outbox._database.checkpoint()
+    outbox.close()
+    outbox._database.checkpoint()
+    assert outbox._database._side is None, "after the end each call cleans up behind itself"
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(OutboxError):
+        outbox._database.checkpoint()
+
+
+def test_only_one_process_sets_a_damaged_file_aside(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one waited for the lock, and finds a good file when its turn comes."""
+    path.parent.mkdir()
+    path.write_bytes(b"this is no database at all" * 100)
+    real = database._alone
+    quicker: list[SqliteOutbox] = []
+
+    @contextlib.contextmanager
+    def alone(lock: Path) -> Iterator[None]:
+        if not quicker:
+            quicker.append(SqliteOutbox(path))
+            quicker[0].put(submissions(1, "quicker"), NOW)
+        with real(lock):
+            yield
+
+    monkeypatch.setattr(database, "_alone", alone)
+    outbox = SqliteOutbox(path)
+    outbox.put(submissions(1), NOW)
+    assert outbox.counts()["waiting"] == 2
+    assert len(list(path.parent.glob("*.damaged-*"))) == 1
+    outbox.close()
+    quicker[0].close()
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """A good database that another process keeps to itself."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("CREATE TABLE x (y)")
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+    finally:
+        other.close()
+
+
+def test_a_file_that_cannot_be_read_is_not_taken_for_damaged(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_BUSY_LIMIT_S", 0.01)
+    path.parent.mkdir()
+    with locked(path), pytest.raises(OutboxError, match="locked"):
+        SqliteOutbox(path).put(submissions(1), NOW)
+    assert not list(path.parent.glob("*.damaged-*"))
+
+
+def test_a_good_file_that_took_a_damaged_ones_place_is_left_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_BUSY_LIMIT_S", 0.01)
+    path.parent.mkdir()
+    path.write_bytes(b"this is no database at all" * 100)
+
+    @contextlib.contextmanager
+    def alone(_: Path) -> Iterator[None]:
+        path.unlink()
+        with locked(path):
+            yield
+
+    monkeypatch.setattr(database, "_alone", alone)
+    with pytest.raises(OutboxError, match="locked"):
+        SqliteOutbox(path).put(submissions(1), NOW)
+    assert not list(path.parent.glob("*.damaged-*"))
+
+
+def test_a_fork_does_not_wait_for_a_disk_that_hangs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_FORK_WAIT_S", 0.01)
+    outbox = SqliteOutbox(path)
+    with outbox._database.transaction() as db:
+        database._for_all("before_fork")
+        database._for_all("after_fork")
+        assert db.execute("SELECT 1").fetchone() == (1,), "the connection in use is not closed under it"
+    assert outbox.counts()["waiting"] == 0
+    outbox.close()
+
+
+def test_two_connections_that_migrate_at_once_do_it_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox = SqliteOutbox(path)
+    outbox.put(submissions(1), NOW)
+    answers = [0]
+    real = database._version
+    monkeypatch.setattr(database, "_version", lambda db: answers.pop() if answers else real(db))
+    late = SqliteOutbox(path)
+    assert late.counts()["waiting"] == 1
+    late.close()
+    outbox.close()

@@ -27,21 +27,31 @@ function stub() {
     first.parentNode.insertBefore(s, first);
   };
 }
-// Once in a tab: history navigation and restored pages run this again with the same ids.
-function isNew(id) {
+// Once in a tab: history navigation and restored pages run this again with the same ids. An id counts as fired when
+// TikTok's script has taken it over, so that a visitor who leaves before that takes it along to the next page.
+function isFired(id) {
   try {
-    var key = 'tiktok:' + id;
-    if (sessionStorage.getItem(key)) return false;
-    sessionStorage.setItem(key, '1');
-  } catch (e) {
-    t.seen = t.seen || {};
-    if (t.seen[id]) return false;
-    t.seen[id] = 1;
-  }
-  return true;
+    return t.fired[id] || sessionStorage.getItem('tiktok:' + id);
+  } catch (e) {}
 }
-t.emit = function (events) {
-  for (var n = 0; n < events.length; n++) if (isNew(events[n][2])) w.ttq.track(events[n][0], events[n][1], {event_id: events[n][2]});
+function remember(ids) {
+  ids.forEach(function (id) {
+    try { sessionStorage.setItem('tiktok:' + id, '1'); } catch (e) {}
+  });
+}
+t.fired = t.fired || {};
+t.emit = function (events, then) {
+  var ids = [];
+  events.forEach(function (event) {
+    if (isFired(event[2])) return;
+    t.fired[event[2]] = 1;
+    ids.push(event[2]);
+    w.ttq.track(event[0], event[1], {event_id: event[2]});
+  });
+  if (ids.length || then) w.ttq.ready(function () {
+    remember(ids);
+    if (then) then();
+  });
 };
 function run() {
   try {
@@ -55,8 +65,7 @@ function run() {
     }
     if (c.i) q.identify(c.i);
     if (c.v && fresh) q.page();
-    t.emit(c.e || []);
-    if (c.k) d.cookie = c.k + '=; Max-Age=0; Path=/';
+    t.emit(c.e || [], c.k && function () { d.cookie = c.k + '=; Max-Age=0; Path=/'; });
   } catch (e) {}
 }
 var nonce = (d.currentScript || {}).nonce || '';

@@ -107,7 +107,6 @@ class Exchange:
         "_taken",
         "_then",
         "_unsearched",
-        "_wrote_snippet",
         "notices",
         "phase",
         "plan",
@@ -130,7 +129,6 @@ class Exchange:
         self._copies: list[Event] = []  # ours to emit in the page
         self._then: Callable[[], Forward] = self._leave_head
         self._handout: Handout | None = None
-        self._wrote_snippet = False
 
     # -- the response begins
 
@@ -142,9 +140,9 @@ class Exchange:
             status: the HTTP status.
             headers: a list of pairs, of bytes or of text; it is not changed.
         """
+        self._headers = headers
         if status >= 500:
             self._fail()
-        self._headers = headers
         self._head = head = Head.read(headers)
         if not (self._setup.config.is_on and self._concerns_us(head)):
             return self._pass()
@@ -169,7 +167,7 @@ class Exchange:
         self._held = (data,)
         if self.phase is Phase.PASSING and last:
             self.phase = Phase.DONE
-            if not self._head.content_length and self._has_news:
+            if not self._head.content_length and self.tracker.pending:
                 return self._settle(self._leave_end)
         return self._flush()
 
@@ -177,7 +175,7 @@ class Exchange:
     def body_unseen(self) -> Step:
         """The body goes a way of its own, such as a file that the server sends by its path."""
         self._injector = None
-        return self._without_place("body_unseen", Place.CARRY, last=False)
+        return self._without_place("body_unseen", Place.CARRY)
 
     # -- events leave with it
 
@@ -260,6 +258,8 @@ class Exchange:
         injector = self._injector
         if injector is None:  # never while searching; keeps the types honest
             return Forward(None, (data,))
+        if not isinstance(data, bytes):
+            data = bytes(data)  # a memoryview, which ASGI servers take too
         self._unsearched = data
         place = injector.feed(data, last=last)
         self._unsearched = b""
@@ -271,32 +271,31 @@ class Exchange:
             self._held = (*self._held, place.data[: place.cut])
             return self._settle(self._leave_without_script) if self._headers is not None else self._flush()
         self._injector = None
-        self.phase = Phase.DONE if last else Phase.PASSING
         if place.search is Search.FOUND:
+            self.phase = Phase.DONE if last else Phase.PASSING
             self._held = (*self._held, place.data[: place.cut], b"", place.data[place.cut :])
             return self._settle(self._leave_with_script)
         self._held = (*self._held, place.data)
+        self.phase = Phase.DONE  # nor is the end of the body a place: it may lie inside a comment or a script
         if injector.is_document:
-            return self._without_place("no_head_end", Place.CARRY, last=last)
-        return self._without_place("fragment", Place.ANSWER, last=last)
+            return self._without_place("no_head_end", Place.CARRY)
+        return self._without_place("fragment", Place.ANSWER)
 
     @property
     def _must_hold_head(self) -> bool:
         """A promised length can only be kept true while its head is still here."""
         return self._headers is not None and bool(self._head.content_length)
 
-    def _without_place(self, reason: str, place: Place, *, last: bool) -> Step:
+    def _without_place(self, reason: str, place: Place) -> Step:
         """There is no place in this body; while the head is still here, its headers can carry events."""
         if self._headers is None or self.plan is None:
-            return self._settle(self._leave_end) if last and self._has_news else self._flush()
+            for _ in self._copies:
+                self.notices.count(f"browser_{reason}")
+            self._copies = []
+            return self._flush()
         self.plan = self.plan._replace(place=place, reasons=(reason, *self.plan.reasons))
         self._handout = Handout(self._facts, self._setup, self.tracker, self.plan)
         return self._settle(self._leave_head)
-
-    @property
-    def _has_news(self) -> bool:
-        """Whether the end of the body has something to add."""
-        return bool(self.tracker.pending or self._copies or not self._wrote_snippet)
 
     # -- events are handed to delivery
 
@@ -345,8 +344,7 @@ class Exchange:
             added = handout.headers(self._copies)
             headers = with_changes(headers, added=added, is_private=True) if added else headers
         self._copies = []
-        if self.phase is not Phase.PASSING:
-            self.phase = Phase.DONE
+        self.phase = Phase.DONE
         return self._let_go(headers)
 
     def _leave_with_script(self) -> Forward:
@@ -363,12 +361,9 @@ class Exchange:
 
     def _leave_end(self) -> Forward:
         """The last bytes of a streamed page, with what was tracked while it was made."""
-        if self._wrote_snippet and self._handout is not None:
-            script = self._handout.late_script(self._copies, self._nonce)
-        else:
-            script = self._script().data
+        if self._handout is not None:
+            self._held = (*self._held, self._handout.late_script(self._copies, self._nonce))
         self._copies = []
-        self._held = (*self._held, script)
         return self._flush()
 
     def _flush(self) -> Forward:
@@ -384,7 +379,6 @@ class Exchange:
     def _script(self) -> Script:
         script = self._handout.script(self._copies, self._nonce) if self._handout is not None else Script(b"")
         self._copies = []
-        self._wrote_snippet = True
         return script
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Union
 
-__all__ = ["Headers", "with_changes"]
+__all__ = ["Headers", "encoded", "with_changes"]
 
 #: ASGI's pairs of bytes or WSGI's pairs of text.
 Headers = Union[list[tuple[bytes, bytes]], list[tuple[str, str]]]  # noqa: UP007  # a run-time alias on Python 3.10
@@ -24,7 +24,7 @@ def with_changes(
     body_growth_bytes: int = 0,
     is_private: bool = False,
 ) -> Headers:
-    """A copy of the headers that is right for the changed response.
+    """A copy of the headers that is right for the changed response; as text where there were none.
 
     Args:
         headers: as the app sent them, in the types of its door.
@@ -40,7 +40,8 @@ def with_changes(
             continue
         changed = value
         if body_growth_bytes and lowered == "content-length":
-            changed = str(int(value) + body_growth_bytes)
+            # What is no number is the app's own mistake, and its server's to answer.
+            changed = str(int(value) + body_growth_bytes) if value.strip().isdecimal() else value
         elif lowered == "cache-control":
             says_cache_control = True
             if is_private and not any(word in value.lower() for word in _SPEAKS_OF_SHARING):
@@ -61,7 +62,11 @@ def _as_text(headers: Headers) -> Iterable[tuple[str, str]]:
 
 
 def _as_native(pairs: list[tuple[str, str]], like: Headers) -> Headers:
-    if like and isinstance(like[0][0], str):
-        return pairs
-    # ASGI wants names in lower case.
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
+    return encoded(pairs) if like and isinstance(like[0][0], bytes) else pairs
+
+
+def encoded(headers: Headers) -> Headers:
+    """The headers as ASGI wants them: pairs of bytes, names that were text in lower case."""
+    if not headers or isinstance(headers[0][0], bytes):
+        return headers
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]  # type: ignore[attr-defined,union-attr]

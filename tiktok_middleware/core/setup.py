@@ -105,7 +105,7 @@ def make_setup(
         proxies=Proxies(config.trusted_proxies),
         is_excluded=_excluder(config.exclude),
         url_allow=frozenset(config.url_allow.split(",")) - {""},
-        url_deny=frozenset(config.url_deny.split(",")) - {""},
+        url_deny=frozenset(config.url_deny.lower().split(",")) - {""},
         cookie_domain=_domain_rule(config.cookie_domain, registrable_domain),
         clock=clock,
         random_bytes=random_bytes,

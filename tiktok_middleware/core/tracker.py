@@ -121,7 +121,7 @@ class Tracker:
             self._invalid(error)
         except Exception as error:  # noqa: BLE001  # ours must never fail the view
             self._setup.notices.failure("track", error)
-        return _refused(event, self._now())
+        return _refused(event)
 
     def identify(self, **fields: object) -> None:
         """Say who the visitor is; hashed at once, the raw values are forgotten.
@@ -311,7 +311,7 @@ def _together(properties: object, more: Mapping[str, object]) -> Mapping[str, ob
         raise EventError("properties", "a mapping that raised when it was read", "a dict") from None
 
 
-def _refused(event: object, now_s: float) -> Event:
+def _refused(event: object) -> Event:
     no = Channel(sends=False, reason="invalid")
     name = event[:50] if isinstance(event, str) else ""
-    return Event(event=name, event_id="", event_time=int(now_s), properties={}, channels=Channels(no, no))
+    return Event(event=name, event_id="", event_time=0, properties={}, channels=Channels(no, no))

@@ -24,10 +24,11 @@ import msgspec
 from tiktok_middleware.core.event import Claim, Submission
 from tiktok_middleware.core.payload import MAX_REQUEST_EVENTS
 from tiktok_middleware.delivery.events_api import EventsApi
-from tiktok_middleware.delivery.memory import MEMORY_LIMITS, MemoryOutbox
-from tiktok_middleware.delivery.outbox import Limits, Outbox, claim_of
+from tiktok_middleware.delivery.memory import MEMORY_LIMITS
+from tiktok_middleware.delivery.outbox import Limits, claim_of
 from tiktok_middleware.delivery.relay import Relay, Sink
 from tiktok_middleware.delivery.sqlite import DISK_LIMITS, SqliteOutbox
+from tiktok_middleware.delivery.storage import Storage
 from tiktok_middleware.delivery.writer import Writer
 from tiktok_middleware.errors import ConfigError, OutboxError
 
@@ -35,7 +36,6 @@ __all__ = ["Delivery", "DeliveryOptions", "open_delivery"]
 
 log = logging.getLogger(__name__)
 
-_DISK_AGAIN_S = 30.0  # how soon a disk that could not be written is tried again
 _COMMIT_S = 5.0  # what is accepted gets this long to reach the disk at exit, whatever `close` was granted
 _EXIT_S = 2.0
 _POLL_S = 0.005
@@ -94,27 +94,29 @@ class Delivery:
         self._begin()
         _alive.add(self)
 
+    def _use(self) -> None:
+        if self._pid != os.getpid():
+            self._begin()
+        self._is_used = True
+
     def _begin(self) -> None:
         """Everything that belongs to one process; a forked child leaves its parent's rows to the parent."""
         options = self._options
         self._pid = os.getpid()
         self._counts: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
-        self._memory: MemoryOutbox | None = None
-        self._disk_again_at = 0.0
-        self._is_disk_lost = False
-        self._is_disk_used = False
+        self._is_used = False
+        self._storage = Storage(self._disk, _limits(options, MEMORY_LIMITS))
         self._writer = Writer(self._commit, options.limit_uncommitted)
         limit = 1 if options.test_event_code else MAX_REQUEST_EVENTS
-        self._relay = Relay(self._outboxes, self._open_sink, self._clock, limit)
+        self._relay = Relay(self._storage.outboxes, self._open_sink, self._clock, limit)
 
     def submit(self, submissions: Sequence[Submission]) -> Future[list[Claim]]:
         """A future of what each submission won; once it resolves, what was stored survives the process.
 
         Never raises, and never waits for a disk or a network.
         """
-        if self._pid != os.getpid():
-            self._begin()
+        self._use()
         self._counts["submitted"] += len(submissions)
         future = self._writer.submit(submissions) if self._disk else None
         if future is None:
@@ -124,6 +126,7 @@ class Delivery:
 
     def wake(self) -> None:
         """Start sending what an earlier process left, without waiting for the first submission."""
+        self._use()
         if self._sends:
             self._relay.wake()
 
@@ -134,7 +137,7 @@ class Delivery:
         """
         deadline = time.monotonic() + timeout_s
         try:
-            if self._disk and (barrier := self._writer.submit(())):
+            if self._is_used and self._disk and (barrier := self._writer.submit(())):
                 barrier.result(timeout_s)
         except (TimeoutError, FutureTimeoutError):
             return False
@@ -165,7 +168,7 @@ class Delivery:
         dropped = Counter(self._dropped)
         states: Counter[str] = Counter(waiting=0, bytes=0, dead=0)
         duplicates = 0
-        for outbox in self._outboxes():
+        for outbox in self._storage.outboxes():
             dropped.update(outbox.dropped)
             duplicates += outbox.duplicates
             try:
@@ -186,8 +189,10 @@ class Delivery:
     # On the writer's thread, or the caller's where nothing has to be written
 
     def _commit(self, submissions: Sequence[Submission]) -> list[Claim]:
+        if not submissions:  # the barrier of a flush
+            return []
         try:
-            claims = self._put(submissions)
+            claims = self._storage.put(submissions, self._clock(), self._relay.taker(), self._relay.hand)
         except Exception:
             if len(submissions) > 1:  # one that cannot be stored shall not take its neighbours with it
                 return [claim for submission in submissions for claim in self._commit([submission])]
@@ -198,39 +203,9 @@ class Delivery:
             self._relay.wake()
         return claims
 
-    def _put(self, submissions: Sequence[Submission]) -> list[Claim]:
-        if self._disk and self._disk in self._outboxes():
-            try:
-                return self._put_on_disk(self._disk, submissions)
-            except OutboxError as error:
-                self._lose_disk(error)
-        if self._memory is None:
-            self._memory = MemoryOutbox(_limits(self._options, MEMORY_LIMITS))
-        return self._memory.put(submissions, self._clock())
-
-    def _put_on_disk(self, disk: Outbox, submissions: Sequence[Submission]) -> list[Claim]:
-        taker = self._relay.taker()
-        claims = disk.put(submissions, self._clock(), taker)
-        self._is_disk_used = True
-        if taker:
-            self._relay.hand(disk, taker)
-        return claims
-
-    def _lose_disk(self, error: OutboxError) -> None:
-        """Do without the disk for a while."""
-        self._disk_again_at = time.monotonic() + _DISK_AGAIN_S
-        if not self._is_disk_lost:
-            self._is_disk_lost = True
-            log.error("Events wait in memory and are lost with the process: %s", error)
-
     def _refuse(self, submissions: Sequence[Submission], reason: str) -> list[Claim]:
         self._dropped[reason] += sum(len(submission.records) for submission in submissions)
         return [claim_of(submission.browser, server=False) for submission in submissions]
-
-    def _outboxes(self) -> list[Outbox]:
-        """Those in use, the disk only while it works."""
-        disk = self._disk if time.monotonic() >= self._disk_again_at else None
-        return [outbox for outbox in (disk, self._memory) if outbox is not None]
 
     # Sending
 
@@ -241,40 +216,39 @@ class Delivery:
         return EventsApi(options.api_url, options.tokens, options.test_event_code, clock=self._clock)
 
     def _wait_until_sent(self, deadline: float) -> bool:
-        try:
-            is_sent = self._watch(deadline)
-        except OutboxError as error:
-            self._lose_disk(error)
-            is_sent = self._watch(deadline)
-        return is_sent and not (self._is_disk_used and self._disk not in self._outboxes())
-
-    def _watch(self, deadline: float) -> bool:
-        marks = [(outbox, outbox.last_id()) for outbox in self._outboxes()]
+        """Whether all that this process stored, and what was stored before it, is gone by monotonic ``deadline``."""
+        if not self._is_used or not self._sends:
+            return True
+        marks = self._storage.marks()
         self.wake()
-        while True:
-            self._relay.drain(deadline)
-            left_s = deadline - time.monotonic()
-            hopeless = self._relay.pace.blocked(self._clock() + max(left_s, 0.0)) if self._sends else ()
-            if left_s <= 0 or not any(outbox.holds(mark, hopeless) for outbox, mark in marks):
-                return not any(outbox.holds(mark) for outbox, mark in marks)
-            time.sleep(min(_POLL_S, left_s))
+        try:
+            while True:
+                self._relay.drain(deadline)
+                left_s = max(deadline - time.monotonic(), 0.0)
+                hopeless = self._relay.pace.blocked(self._clock() + left_s)
+                if not left_s or not any(outbox.holds(mark, hopeless) for outbox, mark in marks):
+                    return self._storage.is_whole and not any(outbox.holds(mark) for outbox, mark in marks)
+                time.sleep(min(_POLL_S, left_s))
+        except OutboxError as error:
+            self._storage.lose_disk(error)
+            return False
 
 
 _alive: weakref.WeakSet[Delivery] = weakref.WeakSet()
 
 
-def _begin_all() -> None:
+def _begin_all() -> None:  # pragma: no cover - runs in forked children
     for delivery in list(_alive):
         delivery._begin()  # noqa: SLF001
 
 
 @atexit.register
-def _close_all() -> None:
+def _close_all() -> None:  # pragma: no cover - runs after the last test
     for delivery in list(_alive):
         delivery.close(_EXIT_S)
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
     os.register_at_fork(after_in_child=_begin_all)
 
 

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _BUSY_SLEEPS_S = (0.00005, 0.0001, 0.0002, 0.0005, 0.001)
 _BUSY_LIMIT_S = 10.0
+_FORK_WAIT_S = 1.0
 _BACKSTOP_PAGES = 8192  # the log is written back by `checkpoint`; SQLite does it itself only if that never comes
 
 
@@ -56,6 +57,7 @@ class Database:
         self._is_closed = False
         self._lock = threading.Lock()
         self._side_lock = threading.Lock()
+        self._held: list[threading.Lock] = []
         self._db: sqlite3.Connection | None = None
         self._side: sqlite3.Connection | None = None
 
@@ -187,18 +189,17 @@ class Database:
     # Forks
 
     def before_fork(self) -> None:
-        """Let the running transaction end and close the connections."""
-        for lock in (self._side_lock, self._lock):
-            lock.acquire(timeout=_BUSY_LIMIT_S)
-        self._disconnect()
+        """Let the running transaction end and close the connections; a disk that hangs does not hold up the fork."""
+        self._held = [lock for lock in (self._side_lock, self._lock) if lock.acquire(timeout=_FORK_WAIT_S)]
+        if len(self._held) == 2:
+            self._disconnect()
 
     def after_fork(self) -> None:
         """Go on, in the parent."""
-        for lock in (self._lock, self._side_lock):
-            if lock.locked():
-                lock.release()
+        while self._held:
+            self._held.pop().release()
 
-    def after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:  # pragma: no cover - runs in forked children
         """Start anew, in the child."""
         self._forget()
 
@@ -217,7 +218,7 @@ def _for_all(method: str) -> None:
         getattr(database, method)()
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
     os.register_at_fork(
         before=lambda: _for_all("before_fork"),
         after_in_parent=lambda: _for_all("after_fork"),
@@ -259,6 +260,6 @@ def _is_damaged(error: Exception) -> bool:
 def _alone(path: Path) -> Iterator[None]:
     """One process at a time; the lock goes with its holder."""
     with path.open("w") as file:
-        if fcntl is not None:
+        if fcntl is not None:  # pragma: no branch - Windows
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

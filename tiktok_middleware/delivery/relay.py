@@ -7,10 +7,10 @@ import random
 import secrets
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from tiktok_middleware.core.event import Record
 from tiktok_middleware.core.payload import (
@@ -23,6 +23,7 @@ from tiktok_middleware.core.payload import (
     Verdict,
 )
 from tiktok_middleware.delivery.culprit import CulpritSearch
+from tiktok_middleware.delivery.handover import Batch, Handover
 from tiktok_middleware.delivery.outbox import Leased, Outbox, Taker
 from tiktok_middleware.delivery.pace import Pace
 from tiktok_middleware.errors import OutboxError
@@ -40,7 +41,6 @@ UNPAIRED_TTL_S = 7 * 86400
 _LEASE_S = 20.0  # also how long the rows of a killed process stay unsent
 _LEASE_MARGIN_S = 16.0  # a lease that has less left is renewed before a further request
 _MAX_BODIES_BYTES = MAX_REQUEST_BYTES - 1024  # the envelope has the rest
-_MAX_IN_HAND = 20_000  # rows handed over and not sent yet; what comes above waits on disk alone
 _IDLE_S = 5.0  # how soon a row is found whose process died between commit and lease
 
 
@@ -84,15 +84,13 @@ class Relay:
         self._limit = limit
         self._owner = secrets.token_hex(8)
         self._sink: Sink | None = None
-        self._hands: deque[tuple[Outbox, Taker]] = deque()
-        self._handed = 0  # counted by the writer's thread
-        self._taken = 0  # counted by ours
+        self._handover = Handover()
         self._bell = threading.Event()
         self._lock = threading.Lock()
         self._turn = threading.Lock()  # one round at a time: the thread's, or that of a `drain` at exit
         self._thread: threading.Thread | None = None
         self._is_stopping = False
-        self._is_unreadable = False
+        self._failing: set[int] = set()
 
     def wake(self) -> None:
         """Look into the outboxes now."""
@@ -102,19 +100,13 @@ class Relay:
 
     def taker(self) -> Taker | None:
         """Who takes rows while they are stored: us, as long as all goes well and not too much is in hand already."""
-        if (
-            self._thread is None
-            or self._is_stopping
-            or self._handed - self._taken >= _MAX_IN_HAND
-            or self.pace.is_troubled
-        ):
+        if self._thread is None or self._is_stopping or self._handover.is_full or self.pace.is_troubled:
             return None
         return Taker(self._owner, self._clock() + _LEASE_S)
 
     def hand(self, outbox: Outbox, taker: Taker) -> None:
         """Send the rows that ``taker`` holds."""
-        self._handed += len(taker.rows)
-        self._hands.append((outbox, taker))
+        self._handover.put(outbox, taker)
 
     def stop(self, timeout_s: float) -> bool:
         """Whether the thread ended within ``timeout_s`` seconds; what it had on lease goes back."""
@@ -154,7 +146,7 @@ class Relay:
                 log.exception("The relay failed, trying again")
                 self._bell.wait(_IDLE_S)
             self._bell.clear()
-        while self._send_hands():  # gives back what nobody will send any more
+        while self._send_handed():  # gives back what nobody will send any more
             pass
 
     def _idle_s(self) -> float:
@@ -162,7 +154,7 @@ class Relay:
         blocked = self.pace.blocked(now)
         dues: list[float] = []
         for outbox in self._outboxes():
-            with self._forbearing():
+            with self._forbearing(outbox):
                 dues += [due for due in (outbox.next_due(blocked),) if due is not None]
         if (opens_at := self.pace.opens_at()) is not None:
             dues.append(opens_at)
@@ -171,16 +163,16 @@ class Relay:
     def round(self) -> bool:
         """Whether there was a batch to send."""
         with self._turn:
-            was_busy = self._send_hands()
+            was_busy = self._send_handed()
             for outbox in self._outboxes():
-                with self._forbearing():
+                with self._forbearing(outbox):
                     was_busy |= self._send_due(outbox)
-                    self._is_unreadable = False
+                    self._failing.discard(id(outbox))
         return was_busy
 
     def _send_due(self, outbox: Outbox) -> bool:
         now = self._clock()
-        batch = outbox.lease(
+        rows = outbox.lease(
             self._owner,
             self._limit,
             limit_bytes=_MAX_BODIES_BYTES,
@@ -188,59 +180,49 @@ class Relay:
             now=now,
             pixels_blocked=self.pace.blocked(now),
         )
-        if batch:
-            self._send(outbox, batch, now)
+        if rows:
+            self._send(Batch(outbox, now + _LEASE_S, rows))
         outbox.tidy(now)
-        return bool(batch)
+        return bool(rows)
 
     @contextmanager
-    def _forbearing(self) -> Iterator[None]:
+    def _forbearing(self, outbox: Outbox) -> Iterator[None]:
         """An outbox that fails is said once, and does not hold up the other; leases on it expire."""
         try:
             yield
         except OutboxError as error:
-            if not self._is_unreadable:
-                self._is_unreadable = True
+            if id(outbox) not in self._failing:
+                self._failing.add(id(outbox))
                 log.warning("The outbox cannot be read, trying again: %s", error)
 
-    def _send_hands(self) -> bool:
-        """Whether rows were handed over."""
-        lanes: dict[tuple[int, str, str], _Hand] = {}
-        taken = 0
-        while self._hands and taken < self._limit:
-            outbox, taker = self._hands.popleft()
-            taken += len(taker.rows)
-            for row in taker.rows:
-                key = id(outbox), row.record.pixel, row.record.source
-                lanes.setdefault(key, _Hand(outbox, taker.until - _LEASE_S, [])).rows.append(row)
-        self._taken += taken
-        for hand in lanes.values():
-            for batch in _batches(hand.rows, self._limit):
-                with self._forbearing():
-                    self._send(hand.outbox, batch, hand.leased_at)
-        return taken > 0
+    def _send_handed(self) -> bool:
+        batches = self._handover.get(self._limit, _MAX_BODIES_BYTES)
+        for batch in batches:
+            with self._forbearing(batch.outbox):
+                self._send(batch)
+        return bool(batches)
 
-    def _send(self, outbox: Outbox, batch: list[Leased], leased_at: float) -> None:
+    def _send(self, batch: Batch) -> None:
         """Send what is on lease; a batch that is refused as a whole goes again in parts until the culprit is alone."""
-        pixel = batch[0].record.pixel
-        batch = self._bury_expired(outbox, batch, leased_at)
+        outbox, pixel = batch.outbox, batch.rows[0].record.pixel
+        rows = self._bury_expired(outbox, batch.rows, self._clock())
         limit = self.pace.limit(pixel, self._limit)
-        self._release(outbox, batch[limit:])
-        search = CulpritSearch(batch[:limit])
+        self._release(outbox, rows[limit:])
+        search = CulpritSearch(rows[:limit])
         while part := search.next_part():
             now = self._clock()
-            if self._is_stopping or pixel in self.pace.blocked(now) or not self._holds(outbox, part, leased_at, now):
+            if self._is_stopping or pixel in self.pace.blocked(now) or not self._holds(batch, part, now):
                 self._release(outbox, part)
                 continue
             verdicts = self._ask(part)
             if search.is_settled(part, verdicts):
                 self._settle(outbox, part, verdicts)
 
-    def _holds(self, outbox: Outbox, rows: list[Leased], leased_at: float, now: float) -> bool:
-        """Whether ``rows`` are ours for as long as a request may take."""
-        if now <= leased_at + _LEASE_S - _LEASE_MARGIN_S:
+    def _holds(self, batch: Batch, part: list[Leased], now: float) -> bool:
+        """Whether ``part`` of a batch is ours for as long as a request may take."""
+        if now + _LEASE_MARGIN_S <= batch.until:
             return True
-        return outbox.renew(self._owner, [row.id for row in rows], now + _LEASE_S) == len(rows)
+        return batch.outbox.renew(self._owner, [row.id for row in part], now + _LEASE_S) == len(part)
 
     def _ask(self, rows: list[Leased]) -> Sequence[Verdict]:
         """The sink's verdicts; whatever goes wrong inside it is a reason to try again."""
@@ -259,21 +241,19 @@ class Relay:
         """Write down what became of each row."""
         now = self._clock()
         pixel = rows[0].record.pixel
-        delivered = [row for row, verdict in zip(rows, verdicts, strict=True) if isinstance(verdict, Delivered)]
-        if delivered:
-            self.counts["delivered"] += outbox.ack(self._owner, [row.id for row in delivered])
+        told = list(zip(rows, verdicts, strict=True))
+        if delivered := [row.id for row, verdict in told if isinstance(verdict, Delivered)]:
+            self.counts["delivered"] += outbox.ack(self._owner, delivered)
+        rejected = [(row, verdict.reason) for row, verdict in told if isinstance(verdict, Rejected)]
+        for row, reason in rejected:
+            self._bury(outbox, [row], "rejected", reason, now)
+        if delivered or rejected:
             self.pace.succeeded(pixel)
-        for row, verdict in zip(rows, verdicts, strict=True):
-            if isinstance(verdict, Rejected):
-                self.pace.succeeded(pixel)
-                self._bury(outbox, [row], "rejected", verdict.reason, now)
-        late = [(row, verdict) for row, verdict in zip(rows, verdicts, strict=True) if isinstance(verdict, Retry)]
-        if late:
+        if late := [(row, verdict) for row, verdict in told if isinstance(verdict, Retry)]:
             waits = [verdict.after_s for _, verdict in late if verdict.after_s is not None]
             self.pace.failed(pixel, now, max(waits, default=None), late[0][1].reason)
             self._retry(outbox, [row for row, _ in late], now)
-        halted = [(row, verdict) for row, verdict in zip(rows, verdicts, strict=True) if isinstance(verdict, Halted)]
-        if halted:
+        if halted := [(row, verdict) for row, verdict in told if isinstance(verdict, Halted)]:
             self.pace.halt(pixel, halted[0][1].reason)
             self._release(outbox, [row for row, _ in halted])
 
@@ -302,27 +282,6 @@ class Relay:
         self.buried[kind] += outbox.bury(self._owner, [row.id for row in rows], reason, now)
         first = rows[0].record
         log.warning("%d event(s) become dead letters, first %s %s: %s", len(rows), first.event, first.event_id, reason)
-
-
-class _Hand(NamedTuple):
-    """Rows of one pixel and one source that were handed over."""
-
-    outbox: Outbox
-    leased_at: float
-    rows: list[Leased]
-
-
-def _batches(rows: list[Leased], limit: int) -> Iterator[list[Leased]]:
-    """``rows`` in order, as many at a time as fit into one request."""
-    batch: list[Leased] = []
-    size = 0
-    for row in rows:
-        size += len(row.record.body) + 1
-        if batch and (len(batch) >= limit or size > _MAX_BODIES_BYTES):
-            yield batch
-            batch, size = [], len(row.record.body) + 1
-        batch.append(row)
-    yield batch
 
 
 def _ttl_s(record: Record) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 
 from tiktok_middleware.core.readers.answers import State, most_careful
 
-__all__ = ["MAX_VALUE_CHARS", "attempt", "pairs_of", "read_copies", "values_of"]
+__all__ = ["MAX_VALUE_CHARS", "attempt", "pairs_of", "read_copies", "values_by_name", "values_of"]
 
 #: The visitor writes this text: what is longer is unreadable. Browsers keep 4096 bytes of a cookie, name included.
 MAX_VALUE_CHARS = 8192
@@ -33,6 +32,15 @@ def values_of(header: str, name: str) -> list[str]:
     return [value for found, value in pairs_of(header, name) if found == name] if name in header else []
 
 
+def values_by_name(header: str, *names: str) -> dict[str, list[str]]:
+    """The same of several names, in one walk."""
+    values: dict[str, list[str]] = {name: [] for name in names}
+    for name, value in pairs_of(header, ""):
+        if name in values:
+            values[name].append(value)
+    return values
+
+
 def read_copies(header: str, name: str, read: Callable[[str], State]) -> State:
     """The most careful answer of all cookies of this name; unknown where there is none.
 
@@ -43,7 +51,7 @@ def read_copies(header: str, name: str, read: Callable[[str], State]) -> State:
     """
     if name not in header:
         return State.UNKNOWN
-    return most_careful([*map(partial(attempt, read), values_of(header, name))])
+    return most_careful([attempt(read, value) for value in values_of(header, name)])
 
 
 def attempt(read: Callable[[str], State], value: str) -> State:

@@ -6,12 +6,12 @@ import re
 
 from tiktok_middleware.core.readers.answers import State, most_careful, yes_or_no
 from tiktok_middleware.core.readers.header import read_copies, values_of
-from tiktok_middleware.core.readers.unwrap import MAX_GROUPS, decoded, key_values, only
+from tiktok_middleware.core.readers.unwrap import MAX_GROUPS, decoded, key_values
 
 __all__ = ["cookiebot", "cookieyes", "django", "tarteaucitron"]
 
 _COOKIEBOT_PAIR = re.compile(r"([A-Za-z0-9_]+):('[^']*'|[-.A-Za-z0-9]*)(?:,|\Z)")
-_DJANGO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?(?:Z|[+-]\d\d:\d\d)?")
+_DJANGO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 
 
 def cookiebot(header: str, implied: State) -> State:
@@ -70,13 +70,13 @@ def _cookie_law_info(header: str) -> State:
         return State.DENIED
     boxes = values_of(header, "cookielawinfo-checkbox-advertisement")
     boxes = boxes or values_of(header, "cookielawinfo-checkbox-non-necessary")
-    if only(viewed) != "yes":
+    if set(viewed) != {"yes"}:
         return State.UNKNOWN
     return most_careful([yes_or_no(box, yes="yes", no="no") for box in boxes])
 
 
 def tarteaucitron(header: str, key: str) -> State:
-    """tarteaucitron's ``!key=true!other=wait``; ``wait`` is written at first sight of a service."""
+    """The list ``!key=true!other=wait``; ``wait`` is written at first sight of a key."""
     return read_copies(header, "tarteaucitron", lambda value: _tarteaucitron(decoded(value), key))
 
 

@@ -10,7 +10,7 @@ from tiktok_middleware.core.readers.unwrap import decoded, key_values
 
 __all__ = ["onetrust"]
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
 
 #: United States bundles: at 0 the visitor opted out of sale and sharing, whatever else is on.
 _SALE_GROUPS = ("OSSTA_BG", "SPD_BG")
@@ -32,9 +32,10 @@ def onetrust(header: str, ids: tuple[str, ...], implied: State) -> State:
 def _answer(value: str, header: str, ids: tuple[str, ...], implied: State) -> State:
     fields = key_values(value.split("&"), "=")
     groups = key_values(_decoded(fields.get("groups", "")).split(","), ":")
-    wanted = all_needed([yes_or_no(groups.get(group), yes="1", no="0") for group in ids])
-    if any(groups.get(group) == "0" for group in _SALE_GROUPS):
+    kept = [yes_or_no(groups[group], yes="1", no="0") for group in _SALE_GROUPS if group in groups]
+    if State.DENIED in kept:
         return State.DENIED
+    wanted = all_needed([*kept, *(yes_or_no(groups.get(group), yes="1", no="0") for group in ids)])
     chosen = _is_chosen(fields, header)
     if wanted is State.DENIED:
         return wanted if chosen or fields.get("isGpcEnabled") == "1" else State.UNKNOWN

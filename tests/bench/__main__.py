@@ -1,0 +1,79 @@
+"""The command: ``python -m tests.bench requests|delivery [--quick] [--json]``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench import crew, delivery_bench, delivery_worker, report, request_worker, requests_bench, sink, startup
+
+_LIMIT_S = {True: 75.0, False: 480.0}
+
+
+def main(arguments: list[str]) -> int:
+    """0 when everything was measured, whether goals are met or not."""
+    if arguments[:1] == ["worker"]:
+        _work(*arguments[1:])
+        return 0
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("subject", choices=["requests", "delivery"])
+    parser.add_argument("--quick", action="store_true", help="under a minute; rougher figures")
+    parser.add_argument("--json", action="store_true", help="print numbers instead of tables")
+    options = parser.parse_args(arguments)
+    _run(options.subject, quick=options.quick, is_json=options.json)
+    return 0
+
+
+def _work(role: str, *arguments: str) -> None:
+    if role == "sink":
+        crew.pin(1)
+        sink.serve()
+    elif role == "delivery":
+        delivery_worker.serve(*arguments)
+    else:
+        request_worker.serve(*arguments)
+
+
+def _run(subject: str, *, quick: bool, is_json: bool) -> None:
+    begin = time.monotonic()
+    done: list[report.Table] = []
+    with tempfile.TemporaryDirectory(prefix="tiktok-bench-") as name:
+        log = Path(name) / "workers.log"
+        try:
+            with crew.Crew(log, _LIMIT_S[quick]) as workers:
+                for table in _tables(subject, workers, Path(name), quick=quick):
+                    done.append(table)
+                    if not is_json:
+                        table.show()
+        except crew.WorkerError:
+            sys.stderr.write(log.read_text()[-4000:])
+            raise
+    facts = {"python": platform.python_version(), "system": platform.platform(), "processors": os.cpu_count()}
+    facts["seconds"] = round(time.monotonic() - begin)
+    if is_json:
+        print(json.dumps(report.as_json(done, facts), indent=1))
+    else:
+        print(
+            f"\nPython {facts['python']}, {facts['processors']} processors, {facts['seconds']} s. Quote ratios of one run only."
+        )
+
+
+def _tables(subject: str, workers: crew.Crew, folder: Path, *, quick: bool) -> Iterator[report.Table]:
+    port = workers.start("sink").hear()["port"]
+    if subject == "requests":
+        bench = requests_bench.RequestsBench(workers, folder, f"http://127.0.0.1:{port}", quick=quick)
+        yield from bench.tables()
+        yield startup.startup_table(5 if quick else 15)
+    else:
+        yield from delivery_bench.DeliveryBench(workers, folder, port, quick=quick).tables()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

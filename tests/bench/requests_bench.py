@@ -1,0 +1,277 @@
+"""What a request costs through each variant of each door, on the request's own thread and for the one who waits."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from tests.bench import pages
+from tests.bench.crew import Crew, Worker, WorkerError
+from tests.bench.goals import GOALS, Goal
+from tests.bench.report import Table, verdict
+from tests.bench.rounds import Effort, Samples, compare, percentile, run_rounds, spread
+
+__all__ = ["DOORS", "RequestsBench"]
+
+DOORS = {"asgi": "ASGI, over a Starlette app", "wsgi": "WSGI, over an app of three lines"}
+
+_VARIANTS = {
+    "bare": "the app alone",
+    "noop": "wrapper that does nothing",
+    "splice": "minimal splice, one cookie",
+    "ours": "tiktok_middleware",
+    "newrelic": "New Relic, insertion only",
+    "sentry": "Sentry, errors only",
+}
+_SCENES = ("json", "page", "landing", "long", "stream")
+_HOSTS = 8
+_EVENTS_PER_S = 200
+
+_FULL = {"asgi": Effort(12, 3, 0.06), "wsgi": Effort(12, 3, 0.04)}
+_QUICK = {"asgi": Effort(5, 1, 0.02), "wsgi": Effort(5, 1, 0.015)}
+
+
+class RequestsBench:
+    """All tables about requests.
+
+    Args:
+        crew: starts workers.
+        folder: for outboxes, thrown away afterwards.
+        api_url: of the sink.
+        quick: whether to be done within a minute.
+    """
+
+    def __init__(self, crew: Crew, folder: Path, api_url: str, *, quick: bool) -> None:
+        self._crew = crew
+        self._folder = folder
+        self._api_url = api_url
+        self._quick = quick
+        self._files = 0
+        self._missing: dict[tuple[str, str], str] = {}
+
+    def tables(self) -> Iterator[Table]:
+        """One after the other, as they are ready."""
+        for door in DOORS:
+            yield self._cost(door)
+        yield self._tracked()
+        yield self._paced()
+        yield self._burst()
+        yield self._first_byte()
+        yield self._memory()
+
+    def _start(self, door: str, variant: str, *, cpu: str = "0", outbox: str = "") -> Worker:
+        self._files += 1
+        outbox = outbox or f"sqlite:///{self._folder}/requests{self._files}.sqlite3"
+        return self._crew.start("requests", door, variant, outbox, self._api_url, cpu)
+
+    def _able(self, door: str) -> list[str]:
+        """The variants whose packages are here; each has shown that it does what it is measured for."""
+        able = []
+        for variant in _VARIANTS:
+            worker = self._start(door, variant)
+            try:
+                for scene in _SCENES:
+                    self._check(variant, scene, worker.ask(do="check", scene=scene))
+                able.append(variant)
+            except WorkerError as error:
+                if "ModuleNotFoundError" not in str(error):
+                    raise
+                self._missing[door, variant] = "not installed"
+            worker.end()
+        return able
+
+    @staticmethod
+    def _check(variant: str, scene: str, seen: dict[str, object]) -> None:
+        is_right = seen["status"] == 200 and seen["is_length_true"]
+        if variant == "ours":
+            # The pages hold two scripts of their own; ours are the base code and the helper.
+            is_right = is_right and seen["scripts"] == (4 if pages.SCENES[scene].is_page else 0)
+            is_right = is_right and seen["cookies"] == (scene == "landing")
+        if not is_right:
+            raise WorkerError(f"{variant} answers {scene} wrongly: {seen}")
+
+    def _cost(self, door: str) -> Table:
+        able = self._able(door)
+        effort = (_QUICK if self._quick else _FULL)[door]
+        samples = run_rounds(partial(self._start, door), able, _SCENES, effort)
+        table = Table(
+            f"Requests, {DOORS[door]}",
+            ("scene and variant", "us", "over bare, us", "quartiles", "times bare", "goal"),
+            f"Medians of {effort.rounds * effort.generations} blocks; differences and ratios are taken within each round.",
+        )
+        for scene in _SCENES:
+            for variant, title in _VARIANTS.items():
+                name = f"{pages.SCENES[scene].title}: {title}"
+                if variant in able:
+                    self._add_cost(table, door, scene, variant, samples)
+                else:
+                    table.add(
+                        (name, self._missing[door, variant], "", "", "", ""), door=door, scene=scene, variant=variant
+                    )
+        return table
+
+    @staticmethod
+    def _add_cost(table: Table, door: str, scene: str, variant: str, samples: Samples) -> None:
+        over, ratio = compare(samples, variant, scene, "bare")
+        us = spread(samples[variant, scene, "us"]).median
+        goal: Goal | None = None
+        figure = over.median
+        if variant == "ours":
+            goal = GOALS.get(f"{door} {scene}")
+            if goal is None:  # bound to another figure of the same run
+                goal = GOALS[f"{door} {scene} over page"]
+                figure -= compare(samples, variant, "page", "bare")[0].median
+        table.add(
+            (
+                f"{pages.SCENES[scene].title}: {_VARIANTS[variant]}",
+                f"{us:.1f}",
+                "" if variant == "bare" else f"{over.median:+.1f}",
+                "" if variant == "bare" else f"{over.low:+.1f} .. {over.high:+.1f}",
+                "" if variant == "bare" else f"{ratio.median:.2f}",
+                verdict(goal, figure),
+            ),
+            door=door,
+            scene=scene,
+            variant=variant,
+            us=us,
+            over_us=over._asdict(),
+            ratio=ratio.median,
+            is_met=goal.is_met(figure) if goal else None,
+        )
+
+    def _tracked(self) -> Table:
+        table = Table(
+            "HTML, 20 KB, with one tracked event that is matched and on disk before the page leaves",
+            ("door", "request's thread over bare, us", "quartiles", "until the page is out, over bare, us", "goal"),
+            "Thread: processor time. The wait for the commit is another thread's time, here on the same processor.",
+        )
+        effort = Effort(5, 1, 0.05) if self._quick else Effort(12, 3, 0.1)
+        for door in DOORS:
+            samples = run_rounds(partial(self._start, door), ["bare", "ours"], ["tracked"], effort)
+            thread, _ = compare(samples, "ours", "tracked", "bare", "thread_us")
+            wall, _ = compare(samples, "ours", "tracked", "bare")
+            table.add(
+                (
+                    door.upper(),
+                    f"{thread.median:+.1f}",
+                    f"{thread.low:+.1f} .. {thread.high:+.1f}",
+                    f"{wall.median:+.1f}",
+                    verdict(GOALS["tracked"], thread.median),
+                ),
+                door=door,
+                thread_us=thread._asdict(),
+                wall_us=wall._asdict(),
+                is_met=GOALS["tracked"].is_met(thread.median),
+            )
+        return table
+
+    def _paced(self) -> Table:
+        for_s = 3.0 if self._quick else 12.0
+        table = Table(
+            f"{_HOSTS} processes, {_EVENTS_PER_S} events/s in all, one outbox: time of a request, ms",
+            ("door and variant", "p50", "p99", "largest", "goal"),
+            f"{for_s:.0f} s; each process asks the bare app in turn with ours, so that both meet the same machine.",
+        )
+        for door in DOORS:
+            outbox = f"sqlite:///{self._folder}/shared-{door}.sqlite3"
+            workers = [self._start(door, "ours", cpu="", outbox=outbox) for _ in range(_HOSTS)]
+            for worker in workers:  # all are up before the first begins
+                worker.ask(do="check", scene="page")
+            for worker in workers:
+                worker.tell(do="pace", per_s=_EVENTS_PER_S / _HOSTS, for_s=for_s)
+            heard = [worker.hear() for worker in workers]
+            for worker in workers:
+                worker.end()
+            for variant, goal in (("bare", None), ("ours", GOALS["tracked p99"])):
+                times = [time for one in heard for time in one[variant]]
+                p50, p99, largest = statistics.median(times), percentile(times, 99), max(times)
+                table.add(
+                    (
+                        f"{door.upper()}: {_VARIANTS[variant]}",
+                        f"{p50:.2f}",
+                        f"{p99:.2f}",
+                        f"{largest:.1f}",
+                        verdict(goal, p99),
+                    ),
+                    door=door,
+                    variant=variant,
+                    p50_ms=p50,
+                    p99_ms=p99,
+                    largest_ms=largest,
+                    is_met=goal.is_met(p99) if goal else None,
+                )
+        return table
+
+    def _burst(self) -> Table:
+        table = Table("track() alone, on the caller's thread, us", ("what", "us", "quartiles", "goal"))
+        worker = self._start("asgi", "ours")
+        rounds = [worker.ask(do="burst") for _ in range(5 if self._quick else 20)]
+        worker.end()
+        for key, title in (("burst_us", "many in one request"), ("first_us", "the first of a request")):
+            figure = spread([each[key] for each in rounds])
+            table.add(
+                (
+                    title,
+                    f"{figure.median:.1f}",
+                    f"{figure.low:.1f} .. {figure.high:.1f}",
+                    verdict(GOALS["track"], figure.median),
+                ),
+                what=key,
+                us=figure._asdict(),
+                is_met=GOALS["track"].is_met(figure.median),
+            )
+        return table
+
+    def _first_byte(self) -> Table:
+        table = Table(
+            "First byte of a page in two pieces, ms after the request",
+            ("door and variant", "head in the first piece", "head ends in the second", "goal"),
+            f"The second piece comes {pages.PAUSE_S * 1e3:.0f} ms after the first.",
+        )
+        for door, variant in self._pairs():
+            worker = self._start(door, variant)
+            early, later = (
+                statistics.median([worker.ask(do="first_byte", scene=scene) for _ in range(2 if self._quick else 5)])
+                for scene in ("early", "later")
+            )
+            worker.end()
+            goal = GOALS["first byte"] if variant == "ours" else None
+            table.add(
+                (
+                    f"{door.upper()}: {_VARIANTS[variant]}",
+                    f"{early:.1f}",
+                    f"{later:.1f}",
+                    verdict(goal, max(early, later)),
+                ),
+                door=door,
+                variant=variant,
+                early_ms=early,
+                later_ms=later,
+                is_met=goal.is_met(max(early, later)) if goal else None,
+            )
+        return table
+
+    def _memory(self) -> Table:
+        table = Table("Largest extra memory while 50 MB of HTML stream by, MB", ("door and variant", "MB", "goal"))
+        for door, variant in self._pairs():
+            grown = []
+            for _ in range(1 if self._quick else 3):
+                worker = self._start(door, variant)
+                grown.append(worker.ask(do="memory"))
+                worker.end()
+            figure = statistics.median(grown)
+            goal = GOALS["memory"] if variant == "ours" else None
+            table.add(
+                (f"{door.upper()}: {_VARIANTS[variant]}", f"{figure:.2f}", verdict(goal, figure)),
+                door=door,
+                variant=variant,
+                mb=figure,
+                is_met=goal.is_met(figure) if goal else None,
+            )
+        return table
+
+    def _pairs(self) -> list[tuple[str, str]]:
+        variants = [variant for variant in _VARIANTS if variant != "noop"]
+        return [(door, variant) for door in DOORS for variant in variants if (door, variant) not in self._missing]

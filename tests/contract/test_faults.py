@@ -1,0 +1,170 @@
+"""Each part of ours fails in turn: the response is the app's own to the byte, and the failure is told once and counted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.contract.doors import (
+    HTML,
+    PAGE,
+    Request,
+    Response,
+    generator_app,
+    make_client,
+    through_asgi,
+    through_wsgi,
+    without_ours,
+)
+from tiktok_middleware import Client, client as client_module
+from tiktok_middleware.core import exchange as exchange_module
+from tiktok_middleware.core.facts import EnvironFacts, ScopeFacts
+from tiktok_middleware.core.handout import Handout
+from tiktok_middleware.core.html import Injector
+from tiktok_middleware.core.policy import Head
+from tiktok_middleware.core.snippet import Snippet
+from tiktok_middleware.core.tracker import Tracker
+from tiktok_middleware.delivery import Delivery
+
+pytestmark = pytest.mark.swallows
+
+LANDING = Request(query="ttclid=E.C.P.x", headers={"sec-fetch-mode": "navigate", "cookie": "a=b"})
+EVENT = (("ViewContent", {"value": 1.0, "currency": "EUR"}),)
+PIECES = tuple(PAGE[at : at + 7] for at in range(0, len(PAGE), 7))
+
+RESPONSES = {
+    "page": Response(headers=(HTML, ("ETag", '"a"')), events=EVENT, has_length=True),
+    "stream": Response(pieces=PIECES, events=EVENT, is_streamed=True),
+    "late": Response(pieces=(PAGE[:60], PAGE[60:]), late_events=EVENT, is_streamed=True),
+    "error": Response(status=500, events=EVENT),
+    "unknown until the end": Response(pieces=(b" ", b"<!-- ", b"x"), events=EVENT, is_streamed=True),
+    "fragment": Response(pieces=(b"<p>", b"x</p>"), events=EVENT, is_streamed=True),
+    "redirect": Response(
+        status=303, headers=(("Location", "/thanks"), ("Content-Length", "0")), pieces=(b"",), events=EVENT
+    ),
+    "json": Response(headers=(("Content-Type", "application/json"),), pieces=(b"{}",), events=EVENT, has_length=True),
+    "empty": Response(pieces=(b"",), events=EVENT, is_streamed=True),
+}
+
+
+class Mistake(Exception):
+    """One of ours."""
+
+
+def fail(*_: object, **__: object) -> Any:
+    raise Mistake
+
+
+FAULTS: dict[str, tuple[Any, str, Any]] = {
+    "exchange": (client_module, "Exchange", fail),
+    "answer": (client_module, "answer", fail),
+    "plan": (exchange_module, "plan", fail),
+    "head": (Head, "read", fail),
+    "handout": (exchange_module, "Handout", fail),
+    "handout.choose": (Handout, "choose", fail),
+    "handout.headers": (Handout, "headers", fail),
+    "handout.script": (Handout, "script", fail),
+    "handout.late_script": (Handout, "late_script", fail),
+    "handout.may_write_snippet": (Handout, "may_write_snippet", property(fail)),
+    "make_submission": (exchange_module, "make_submission", fail),
+    "with_changes": (exchange_module, "with_changes", fail),
+    "page_nonce": (exchange_module, "page_nonce", fail),
+    "injector": (exchange_module, "Injector", fail),
+    "injector.feed": (Injector, "feed", fail),
+    "snippet.page": (Snippet, "page", fail),
+    "snippet.late": (Snippet, "late", fail),
+    "tracker.consent": (Tracker, "consent", property(fail)),
+    "tracker.visitor": (Tracker, "visitor", property(fail)),
+    "tracker.discard": (Tracker, "discard", fail),
+    "delivery.submit": (Delivery, "submit", fail),
+    "client.submit": (Client, "submit", fail),
+    "client.wait": (Client, "wait", fail),
+    "client.wait_async": (Client, "wait_async", fail),
+    **{
+        f"{facts.__name__}.{name}": (facts, name, fail if name == "header" else property(fail))
+        for facts in (ScopeFacts, EnvironFacts)
+        for name in (
+            "header",
+            "method",
+            "path",
+            "query",
+            "mount",
+            "peer",
+            "cookies",
+            "scheme",
+            "host",
+            "hostname",
+            "url",
+            "client",
+        )
+    },
+}
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    made = make_client()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("through", [through_asgi, through_wsgi])
+@pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_ours_leaves_the_response_as_the_app_sent_it(
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    swallowed: list[BaseException],
+    through: Callable[..., Any],
+    response: Response,
+    fault: str,
+) -> None:
+    where, name, instead = FAULTS[fault]
+    bare = through(None, LANDING, response)
+    with monkeypatch.context() as patch:
+        patch.setattr(where, name, instead)
+        with caplog.at_level(logging.ERROR, "tiktok_middleware"):
+            seen = through(client, LANDING, response)
+    assert seen.status == bare.status
+    if not swallowed:
+        return  # this part has nothing to do with this response
+    assert all(isinstance(error, Mistake) for error in swallowed)
+    assert client.stats()["counts"]["failures"] == len(swallowed)
+    lines = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert 1 <= len(lines) <= len(swallowed)
+    if fault in LATER or response.late_events:
+        assert without_ours(client, seen.body)[0] == bare.body
+    elif fault in IN_THE_PAGE and response.is_streamed:
+        # The head had left before, with the visitor's cookies; the bytes are still the app's.
+        assert seen.body == bare.body
+        assert set(bare.headers) <= set(seen.headers)
+    else:
+        assert seen == bare
+
+
+# These fail when the snippet is already in the page, as all does that fails over what is tracked there, or before the
+# request is the app's at all.
+LATER = {"handout.late_script", "snippet.late", "answer"}
+# These fail where the script is made, which for a streamed page is after its head has left.
+IN_THE_PAGE = {"handout.script", "page_nonce", "snippet.page", "ScopeFacts.mount", "EnvironFacts.mount"}
+
+
+def test_every_fault_is_met_by_some_response(
+    client: Client, monkeypatch: pytest.MonkeyPatch, swallowed: list[BaseException]
+) -> None:
+    """A fault that no response meets would prove nothing."""
+    unmet = []
+    for fault, (where, name, instead) in FAULTS.items():
+        before = len(swallowed)
+        for response in RESPONSES.values():
+            with monkeypatch.context() as patch:
+                patch.setattr(where, name, instead)
+                through_asgi(client, LANDING, response)
+                through_wsgi(client, LANDING, response, generator_app)
+        if len(swallowed) == before:
+            unmet.append(fault)
+    assert unmet == []

@@ -1,0 +1,89 @@
+"""The disk while it works and memory while it does not, as one place to put events; it knows nothing of sending."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from tiktok_middleware.core.event import Claim, Submission
+from tiktok_middleware.delivery.memory import MemoryOutbox
+from tiktok_middleware.delivery.outbox import Limits, Outbox, Taker
+from tiktok_middleware.delivery.sqlite import SqliteOutbox
+from tiktok_middleware.errors import OutboxError
+
+__all__ = ["Storage"]
+
+log = logging.getLogger(__name__)
+
+_DISK_AGAIN_S = 30.0  # how soon a disk that could not be written is tried again
+
+
+class Storage:
+    """One process's view of where its events wait.
+
+    Args:
+        disk: the outbox on disk; None where there is to be none.
+        memory_limits: how much memory may hold.
+    """
+
+    def __init__(self, disk: SqliteOutbox | None, memory_limits: Limits) -> None:
+        self.disk = disk
+        self._memory_limits = memory_limits
+        self._memory: MemoryOutbox | None = None
+        self._disk_again_at = 0.0
+        self._is_loss_said = False
+        self._is_disk_used = False
+
+    def outboxes(self) -> list[Outbox]:
+        """Those in use; the disk only while it works."""
+        disk = self.disk if self._is_disk_up() else None
+        return [outbox for outbox in (disk, self._memory) if outbox is not None]
+
+    def put(
+        self, submissions: Sequence[Submission], now: float, taker: Taker | None, hand: Callable[[Outbox, Taker], None]
+    ) -> list[Claim]:
+        """The claims, from the disk or else from memory.
+
+        Args:
+            submissions: in order.
+            now: Unix seconds.
+            taker: who would lease new rows on disk at once.
+            hand: takes them.
+        """
+        if self.disk and self._is_disk_up():
+            try:
+                claims = self.disk.put(submissions, now, taker)
+            except OutboxError as error:
+                self.lose_disk(error)
+            else:
+                self._is_disk_used = True
+                if taker:
+                    hand(self.disk, taker)
+                return claims
+        if self._memory is None:
+            self._memory = MemoryOutbox(self._memory_limits)
+        return self._memory.put(submissions, now)
+
+    def lose_disk(self, error: OutboxError) -> None:
+        """Do without the disk for a while; said once."""
+        self._disk_again_at = time.monotonic() + _DISK_AGAIN_S
+        if not self._is_loss_said:
+            self._is_loss_said = True
+            log.error("Events wait in memory and are lost with the process: %s", error)
+
+    def marks(self) -> list[tuple[Outbox, int]]:
+        """The outboxes, each with its newest row."""
+        try:
+            return [(outbox, outbox.last_id()) for outbox in self.outboxes()]
+        except OutboxError as error:
+            self.lose_disk(error)
+            return [(outbox, outbox.last_id()) for outbox in self.outboxes()]
+
+    @property
+    def is_whole(self) -> bool:
+        """False while rows of ours are on a disk that does not answer."""
+        return not self._is_disk_used or self._is_disk_up()
+
+    def _is_disk_up(self) -> bool:
+        return time.monotonic() >= self._disk_again_at
