@@ -90,7 +90,7 @@ class DeliveryBench:
 
     def _wait_for(self, events: int) -> dict[str, float]:
         """The sink's counts once it has that many, or has seen nothing new for some time."""
-        seen, since = -1, time.monotonic()
+        seen, since = -1.0, time.monotonic()
         while True:
             counts: dict[str, float] = self._ask_sink("/counts")
             if counts["events"] != seen:

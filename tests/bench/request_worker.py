@@ -85,7 +85,7 @@ class _RequestWorker:
 
     def _do_first_byte(self, scene: str) -> float:
         """Milliseconds until the first byte of the body."""
-        self._door.many("page", 20)
+        self._door.many("stream", 20)
         times: list[float] = []
         begin = time.perf_counter()
         self._door.once(scene, lambda _: times.append(time.perf_counter() - begin))
@@ -93,7 +93,7 @@ class _RequestWorker:
 
     def _do_memory(self) -> float:
         """MB that the process grew to, at its largest, above what it had before a stream of 50 MB."""
-        self._door.many("page", 20)
+        self._door.many("stream", 20)
         gc.collect()
         peak = PeakMemory()
         self._door.many("big", 1)

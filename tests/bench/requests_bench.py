@@ -12,12 +12,13 @@ from tests.bench.crew import Crew, Worker, WorkerError
 from tests.bench.goals import GOALS, Goal
 from tests.bench.report import Table, verdict
 from tests.bench.rounds import Effort, Samples, compare, percentile, run_rounds, spread
+from tests.bench.streams_bench import StreamsBench
 
 __all__ = ["DOORS", "RequestsBench"]
 
 DOORS = {"asgi": "ASGI, over a Starlette app", "wsgi": "WSGI, over an app of three lines"}
 
-_VARIANTS = {
+VARIANTS = {
     "bare": "the app alone",
     "noop": "wrapper that does nothing",
     "splice": "minimal splice, one cookie",
@@ -57,9 +58,8 @@ class RequestsBench:
             yield self._cost(door)
         yield self._tracked()
         yield self._paced()
-        yield self._burst()
-        yield self._first_byte()
-        yield self._memory()
+        missing = self._missing.keys()
+        yield from StreamsBench(self._start, missing, VARIANTS, quick=self._quick).tables()
 
     def _start(self, door: str, variant: str, *, cpu: str = "0", outbox: str = "") -> Worker:
         self._files += 1
@@ -69,7 +69,7 @@ class RequestsBench:
     def _able(self, door: str) -> list[str]:
         """The variants whose packages are here; each has shown that it does what it is measured for."""
         able = []
-        for variant in _VARIANTS:
+        for variant in VARIANTS:
             worker = self._start(door, variant)
             try:
                 for scene in _SCENES:
@@ -102,7 +102,7 @@ class RequestsBench:
             f"Medians of {effort.rounds * effort.generations} blocks; differences and ratios are taken within each round.",
         )
         for scene in _SCENES:
-            for variant, title in _VARIANTS.items():
+            for variant, title in VARIANTS.items():
                 name = f"{pages.SCENES[scene].title}: {title}"
                 if variant in able:
                     self._add_cost(table, door, scene, variant, samples)
@@ -125,7 +125,7 @@ class RequestsBench:
                 figure -= compare(samples, variant, "page", "bare")[0].median
         table.add(
             (
-                f"{pages.SCENES[scene].title}: {_VARIANTS[variant]}",
+                f"{pages.SCENES[scene].title}: {VARIANTS[variant]}",
                 f"{us:.1f}",
                 "" if variant == "bare" else f"{over.median:+.1f}",
                 "" if variant == "bare" else f"{over.low:+.1f} .. {over.high:+.1f}",
@@ -189,7 +189,7 @@ class RequestsBench:
                 p50, p99, largest = statistics.median(times), percentile(times, 99), max(times)
                 table.add(
                     (
-                        f"{door.upper()}: {_VARIANTS[variant]}",
+                        f"{door.upper()}: {VARIANTS[variant]}",
                         f"{p50:.2f}",
                         f"{p99:.2f}",
                         f"{largest:.1f}",
@@ -203,75 +203,3 @@ class RequestsBench:
                     is_met=goal.is_met(p99) if goal else None,
                 )
         return table
-
-    def _burst(self) -> Table:
-        table = Table("track() alone, on the caller's thread, us", ("what", "us", "quartiles", "goal"))
-        worker = self._start("asgi", "ours")
-        rounds = [worker.ask(do="burst") for _ in range(5 if self._quick else 20)]
-        worker.end()
-        for key, title in (("burst_us", "many in one request"), ("first_us", "the first of a request")):
-            figure = spread([each[key] for each in rounds])
-            table.add(
-                (
-                    title,
-                    f"{figure.median:.1f}",
-                    f"{figure.low:.1f} .. {figure.high:.1f}",
-                    verdict(GOALS["track"], figure.median),
-                ),
-                what=key,
-                us=figure._asdict(),
-                is_met=GOALS["track"].is_met(figure.median),
-            )
-        return table
-
-    def _first_byte(self) -> Table:
-        table = Table(
-            "First byte of a page in two pieces, ms after the request",
-            ("door and variant", "head in the first piece", "head ends in the second", "goal"),
-            f"The second piece comes {pages.PAUSE_S * 1e3:.0f} ms after the first.",
-        )
-        for door, variant in self._pairs():
-            worker = self._start(door, variant)
-            early, later = (
-                statistics.median([worker.ask(do="first_byte", scene=scene) for _ in range(2 if self._quick else 5)])
-                for scene in ("early", "later")
-            )
-            worker.end()
-            goal = GOALS["first byte"] if variant == "ours" else None
-            table.add(
-                (
-                    f"{door.upper()}: {_VARIANTS[variant]}",
-                    f"{early:.1f}",
-                    f"{later:.1f}",
-                    verdict(goal, max(early, later)),
-                ),
-                door=door,
-                variant=variant,
-                early_ms=early,
-                later_ms=later,
-                is_met=goal.is_met(max(early, later)) if goal else None,
-            )
-        return table
-
-    def _memory(self) -> Table:
-        table = Table("Largest extra memory while 50 MB of HTML stream by, MB", ("door and variant", "MB", "goal"))
-        for door, variant in self._pairs():
-            grown = []
-            for _ in range(1 if self._quick else 3):
-                worker = self._start(door, variant)
-                grown.append(worker.ask(do="memory"))
-                worker.end()
-            figure = statistics.median(grown)
-            goal = GOALS["memory"] if variant == "ours" else None
-            table.add(
-                (f"{door.upper()}: {_VARIANTS[variant]}", f"{figure:.2f}", verdict(goal, figure)),
-                door=door,
-                variant=variant,
-                mb=figure,
-                is_met=goal.is_met(figure) if goal else None,
-            )
-        return table
-
-    def _pairs(self) -> list[tuple[str, str]]:
-        variants = [variant for variant in _VARIANTS if variant != "noop"]
-        return [(door, variant) for door in DOORS for variant in variants if (door, variant) not in self._missing]

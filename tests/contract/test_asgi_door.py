@@ -25,7 +25,7 @@ from tiktok_middleware.asgi import TikTokMiddleware
 from tiktok_middleware.core.context import KEY, tracker_var
 
 HEAD, REST = PAGE[: PAGE.index(b"<body>")], PAGE[PAGE.index(b"<body>") :]
-START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]}
+START: dict[str, Any] = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]}
 GET = Request()
 
 
@@ -167,7 +167,7 @@ def test_a_head_that_comes_in_pieces_streams_too(client: Client) -> None:
     assert without_ours(client, left[1])[1] == 1
 
 
-class Boom(Exception):
+class AppError(Exception):
     pass
 
 
@@ -194,8 +194,8 @@ def test_an_app_that_raises_raises_the_same_and_what_it_sent_has_left(
     async def send(message: dict[str, Any]) -> None:
         seen.append(message)
 
-    error = Boom()
-    with pytest.raises(Boom) as raised:
+    error = AppError()
+    with pytest.raises(AppError) as raised:
         run(TikTokMiddleware(app_of(*given, error=error), client)(asgi_scope(GET), None, send))  # type: ignore[arg-type]
     assert raised.value is error
     assert [message["type"] for message in seen[:1]] == [message["type"] for message in given[:1]]

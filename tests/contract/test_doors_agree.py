@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -70,7 +71,7 @@ HEADERS = [
     ("Location", "/thanks"),
 ]
 
-EVENTS = [
+EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("ViewContent", {"value": 1.5, "currency": "EUR"}),
     ("Search", {"search_string": "</script><!-- \u2028"}),
     ("AddToCart", {"contents": [{"content_id": "SKU-1", "quantity": 2}], "value": 3, "currency": "EUR"}),
@@ -189,3 +190,23 @@ def test_a_purchase_that_counts_once_leaves_the_doors_alike(
     once = replace(response, events=(purchase, *response.events))
     same_start(asgi, wsgi)
     assert through_asgi(asgi, request, once) == through_wsgi(wsgi, request, once)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"<p>a</p>", b"<p>b</p>", b"<p>c</p>"),
+        (b"<!doctype html><title>", b"never", b" closed"),
+        (b"<!doctype html>", b"<!-- never", b" closed"),
+        (b"<!doctype html><head>", b" " * 65_536, b"</head><body><!-- "),
+        (b"", b"", b""),
+    ],
+)
+@pytest.mark.parametrize("late", [(), tuple(EVENTS)])
+def test_a_stream_without_a_place_is_left_alone_to_its_end(
+    clients: tuple[Client, Client], pieces: tuple[bytes, ...], late: tuple[tuple[str, dict[str, Any]], ...]
+) -> None:
+    asgi, wsgi = clients
+    response = Response(pieces=pieces, events=tuple(EVENTS[:1]), late_events=late, is_streamed=True)
+    assert through_asgi(asgi, Request(), response).body == response.body
+    assert through_wsgi(wsgi, Request(), response).body == response.body

@@ -19,7 +19,8 @@ from tests.contract.doors import (
     through_wsgi,
     without_ours,
 )
-from tiktok_middleware import Client, client as client_module
+from tiktok_middleware import Client
+from tiktok_middleware import client as client_module
 from tiktok_middleware.core import exchange as exchange_module
 from tiktok_middleware.core.facts import EnvironFacts, ScopeFacts
 from tiktok_middleware.core.handout import Handout
@@ -50,12 +51,12 @@ RESPONSES = {
 }
 
 
-class Mistake(Exception):
+class OurError(Exception):
     """One of ours."""
 
 
 def fail(*_: object, **__: object) -> Any:
-    raise Mistake
+    raise OurError
 
 
 FAULTS: dict[str, tuple[Any, str, Any]] = {
@@ -115,6 +116,7 @@ def client() -> Iterator[Client]:
 @pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_of_ours_leaves_the_response_as_the_app_sent_it(
+    *,
     client: Client,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -132,7 +134,7 @@ def test_a_fault_of_ours_leaves_the_response_as_the_app_sent_it(
     assert seen.status == bare.status
     if not swallowed:
         return  # this part has nothing to do with this response
-    assert all(isinstance(error, Mistake) for error in swallowed)
+    assert all(isinstance(error, OurError) for error in swallowed)
     assert client.stats()["counts"]["failures"] == len(swallowed)
     lines = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert 1 <= len(lines) <= len(swallowed)

@@ -49,6 +49,13 @@ class Closing:
         self.closed += 1
 
 
+def exc_info(error: Exception) -> Any:
+    try:
+        raise error
+    except type(error):
+        return sys.exc_info()
+
+
 def answering(iterable: Any, headers: tuple[tuple[str, str], ...] = (HTML,), status: str = "200 OK") -> Any:
     def app(environ: Any, start_response: Any) -> Any:
         start_response(status, list(headers))
@@ -140,10 +147,7 @@ def test_an_error_page_may_replace_a_head_that_has_not_left(client: Client) -> N
     def app(environ: Any, start_response: Any) -> list[bytes]:
         start_response("200 OK", [HTML])
         environ[KEY].track("ViewContent")
-        try:
-            raise ValueError
-        except ValueError:
-            start_response("500 Oops", [("Content-Type", "text/plain")], sys.exc_info())
+        start_response("500 Oops", [("Content-Type", "text/plain")], exc_info(ValueError()))
         return [b"sorry"]
 
     seen = serve(app, client).seen
@@ -158,10 +162,7 @@ def test_once_bytes_were_given_an_error_reaches_the_server(client: Client, piece
     def app(environ: Any, start_response: Any) -> list[bytes]:
         write = start_response("200 OK", [HTML])
         write(piece)
-        try:
-            raise ValueError("late")
-        except ValueError:
-            start_response("500 Oops", [("Content-Type", "text/plain")], sys.exc_info())
+        start_response("500 Oops", [("Content-Type", "text/plain")], exc_info(ValueError("late")))
         return [b"never"]
 
     with pytest.raises(ValueError, match="late"):
@@ -234,7 +235,8 @@ def test_close_that_raises_is_the_apps_own_error(client: Client) -> None:
 
 
 def test_a_strict_server_and_a_strict_app_find_nothing_to_complain_of(client: Client) -> None:
-    app = validator(TikTokMiddleware(validator(answering([HEAD, REST], (HTML, LENGTH))), client))
+    strict: Any = validator(answering([HEAD, REST], (HTML, LENGTH)))
+    app = validator(TikTokMiddleware(strict, client))
     server = WsgiServer()
     seen = server.serve(app, GET)
     assert without_ours(client, seen.body) == (PAGE, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 import zlib
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -13,7 +14,7 @@ from tiktok_middleware.core.encoding import CodedInjector
 from tiktok_middleware.core.html import Injector, Search
 
 brotli: Any = import_module("brotli")
-zstd: Any = import_module("backports.zstd")
+zstd: Any = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 
 SCRIPT = b"<script>/* ours */</script>"
 PAGE = (

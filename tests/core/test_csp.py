@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import sync_playwright
 
-from tiktok_middleware.core.csp import Blocked, extended, framework_nonce, pixel_hosts, read_policies
+from tiktok_middleware.core.csp import Blocked, allows_inline, extended, framework_nonce, pixel_hosts, read_policies
 
 PIXEL = "https://analytics.tiktok.com/i18n/pixel/events.js"
 PAGE = "https://shop.example"
@@ -300,6 +300,22 @@ class Refusing:
 )
 def test_a_frameworks_nonce_is_found(request_: object, nonce: str) -> None:
     assert framework_nonce(request_) == nonce
+
+
+@pytest.mark.parametrize(
+    ("directives", "is_open"),
+    [
+        ({}, True),
+        ({"upgrade-insecure-requests": True, "script-src": None}, True),
+        ({"script-src": ["'self'", "<CSP_NONCE_SENTINEL>"]}, False),
+        ({"script-src": ["'self'", "'unsafe-inline'", "<CSP_NONCE_SENTINEL>"]}, True),
+        ({"script-src": ("'strict-dynamic'", "'unsafe-inline'", "https:")}, False),
+        ({"default-src": "'self' 'unsafe-inline'"}, True),
+        ({"default-src": {"'unsafe-inline'"}, "script-src": ["'self'"]}, False),
+    ],
+)
+def test_a_nonce_is_not_read_where_it_would_close_what_is_open(directives: dict[str, object], is_open: bool) -> None:
+    assert allows_inline(directives) is is_open
 
 
 # -- nothing raises

@@ -13,7 +13,7 @@ import pytest
 
 from tests.core.encoding_bodies import BODIES, PAGE, WITH_SCRIPT, run, slices
 from tiktok_middleware.core import codings
-from tiktok_middleware.core.codings import is_known, layers_of, missing_packages
+from tiktok_middleware.core.codings import has_coding, is_known, layers_of, missing_packages
 
 ZSTD = ("compression.zstd", "backports.zstd", "zstandard")
 
@@ -68,16 +68,23 @@ def test_known_codings(header: str, known: bool) -> None:
     assert missing_packages(header) == []
 
 
-def test_a_body_without_a_coding_has_no_layers() -> None:
-    assert layers_of("identity") == layers_of("") == []
+@pytest.mark.parametrize("header", ["", "identity", " Identity ,identity"])
+def test_a_body_without_a_coding_has_no_layers(header: str) -> None:
+    assert layers_of(header) == []
+    assert not has_coding(header)
+
+
+@pytest.mark.parametrize("header", ["gzip", "identity, br", "compress"])
+def test_a_body_with_a_coding_has_one_known_or_not(header: str) -> None:
+    assert has_coding(header)
 
 
 @pytest.mark.parametrize(
     ("gone", "header", "missing"),
     [
         ({"brotli", "brotlicffi"}, "br", ["brotli"]),
-        ({"brotli", "brotlicffi", *ZSTD}, "gzip, br, zstd", ["brotli", "zstandard"]),
-        (set(ZSTD), "zstd", ["zstandard"]),
+        ({"brotli", "brotlicffi", *ZSTD}, "gzip, br, zstd", ["brotli", "backports.zstd"]),
+        (set(ZSTD), "zstd", ["backports.zstd"]),
     ],
 )
 def test_a_coding_whose_package_is_absent_is_not_known(

@@ -134,3 +134,9 @@ def test_a_hostile_user_agent_is_cut() -> None:
 
 def test_records_name_their_pixel() -> None:
     assert submitted(scope_facts()).records[0].pixel == PIXEL
+
+
+def test_a_denied_word_is_denied_in_any_case_of_letters() -> None:
+    setup = setup_of(url_allow="coupon,page", url_deny="Coupon,Member")
+    facts = scope_facts("/member/4711/offers?coupon=X1&page=2")
+    assert body(submitted(facts, setup))["page"]["url"] == "https://shop.example/member/redacted/offers?page=2"

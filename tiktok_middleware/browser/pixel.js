@@ -50,7 +50,7 @@ t.emit = function (events, then) {
   });
   if (ids.length || then) w.ttq.ready(function () {
     remember(ids);
-    if (then) then();
+    try { then && then(); } catch (e) {}
   });
 };
 function run() {
@@ -69,8 +69,10 @@ function run() {
   } catch (e) {}
 }
 var nonce = (d.currentScript || {}).nonce || '';
-if (c.g && (c.g < 2 && navigator.globalPrivacyControl || /(^|; )_tt_consent=d/.test(d.cookie))) return;
-// A prerendered page that nobody sees yet must not count as seen.
-if (d.prerendering) d.addEventListener('prerenderingchange', run, {once: true});
-else run();
+try {
+  if (c.g && (c.g < 2 && navigator.globalPrivacyControl || /(^|; )_tt_consent=d/.test(d.cookie))) return;
+  // A prerendered page that nobody sees yet must not count as seen.
+  if (d.prerendering) d.addEventListener('prerenderingchange', run, {once: true});
+  else run();
+} catch (e) {} // a sandboxed page may not even look at its cookies
 })(window, document,

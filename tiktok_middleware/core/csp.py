@@ -12,7 +12,7 @@ from tiktok_middleware.core.csp_policy import DEFAULT, SCRIPTS, Policy, words_of
 from tiktok_middleware.core.csp_sources import NONCE, Address
 from tiktok_middleware.core.csp_verdict import Blocked, blocked_by, pixel_hosts
 
-__all__ = ["Blocked", "Policies", "extended", "framework_nonce", "pixel_hosts", "read_policies"]
+__all__ = ["Blocked", "Policies", "allows_inline", "extended", "framework_nonce", "pixel_hosts", "read_policies"]
 
 #: Longer headers are not judged; few servers and browsers take them at all.
 LIMIT_CHARS = 32_768
@@ -113,6 +113,22 @@ def framework_nonce(request: object) -> str:
     except Exception:  # noqa: BLE001  # they are lazy: django-csp raises an error of its own when the header has left
         return ""
     return nonce if nonce != "None" and _BARE_NONCE.fullmatch(nonce) else ""
+
+
+def allows_inline(directives: Mapping[str, object]) -> bool:
+    """Whether a framework's configured policy lets any inline script run; a nonce would put an end to that.
+
+    Args:
+        directives: sources by directive, one or several, as in Django's ``SECURE_CSP``; its placeholder for the nonce
+            counts for none.
+    """
+    texts = (
+        f"{name} {sources if isinstance(sources, str) else ' '.join(map(str, sources))}"
+        for name, sources in directives.items()
+        if isinstance(sources, (str, list, tuple, set, frozenset))
+    )
+    policy = Policy(";".join(texts))
+    return not policy.governing(SCRIPTS) or policy.scripts.allows_any_inline
 
 
 def extended(header_value: str, hosts: Mapping[str, Sequence[str]]) -> str:

@@ -28,8 +28,8 @@ _HOST = re.compile(
 )
 _HASH = re.compile(r"'sha(?:256|384|512)-[a-z0-9+/_-]+={0,2}'", re.IGNORECASE)
 
-# Beside itself a scheme names what it can be upgraded to (https://www.w3.org/TR/CSP3/#match-schemes). By the standard ws
-# names http and https as well; Chromium refuses them, and a warning too many is better than a silence.
+# Beside itself a scheme names what it can be upgraded to (https://www.w3.org/TR/CSP3/#match-schemes). The standard
+# lets ws name http and https as well; Chromium refuses them, and a warning too many is better than a silence.
 _UPGRADES = {"http": ("http", "https"), "ws": ("ws", "wss")}
 
 

@@ -53,7 +53,7 @@ class Forward(NamedTuple):
     """
 
     headers: Headers | None
-    body: tuple[bytes, ...] = ()
+    body: tuple[bytes | memoryview, ...] = ()
 
 
 class Commit(NamedTuple):
@@ -122,7 +122,7 @@ class Exchange:
         self.plan: Plan | None = None
         self._head = Head()
         self._headers: Headers | None = None  # the app's, while the head has not left
-        self._held: tuple[bytes, ...] = ()
+        self._held: tuple[bytes | memoryview, ...] = ()
         self._unsearched = b""
         self._injector: Injector | None = None
         self._taken: list[Event] = []  # handed to delivery, not yet known to be ours to emit
@@ -273,7 +273,8 @@ class Exchange:
         self._injector = None
         if place.search is Search.FOUND:
             self.phase = Phase.DONE if last else Phase.PASSING
-            self._held = (*self._held, place.data[: place.cut], b"", place.data[place.cut :])
+            view = memoryview(place.data)  # a page of 200 KB is copied once, when it is joined
+            self._held = (*self._held, view[: place.cut], b"", view[place.cut :])
             return self._settle(self._leave_with_script)
         self._held = (*self._held, place.data)
         self.phase = Phase.DONE  # nor is the end of the body a place: it may lie inside a comment or a script
