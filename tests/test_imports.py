@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import os
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -215,16 +213,12 @@ def test_a_door_imports_no_framework_and_no_client(door: str, tmp_path: Path) ->
 
 def test_a_door_is_imported_in_no_time(tmp_path: Path) -> None:
     statements = ["pass", "import tiktok_middleware.asgi", "import tiktok_middleware.wsgi"]
-    times: dict[str, list[float]] = {statement: [] for statement in statements}
-    for statement in statements:
-        python(statement, tmp_path)  # writes the byte code
-    for _ in range(7):
+    # The processor's time, and the least of several: what else the machine is doing at the moment does not count.
+    times_s: dict[str, list[float]] = {statement: [] for statement in statements}
+    for _ in range(6):  # the first round writes the byte code
         for statement in statements:
-            begin = time.perf_counter()
-            python(statement, tmp_path)
-            times[statement].append(time.perf_counter() - begin)
-    bare_s = statistics.median(times["pass"])
+            times_s[statement].append(float(python(f"{statement}\nimport time; print(time.process_time())", tmp_path)))
     for statement in statements[1:]:
-        over_ms = (statistics.median(times[statement]) - bare_s) * 1000
+        over_ms = (min(times_s[statement]) - min(times_s["pass"])) * 1000
         print(f"{statement}: {over_ms:.1f} ms over the interpreter's own start")
-        assert over_ms < 150  # the goal is 50 on a quiet machine; this bound holds on a busy one
+        assert over_ms < 150  # the goal is 50 on a quiet machine; a slow one may take longer

@@ -6,12 +6,13 @@ import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from tiktok_middleware.client import Client
+from tiktok_middleware.client import Client, is_in_event_loop
 from tiktok_middleware.contrib import attach_to_requests
 from tiktok_middleware.core.context import KEY, tracker_var
 from tiktok_middleware.core.exchange import Commit, Exchange, Forward, Phase, Step
 from tiktok_middleware.core.facts import ScopeFacts
 from tiktok_middleware.core.headers import encoded
+from tiktok_middleware.errors import ConfigError
 
 __all__ = ["TikTokMiddleware"]
 
@@ -34,12 +35,22 @@ class TikTokMiddleware:
 
     def __init__(self, app: ASGIApp, client: Client | None = None) -> None:
         self.app = app
-        self.client = client if client is not None else Client.from_env()
+        self._error: ConfigError | None = None
+        try:
+            self.client = client if client is not None else Client.from_env()
+        except ConfigError as error:
+            # Starlette makes its middleware when the server is already running, and servers take what is raised
+            # then for an app without lifespan: they would start. The lifespan protocol has a word for it.
+            if not is_in_event_loop():
+                raise
+            self._error = error
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """One connection."""
         kind = scope["type"]
-        if kind == "http":
+        if self._error is not None:
+            await self._refuse(self._error, kind, receive, send)
+        elif kind == "http":
             await self._http(scope, receive, send)
         elif kind == "websocket":
             await self._websocket(scope, receive, send)
@@ -47,6 +58,13 @@ class TikTokMiddleware:
             await self._lifespan(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    async def _refuse(self, error: ConfigError, kind: str, receive: Receive, send: Send) -> None:
+        """Stop the start with the configuration's error; where the server does not ask, each request."""
+        if kind != "lifespan":
+            raise error
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": f"tiktok_middleware: {error}"})
 
     async def _http(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         client = self.client

@@ -28,7 +28,7 @@ from tiktok_middleware.delivery import Delivery, DeliveryOptions, open_delivery
 from tiktok_middleware.errors import ConfigError
 from tiktok_middleware.notices import Log
 
-__all__ = ["COMMIT_WAIT_S", "Client"]
+__all__ = ["COMMIT_WAIT_S", "Client", "is_in_event_loop"]
 
 log = logging.getLogger("tiktok_middleware")
 
@@ -170,6 +170,14 @@ def _is_asyncio() -> bool:
     """Whether an asyncio loop runs here. It is asked first: another thread may be in the middle of importing trio."""
     asyncio = sys.modules.get("asyncio")
     return asyncio is not None and asyncio._get_running_loop() is not None  # noqa: SLF001  # documented for such use
+
+
+def is_in_event_loop() -> bool:
+    """Whether this code runs on an event loop, asyncio's or trio's."""
+    if _is_asyncio():
+        return True
+    trio = sys.modules.get("trio")
+    return trio is not None and hasattr(trio, "lowlevel") and bool(trio.lowlevel.in_trio_run())
 
 
 async def _wait_asyncio(future: Future[list[Claim]]) -> None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.core_world import NOW, counts, scope_facts, setup_of, tracker_of
@@ -255,6 +255,7 @@ def test_no_garbage_fails_a_view(event: Any, properties: Any, event_id: Any, onc
     tracker.page(properties)
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(st.sampled_from(["email", "phone", "external_id", "first_name", "city", "other"]), deep))
 def test_no_garbage_identity_fails_a_view(fields: Any) -> None:
     tracker_of(setup_of()).identify(**fields)
