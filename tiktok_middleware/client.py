@@ -106,9 +106,11 @@ class Client:
 
     def answer(self, facts: RequestFacts) -> Answer | None:
         """Our own response to a request of our path prefix, None for the app's requests."""
-        with self._guard("endpoint"):
+        try:
             return answer(facts, self.setup)
-        return None
+        except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
+            self._log.failure("endpoint", error)
+            return None
 
     def submit(self, commit: Commit) -> Future[list[Claim]]:
         """The claims, once the events are stored."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import re
 import time
+from functools import partial
 from typing import Any
 
 from tests.bench import asgi_door, wsgi_door
@@ -48,7 +49,6 @@ class _RequestWorker:
         self._variant = variant
         self._client = make_client(outbox, api_url) if variant == "ours" else None
         self._open: Door | None = None
-        self._bare: Door | None = None
 
     def answer(self, order: dict[str, Any]) -> Any:
         """Do what the order's ``do`` says."""
@@ -100,18 +100,25 @@ class _RequestWorker:
         return peak.growth_mb()
 
     def _do_pace(self, per_s: float, for_s: float) -> dict[str, list[float]]:
-        """Milliseconds of each request, at a steady pace: tracked ones through us, and as many through the bare app."""
-        self._bare = self._bare or _open(self._door_name, "bare", None)
-        doors = {"ours": (self._door, "tracked"), "bare": (self._bare, "page")}
-        for door, scene in doors.values():
-            door.many(scene, 20)
-        times: dict[str, list[float]] = {name: [] for name in doors}
+        """Milliseconds of each request, at a steady pace: tracked ones through us, and as many through the bare app,
+        alone and with a call to another thread."""
+        bare = _open(self._door_name, "bare", None)
+        calls = {
+            "bare": partial(bare.timed, "page"),
+            "thread": partial(bare.timed_elsewhere, "page"),
+            "ours": partial(self._door.timed, "tracked"),
+        }
+        for call in calls.values():
+            for _ in range(20):
+                call()
+        names = list(calls)
+        times: dict[str, list[float]] = {name: [] for name in names}
         begin = time.perf_counter()
         for number in range(int(per_s * for_s)):
             left_s = begin + number / per_s - time.perf_counter()
-            self._door.wait(max(left_s, 0.0))
-            for name, (door, scene) in sorted(doors.items(), reverse=bool(number % 2)):
-                times[name].append(door.timed(scene) * 1e3)
+            bare.wait(max(left_s, 0.0))
+            for name in names[number % 3 :] + names[: number % 3]:
+                times[name].append(calls[name]() * 1e3)
         return times
 
     def _do_burst(self) -> dict[str, float]:

@@ -27,6 +27,7 @@ VARIANTS = {
     "sentry": "Sentry, errors only",
 }
 _SCENES = ("json", "page", "landing", "long", "stream")
+_REFERENCE = " The goals were set where the app alone took 11.5 us for the JSON: compare with the first row."
 _HOSTS = 8
 _EVENTS_PER_S = 200
 
@@ -99,7 +100,8 @@ class RequestsBench:
         table = Table(
             f"Requests, {DOORS[door]}",
             ("scene and variant", "us", "over bare, us", "quartiles", "times bare", "goal"),
-            f"Medians of {effort.rounds * effort.generations} blocks; differences and ratios are taken within each round.",
+            f"Medians of {effort.rounds * effort.generations} blocks; differences and ratios are taken within each round."
+            + (_REFERENCE if door == "asgi" else ""),
         )
         for scene in _SCENES:
             for variant, title in VARIANTS.items():
@@ -172,7 +174,7 @@ class RequestsBench:
         table = Table(
             f"{_HOSTS} processes, {_EVENTS_PER_S} events/s in all, one outbox: time of a request, ms",
             ("door and variant", "p50", "p99", "largest", "goal"),
-            f"{for_s:.0f} s; each process asks the bare app in turn with ours, so that both meet the same machine.",
+            f"{for_s:.0f} s; each process takes the three in turn. Waking a thread is the least that a commit elsewhere costs.",
         )
         for door in DOORS:
             outbox = f"sqlite:///{self._folder}/shared-{door}.sqlite3"
@@ -184,12 +186,18 @@ class RequestsBench:
             heard = [worker.hear() for worker in workers]
             for worker in workers:
                 worker.end()
-            for variant, goal in (("bare", None), ("ours", GOALS["tracked p99"])):
+            titles = {
+                "bare": VARIANTS["bare"],
+                "thread": "the app and an idle thread's answer",
+                "ours": VARIANTS["ours"],
+            }
+            for variant, title in titles.items():
+                goal = GOALS["tracked p99"] if variant == "ours" else None
                 times = [time for one in heard for time in one[variant]]
                 p50, p99, largest = statistics.median(times), percentile(times, 99), max(times)
                 table.add(
                     (
-                        f"{door.upper()}: {VARIANTS[variant]}",
+                        f"{door.upper()}: {title}",
                         f"{p50:.2f}",
                         f"{p99:.2f}",
                         f"{largest:.1f}",

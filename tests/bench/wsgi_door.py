@@ -6,6 +6,7 @@ import io
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -139,6 +140,7 @@ class WsgiDoor:
 
     def __init__(self, app: App) -> None:
         self._app = app
+        self._thread = ThreadPoolExecutor(1)
         self._environs = {name: _environ(scene) for name, scene in pages.SCENES.items()}
 
     def many(self, scene: str, count: int) -> None:
@@ -162,6 +164,13 @@ class WsgiDoor:
         """How long one request took, in seconds."""
         begin = time.perf_counter()
         self._one(scene, _start_response, None)
+        return time.perf_counter() - begin
+
+    def timed_elsewhere(self, scene: str) -> float:
+        """The same, where another thread has to be woken meanwhile and does nothing."""
+        begin = time.perf_counter()
+        self._one(scene, _start_response, None)
+        self._thread.submit(int).result()
         return time.perf_counter() - begin
 
     def wait(self, seconds: float) -> None:

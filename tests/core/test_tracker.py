@@ -82,7 +82,7 @@ def test_a_disabled_response_takes_no_more_events() -> None:
     tracker = tracker_of(setup_of())
     tracker.disable()
     assert tracker.track("Contact").channels.server.reason == "disabled_by_app"
-    assert tracker.pending == []
+    assert not tracker.pending
 
 
 # -- once
@@ -136,7 +136,7 @@ def test_any_other_key_drops_the_event_with_a_reason(key: Any) -> None:
     setup = setup_of()
     tracker = tracker_of(setup)
     assert tracker.track("Lead", once=key).channels.server.reason == "invalid"
-    assert tracker.pending == []
+    assert not tracker.pending
     assert counts(setup) == {"invalid": 1}
 
 
@@ -195,7 +195,7 @@ def test_the_same_mistake_is_said_once_and_counted_in_production(
             "invalid",
             "invalid",
         )
-    assert tracker.pending == []
+    assert not tracker.pending
     assert counts(setup) == {"invalid": 3}
     assert len(caplog.records) == 1
     assert field in caplog.text
@@ -323,7 +323,7 @@ def test_what_is_tracked_after_the_response_goes_where_late_events_go() -> None:
     tracker.late = late.append
     event = tracker.track("Contact")
     assert [pending.event for pending in late] == [event]
-    assert tracker.pending == []
+    assert not tracker.pending
 
 
 def test_a_page_view_is_tracked_by_the_pixels_own_name() -> None:

@@ -132,7 +132,7 @@ def test_an_older_schema_takes_the_missing_steps(path: Path, monkeypatch: pytest
     steps = (*outbox._database._migrations, "CREATE TABLE more (x);\nINSERT INTO more VALUES (7);\n")
     newer = database.Database(path, steps, "normal")
     assert newer.read("SELECT x, (SELECT count(*) FROM waiting) FROM more") == (7, 1)
-    assert newer.read("PRAGMA user_version") == (2,)
+    assert newer.read("PRAGMA user_version") == (len(steps),)
     newer.close()
 
 

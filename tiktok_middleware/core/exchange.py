@@ -26,7 +26,7 @@ from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.handout import Handout, Script
 from tiktok_middleware.core.headers import Headers, with_changes
 from tiktok_middleware.core.html import Injector, Search
-from tiktok_middleware.core.policy import Head, Place, Plan, Timing, plan
+from tiktok_middleware.core.policy import Head, Place, Plan, Timing, plan, says_html
 from tiktok_middleware.core.setup import Setup
 from tiktok_middleware.core.snippet import page_nonce
 from tiktok_middleware.core.submission import make_submission
@@ -95,40 +95,24 @@ class Exchange:
         notices: where our own mistakes are told.
     """
 
-    __slots__ = (
-        "_copies",
-        "_facts",
-        "_handout",
-        "_head",
-        "_headers",
-        "_held",
-        "_injector",
-        "_setup",
-        "_taken",
-        "_then",
-        "_unsearched",
-        "notices",
-        "phase",
-        "plan",
-        "tracker",
-    )
+    # Defaults live on the class: most requests end before any of them changes.
+    phase: Phase = Phase.WAITING
+    plan: Plan | None = None
+    _head: Head = Head()
+    _headers: Headers | None = None  # the app's, while the head has not left
+    _held: tuple[bytes | memoryview, ...] = ()
+    _unsearched: bytes = b""
+    _injector: Injector | None = None
+    _handout: Handout | None = None
+    _taken: Sequence[Event] = ()  # handed to delivery, not yet known to be ours to emit
+    _copies: Sequence[Event] = ()  # ours to emit in the page
+    _then: Callable[[], Forward] | None = None  # what goes on once delivery has answered
 
     def __init__(self, facts: RequestFacts, setup: Setup) -> None:
         self._facts = facts
         self._setup = setup
         self.notices = setup.notices
         self.tracker = Tracker(facts, setup)
-        self.phase = Phase.WAITING
-        self.plan: Plan | None = None
-        self._head = Head()
-        self._headers: Headers | None = None  # the app's, while the head has not left
-        self._held: tuple[bytes | memoryview, ...] = ()
-        self._unsearched = b""
-        self._injector: Injector | None = None
-        self._taken: list[Event] = []  # handed to delivery, not yet known to be ours to emit
-        self._copies: list[Event] = []  # ours to emit in the page
-        self._then: Callable[[], Forward] = self._leave_head
-        self._handout: Handout | None = None
 
     # -- the response begins
 
@@ -143,9 +127,9 @@ class Exchange:
         self._headers = headers
         if status >= 500:
             self._fail()
-        self._head = head = Head.read(headers)
-        if not (self._setup.config.is_on and self._concerns_us(head)):
+        if not (self._setup.config.is_on and self._concerns_us(headers)):
             return self._pass()
+        self._head = head = Head.read(headers)
         self.plan = plan(status, head, self._facts, now_s=self._setup.clock(), shared=self.tracker.shared_word)
         self._handout = Handout(self._facts, self._setup, self.tracker, self.plan)
         if self._handout.may_write_snippet:
@@ -187,13 +171,15 @@ class Exchange:
             claims: one for each submission, or None where delivery could not say in time; then the copies
                 go out, since a copy too many is dropped by TikTok and a lost one is lost.
         """
+        won = []
         for index, event in enumerate(self._taken):
             if claims is None or claims[index].browser:
-                self._copies.append(event)
+                won.append(event)
             elif event.once:
                 self.notices.count("already_counted")
-        self._taken = []
-        return self._then()
+        self._copies = [*self._copies, *won]
+        self._taken = ()
+        return self._then() if self._then is not None else None
 
     @_guarded
     def finish(self, late: Callable[[Pending], None] | None = None) -> Step:
@@ -203,9 +189,9 @@ class Exchange:
             late: takes what is tracked from now on, by code that outlives its response.
         """
         self.phase = Phase.DONE
-        taken, self.tracker.pending = self.tracker.pending, []
         self.tracker.late = late
-        return self._commit_server_only(taken, "late")
+        taken = self.tracker.take()
+        return self._commit_server_only(taken, "late") if taken else None
 
     def submission_of(self, pending: Pending) -> Submission | None:
         """The server copy of an event that was tracked after its response had ended; None where it has none."""
@@ -235,15 +221,15 @@ class Exchange:
         for _ in range(self.tracker.discard()):
             self.notices.count("request_failed")
 
-    def _concerns_us(self, head: Head) -> bool:
+    def _concerns_us(self, headers: Headers) -> bool:
         """Whether there can be anything to do; most answers end here."""
         tracker = self.tracker
         return bool(
             tracker.pending
             or tracker.consent_word
-            or "html" in head.content_type.lower()
+            or says_html(headers)
             or "ttclid" in self._facts.query
-            or CARRY in self._facts.header("cookie")
+            or self._facts.mentions_cookie(CARRY)
         )
 
     def _pass(self) -> Forward:
@@ -292,7 +278,7 @@ class Exchange:
         if self._headers is None or self.plan is None:
             for _ in self._copies:
                 self.notices.count(f"browser_{reason}")
-            self._copies = []
+            self._copies = ()
             return self._flush()
         self.plan = self.plan._replace(place=place, reasons=(reason, *self.plan.reasons))
         self._handout = Handout(self._facts, self._setup, self.tracker, self.plan)
@@ -302,21 +288,23 @@ class Exchange:
 
     def _settle(self, then: Callable[[], Forward]) -> Forward | Commit:
         """Hand over what was tracked until now, then go on with ``then``."""
-        taken, self.tracker.pending = self.tracker.pending, []
+        taken = self.tracker.take()
         if not taken:
             return then()
         self._then = then
         events = [pending.event for pending in taken]
         may_go = self._handout.choose(events) if self._handout is not None else [False] * len(events)
         is_live = self.plan is None or self.plan.timing is Timing.LIVE
+        handed: list[Event] = []
         submissions: list[Submission] = []
         for event, browser in zip(events, may_go, strict=True):
             server = bool(event.channels.server) and is_live and self._may_send
             if browser or server:
-                self._taken.append(event)
+                handed.append(event)
                 submissions.append(
                     make_submission(event, self.tracker, self._facts, self._setup, browser=browser, server=server)
                 )
+        self._taken = handed
         return Commit(tuple(submissions)) if submissions else then()
 
     @property
@@ -325,8 +313,6 @@ class Exchange:
         return self.tracker.consent.is_granted and not self.tracker.is_disabled
 
     def _commit_server_only(self, taken: Sequence[Pending], reason: str) -> Commit | None:
-        if not taken:
-            return None
         submissions = []
         for pending in taken:
             self.notices.count(reason)
@@ -344,7 +330,7 @@ class Exchange:
         if headers is not None and handout is not None:
             added = handout.headers(self._copies)
             headers = with_changes(headers, added=added, is_private=True) if added else headers
-        self._copies = []
+        self._copies = ()
         self.phase = Phase.DONE
         return self._let_go(headers)
 
@@ -364,7 +350,7 @@ class Exchange:
         """The last bytes of a streamed page, with what was tracked while it was made."""
         if self._handout is not None:
             self._held = (*self._held, self._handout.late_script(self._copies, self._nonce))
-        self._copies = []
+        self._copies = ()
         return self._flush()
 
     def _flush(self) -> Forward:
@@ -379,7 +365,7 @@ class Exchange:
 
     def _script(self) -> Script:
         script = self._handout.script(self._copies, self._nonce) if self._handout is not None else Script(b"")
-        self._copies = []
+        self._copies = ()
         return script
 
     @property

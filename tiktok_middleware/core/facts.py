@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
@@ -48,7 +48,7 @@ class Proxies:
 
     def trusts(self, peer: str) -> bool:
         """Whether this peer's ``X-Forwarded-Proto`` and ``X-Forwarded-Host`` count."""
-        return self.hops > 0 or self._is_trusted(peer)
+        return self.hops > 0 or (bool(self.networks) and self._is_trusted(peer))
 
     def outermost(self, values: str) -> str:
         """Of a header that each proxy adds a value to, the one that the outermost trusted proxy wrote.
@@ -87,7 +87,7 @@ class RequestFacts:
         raw: the ASGI scope or WSGI environ itself, where the tracker is kept for raw access.
     """
 
-    __slots__ = ("_cookies", "_proxies", "raw")
+    __slots__ = ("_cookies", "_headers", "_proxies", "raw")
 
     raw: MutableMapping[str, Any]
 
@@ -95,6 +95,7 @@ class RequestFacts:
         self.raw = raw
         self._proxies = proxies
         self._cookies: dict[str, str] | None = None
+        self._headers: dict[bytes, bytes] | None = None
 
     @property
     def method(self) -> str:
@@ -127,6 +128,10 @@ class RequestFacts:
         Args:
             name: lower-case.
         """
+        raise NotImplementedError
+
+    def mentions_cookie(self, name: str) -> bool:
+        """Whether a cookie of this name can be there: a cheap look, for the many requests that have none."""
         raise NotImplementedError
 
     def _own_scheme(self) -> str:
@@ -178,6 +183,12 @@ class RequestFacts:
         return f"{self.scheme}://{self.host}{path}" + (f"?{query}" if query else "")
 
     @property
+    def target(self) -> str:
+        """Path and query as they came, without scheme and host."""
+        query = self.query
+        return f"{self.path}?{query}" if query else self.path
+
+    @property
     def client(self) -> str:
         """The visitor's IP address, behind the trusted proxies; empty when it is not an address."""
         address = self._proxies.client_address(self.peer, self.header("x-forwarded-for"))
@@ -220,12 +231,14 @@ class ScopeFacts(RequestFacts):
         return str(client[0]) if client else ""
 
     def header(self, name: str) -> str:
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = _by_name(self.raw["headers"])
+        return headers.get(name.encode("latin-1"), b"").decode("latin-1")
+
+    def mentions_cookie(self, name: str) -> bool:
         wanted = name.encode("latin-1")
-        found = [value for key, value in self.raw["headers"] if key == wanted or key.lower() == wanted]
-        if not found:
-            return ""
-        joiner = b"; " if wanted == b"cookie" else b", "
-        return bytes(found[0] if len(found) == 1 else joiner.join(found)).decode("latin-1")
+        return any(wanted in value and key.lower() == b"cookie" for key, value in self.raw["headers"])
 
     def _own_scheme(self) -> str:
         return str(self.raw.get("scheme") or "http")
@@ -260,6 +273,9 @@ class EnvironFacts(RequestFacts):
     def peer(self) -> str:
         return str(self.raw.get("REMOTE_ADDR") or "")
 
+    def mentions_cookie(self, name: str) -> bool:
+        return name in str(self.raw.get("HTTP_COOKIE") or "")
+
     def header(self, name: str) -> str:
         return str(self.raw.get("HTTP_" + name.upper().replace("-", "_")) or "")
 
@@ -268,6 +284,18 @@ class EnvironFacts(RequestFacts):
 
     def _own_host(self) -> str:
         return _as_host(str(self.raw.get("SERVER_NAME") or ""))
+
+
+def _by_name(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers by lower-case name; one that comes several times is joined, as RFC 9110 and RFC 9113 say."""
+    found: dict[bytes, bytes] = {}
+    for key, value in pairs:
+        name = key.lower()
+        if name in found:
+            found[name] += (b"; " if name == b"cookie" else b", ") + value
+        else:
+            found[name] = bytes(value)
+    return found
 
 
 def _from_wsgi(text: str) -> str:

@@ -130,7 +130,7 @@ class Handout:
     @property
     def _tells_too_much(self) -> bool:
         """Whether the pixel, which reports a page's address as it is, would tell TikTok of a person."""
-        return holds_identity(self._facts.url)
+        return holds_identity(self._facts.target)
 
     @property
     def _is_shared(self) -> bool:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Union
+from collections.abc import Sequence
+from typing import Any, Union
 
 __all__ = ["Headers", "encoded", "with_changes"]
 
 #: ASGI's pairs of bytes or WSGI's pairs of text.
 Headers = Union[list[tuple[bytes, bytes]], list[tuple[str, str]]]  # noqa: UP007  # a run-time alias on Python 3.10
 
-# What describes the very bytes of the body is no longer true once a script stands among them.
-_OF_THE_BYTES = frozenset(
-    {"etag", "last-modified", "content-md5", "digest", "content-digest", "repr-digest", "accept-ranges", "signature"}
-)
+# What a change can make untrue, by name. What describes the very bytes of the body goes once a script is among them.
+_OF_THE_BYTES, _LENGTH, _CACHING = "of the bytes", "length", "caching"
+_KINDS: dict[bytes | str, str] = {"content-length": _LENGTH, "cache-control": _CACHING}
+for _name in (
+    *("etag", "last-modified", "accept-ranges", "content-md5", "digest", "content-digest", "repr-digest"),
+    *("signature", "signature-input"),
+):
+    _KINDS[_name] = _OF_THE_BYTES
+_KINDS.update({str(_name).encode(): kind for _name, kind in tuple(_KINDS.items())})
+
 _SPEAKS_OF_SHARING = ("private", "no-store", "no-cache")
 
 
@@ -32,41 +38,47 @@ def with_changes(
         body_growth_bytes: how much longer the body is; 0 when it is untouched.
         is_private: whether the response now holds what only this visitor may see.
     """
-    kept: list[tuple[str, str]] = []
+    kept: list[Any] = []
     says_cache_control = False
-    for name, value in _as_text(headers):
-        lowered = name.lower()
-        if body_growth_bytes and lowered in _OF_THE_BYTES:
-            continue
-        changed = value
-        if body_growth_bytes and lowered == "content-length":
-            # What is no number is the app's own mistake, and its server's to answer.
-            changed = str(int(value) + body_growth_bytes) if value.strip().isdecimal() else value
-        elif lowered == "cache-control":
+    for pair in headers:
+        name = pair[0]
+        kind = _KINDS.get(name) or _KINDS.get(name.lower())
+        if kind is None:
+            kept.append(pair)
+        elif kind is _CACHING:
             says_cache_control = True
-            if is_private and not any(word in value.lower() for word in _SPEAKS_OF_SHARING):
-                changed = f"{value}, private" if value.strip() else "private"
-        kept.append((name, changed))
-    kept.extend(added)
+            kept.append((name, _private(pair[1])) if is_private else pair)
+        elif not body_growth_bytes:
+            kept.append(pair)
+        elif kind is _LENGTH:
+            kept.append((name, _grown(pair[1], body_growth_bytes)))
+    ours = list(added)
     if is_private and not says_cache_control:
-        kept.append(("Cache-Control", "private"))
-    return _as_native(kept, headers)
+        ours.append(("Cache-Control", "private"))
+    is_bytes = bool(headers) and isinstance(headers[0][0], bytes)
+    return [*kept, *(encoded(ours) if is_bytes else ours)]
 
 
-def _as_text(headers: Headers) -> Iterable[tuple[str, str]]:
-    for name, value in headers:
-        if isinstance(name, bytes):
-            yield name.decode("latin-1"), bytes(value).decode("latin-1")  # type: ignore[arg-type]  # a pair is of one type
-        else:
-            yield name, str(value)
+def _private(value: Any) -> Any:
+    """A Cache-Control that keeps the response from shared caches."""
+    text = value if isinstance(value, str) else bytes(value).decode("latin-1")
+    if not any(word in text.lower() for word in _SPEAKS_OF_SHARING):
+        text = f"{text}, private" if text.strip() else "private"
+    return _like(value, text)
 
 
-def _as_native(pairs: list[tuple[str, str]], like: Headers) -> Headers:
-    return encoded(pairs) if like and isinstance(like[0][0], bytes) else pairs
+def _grown(value: Any, growth_bytes: int) -> Any:
+    """A Content-Length; what is no number is the app's own mistake, and its server's to answer."""
+    text = value if isinstance(value, str) else bytes(value).decode("latin-1")
+    return _like(value, str(int(text) + growth_bytes)) if text.strip().isdecimal() else value
+
+
+def _like(value: Any, text: str) -> Any:
+    return text if isinstance(value, str) else text.encode("latin-1")
 
 
 def encoded(headers: Headers) -> Headers:
     """The headers as ASGI wants them: pairs of bytes, names that were text in lower case."""
     if not headers or isinstance(headers[0][0], bytes):
         return headers
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]  # type: ignore[attr-defined,union-attr]
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from tiktok_middleware.core.facts import RequestFacts
 
-__all__ = ["Audience", "Codec", "Head", "Place", "Plan", "Timing", "plan"]
+__all__ = ["Audience", "Codec", "Head", "Place", "Plan", "Timing", "plan", "says_html"]
 
 
 class Place(Enum):
@@ -75,6 +76,16 @@ class Head(NamedTuple):
         return cls(**found)
 
 
+def says_html(headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]) -> bool:
+    """Whether a response calls itself some kind of HTML: a look at one header, for the many that do not."""
+    for name, value in headers:
+        if len(name) == _CONTENT_TYPE_CHARS and name.lower() in _CONTENT_TYPE:
+            return b"html" in value.lower() if isinstance(value, bytes) else "html" in value.lower()
+    return False
+
+
+_CONTENT_TYPE = frozenset({b"content-type", "content-type"})
+_CONTENT_TYPE_CHARS = len("content-type")
 _FIELDS: dict[bytes | str, str] = {}
 for _name in Head._fields:
     _FIELDS[_name.replace("_", "-")] = _FIELDS[_name.replace("_", "-").encode()] = _name
@@ -105,12 +116,43 @@ def plan(status: int, head: Head, facts: RequestFacts, *, now_s: float, shared: 
         now_s: Unix seconds, which ``Expires`` is compared with.
         shared: the app's own word on the audience, which outranks the headers.
     """
+    # `Expires` is the one header whose meaning changes with the time; without it alike responses get one plan.
+    decide = _decide.__wrapped__ if head.expires else _decide
+    said = head._replace(content_length="", content_security_policy="")
+    return decide(status, said, _Asked.read(facts), shared, now_s if head.expires else 0.0)
+
+
+class _Asked(NamedTuple):
+    """What the tables read of a request."""
+
+    is_head: bool
+    destination: str
+    mode: str
+    fragment: str
+    purpose: str
+    accepts_html: bool
+
+    @classmethod
+    def read(cls, facts: RequestFacts) -> _Asked:
+        header = facts.header
+        return cls(
+            facts.method == "HEAD",
+            header("sec-fetch-dest"),
+            header("sec-fetch-mode"),
+            header("hx-request") or header("x-requested-with") or header("turbo-frame"),
+            header("sec-purpose") or header("purpose") or header("x-moz") or header("x-purpose"),
+            "text/html" in header("accept"),
+        )
+
+
+@lru_cache(maxsize=512)
+def _decide(status: int, head: Head, asked: _Asked, shared: bool | None, now_s: float) -> Plan:  # a key
     codec, codec_reason = _codec(head)
-    place, place_reason = _place(status, head, facts)
+    place, place_reason = _place(status, head, asked)
     if codec is Codec.OPAQUE and place in {Place.DOCUMENT, Place.EMBEDDED}:
         place, place_reason = Place.CARRY, codec_reason
     audience, audience_reason = _audience(head, shared, now_s)
-    timing, timing_reason = _timing(facts)
+    timing, timing_reason = _timing(asked)
     reasons = tuple(reason for reason in (place_reason, audience_reason, codec_reason, timing_reason) if reason)
     return Plan(place, audience, codec, timing, reasons)
 
@@ -120,37 +162,34 @@ _XHTML = re.compile(r"\s*application/xhtml\+xml\s*(?:;|$)", re.IGNORECASE)
 _EVENT_STREAM = re.compile(r"\s*text/event-stream\s*(?:;|$)", re.IGNORECASE)
 _FRAMES = frozenset({"iframe", "frame", "embed", "object"})
 _NO_BODY = frozenset({204, 205, *range(300, 400)})
-_FRAGMENT_HEADERS = ("hx-request", "x-requested-with", "turbo-frame")
 
 
-def _place(status: int, head: Head, facts: RequestFacts) -> tuple[Place, str]:
-    untouchable = _untouchable(status, head, facts)
+def _place(status: int, head: Head, asked: _Asked) -> tuple[Place, str]:
+    untouchable = _untouchable(status, head, asked)
     if untouchable:
         return Place.UNTOUCHABLE, untouchable
-    destination = facts.header("sec-fetch-dest")
     sealed = _sealed(head)
     if sealed:
-        return (Place.CARRY if _is_navigation(facts, destination) else Place.UNTOUCHABLE), sealed
+        return (Place.CARRY if _is_navigation(asked) else Place.UNTOUCHABLE), sealed
     is_html = _HTML.match(head.content_type) is not None
     if is_html and status not in _NO_BODY and not head.content_disposition.lstrip().lower().startswith("attachment"):
-        fragment = next((name for name in _FRAGMENT_HEADERS if facts.header(name)), "")
-        if fragment:
+        if asked.fragment:
             return Place.ANSWER, "fragment"
-        return (Place.EMBEDDED, "embedded") if destination in _FRAMES else (Place.DOCUMENT, "")
-    if _is_navigation(facts, destination):
+        return (Place.EMBEDDED, "embedded") if asked.destination in _FRAMES else (Place.DOCUMENT, "")
+    if _is_navigation(asked):
         return Place.CARRY, "no_place_here"
     if 300 <= status < 400:
         return Place.CARRY, "redirect"  # what follows a redirect hides its headers from the helper
     return Place.ANSWER, ""
 
 
-def _untouchable(status: int, head: Head, facts: RequestFacts) -> str:
+def _untouchable(status: int, head: Head, asked: _Asked) -> str:
     """Why not even a header may be added; empty when one may."""
     if status < 200 or status == 206:
         return "partial" if status == 206 else "interim"
     if status == 304:
         return "not_modified"
-    if facts.method == "HEAD":
+    if asked.is_head:
         return "head_request"
     if _EVENT_STREAM.match(head.content_type):
         return "event_stream"
@@ -166,14 +205,11 @@ def _sealed(head: Head) -> str:
     return ""
 
 
-def _is_navigation(facts: RequestFacts, destination: str) -> bool:
-    mode = facts.header("sec-fetch-mode")
-    if mode:
-        return mode == "navigate" or destination in _FRAMES
-    if any(facts.header(name) for name in _FRAGMENT_HEADERS):
-        return False
+def _is_navigation(asked: _Asked) -> bool:
+    if asked.mode:
+        return asked.mode == "navigate" or asked.destination in _FRAMES
     # Browsers without Fetch Metadata ask for HTML first when they navigate.
-    return "text/html" in facts.header("accept")
+    return asked.accepts_html and not asked.fragment
 
 
 def _audience(head: Head, shared: bool | None, now_s: float) -> tuple[Audience, str]:
@@ -258,10 +294,7 @@ def _codec(head: Head) -> tuple[Codec, str]:
     return Codec.IDENTITY, ""
 
 
-def _timing(facts: RequestFacts) -> tuple[Timing, str]:
-    purpose = (
-        facts.header("sec-purpose") or facts.header("purpose") or facts.header("x-moz") or facts.header("x-purpose")
-    )
-    if any(word in purpose.lower() for word in ("prefetch", "prerender", "preview")):
+def _timing(asked: _Asked) -> tuple[Timing, str]:
+    if any(word in asked.purpose.lower() for word in ("prefetch", "prerender", "preview")):
         return Timing.PREFETCH, "prefetch"
     return Timing.LIVE, ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -60,32 +60,25 @@ class Tracker:
         late: takes events that are tracked after the response has ended.
     """
 
-    __slots__ = (
-        "_consent",
-        "_facts",
-        "_setup",
-        "_visitor",
-        "consent_word",
-        "has_page_view",
-        "identity",
-        "is_disabled",
-        "late",
-        "pending",
-        "shared_word",
-    )
+    # Defaults live on the class: most requests never touch their tracker, and making one then costs next to nothing.
+    pending: Sequence[Pending] = ()
+    identity: Identity = Identity()
+    is_disabled: bool = False
+    shared_word: bool | None = None
+    consent_word: str = ""
+    has_page_view: bool = False
+    late: Callable[[Pending], None] | None = None
+    _consent: Consent | None = None
+    _visitor: Visitor | None = None
 
     def __init__(self, facts: RequestFacts, setup: Setup) -> None:
         self._facts = facts
         self._setup = setup
-        self._consent: Consent | None = None
-        self._visitor: Visitor | None = None
-        self.pending: list[Pending] = []
-        self.identity = _NOBODY
-        self.is_disabled = False
-        self.shared_word: bool | None = None
-        self.consent_word = ""
-        self.has_page_view = False
-        self.late: Callable[[Pending], None] | None = None
+
+    def take(self) -> Sequence[Pending]:
+        """The events that have not left yet; they are the caller's from now on."""
+        taken, self.pending = self.pending, ()
+        return taken
 
     def track(
         self,
@@ -236,7 +229,7 @@ class Tracker:
 
     def _take(self, pending: Pending) -> None:
         if self.late is None:
-            self.pending.append(pending)
+            self.pending = [*self.pending, pending]
         else:
             self.late(pending)
 
@@ -274,7 +267,6 @@ class Tracker:
         return self._setup.clock()
 
 
-_NOBODY = Identity()
 _OPEN = Channel(sends=True)
 
 

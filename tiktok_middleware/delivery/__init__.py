@@ -24,6 +24,7 @@ import msgspec
 from tiktok_middleware.core.event import Claim, Submission
 from tiktok_middleware.core.payload import MAX_REQUEST_EVENTS
 from tiktok_middleware.delivery.events_api import EventsApi
+from tiktok_middleware.delivery.histogram import Distribution
 from tiktok_middleware.delivery.memory import MEMORY_LIMITS
 from tiktok_middleware.delivery.outbox import Limits, claim_of
 from tiktok_middleware.delivery.relay import Relay, Sink
@@ -156,23 +157,26 @@ class Delivery:
             self._disk.close()
         return is_sent
 
-    def stats(self) -> dict[str, int | float | dict[str, int]]:
+    def stats(self) -> dict[str, int | float | dict[str, int] | Distribution]:
         """What happened in this process so far, and what waits.
 
         Returns:
             ``submitted`` events; ``accepted`` server copies stored; ``duplicates`` that an earlier claim forbade;
             ``delivered``, ``retried``; ``buried`` and ``dropped`` by reason; ``halted`` pixels with the reason's
             count; ``uncommitted`` hand-overs; ``waiting`` rows, their ``bytes`` and ``dead`` letters in the outbox,
-            of all processes that share it.
+            and ``oldest_s``, the age of the event that has waited longest, of all processes that share it;
+            ``batch_records`` and ``send_s``, how many records requests held and how long they took, in seconds.
         """
         dropped = Counter(self._dropped)
         states: Counter[str] = Counter(waiting=0, bytes=0, dead=0)
         duplicates = 0
+        times: list[int] = []
         for outbox in self._storage.outboxes():
             dropped.update(outbox.dropped)
             duplicates += outbox.duplicates
             try:
                 states.update(outbox.counts())
+                times += [at for at in (outbox.oldest(),) if at is not None]
             except OutboxError:
                 states["unreadable"] += 1
         return {
@@ -184,6 +188,9 @@ class Delivery:
             "halted": len(self._relay.pace.halted),
             "uncommitted": self._writer.waiting,
             **states,
+            "oldest_s": max(0.0, self._clock() - min(times)) if times else 0.0,
+            "batch_records": self._relay.batch_records.read(),
+            "send_s": self._relay.send_s.read(),
         }
 
     # On the writer's thread, or the caller's where nothing has to be written

@@ -26,6 +26,10 @@ class Dead(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
+def _id(row: Leased) -> int:
+    return row.id
+
+
 class _Lane:
     """What waits for one pixel and one source: page views apart, so that they can go first when room is short."""
 
@@ -47,9 +51,9 @@ class _Lane:
         queue = self.events or self.views
         return queue.popleft() if queue else None
 
-    def oldest_id(self) -> int | None:
-        heads = [queue[0].id for queue in (self.events, self.views) if queue]
-        return min(heads + [id_ for _, id_, _ in self.later], default=None)
+    def oldest(self) -> Leased | None:
+        heads = [queue[0] for queue in (self.events, self.views) if queue]
+        return min(heads + [row for _, _, row in self.later], key=_id, default=None)
 
 
 class _Held(msgspec.Struct, gc=False):
@@ -176,7 +180,7 @@ class MemoryOutbox:
                 self._forget(row.record)
             return len(rows)
 
-    def retry(self, owner: str, ids: Collection[int], at: float) -> int:
+    def retry(self, owner: str, ids: Collection[int], at: float, reason: str = "") -> int:  # noqa: ARG002 - as below
         with self._lock:
             rows = self._mine(owner, ids)
             for row in rows:
@@ -190,7 +194,7 @@ class MemoryOutbox:
                 self._held[row.id].until = until
             return len(rows)
 
-    def release(self, owner: str, ids: Collection[int], at: float) -> int:
+    def release(self, owner: str, ids: Collection[int], at: float, reason: str = "") -> int:  # noqa: ARG002 - nobody lists
         with self._lock:
             rows = self._mine(owner, ids)
             for row in rows:
@@ -220,14 +224,32 @@ class MemoryOutbox:
 
     def holds(self, up_to: int, pixels_blocked: Collection[str] = ()) -> bool:
         with self._lock:
-            lanes = (lane for (pixel, _), lane in self._lanes.items() if pixel not in pixels_blocked)
-            oldest = [id_ for lane in lanes if (id_ := lane.oldest_id()) is not None]
-            oldest += [held.row.id for held in self._held.values() if held.row.record.pixel not in pixels_blocked]
-            return min(oldest, default=up_to + 1) <= up_to
+            return any(row.id <= up_to for row in self._oldest() if row.record.pixel not in pixels_blocked)
+
+    def _oldest(self) -> list[Leased]:
+        """The oldest row of each lane, and all that are on lease."""
+        rows = [row for lane in self._lanes.values() if (row := lane.oldest())]
+        return rows + [held.row for held in self._held.values()]
 
     def counts(self) -> dict[str, int]:
         with self._lock:
             return {"waiting": self._rows, "bytes": self._bytes, "dead": len(self.dead)}
+
+    def oldest(self) -> int | None:
+        with self._lock:
+            row = min(self._oldest(), key=_id, default=None)
+            return row.record.event_time if row else None
+
+    def left(self) -> list[Record]:
+        """What is not on lease, oldest first."""
+        with self._lock:
+            lanes = self._lanes.values()
+            rows = [row for lane in lanes for row in (*lane.events, *lane.views, *(late for _, _, late in lane.later))]
+            return [row.record for row in sorted(rows, key=_id)]
+
+    def resumes(self) -> int:
+        """Never: no command reaches the memory of a process."""
+        return 0
 
     def tidy(self, now: float) -> None:
         """Nothing to do: memory keeps itself tidy."""

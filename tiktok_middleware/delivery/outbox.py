@@ -105,14 +105,14 @@ class Outbox(Protocol):
     def ack(self, owner: str, ids: Collection[int]) -> int:
         """How many rows are gone because they are delivered; rows that ``owner`` lost meanwhile do not count."""
 
-    def retry(self, owner: str, ids: Collection[int], at: float) -> int:
-        """How many rows go back, one try older, and are due at Unix second ``at``."""
+    def retry(self, owner: str, ids: Collection[int], at: float, reason: str = "") -> int:
+        """How many rows go back, one try older, and are due at Unix second ``at``; ``reason`` is for listings."""
 
     def renew(self, owner: str, ids: Collection[int], until: float) -> int:
         """How many rows are still ours, and stay so until Unix second ``until``."""
 
-    def release(self, owner: str, ids: Collection[int], at: float) -> int:
-        """How many rows go back as they were, because nobody tried to send them."""
+    def release(self, owner: str, ids: Collection[int], at: float, reason: str = "") -> int:
+        """How many rows go back as they were, because nobody sent them; ``reason`` is for listings."""
 
     def bury(self, owner: str, ids: Collection[int], reason: str, now: float) -> int:
         """How many rows are dead letters now, kept with their reason."""
@@ -128,6 +128,12 @@ class Outbox(Protocol):
 
     def counts(self) -> dict[str, int]:
         """Rows by state: ``waiting`` (leased ones among them), ``bytes`` of their bodies, ``dead``."""
+
+    def oldest(self) -> int | None:
+        """When the event happened that has waited longest, in Unix seconds; None when nothing waits."""
+
+    def resumes(self) -> int:
+        """How often an operator has asked so far to try again what is halted."""
 
     def tidy(self, now: float) -> None:
         """House-keeping that nobody waits for: the relay calls it after sending."""

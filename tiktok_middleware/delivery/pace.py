@@ -86,11 +86,17 @@ class Pace:
         return max(self._troubles[pixel].until, now + jitter(tries + 1, self._random()))
 
     def halt(self, pixel: str, reason: str) -> None:
-        """Note that ``pixel`` is to be left alone until the process starts anew."""
+        """Note that ``pixel`` is to be left alone until `resume`, or until the process starts anew."""
         if self.halted.setdefault(pixel, reason) is reason:
             log.error(
-                "Events of pixel %s stay in the outbox until the next start, after you mended this: %s", pixel, reason
+                "Events of pixel %s stay in the outbox until you mend this and restart or say `outbox retry`: %s",
+                pixel,
+                reason,
             )
+
+    def resume(self) -> None:
+        """Try again what is halted."""
+        self.halted.clear()
 
 
 def jitter(failures: int, random: float) -> float:

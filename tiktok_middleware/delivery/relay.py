@@ -24,11 +24,12 @@ from tiktok_middleware.core.payload import (
 )
 from tiktok_middleware.delivery.culprit import CulpritSearch
 from tiktok_middleware.delivery.handover import Batch, Handover
+from tiktok_middleware.delivery.histogram import Histogram
 from tiktok_middleware.delivery.outbox import Leased, Outbox, Taker
 from tiktok_middleware.delivery.pace import Pace
 from tiktok_middleware.errors import OutboxError
 
-__all__ = ["PAIRED_TTL_S", "UNPAIRED_TTL_S", "Relay", "Sink"]
+__all__ = ["PAIRED_TTL_S", "UNPAIRED_TTL_S", "Relay", "Sink", "ttl_s"]
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,8 @@ class Relay:
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.buried: Counter[str] = Counter()
+        self.batch_records = Histogram(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+        self.send_s = Histogram(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
         self.pace = Pace(random.random)
         self._outboxes = outboxes
         self._open_sink = open_sink
@@ -91,6 +94,7 @@ class Relay:
         self._thread: threading.Thread | None = None
         self._is_stopping = False
         self._failing: set[int] = set()
+        self._resumes = 0
 
     def wake(self) -> None:
         """Look into the outboxes now."""
@@ -163,12 +167,26 @@ class Relay:
     def round(self) -> bool:
         """Whether there was a batch to send."""
         with self._turn:
+            self._resume_if_asked()
             was_busy = self._send_handed()
             for outbox in self._outboxes():
                 with self._forbearing(outbox):
                     was_busy |= self._send_due(outbox)
                     self._failing.discard(id(outbox))
         return was_busy
+
+    def _resume_if_asked(self) -> None:
+        if self.pace.halted and self._asked() != self._resumes:
+            log.info("Asked to try again: %s", ", ".join(sorted(self.pace.halted)))
+            self.pace.resume()
+
+    def _asked(self) -> int:
+        """How often operators have asked so far to try again."""
+        asked = 0
+        for outbox in self._outboxes():
+            with self._forbearing(outbox):
+                asked += outbox.resumes()
+        return asked
 
     def _send_due(self, outbox: Outbox) -> bool:
         now = self._clock()
@@ -226,6 +244,8 @@ class Relay:
 
     def _ask(self, rows: list[Leased]) -> Sequence[Verdict]:
         """The sink's verdicts; whatever goes wrong inside it is a reason to try again."""
+        self.batch_records.observe(len(rows))
+        began = time.perf_counter()
         try:
             if self._sink is None:
                 self._sink = self._open_sink()
@@ -235,6 +255,8 @@ class Relay:
             reason = f"the sink gave {len(verdicts)} verdicts on {len(rows)} records"
         except Exception as error:  # noqa: BLE001 - the message may quote the request, so only the name is kept
             reason = f"the sink raised {type(error).__name__}"
+        finally:
+            self.send_s.observe(time.perf_counter() - began)
         return [Retry(None, reason)] * len(rows)
 
     def _settle(self, outbox: Outbox, rows: list[Leased], verdicts: Sequence[Verdict]) -> None:
@@ -252,31 +274,33 @@ class Relay:
         if late := [(row, verdict) for row, verdict in told if isinstance(verdict, Retry)]:
             waits = [verdict.after_s for _, verdict in late if verdict.after_s is not None]
             self.pace.failed(pixel, now, max(waits, default=None), late[0][1].reason)
-            self._retry(outbox, [row for row, _ in late], now)
+            self._retry(outbox, [row for row, _ in late], now, late[0][1].reason)
         if halted := [(row, verdict) for row, verdict in told if isinstance(verdict, Halted)]:
+            if not self.pace.halted:
+                self._resumes = self._asked()
             self.pace.halt(pixel, halted[0][1].reason)
-            self._release(outbox, [row for row, _ in halted])
+            self._release(outbox, [row for row, _ in halted], halted[0][1].reason)
 
-    def _retry(self, outbox: Outbox, rows: list[Leased], now: float) -> None:
+    def _retry(self, outbox: Outbox, rows: list[Leased], now: float, reason: str) -> None:
         """Put rows back in halves that are due apart, so that a row which alone makes them fail is soon alone."""
         tries = max(row.tries for row in rows)
         middle = len(rows) // 2 if tries else 0
         for half in (rows[:middle], rows[middle:]):
             if half:
                 at = self.pace.due(half[0].record.pixel, now, tries)
-                self.counts["retried"] += outbox.retry(self._owner, [row.id for row in half], at)
+                self.counts["retried"] += outbox.retry(self._owner, [row.id for row in half], at, reason)
 
-    def _release(self, outbox: Outbox, rows: list[Leased]) -> None:
+    def _release(self, outbox: Outbox, rows: list[Leased], reason: str = "") -> None:
         if rows:
-            outbox.release(self._owner, [row.id for row in rows], self._clock())
+            outbox.release(self._owner, [row.id for row in rows], self._clock(), reason)
 
     def _bury_expired(self, outbox: Outbox, rows: list[Leased], now: float) -> list[Leased]:
         """The rows that may still be sent; the others are dead letters now."""
-        expired = [row for row in rows if now - row.record.event_time > _ttl_s(row.record)]
+        expired = [row for row in rows if now - row.record.event_time > ttl_s(row.record.paired)]
         if not expired:
             return rows
         self._bury(outbox, expired, "expired", "expired", now)
-        return [row for row in rows if now - row.record.event_time <= _ttl_s(row.record)]
+        return [row for row in rows if now - row.record.event_time <= ttl_s(row.record.paired)]
 
     def _bury(self, outbox: Outbox, rows: list[Leased], kind: str, reason: str, now: float) -> None:
         self.buried[kind] += outbox.bury(self._owner, [row.id for row in rows], reason, now)
@@ -284,5 +308,6 @@ class Relay:
         log.warning("%d event(s) become dead letters, first %s %s: %s", len(rows), first.event, first.event_id, reason)
 
 
-def _ttl_s(record: Record) -> int:
-    return PAIRED_TTL_S if record.paired else UNPAIRED_TTL_S
+def ttl_s(is_paired: bool) -> int:
+    """Seconds after which an event is not sent any more, by whether its browser copy was handed out."""
+    return PAIRED_TTL_S if is_paired else UNPAIRED_TTL_S

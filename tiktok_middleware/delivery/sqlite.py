@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -17,7 +18,7 @@ from tiktok_middleware.core.event import Claim, Record, Submission
 from tiktok_middleware.delivery.database import Database
 from tiktok_middleware.delivery.outbox import PAGE_VIEW, Leased, Limits, Room, Taker
 
-__all__ = ["DISK_LIMITS", "ONCE_RETENTION_S", "SqliteOutbox"]
+__all__ = ["DISK_LIMITS", "ONCE_RETENTION_S", "SCHEMA", "SqliteOutbox"]
 
 DISK_LIMITS = Limits(rows=1_000_000, bytes=1024 * 1024 * 1024, dead=100_000)
 
@@ -45,7 +46,14 @@ _MIGRATIONS = (
     CREATE TABLE tally (rows INTEGER NOT NULL, bytes INTEGER NOT NULL);
     INSERT INTO tally VALUES (0, 0);
     """,
+    """
+    ALTER TABLE waiting ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+    ALTER TABLE tally ADD COLUMN resumes INTEGER NOT NULL DEFAULT 0;
+    """,
 )
+
+SCHEMA = len(_MIGRATIONS)
+"""The version of the tables that this release reads and writes."""
 
 _INSERT = "INSERT INTO waiting (pixel, source, event, event_id, event_time, paired, body, due, owner) VALUES "
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -154,28 +162,40 @@ class SqliteOutbox:
             return self._remove(db, owner, ids)
 
     def renew(self, owner: str, ids: Collection[int], until: float) -> int:
-        return self._move("due = ?", until, owner, ids)
+        return self._move("due = ?", (until,), owner, ids)
 
-    def retry(self, owner: str, ids: Collection[int], at: float) -> int:
-        return self._move("due = ?, owner = NULL, tries = tries + 1", at, owner, ids)
+    def retry(self, owner: str, ids: Collection[int], at: float, reason: str = "") -> int:
+        return self._move("due = ?, reason = ?, owner = NULL, tries = tries + 1", (at, reason), owner, ids)
 
-    def release(self, owner: str, ids: Collection[int], at: float) -> int:
-        return self._move("due = ?, owner = NULL", at, owner, ids)
+    def release(self, owner: str, ids: Collection[int], at: float, reason: str = "") -> int:
+        if reason:
+            return self._move("due = ?, reason = ?, owner = NULL", (at, reason), owner, ids)
+        return self._move("due = ?, owner = NULL", (at,), owner, ids)
 
-    def _move(self, change: str, at: float, owner: str, ids: Collection[int]) -> int:
+    def _move(self, change: str, values: tuple[object, ...], owner: str, ids: Collection[int]) -> int:
         self._transactions += 1
         with self._database.transaction() as db:
-            return _for_each(db, f"UPDATE waiting SET {change} WHERE owner = ? AND id IN ", (at, owner), ids)
+            return _for_each(db, f"UPDATE waiting SET {change} WHERE owner = ? AND id IN ", (*values, owner), ids)
 
     def bury(self, owner: str, ids: Collection[int], reason: str, now: float) -> int:
         with self._database.transaction() as db:
-            _for_each(db, _BURY, (reason, now, owner), ids)
-            gone = self._remove(db, owner, ids)
-            surplus = db.execute("SELECT count(*) FROM dead").fetchone()[0] - self._limits.dead
-            if surplus > 0:
-                db.execute("DELETE FROM dead WHERE id IN (SELECT id FROM dead ORDER BY died, id LIMIT ?)", (surplus,))
-                self.dropped["overflow_dead"] += surplus
-            return gone
+            return self._bury(db, owner, ids, reason, now)
+
+    def keep_dead(self, records: Sequence[Record], reason: str, now: float) -> None:
+        """Store ``records`` as dead letters that never waited here: what a worker on another host gave up."""
+        owner = secrets.token_hex(8)
+        with self._database.transaction() as db:
+            last_id = _store(db, list(records), owner, now)
+            self._bury(db, owner, range(last_id - len(records) + 1, last_id + 1), reason, now)
+
+    def _bury(self, db: sqlite3.Connection, owner: str, ids: Collection[int], reason: str, now: float) -> int:
+        _for_each(db, _BURY, (reason, now, owner), ids)
+        gone = self._remove(db, owner, ids)
+        surplus = db.execute("SELECT count(*) FROM dead").fetchone()[0] - self._limits.dead
+        if surplus > 0:
+            db.execute("DELETE FROM dead WHERE id IN (SELECT id FROM dead ORDER BY died, id LIMIT ?)", (surplus,))
+            self.dropped["overflow_dead"] += surplus
+        return gone
 
     def _remove(self, db: sqlite3.Connection, owner: str, ids: Collection[int]) -> int:
         self._transactions += 1
@@ -204,6 +224,14 @@ class SqliteOutbox:
     def counts(self) -> dict[str, int]:
         row = self._database.read("SELECT rows, bytes, (SELECT count(*) FROM dead) FROM tally") or (0, 0, 0)
         return dict(zip(("waiting", "bytes", "dead"), cast("tuple[int, int, int]", row), strict=True))
+
+    def oldest(self) -> int | None:
+        row = self._database.read("SELECT event_time FROM waiting ORDER BY id LIMIT 1")
+        return None if row is None else cast("int", row[0])
+
+    def resumes(self) -> int:
+        row = self._database.read("SELECT resumes FROM tally") or (0,)
+        return cast("int", row[0])
 
     def tidy(self, now: float) -> None:
         if self._transactions >= _CHECKPOINT_EVERY:

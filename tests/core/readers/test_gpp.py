@@ -33,10 +33,10 @@ OFFSETS = {
     21: (12, 14),
     22: (12, 14),
     23: (12, 14),
-    24: (22, 24),
-    25: (22, 24),
-    26: (22, 24),
-    27: (22, 24),
+    24: (16, 18),
+    25: (16, 18),
+    26: (16, 18),
+    27: (16, 18),
 }
 
 
@@ -111,17 +111,31 @@ def test_each_opt_out_of_each_section_is_found(number_of_section: int) -> None:
         assert read(f"{header}~{section({**stayed, offset: 3})}", GRANTED) is UNKNOWN
         # Fields around it mean something else.
         assert opt_out(f"__gpp={header}~{section({offsets[0] - 2: 1, offsets[-1] + 2: 1})}") == ""
-    assert read(f"{header}~{section(stayed, version=3)}", GRANTED) is UNKNOWN
+    assert read(f"{header}~{section(stayed, version=24)}", GRANTED) is UNKNOWN
     assert read(f"{header}~{section(stayed)[: offsets[-1] // 6]}", GRANTED) is UNKNOWN
 
 
 def test_only_the_national_section_has_a_second_version() -> None:
+    assert opt_out(f"__gpp={gpp_header([(7, 7)])}~{section({18: 1}, version=3)}") == ""
     assert opt_out(f"__gpp={gpp_header([(7, 7)])}~{section({18: 1}, version=2)}") == "gpp_opt_out"
     assert opt_out(f"__gpp={gpp_header([(8, 8)])}~{section({12: 1}, version=2)}") == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("DBABSYA~BQBQ.AAA", "gpp_opt_out"),  # Rhode Island, both opt-outs
+        ("DBABUYA~BQBA.AAA", "gpp_opt_out"),  # Indiana, sale
+        ("DBABUYA~BQCA.YAA", ""),  # no opt-out: what follows is about sensitive data, not Global Privacy Control
+        ("DBACT08~1Y-N~BAgAAAQA.QA~BQAg.QA", ""),
+    ],
+)
+def test_states_of_the_newer_layout(text: str, reason: str) -> None:
+    assert opt_out(f"__gpp={text}") == reason
+
+
 def test_what_was_read_before_the_cut_counts_as_an_opt_out() -> None:
-    assert opt_out(f"__gpp={gpp_header([(24, 24)])}~{section({22: 1})[:4]}") == "gpp_opt_out"
+    assert opt_out(f"__gpp={gpp_header([(24, 24)])}~{section({16: 1})[:3]}") == "gpp_opt_out"
     assert opt_out("__gpp=DBACTY~1YYN") == "gpp_opt_out"
     assert opt_out("__gpp=DBACTY~1YN~BVQVAAAAAY.Y") == "gpp_opt_out", "one unreadable section hides another"
     assert opt_out("__gpp=DBABL~BVQVAAAAAY.") == "gpp_opt_out"

@@ -6,6 +6,7 @@ Layouts: IAB Tech Lab, Global Privacy Platform, "Consent String Specification" a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from tiktok_middleware.core.readers.answers import State, most_careful
 from tiktok_middleware.core.readers.bits import Bits
@@ -19,43 +20,39 @@ __all__ = ["gpp", "has_opt_out", "values_in"]
 #: No name is standard: seen at several platforms, at OneTrust, at InMobi.
 _NAMES = ("__gpp", "OTGPPConsent", "IABGPP_HDR_GppString")
 
-_TCF_SECTION, _USPRIVACY_SECTION, _NATIONAL_SECTION = 2, 6, 7
+_TCF_SECTION, _USPRIVACY_SECTION = 2, 6
 _GPC_SEGMENT = 1
 _NOT_APPLICABLE, _OPTED_OUT, _STAYED, _INVALID = range(4)
 _MAX_SECTIONS = 64
-_FIBONACCI = (
-    1,
-    2,
-    3,
-    5,
-    8,
-    13,
-    21,
-    34,
-    55,
-    89,
-    144,
-    233,
-    377,
-    610,
-    987,
-    1597,
-    2584,
-    4181,
-    6765,
-    10946,
-    17711,
-    28657,
-    46368,
-)
 
-#: Bit offsets of the opt-outs of sale, sharing and targeted advertising, by section id.
-_OPT_OUTS: dict[int, tuple[int, ...]] = {
-    _NATIONAL_SECTION: (18, 20, 22),
-    8: (12, 14),
-    **dict.fromkeys((9, 10, 12, 13, 14, 15, 16, 17, 19, 20, 21, 22, 23), (12, 14)),
-    **dict.fromkeys((11, 18), (14, 16)),
-    **dict.fromkeys((24, 25, 26, 27), (22, 24)),
+#: What the digits of a number in Fibonacci coding are worth; a section id with more of them is none.
+_FIBONACCI = [1, 2]
+while len(_FIBONACCI) < 24:
+    _FIBONACCI.append(_FIBONACCI[-2] + _FIBONACCI[-1])
+
+
+class _Layout(NamedTuple):
+    """Where a section of the United States keeps its opt-outs.
+
+    Attributes:
+        opt_outs: bit offsets of sale, sharing and targeted advertising, two bits each, as far as it has them.
+        newest: the highest number in the first six bits that this layout is known for.
+        has_gpc: whether segments after the core tell of Global Privacy Control.
+    """
+
+    opt_outs: tuple[int, ...]
+    newest: int = 1
+    has_gpc: bool = True
+
+
+# The last four states begin with the version of an agreement, not of a layout. From 24 on those six bits would be a
+# section id, with which the specification's newest form begins; the IAB's libraries do not write it.
+_LAYOUTS: dict[int, _Layout] = {
+    7: _Layout((18, 20, 22), newest=2),
+    **dict.fromkeys((8, 9, 10, 12, 13, 14, 15, 16, 17, 19, 20, 21, 22, 23), _Layout((12, 14))),
+    **dict.fromkeys((11, 18), _Layout((14, 16))),
+    24: _Layout((16, 18), newest=23),
+    **dict.fromkeys((25, 26, 27), _Layout((16, 18), newest=23, has_gpc=False)),
 }
 
 
@@ -126,15 +123,16 @@ def _flags(section: int, text: str) -> Iterator[int]:
     """
     if section == _USPRIVACY_SECTION:
         yield {"Y": _OPTED_OUT, "N": _STAYED, "-": _NOT_APPLICABLE}[sale_flag(text)]
-    if section not in _OPT_OUTS:
+    layout = _LAYOUTS.get(section)
+    if layout is None:
         return
     first, *others = text.split(".")
     core = Bits(first)
-    if core.take(0, 6) > (2 if section == _NATIONAL_SECTION else 1):
+    if core.take(0, 6) > layout.newest:
         raise ValueError("unknown layout")
-    for offset in _OPT_OUTS[section]:
+    for offset in layout.opt_outs:
         yield core.take(offset, 2)
-    for other in others:
+    for other in others if layout.has_gpc else ():
         segment = Bits(other)
         if segment.take(0, 2) == _GPC_SEGMENT and segment.take(2, 1):
             yield _OPTED_OUT

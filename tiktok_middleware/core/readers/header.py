@@ -29,7 +29,7 @@ def pairs_of(header: str, within: str) -> Iterator[tuple[str, str]]:
 
 def values_of(header: str, name: str) -> list[str]:
     """Every value of the cookies of exactly this name."""
-    return [value for found, value in pairs_of(header, name) if found == name] if name in header else []
+    return [value for found, value in pairs_of(header, name) if found == name]
 
 
 def values_by_name(header: str, *names: str) -> dict[str, list[str]]:

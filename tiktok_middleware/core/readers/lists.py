@@ -46,7 +46,7 @@ def _literal(text: str) -> dict[str, str]:
 
 def cookieyes(header: str, implied: State) -> State:
     """CookieYes: ``cookieyes-consent`` of version 3; where it is absent, the cookies of version 2."""
-    if "cookieyes-consent" in header and values_of(header, "cookieyes-consent"):
+    if values_of(header, "cookieyes-consent"):
         return read_copies(header, "cookieyes-consent", lambda value: _cookieyes(decoded(value), implied))
     return _cookie_law_info(header)
 

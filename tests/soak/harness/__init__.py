@@ -1,0 +1,1 @@
+"""What is loaded into another project's test run; it imports nothing of our own tests, whose name theirs takes."""

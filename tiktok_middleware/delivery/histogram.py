@@ -1,0 +1,47 @@
+"""A count of measurements by size, cheap enough for every request; it knows no metrics system."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+import msgspec
+
+__all__ = ["Distribution", "Histogram"]
+
+
+class Distribution(msgspec.Struct, frozen=True):
+    """What a histogram holds at one moment.
+
+    Attributes:
+        bounds: upper bounds of the buckets, each included in its own; a last one without bound follows.
+        counts: measurements in each bucket, one more than there are bounds.
+        sum: of all measurements.
+    """
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    sum: float
+
+
+class Histogram:
+    """Measurements of one thread at a time, which any thread may read.
+
+    Args:
+        bounds: upper bounds of the buckets, ascending.
+    """
+
+    __slots__ = ("_bounds", "_counts", "_sum")
+
+    def __init__(self, *bounds: float) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one measurement."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    def read(self) -> Distribution:
+        """What was measured so far."""
+        return Distribution(self._bounds, tuple(self._counts), self._sum)
