@@ -200,9 +200,9 @@ def test_the_outbox_is_named_by_the_pixels_in_the_users_state_directory(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, str(tmp_path))
     folder = tmp_path if variable == "XDG_STATE_HOME" else tmp_path / ".local" / "state"
-    found = client_module._outbox_url(Config(pixel_id="A,../B"))
+    found = client_module.outbox_url(Config(pixel_id="A,../B"))
     assert found == f"sqlite:///{folder}/tiktok-middleware/A,___B.sqlite3"
-    assert client_module._outbox_url(Config(pixel_id="A", outbox="sqlite:///x.db")) == "sqlite:///x.db"
+    assert client_module.outbox_url(Config(pixel_id="A", outbox="sqlite:///x.db")) == "sqlite:///x.db"
 
 
 def test_a_user_without_a_home_keeps_events_in_memory(
@@ -214,7 +214,7 @@ def test_a_user_without_a_home_keeps_events_in_memory(
     for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Path, "home", homeless)
-    assert client_module._outbox_url(Config(pixel_id="A")) == "memory://"
+    assert client_module.outbox_url(Config(pixel_id="A")) == "memory://"
     assert "TIKTOK_OUTBOX" in caplog.text
 
 

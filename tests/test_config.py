@@ -145,8 +145,8 @@ MESSAGES = [
         "TIKTOK_OUTBOX is 'sqlite:///'; allowed: sqlite: (the user's state directory), sqlite:///path/to/file or memory://",
     ),
     ("SYNC", "fast", "TIKTOK_SYNC is 'fast'; allowed: one of normal, full"),
-    ("SINK", "celeryy", "TIKTOK_SINK is 'celeryy'; allowed: direct or import:package.module:factory"),
-    ("SINK", "import:x", "TIKTOK_SINK is 'import:x'; allowed: direct or import:package.module:factory"),
+    ("SINK", "celeryy", "TIKTOK_SINK is 'celeryy'; allowed: direct, celery or import:package.module:factory"),
+    ("SINK", "import:x", "TIKTOK_SINK is 'import:x'; allowed: direct, celery or import:package.module:factory"),
     (
         "API_URL",
         "business-api.tiktok.com",

@@ -32,6 +32,7 @@ ALLOWED = {
     "delivery": ("delivery", "core.event", "core.payload"),
     "testing": ("",),
     "cli": ("",),
+    "outbox_cli": ("",),
     "sandbox": ("",),
 }
 EVERYWHERE = ("errors", "config")
@@ -43,6 +44,7 @@ OTHERS = {
     "client": {"publicsuffixlist", "trio"},
     "asgi": {"anyio"},
     "cli": {"click", "rich", "uvicorn"},
+    "outbox_cli": {"click", "rich", "msgspec"},
     "sandbox": {"starlette", "msgspec", "uvicorn", "anyio"},
     "testing": {"pytest", "msgspec"},
 }

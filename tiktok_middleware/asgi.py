@@ -194,7 +194,7 @@ class _Response:
             # An app may send the same dict again: what it sent is never written to.
             await self._send(start if step.headers is start["headers"] else {**start, "headers": encoded(step.headers)})
         if message is not None:
-            body = bytes(step.body[0]) if len(step.body) == 1 else b"".join(step.body)
+            body = step.body
             await self._send(message if body is message.get("body") else {**message, "body": body})
 
     async def _commit(self, commit: Commit) -> Step:

@@ -23,6 +23,7 @@ from tiktok_middleware import __version__
 from tiktok_middleware.config import Config
 from tiktok_middleware.errors import TikTokError
 from tiktok_middleware.options import masked
+from tiktok_middleware.outbox_cli import outbox
 
 __all__ = ["main"]
 
@@ -90,6 +91,34 @@ def sandbox(port: int, host: str) -> None:
     click.echo(f"  TIKTOK_API_URL=http://{host}:{port}/open_api/v1.3")
     click.echo(f"  TIKTOK_PIXEL_URL=http://{host}:{port}/i18n/pixel/events.js")
     uvicorn.run("tiktok_middleware.sandbox:app", host=host, port=port, log_level="warning")
+
+
+main.add_command(outbox)
+
+
+@main.command()
+@click.option("--concurrency", type=click.IntRange(1), help="Processes; Celery takes one for each processor.")
+@click.option("--log-level", default="INFO", show_default=True, help="Celery's log level.")
+def worker(concurrency: int | None, log_level: str) -> None:
+    """Start a Celery worker that brings events from the broker of TIKTOK_CELERY_BROKER to TikTok."""
+    _need("celery", "celery")
+    try:
+        config = Config.from_env()
+    except TikTokError as error:
+        raise click.ClickException(str(error)) from None
+    if not config.celery_broker:
+        raise click.ClickException(
+            "TIKTOK_CELERY_BROKER is not set: with a Celery app of your own add our task to it"
+            " (tiktok_middleware.delivery.celery.register) and the queue to its workers (-Q celery,tiktok)"
+        )
+    if not config.is_on or config.server_reason:
+        raise click.ClickException(f"nothing can be sent from here: {config.server_reason or 'no pixel'}")
+    from tiktok_middleware.delivery.celery import QUEUE, make_app  # noqa: PLC0415  # an extra
+
+    arguments = ["worker", "--queues", QUEUE, "--loglevel", log_level, "--hostname", f"{QUEUE}-{os.getpid()}@%h"]
+    if concurrency:
+        arguments += ["--concurrency", str(concurrency)]
+    make_app(config.celery_broker).worker_main(arguments)
 
 
 @main.command()

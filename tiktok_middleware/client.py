@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from functools import lru_cache
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from tiktok_middleware.config import DEBUG_DEFAULTS, Config
@@ -25,6 +24,7 @@ from tiktok_middleware.core.setup import Setup, make_setup
 from tiktok_middleware.core.signing import Signer, derive_key
 from tiktok_middleware.core.tracker import Pending
 from tiktok_middleware.delivery import Delivery, DeliveryOptions, open_delivery
+from tiktok_middleware.delivery.location import outbox_url
 from tiktok_middleware.errors import ConfigError
 from tiktok_middleware.notices import Log
 
@@ -240,27 +240,27 @@ def _registrable_domain(hostname: str) -> str:
 
 def _delivery_options(config: Config) -> DeliveryOptions:
     return DeliveryOptions(
-        outbox=_outbox_url(config) if config.is_on else "memory://",
+        outbox=outbox_url(config) if config.is_on else "memory://",
         sync=config.sync,
         api_url=config.api_url,
         tokens={} if config.server_reason else config.token_by_pixel,
         test_event_code=config.test_event_code or None,
-        sink="direct" if config.sink == "direct" else _imported(config.sink),
+        sink=_sink(config),
     )
 
 
-def _outbox_url(config: Config) -> str:
-    """The outbox's address; ``sqlite:`` stands for a file of these pixels in the user's state directory."""
-    if config.outbox != "sqlite:":
-        return config.outbox
-    # XDG Base Directory Specification: state that should persist, but is not worth a backup.
+def _sink(config: Config) -> Any:
+    """``direct``, or what makes the sink."""
+    if config.sink == "direct":
+        return "direct"
+    if config.sink != "celery":
+        return _imported(config.sink)
     try:
-        base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".local" / "state"
-    except RuntimeError:
-        log.warning("this user has no home directory: set TIKTOK_OUTBOX; until then events wait in memory")
-        return "memory://"
-    name = re.sub(r"[^A-Za-z0-9,_-]", "_", config.pixel_id)[:100]
-    return f"sqlite:///{Path(base) / 'tiktok-middleware' / name}.sqlite3"
+        from tiktok_middleware.delivery.celery import sink_factory  # noqa: PLC0415  # an extra
+    except ImportError as error:
+        allowed = f'celery with its extra: pip install "tiktok-middleware[celery]" ({error})'
+        raise ConfigError("TIKTOK_SINK", "celery", allowed) from error
+    return sink_factory(config.celery_broker)
 
 
 def _imported(setting: str) -> Any:

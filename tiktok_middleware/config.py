@@ -102,8 +102,10 @@ class Config:
     outbox: str = _option("sqlite:", outbox)
     #: SQLite durability: ``normal`` survives a killed process, ``full`` a power cut.
     sync: str = _option("normal", choice("normal", "full"))
-    #: ``direct``, or ``import:package.module:factory``.
+    #: ``direct``, ``celery``, or ``import:package.module:factory``.
     sink: str = _option("direct", sink)
+    #: URL of the broker that the ``celery`` sink publishes to. Empty: that of the app's own Celery.
+    celery_broker: str = _option("", text, secret=True)
     #: Base URL of the Events API.
     api_url: str = _option(TIKTOK_API_URL, url)
     #: Address of the pixel script.

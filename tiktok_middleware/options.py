@@ -93,11 +93,11 @@ def consent(value: object) -> str:
 
 
 def sink(value: object) -> str:
-    """``direct`` or ``import:package.module:factory``."""
+    """``direct``, ``celery`` or ``import:package.module:factory``."""
     word = text(value)
-    if word == "direct" or _FACTORY.fullmatch(word):
+    if word in {"direct", "celery"} or _FACTORY.fullmatch(word):
         return word
-    raise ValueError("direct or import:package.module:factory")
+    raise ValueError("direct, celery or import:package.module:factory")
 
 
 def cookie_domain(value: object) -> str:

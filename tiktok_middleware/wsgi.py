@@ -160,7 +160,7 @@ class _Response:
         if step.headers is not None and not self._is_started:
             self._is_started = True
             self._write = self._call_start(step.headers)
-        return bytes(step.body[0]) if len(step.body) == 1 else b"".join(step.body)
+        return step.body
 
     def _call_start(self, headers: Headers) -> Write:
         if self._exc_info is None:

@@ -73,7 +73,7 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
     "make_submission": (exchange_module, "make_submission", fail),
     "with_changes": (exchange_module, "with_changes", fail),
     "page_nonce": (exchange_module, "page_nonce", fail),
-    "injector": (exchange_module, "Injector", fail),
+    "body": (exchange_module, "open_body", fail),
     "injector.feed": (Injector, "feed", fail),
     "snippet.page": (Snippet, "page", fail),
     "snippet.late": (Snippet, "late", fail),

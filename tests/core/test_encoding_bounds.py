@@ -75,7 +75,17 @@ def test_nothing_of_a_piece_is_kept_once_it_has_left() -> None:
     injector = CodedInjector(layers_of("gzip"))
     assert injector.feed(coded, last=True) is Search.FOUND
     injector.splice(SCRIPT)
+    injector.forget()
     assert injector.surrender() == b""
+
+
+def test_what_was_spliced_can_still_be_taken_back_until_it_has_left() -> None:
+    coded = gzip.compress(START + b"rest")
+    injector = CodedInjector(layers_of("gzip"))
+    assert injector.feed(coded, last=False) is Search.FOUND
+    assert injector.splice(SCRIPT) != coded
+    assert injector.surrender() == coded
+    assert injector.more(b"more of it", last=True) == b"more of it"
 
 
 STREAM = """

@@ -58,9 +58,9 @@ class Story:
             if step.headers is not None:
                 assert self.headers is None, "the head left twice"
                 self.headers = step.headers  # type: ignore[assignment]  # this door speaks bytes
-            if any(step.body):
+            if step.body:
                 assert self.headers is not None, "bytes left before the head"
-            self.body += b"".join(step.body)
+            self.body += step.body
         return step
 
     def start(self, status: int = 200, headers: Headers = HTML) -> Step:
@@ -426,10 +426,10 @@ def test_a_mistake_in_the_search_lets_every_byte_through_once(monkeypatch: pytes
                 def broken(*_: object, **__: object) -> Any:
                     raise ValueError("ours")
 
-                injector = story.exchange._injector
-                assert injector is not None
+                body = story.exchange._body
+                assert body is not None
                 with monkeypatch.context() as patch:
-                    patch.setattr(type(injector), "feed", broken)
+                    patch.setattr(type(body), "feed", broken)
                     story.feed(chunk, last=False)
             else:
                 story.feed(chunk, last=index == 3)

@@ -133,7 +133,7 @@ def test_each_place_but_the_plain_ones_has_its_reason() -> None:
     assert reasons(200, content_type="text/event-stream") == ("event_stream",)
     assert reasons(200, content_type="application/xhtml+xml") == ("xhtml",)
     assert reasons(200, content_type="text/html", cache_control="no-transform") == ("no_transform",)
-    assert reasons(200, content_type="text/html", content_encoding="br", cache_control="public") == (
+    assert reasons(200, content_type="text/html", content_encoding="aes128gcm", cache_control="public") == (
         "encoded",
         "cache_control",
         "encoded",
@@ -235,8 +235,8 @@ def test_the_audience_depends_on_nothing_of_the_visitors(visitor: dict[str, str]
         ("", "text/html", Codec.IDENTITY, Place.DOCUMENT),
         ("identity", "text/html", Codec.IDENTITY, Place.DOCUMENT),
         (" Identity ", "text/html", Codec.IDENTITY, Place.DOCUMENT),
-        ("gzip", "text/html", Codec.OPAQUE, Place.CARRY),
-        ("br", "text/html", Codec.OPAQUE, Place.CARRY),
+        ("gzip", "text/html", Codec.CODED, Place.DOCUMENT),
+        ("br", "text/html", Codec.CODED, Place.DOCUMENT),
         ("aes128gcm", "text/html", Codec.OPAQUE, Place.CARRY),
         ("", "text/html; charset=utf-8", Codec.IDENTITY, Place.DOCUMENT),
         ("", "text/html; charset=windows-1252", Codec.IDENTITY, Place.DOCUMENT),

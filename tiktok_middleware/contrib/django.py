@@ -157,7 +157,7 @@ class _Response:
             return b""
         if step.headers is not None and step.headers is not self._headers:
             _write_headers(self._response, self._headers, [(str(name), str(value)) for name, value in step.headers])
-        return b"".join(step.body)
+        return step.body
 
     def _finish(self) -> None:
         commit = self._exchange.finish(self._client.late(self._exchange))

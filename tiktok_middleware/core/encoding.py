@@ -46,6 +46,7 @@ class CodedInjector:
         "_is_searching",
         "_layers",
         "_reason",
+        "_undo",
         "_unread",
         "_untouched",
         "is_untouched",
@@ -64,6 +65,7 @@ class CodedInjector:
         self._unread: Iterator[bytes] = iter(())  # what is still to be read of the last piece
         self._is_last = False
         self._reason = ""
+        self._undo = b""  # what was spliced, as the app sent it
 
     @property
     def is_document(self) -> bool:
@@ -110,15 +112,38 @@ class CodedInjector:
         Args:
             script: in the bytes of the document.
         """
+        self._undo = b"".join(self._untouched)
         self._begin_writing()
         return self._write(self._take(script), last=self._is_last)
 
+    def forget(self) -> None:
+        """What was spliced has left: from now on it can no longer be surrendered."""
+        self._undo = b""
+
+    def growth_bytes(self, script: bytes, spliced: bytes, promised: str) -> int | None:  # noqa: ARG002  # see ``Body``
+        """How much longer the body is than was promised; None unless ``spliced`` is all of it.
+
+        Args:
+            script: as given to ``splice``.
+            spliced: what ``splice`` gave.
+            promised: the ``Content-Length`` of the body as the app sent it.
+        """
+        if not self._is_last or not promised.isdecimal() or len(spliced) == int(promised):
+            return None
+        return len(spliced) - int(promised)
+
     def surrender(self, piece: bytes = b"") -> bytes:
-        """After NEVER, or when we fail: all that was fed and has not left, without a script; untouched if it can be.
+        """After NEVER, or when we fail, even after ``splice``: all that was fed and has not left, without a script.
+
+        It is untouched if it can be.
 
         Args:
             piece: what was to be fed when we failed, whether ``feed`` has seen it or not.
         """
+        if self._undo:
+            undo, self._undo = self._undo, b""
+            self.is_untouched = True
+            return undo
         unseen = b"" if self._is_feeding else piece
         self._is_feeding = False
         held = self._injector.held if self._is_searching else b""

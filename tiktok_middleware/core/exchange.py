@@ -20,12 +20,13 @@ from enum import Enum
 from functools import wraps
 from typing import Concatenate, NamedTuple, ParamSpec, Union
 
+from tiktok_middleware.core.body import Body, open_body
 from tiktok_middleware.core.carry import CARRY
 from tiktok_middleware.core.event import Claim, Event, Submission
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.handout import Handout, Script
 from tiktok_middleware.core.headers import Headers, with_changes
-from tiktok_middleware.core.html import Injector, Search
+from tiktok_middleware.core.html import Search
 from tiktok_middleware.core.policy import Head, Place, Plan, Timing, plan, says_html
 from tiktok_middleware.core.setup import Setup
 from tiktok_middleware.core.snippet import page_nonce
@@ -49,11 +50,11 @@ class Forward(NamedTuple):
 
     Attributes:
         headers: the response head's headers, in the types of the door; None when no head leaves in this step.
-        body: bytes of the body, in order.
+        body: bytes of the body.
     """
 
     headers: Headers | None
-    body: tuple[bytes | memoryview, ...] = ()
+    body: bytes = b""
 
 
 class Commit(NamedTuple):
@@ -100,9 +101,9 @@ class Exchange:
     plan: Plan | None = None
     _head: Head = Head()
     _headers: Headers | None = None  # the app's, while the head has not left
-    _held: tuple[bytes | memoryview, ...] = ()
-    _unsearched: bytes = b""
-    _injector: Injector | None = None
+    _body: Body | None = None  # the page's, from the search on
+    _piece: bytes = b""  # what the app has just sent, until it is the body's to keep
+    _held: bytes = b""  # what leaves with the next step
     _handout: Handout | None = None
     _taken: Sequence[Event] = ()  # handed to delivery, not yet known to be ours to emit
     _copies: Sequence[Event] = ()  # ours to emit in the page
@@ -134,7 +135,7 @@ class Exchange:
         self._handout = Handout(self._facts, self._setup, self.tracker, self.plan)
         if self._handout.may_write_snippet:
             self.phase = Phase.SEARCHING
-            self._injector = Injector()
+            self._body = open_body(head.content_encoding)
             return None
         return self._settle(self._leave_head)
 
@@ -146,19 +147,16 @@ class Exchange:
             data: the next bytes; may be empty.
             last: True when no more follow.
         """
-        if self.phase is Phase.SEARCHING:
-            return self._search(data, last=last)
-        self._held = (data,)
-        if self.phase is Phase.PASSING and last:
-            self.phase = Phase.DONE
-            if not self._head.content_length and self.tracker.pending:
-                return self._settle(self._leave_end)
-        return self._flush()
+        body = self._body
+        if body is None:
+            return Forward(None, data)
+        self._piece = data if isinstance(data, bytes) else bytes(data)  # a memoryview, which ASGI servers take too
+        return self._search(body, last=last) if self.phase is Phase.SEARCHING else self._pass_on(body, last=last)
 
     @_guarded
     def body_unseen(self) -> Step:
         """The body goes a way of its own, such as a file that the server sends by its path."""
-        self._injector = None
+        self._body = None
         return self._without_place("body_unseen", Place.CARRY)
 
     # -- events leave with it
@@ -209,13 +207,11 @@ class Exchange:
     def failed(self) -> Forward | None:
         """We have failed: what was held leaves as the app sent it, and nothing more is done."""
         headers, held = self._headers, self._held
-        if self._injector is not None:
-            held = (*held, self._injector.held, self._unsearched)
-        self._headers, self._held, self._injector = None, (), None
+        if self._body is not None:
+            held += self._body.surrender(self._piece)
+        self._headers, self._held, self._body, self._piece = None, b"", None, b""
         self.phase = Phase.DONE
-        if headers is None and not any(held):
-            return None
-        return Forward(headers, held)
+        return Forward(headers, held) if headers is not None or held else None
 
     def _fail(self) -> None:
         for _ in range(self.tracker.discard()):
@@ -240,33 +236,35 @@ class Exchange:
 
     # -- the place is searched
 
-    def _search(self, data: bytes, *, last: bool) -> Step:
-        injector = self._injector
-        if injector is None:  # never while searching; keeps the types honest
-            return Forward(None, (data,))
-        if not isinstance(data, bytes):
-            data = bytes(data)  # a memoryview, which ASGI servers take too
-        self._unsearched = data
-        place = injector.feed(data, last=last)
-        self._unsearched = b""
-        if place.search is Search.MORE and (not injector.is_document or self._must_hold_head):
-            if place.cut:
-                self._held = (*self._held, place.data[: place.cut])
-            return None
-        if place.search is Search.MORE:
-            self._held = (*self._held, place.data[: place.cut])
-            return self._settle(self._leave_without_script) if self._headers is not None else self._flush()
-        self._injector = None
-        if place.search is Search.FOUND:
+    def _search(self, body: Body, *, last: bool) -> Step:
+        search = body.feed(self._piece, last=last)
+        self._piece = b""
+        if search is Search.FOUND:
             self.phase = Phase.DONE if last else Phase.PASSING
-            view = memoryview(place.data)  # a page of 200 KB is copied once, when it is joined
-            self._held = (*self._held, view[: place.cut], b"", view[place.cut :])
             return self._settle(self._leave_with_script)
-        self._held = (*self._held, place.data)
-        self.phase = Phase.DONE  # nor is the end of the body a place: it may lie inside a comment or a script
-        if injector.is_document:
-            return self._without_place("no_head_end", Place.CARRY)
-        return self._without_place("fragment", Place.ANSWER)
+        if search is Search.NEVER:
+            self.phase = Phase.DONE  # nor is the end of the body a place: it may lie inside a comment or a script
+            self._held = body.surrender()
+            if body.is_document:
+                return self._without_place("no_head_end", Place.CARRY)
+            return self._without_place("fragment", Place.ANSWER)
+        if not body.is_document or self._must_hold_head:
+            return None
+        self._held = body.release()
+        return self._settle(self._leave_without_script) if self._headers is not None else self._let_go(None)
+
+    def _pass_on(self, body: Body, *, last: bool) -> Step:
+        """What follows the place, or a body that is left as it came."""
+        may_add = last and self.phase is Phase.PASSING and bool(self.tracker.pending) and not self._head.content_length
+        if last:
+            self.phase = Phase.DONE
+        self._held = body.more(self._piece, last=last and not may_add)
+        self._piece = b""
+        if may_add and body.is_open:
+            return self._settle(self._leave_end)
+        if may_add:
+            self._held += body.end(b"")
+        return self._let_go(None)
 
     @property
     def _must_hold_head(self) -> bool:
@@ -279,7 +277,7 @@ class Exchange:
             for _ in self._copies:
                 self.notices.count(f"browser_{reason}")
             self._copies = ()
-            return self._flush()
+            return self._let_go(None)
         self.plan = self.plan._replace(place=place, reasons=(reason, *self.plan.reasons))
         self._handout = Handout(self._facts, self._setup, self.tracker, self.plan)
         return self._settle(self._leave_head)
@@ -335,30 +333,32 @@ class Exchange:
         return self._let_go(headers)
 
     def _leave_with_script(self) -> Forward:
-        """The page, with the script in the gap that the search left."""
-        script = self._script()
-        headers = self._head_of_page(len(script.data), is_personal=script.is_personal)
-        self._held = (*self._held[:-2], script.data, self._held[-1])
+        """The page, with the script in its place."""
+        script, body = self._script(), self._body
+        if body is None:  # never with a page; keeps the types honest
+            return self._let_go(self._headers)
+        spliced = body.splice(script.data)
+        growth_bytes = body.growth_bytes(script.data, spliced, self._head.content_length)
+        headers = self._head_of_page(growth_bytes, is_personal=script.is_personal)
+        body.forget()
+        self._held += spliced
         return self._let_go(headers)
 
     def _leave_without_script(self) -> Forward:
         """The first part of a streamed page, while its script is still to come."""
         is_personal = self._handout is not None and self._handout.may_be_personal
-        return self._let_go(self._head_of_page(1, is_personal=is_personal))
+        return self._let_go(self._head_of_page(None, is_personal=is_personal))
 
     def _leave_end(self) -> Forward:
         """The last bytes of a streamed page, with what was tracked while it was made."""
-        if self._handout is not None:
-            self._held = (*self._held, self._handout.late_script(self._copies, self._nonce))
+        script = self._handout.late_script(self._copies, self._nonce) if self._handout is not None else b""
+        self._held += self._body.end(script) if self._body is not None else b""
         self._copies = ()
-        return self._flush()
-
-    def _flush(self) -> Forward:
         return self._let_go(None)
 
     def _let_go(self, headers: Headers | None) -> Forward:
         """Everything held, and the head if it is given; the last thing that can happen in a step."""
-        held, self._held = self._held, ()
+        held, self._held = self._held, b""
         if headers is not None:
             self._headers = None
         return Forward(headers, held)
@@ -372,7 +372,7 @@ class Exchange:
     def _nonce(self) -> str:
         return page_nonce(self._head.content_security_policy) if self._setup.config.csp != "off" else ""
 
-    def _head_of_page(self, growth_bytes: int, *, is_personal: bool) -> Headers | None:
+    def _head_of_page(self, growth_bytes: int | None, *, is_personal: bool) -> Headers | None:
         """The head of a page that a script goes into; None when it has left already."""
         if self._headers is None or self._handout is None:
             return None

@@ -27,7 +27,7 @@ def with_changes(
     headers: Headers,
     *,
     added: Sequence[tuple[str, str]] = (),
-    body_growth_bytes: int = 0,
+    body_growth_bytes: int | None = 0,
     is_private: bool = False,
 ) -> Headers:
     """A copy of the headers that is right for the changed response; as text where there were none.
@@ -35,7 +35,7 @@ def with_changes(
     Args:
         headers: as the app sent them, in the types of its door.
         added: name and value of headers to add, such as ``Set-Cookie``.
-        body_growth_bytes: how much longer the body is; 0 when it is untouched.
+        body_growth_bytes: how much longer the body is; 0 when it is untouched, None when nobody knows yet.
         is_private: whether the response now holds what only this visitor may see.
     """
     kept: list[Any] = []
@@ -48,9 +48,9 @@ def with_changes(
         elif kind is _CACHING:
             says_cache_control = True
             kept.append((name, _private(pair[1])) if is_private else pair)
-        elif not body_growth_bytes:
+        elif body_growth_bytes == 0:
             kept.append(pair)
-        elif kind is _LENGTH:
+        elif kind is _LENGTH and body_growth_bytes is not None:
             kept.append((name, _grown(pair[1], body_growth_bytes)))
     ours = list(added)
     if is_private and not says_cache_control:

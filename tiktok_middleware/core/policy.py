@@ -12,6 +12,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
+from tiktok_middleware.core.codings import has_coding, is_known, missing_packages
 from tiktok_middleware.core.facts import RequestFacts
 
 __all__ = ["Audience", "Codec", "Head", "Place", "Plan", "Timing", "plan", "says_html"]
@@ -38,6 +39,7 @@ class Codec(Enum):
     """Whether the body can be read."""
 
     IDENTITY = "identity"
+    CODED = "coded"  # gzip and the like: read, and written anew
     OPAQUE = "opaque"
 
 
@@ -285,13 +287,13 @@ _NOT_ASCII = ("utf-16", "utf-32", "utf-7", "iso-2022-", "hz-gb-2312", "ucs-2", "
 
 
 def _codec(head: Head) -> tuple[Codec, str]:
-    coding = head.content_encoding.strip().lower()
-    if coding and coding != "identity":
-        return Codec.OPAQUE, "encoded"
+    coding = head.content_encoding
+    if coding and not is_known(coding):
+        return Codec.OPAQUE, "package_missing" if missing_packages(coding) else "encoded"
     charset = _CHARSET.search(head.content_type)
     if charset is not None and charset[1].lower().startswith(_NOT_ASCII):
         return Codec.OPAQUE, "charset"
-    return Codec.IDENTITY, ""
+    return (Codec.CODED, "") if coding and has_coding(coding) else (Codec.IDENTITY, "")
 
 
 def _timing(asked: _Asked) -> tuple[Timing, str]:

@@ -1,0 +1,1 @@
+"""Real servers over real sockets, with the middleware and without it."""

@@ -1,0 +1,294 @@
+"""Sink that hands batches to Celery workers, and the task they run; the only file that imports celery.
+
+::
+
+    relay --> CelerySink --> queue `tiktok` --> deliver --> Courier --> EventsApi --> TikTok
+     (web host, durable outbox)  (broker)      (worker)        |
+                                    ^                          +--> outbox file of the worker: dead letters
+                                    +---- what must wait ------+
+
+A message holds encoded events, never a token: the worker reads its own environment.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import celery
+import msgspec
+from celery.exceptions import Reject
+
+from tiktok_middleware.config import Config
+from tiktok_middleware.core.event import Record
+from tiktok_middleware.core.payload import Delivered, Retry, Verdict
+from tiktok_middleware.delivery.courier import Courier, Outcome
+
+if TYPE_CHECKING:
+    from tiktok_middleware.delivery import DeliveryOptions
+
+__all__ = ["QUEUE", "TASK", "CelerySink", "make_app", "register", "sink_factory"]
+
+log = logging.getLogger(__name__)
+
+QUEUE = "tiktok"
+TASK = "tiktok_middleware.deliver"
+
+_BROKER_S = 0.5  # for one step of speaking to the broker; a publication has two or three
+_MAX_QUEUED = 1000  # messages, a megabyte each at most; above that the outboxes hold what comes
+_FULL_S = 5.0
+_VISIBILITY_S = 300  # Redis: how long a message may be in a dead worker's hands; above any countdown and any task
+_MAX_HELD = 200  # messages that one worker keeps in memory because they are due later
+_CALM_S = 1.0
+
+
+class Message(msgspec.Struct, frozen=True):
+    """What a message holds: the rows of one batch. A worker of a newer release reads what an older one wrote.
+
+    Attributes:
+        pixel: TikTok's ``event_source_id``.
+        source: TikTok's ``event_source``.
+        rows: name, id, time, whether a browser copy was handed out, and the encoded item of each event.
+        tries: how often workers have put these rows back.
+    """
+
+    pixel: str
+    source: str
+    rows: list[tuple[str, str, int, bool, str]]
+    tries: int = 0
+
+    @classmethod
+    def of(cls, records: Sequence[Record], tries: int = 0) -> Message:
+        """The message with ``records``, which are of one pixel and one source."""
+        rows = [(r.event, r.event_id, r.event_time, r.paired, r.body.decode()) for r in records]
+        return cls(records[0].pixel, records[0].source, rows, tries)
+
+    def records(self) -> list[Record]:
+        """The records again."""
+        return [
+            Record(self.pixel, self.source, event, event_id, event_time, body.encode(), paired)
+            for event, event_id, event_time, paired, body in self.rows
+        ]
+
+
+class Publisher:
+    """Publishes our messages within about a second, or fails; one thread at a time.
+
+    Celery's own way waits for a hung broker as long as the broker likes, so this one has a connection of its own.
+
+    Args:
+        app: whose broker it is.
+    """
+
+    def __init__(self, app: celery.Celery) -> None:
+        self._app = app
+        self._connection: Any = None
+
+    def publish(self, message: Message, countdown_s: float = 0.0) -> None:
+        """Return once the broker has the message.
+
+        Raises:
+            Exception: the broker's client could not reach it in time; the message may have arrived all the same.
+        """
+        try:
+            self._app.send_task(
+                TASK,
+                args=(msgspec.to_builtins(message),),
+                queue=QUEUE,
+                connection=self._connected(),
+                serializer="json",
+                countdown=countdown_s or None,
+                retry=False,
+                ignore_result=True,
+                confirm_timeout=_BROKER_S,
+                # What monitors and logs show of a message holds no visitor.
+                argsrepr=f"({message.pixel}, {len(message.rows)} events)",
+                kwargsrepr="{}",
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def queued(self) -> int:
+        """How many messages wait in our queue; fails as `publish` does."""
+        try:
+            channel = self._connected().default_channel
+            queue = self._app.amqp.queues[QUEUE]
+            return int(queue(channel).queue_declare(passive=False).message_count or 0)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the connection, without asking a broker that may hang."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.collect(socket_timeout=_BROKER_S)
+
+    def _connected(self) -> Any:
+        if self._connection is None:
+            url = self._app.conf.broker_write_url or ""
+            connection = self._app.connection_for_write(
+                connect_timeout=_BROKER_S,
+                heartbeat=0,  # nobody would answer them between two batches
+                transport_options=_transport_options(url if isinstance(url, str) else url[0]),
+            )
+            connection.ensure_connection(max_retries=0)
+            self._connection = connection
+        return self._connection
+
+
+def _transport_options(url: str) -> dict[str, object]:
+    """What keeps each kind of broker from holding us up; unset values would mean for ever."""
+    options: dict[str, object] = {"max_retries": 0, "connect_retries_timeout": _BROKER_S}
+    if url.startswith(("redis", "sentinel", "valkey")):
+        return {**options, "socket_timeout": _BROKER_S, "socket_connect_timeout": _BROKER_S, "retry_on_timeout": False}
+    if url.startswith(("amqp", "pyamqp")):
+        # Without confirmation a broker that fails loses what it seemed to take.
+        return {**options, "confirm_publish": True, "read_timeout": _BROKER_S, "write_timeout": _BROKER_S}
+    return options
+
+
+class CelerySink:
+    """Hands batches to the broker. `Delivered` means that the broker has them; a worker brings them to TikTok.
+
+    Args:
+        app: whose broker it is.
+        max_queued: messages that may wait before the outbox keeps what comes.
+    """
+
+    def __init__(self, app: celery.Celery, *, max_queued: int = _MAX_QUEUED) -> None:
+        self._publisher = Publisher(app)
+        self._max_queued = max_queued
+
+    def send(self, batch: Sequence[Record]) -> Sequence[Verdict]:
+        """The same verdict for all: the broker has the batch, or the relay is to try again."""
+        try:
+            queued = self._publisher.queued()
+            if queued < self._max_queued:
+                self._publisher.publish(Message.of(batch))
+                return [Delivered()] * len(batch)
+        except Exception as error:  # noqa: BLE001 - each transport has its own; messages may quote the address
+            return [Retry(None, f"the broker does not take messages ({type(error).__name__})")] * len(batch)
+        return [Retry(_FULL_S, f"{queued} batches wait for Celery workers")] * len(batch)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._publisher.close()
+
+
+def sink_factory(broker: str) -> Callable[[DeliveryOptions], CelerySink]:
+    """What makes the sink, on the relay's thread.
+
+    Args:
+        broker: its URL; empty for that of the Celery app which the process has set up.
+    """
+
+    def open_sink(_: DeliveryOptions) -> CelerySink:
+        return CelerySink(make_app(broker) if broker else celery.current_app._get_current_object())  # noqa: SLF001
+
+    return open_sink
+
+
+def make_app(broker: str) -> celery.Celery:
+    """An app of our own, for teams without one.
+
+    Args:
+        broker: its URL, such as ``redis://localhost:6379/0``.
+    """
+    app = celery.Celery("tiktok", broker=broker, set_as_current=False)
+    app.conf.update(
+        task_default_queue=QUEUE,
+        accept_content=["json"],
+        task_ignore_result=True,
+        worker_prefetch_multiplier=1,
+        worker_eta_task_limit=_MAX_HELD,
+        broker_connection_retry_on_startup=True,
+    )
+    if broker.startswith(("redis", "sentinel", "valkey")):
+        app.conf.broker_transport_options = {
+            "visibility_timeout": _VISIBILITY_S,
+            "unacked_restore_interval": 10,
+            "unacked_restore_throttle": 1,
+        }
+    register(app)
+    return app
+
+
+def register(app: celery.Celery) -> Any:
+    """Our task, added to a team's own app; its workers must also consume the queue: ``worker -Q celery,tiktok``.
+
+    Importing this module does the same for every app: ``include=["tiktok_middleware.delivery.celery"]``.
+    """
+    return app.task(**_OPTIONS)(_deliver)
+
+
+def _deliver(task: Any, body: dict[str, Any]) -> dict[str, int]:
+    """How many events of a message are delivered, buried or put back. Acknowledged only when each has its place."""
+    courier, publisher = _crew(task.app)
+    try:
+        message = msgspec.convert(body, Message, strict=False)
+    except msgspec.ValidationError as error:
+        log.error("A message is none of ours and is thrown away: %s", error)  # noqa: TRY400 - no traceback of ours
+        raise Reject("not one of ours", requeue=False) from None
+    try:
+        done = courier.deliver(message.records())
+    except Exception:
+        log.exception("%d event(s) could not be handled and go back into the queue", len(message.rows))
+        done = Outcome(0, 0, message.records(), _CALM_S)
+    if done.left:
+        _put_back(publisher, Message.of(done.left, message.tries + 1), done.wait_s)
+    return {"delivered": done.delivered, "buried": done.buried, "retried": len(done.left)}
+
+
+def _put_back(publisher: Publisher, message: Message, wait_s: float) -> None:
+    """A new message for later, before the old one is acknowledged.
+
+    Not by `Task.retry`: where that cannot publish, it throws the message away.
+    """
+    try:
+        publisher.publish(message, wait_s)
+    except Exception as error:  # noqa: BLE001 - as in the sink
+        log.warning("%d event(s) stay with the broker (%s)", len(message.rows), type(error).__name__)
+        time.sleep(_CALM_S)  # a broker that answers gives the message to us again at once
+        raise Reject("cannot be put back", requeue=True) from None
+
+
+_OPTIONS: dict[str, Any] = {
+    "name": TASK,
+    "bind": True,
+    "acks_late": True,
+    "reject_on_worker_lost": True,
+    "ignore_result": True,
+    "max_retries": None,
+    "serializer": "json",
+    "queue": QUEUE,
+}
+celery.shared_task(**_OPTIONS)(_deliver)
+
+
+class _Crew(threading.local):
+    """The publisher of each thread, and one courier for the process; none of them outlives a fork."""
+
+    publisher: Publisher | None = None
+    pid = 0
+
+
+_crew_here = _Crew()
+_courier: tuple[int, Courier] | None = None
+_lock = threading.Lock()
+
+
+def _crew(app: celery.Celery) -> tuple[Courier, Publisher]:
+    global _courier  # noqa: PLW0603 - a worker process has one, and Celery offers no better place
+    pid = os.getpid()
+    with _lock:
+        if _courier is None or _courier[0] != pid:
+            _courier = pid, Courier(Config.from_env())
+    if _crew_here.publisher is None or _crew_here.pid != pid:
+        _crew_here.publisher, _crew_here.pid = Publisher(app), pid
+    return _courier[1], _crew_here.publisher
