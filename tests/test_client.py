@@ -17,6 +17,7 @@ from tiktok_middleware.client import Client, _registrable_domain
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.event import Claim
 from tiktok_middleware.core.exchange import Commit
+from tiktok_middleware.delivery.location import outbox_url
 from tiktok_middleware.errors import ConfigError, TokenError
 
 QUIET = {"outbox": "memory://", "environment": "development", "api_url": "http://127.0.0.1:9/v"}
@@ -200,9 +201,9 @@ def test_the_outbox_is_named_by_the_pixels_in_the_users_state_directory(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, str(tmp_path))
     folder = tmp_path if variable == "XDG_STATE_HOME" else tmp_path / ".local" / "state"
-    found = client_module.outbox_url(Config(pixel_id="A,../B"))
+    found = outbox_url(Config(pixel_id="A,../B"))
     assert found == f"sqlite:///{folder}/tiktok-middleware/A,___B.sqlite3"
-    assert client_module.outbox_url(Config(pixel_id="A", outbox="sqlite:///x.db")) == "sqlite:///x.db"
+    assert outbox_url(Config(pixel_id="A", outbox="sqlite:///x.db")) == "sqlite:///x.db"
 
 
 def test_a_user_without_a_home_keeps_events_in_memory(
@@ -214,7 +215,7 @@ def test_a_user_without_a_home_keeps_events_in_memory(
     for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Path, "home", homeless)
-    assert client_module.outbox_url(Config(pixel_id="A")) == "memory://"
+    assert outbox_url(Config(pixel_id="A")) == "memory://"
     assert "TIKTOK_OUTBOX" in caplog.text
 
 

@@ -146,6 +146,11 @@ MESSAGES = [
     ),
     ("SYNC", "fast", "TIKTOK_SYNC is 'fast'; allowed: one of normal, full"),
     ("SINK", "celeryy", "TIKTOK_SINK is 'celeryy'; allowed: direct, celery or import:package.module:factory"),
+    (
+        "CELERY_BROKER",
+        "redis://:pass\x00word@host",
+        "TIKTOK_CELERY_BROKER is 're... (23 characters)'; allowed: text without line breaks and control characters",
+    ),
     ("SINK", "import:x", "TIKTOK_SINK is 'import:x'; allowed: direct, celery or import:package.module:factory"),
     (
         "API_URL",

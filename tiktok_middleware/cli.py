@@ -111,8 +111,9 @@ def worker(concurrency: int | None, log_level: str) -> None:
             "TIKTOK_CELERY_BROKER is not set: with a Celery app of your own add our task to it"
             " (tiktok_middleware.delivery.celery.register) and the queue to its workers (-Q celery,tiktok)"
         )
-    if not config.is_on or config.server_reason:
-        raise click.ClickException(f"nothing can be sent from here: {config.server_reason or 'no pixel'}")
+    reason = config.server_reason if config.is_on else "no_pixel"
+    if reason:
+        raise click.ClickException(f"nothing can be sent from here: {reason}")
     from tiktok_middleware.delivery.celery import QUEUE, make_app  # noqa: PLC0415  # an extra
 
     arguments = ["worker", "--queues", QUEUE, "--loglevel", log_level, "--hostname", f"{QUEUE}-{os.getpid()}@%h"]

@@ -22,6 +22,7 @@ from tiktok_middleware.core.exchange import Commit, Exchange
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.setup import Setup, make_setup
 from tiktok_middleware.core.signing import Signer, derive_key
+from tiktok_middleware.core.state import State
 from tiktok_middleware.core.tracker import Pending
 from tiktok_middleware.delivery import Delivery, DeliveryOptions, open_delivery
 from tiktok_middleware.delivery.location import outbox_url
@@ -60,7 +61,7 @@ class Client:
         self.setup: Setup = make_setup(
             self.config,
             signer=Signer(_signing_keys(self.config, tuple(secret_keys)), clock),
-            reader=make_reader(self.config.consent),
+            reader=make_reader(self.config.consent, implied=State(self.config.consent_implied)),
             pixel_js=_browser_file("pixel.js"),
             helper_js=_browser_file("helper.js"),
             registrable_domain=_registrable_domain if self.config.is_on else _no_domain,

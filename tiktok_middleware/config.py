@@ -66,8 +66,11 @@ class Config:
     enabled: bool = _option(True, boolean)
     #: Raise on invalid input instead of logging it once.
     strict: bool = _option(False, boolean)
-    #: Whose leave is needed: ``implied``, ``required``, ``cookie:NAME=VALUE`` or ``import:package.module:function``.
+    #: Whose leave is needed: ``implied``, ``required``, a consent platform such as ``onetrust``, ``cookie:NAME=VALUE``
+    #: or ``import:package.module:function``.
     consent: str = _option("implied", consent)
+    #: What a consent platform's own default, that nobody clicked, counts as.
+    consent_implied: str = _option("unknown", choice("unknown", "granted"))
     #: What ``Sec-GPC: 1`` means.
     gpc: str = _option("deny", choice("deny", "limit", "ignore"))
     #: TikTok's limited data use flag, for every event on both channels.

@@ -28,6 +28,7 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 _FACTORY = re.compile(r"import:[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9][a-z0-9-]{0,61}[a-z0-9]")
+_PLATFORM = re.compile(r"[a-z_]+(:\S.*)?")
 _COOKIE_CONSENT = re.compile(r"cookie:[!#$%&'*+.^_`|~0-9A-Za-z-]+=[^;,\s]+")
 
 
@@ -85,11 +86,18 @@ def choice(*allowed: str, pattern: str | None = None, hint: str = "") -> Callabl
 
 
 def consent(value: object) -> str:
-    """``implied``, ``required``, ``cookie:NAME=VALUE`` or ``import:package.module:function``."""
+    """``implied``, ``required``, ``cookie:NAME=VALUE``, ``import:package.module:function`` or a platform.
+
+    Which platforms there are, and what each wants behind its name, is known to their readers, who check it at start.
+    """
     word = text(value)
-    if word in {"implied", "required"} or _COOKIE_CONSENT.fullmatch(word) or _FACTORY.fullmatch(word):
+    if _COOKIE_CONSENT.fullmatch(word) or _FACTORY.fullmatch(word):
         return word
-    raise ValueError("implied, required, cookie:NAME=VALUE or import:package.module:function")
+    if _PLATFORM.fullmatch(word) and not word.startswith(("cookie:", "import:")):
+        return word
+    raise ValueError(
+        "implied, required, cookie:NAME=VALUE, import:package.module:function or a consent platform such as onetrust"
+    )
 
 
 def sink(value: object) -> str:

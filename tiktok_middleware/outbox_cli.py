@@ -64,7 +64,7 @@ def _choosing(command: _Command) -> _Command:
         click.option("--event", default="", help="Only events of this name."),
         click.option("--event-id", default="", help="Only this event."),
         click.option("--reason", default="", help="Only where the reason holds these words."),
-        click.option("--older-than", type=_Age(), default=0.0, help="Only what is older, such as 30d or 12h."),
+        click.option("--older-than", type=_Age(), default="0s", help="Only what is older, such as 30d or 12h."),
     )
     for option in reversed(options):
         command = option(command)
@@ -210,8 +210,9 @@ def _send(url: str | None) -> bool:
     """Whether all that waits is sent from this process."""
     try:
         client = Client(Config.from_env(outbox=url))
-        if not client.config.is_on or client.config.server_reason:
-            raise click.ClickException(f"nothing can be sent from here: {client.config.server_reason or 'no pixel'}")
+        reason = client.config.server_reason if client.config.is_on else "no_pixel"
+        if reason:
+            raise click.ClickException(f"nothing can be sent from here: {reason}")
         client.start()
         return client.close(_SEND_S)
     except TikTokError as error:

@@ -60,12 +60,12 @@ class Redis:
     def text(self) -> str:
         """All that is in it, as it lies there."""
         found: list[bytes] = []
-        for key in self.client.keys():
+        for key in self.client.scan_iter():
             kind = self.client.type(key)
             if kind == b"list":
-                found += self.client.lrange(key, 0, -1)
+                found += [bytes(one) for one in self.client.lrange(key, 0, -1)]  # type: ignore[arg-type]
             elif kind == b"hash":
-                found += self.client.hvals(key)
+                found += [bytes(one) for one in self.client.hvals(key)]  # type: ignore[arg-type]
         return b"\n".join(found).decode()
 
     def queued(self) -> int:

@@ -163,7 +163,7 @@ def test_a_hung_broker_touches_no_request_and_loses_nothing(tmp_path: Path, sche
         verdicts = sink.send([record("a"), record("b")])
         assert time.monotonic() - began < 1.5
         assert verdicts == [Retry(None, verdicts[0].reason)] * 2  # type: ignore[union-attr]
-        assert "the broker does not take messages (" in verdicts[0].reason  # type: ignore[union-attr]
+        assert "the broker does not take messages (" in verdicts[0].reason
         sink.close()
 
 
@@ -177,7 +177,6 @@ def test_a_broker_that_is_down_is_drained_to_when_it_is_up(tmp_path: Path) -> No
         broker = Redis(tmp_path, port)
         try:
             assert wait_until(lambda: delivery.stats()["waiting"] == 0, 20)
-            assert all(broker.text().count(f"evt-{i}") == 0 for i in (0,)), "bodies are encoded by the transport"
             assert broker.queued() > 0
             assert delivery.stats()["delivered"] == 40
         finally:
@@ -199,7 +198,7 @@ def test_a_full_queue_leaves_events_in_the_outbox(broker: Redis) -> None:
 def test_a_message_shows_monitors_no_visitor(broker: Redis) -> None:
     sink = ours.CelerySink(ours.make_app(broker.url))
     sink.send([record("secret-visitor")])
-    head = json.loads(broker.client.lrange("tiktok", 0, 0)[0])["headers"]  # type: ignore[index]
+    head = json.loads(broker.client.lrange("tiktok", 0, 0)[0])["headers"]
     assert head["argsrepr"] == f"({PIXEL}, 1 events)"
     assert "secret-visitor" not in json.dumps(head)
     sink.close()
@@ -248,7 +247,7 @@ def deliver() -> Callable[..., dict[str, int]]:
     task = ours.register(app)
     assert ours.register(app).name == task.name == ours.TASK
     assert (task.acks_late, task.reject_on_worker_lost, task.ignore_result) == (True, True, True)
-    return lambda body: task.run(body)  # type: ignore[no-any-return]
+    return task.run  # type: ignore[no-any-return]
 
 
 BODY = {"pixel": PIXEL, "source": "web", "rows": [["Purchase", "e1", 1_760_000_000, True, '{"event":"Purchase"}']]}
@@ -302,7 +301,7 @@ def test_each_process_has_one_courier_and_each_thread_a_publisher(
     monkeypatch.setattr(ours, "_crew_here", ours._Crew())
     first = ours._crew(app)
     assert ours._crew(app) == first
-    monkeypatch.setattr(ours.os, "getpid", lambda: 1)  # as after a fork
+    monkeypatch.setattr("os.getpid", lambda: 1)  # as after a fork
     assert ours._crew(app)[0] is not first[0]
     assert ours._crew(app)[1] is not first[1]
 

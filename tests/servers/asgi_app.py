@@ -21,6 +21,7 @@ from tests.servers.contents import (
     file_of,
     head_of,
     is_open,
+    own_folder,
 )
 from tiktok_middleware.core.context import KEY
 
@@ -32,7 +33,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         await _lifespan(receive, send)
         return
     path, token = scope["path"], parse_qs(scope["query_string"].decode()).get("token", [""])[0]
-    if path in EVENTS and KEY in scope:
+    if token and path in EVENTS and KEY in scope:
         scope[KEY].track(EVENTS[path], value=1, currency="EUR", order_id=token)
     if path == "/upload":
         await _whole(send, path, await _digest(receive))
@@ -45,7 +46,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         finally:
-            closed(token).touch()
+            closed(own_folder(), token).touch()
     elif path == "/fresh" and (b"if-none-match", ETAG.encode()) in scope["headers"]:
         await send({"type": "http.response.start", "status": 304, "headers": [(b"etag", ETAG.encode())]})
         await send({"type": "http.response.body", "body": b""})
@@ -101,7 +102,7 @@ async def _pieces(path: str, token: str) -> AsyncIterator[bytes]:
     for step, piece in enumerate(CHUNKS if path == "/stream" else WORDS):
         yield piece
         since_s = time.monotonic()
-        while (seen := is_open(token, step, since_s)) is None:
+        while (seen := is_open(token, step, since_s)) is None:  # noqa: ASYNC110  # the client is another process
             await anyio.sleep(0.005)
         if not seen:
             yield b"data: NOT SEEN\n\n"

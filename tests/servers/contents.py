@@ -23,6 +23,7 @@ __all__ = [
     "gate",
     "head_of",
     "is_open",
+    "own_folder",
     "write_files",
 ]
 
@@ -85,7 +86,8 @@ def body_of(path: str) -> bytes:
     return _BODIES.get(path, b"nothing here")
 
 
-def _folder() -> Path:
+def own_folder() -> Path:
+    """Where the app finds its files and its client's gates."""
     return Path(os.environ["MATRIX_FOLDER"])
 
 
@@ -96,21 +98,21 @@ def write_files(folder: Path) -> None:
 
 
 def file_of(path: str) -> Path:
-    return _folder() / path[1:]
+    return own_folder() / path[1:]
 
 
-def gate(token: str, step: int) -> Path:
+def gate(folder: Path, token: str, step: int) -> Path:
     """The file whose presence says that the client has seen that step."""
-    return _folder() / f"gate-{token}-{step}"
+    return folder / f"gate-{token}-{step}"
 
 
 def is_open(token: str, step: int, since_s: float) -> bool | None:
     """Whether the client has seen it; None while there is still time."""
-    if gate(token, step).exists():
+    if gate(own_folder(), token, step).exists():
         return True
     return False if time.monotonic() - since_s > GATE_S else None
 
 
-def closed(token: str) -> Path:
+def closed(folder: Path, token: str) -> Path:
     """The file whose presence says that the app's response has been closed."""
-    return _folder() / f"closed-{token}"
+    return folder / f"closed-{token}"

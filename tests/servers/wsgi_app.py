@@ -20,6 +20,7 @@ from tests.servers.contents import (
     file_of,
     head_of,
     is_open,
+    own_folder,
 )
 from tiktok_middleware.core.context import KEY
 
@@ -30,7 +31,7 @@ _PHRASES = {200: "OK", 303: "See Other", 404: "Not Found", 500: "Internal Server
 
 def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     path, token = environ["PATH_INFO"], parse_qs(environ["QUERY_STRING"]).get("token", [""])[0]
-    if path in EVENTS and KEY in environ:
+    if token and path in EVENTS and KEY in environ:
         environ[KEY].track(EVENTS[path], value=1, currency="EUR", order_id=token)
     if path == "/upload":
         digest = _digest(environ)
@@ -82,7 +83,7 @@ class _Pieces:
         return self._iterator
 
     def close(self) -> None:
-        closed(self._token).touch()
+        closed(own_folder(), self._token).touch()
 
     def _endless(self) -> Iterator[bytes]:
         for _ in range(ENDLESS_ROUNDS):

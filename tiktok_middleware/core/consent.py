@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from importlib import import_module
 from typing import NamedTuple
 
 from tiktok_middleware.core.facts import RequestFacts
+from tiktok_middleware.core.readers import opt_out, reader_for
+from tiktok_middleware.core.state import State
 from tiktok_middleware.errors import ConfigError
 
 __all__ = ["OWN_COOKIE", "Consent", "Reader", "State", "make_reader", "read_consent"]
 
 #: Our own first-party cookie: what ``grant_consent()`` and ``revoke_consent()`` said last, ``g`` or ``d``.
 OWN_COOKIE = "_tt_consent"
-
-
-class State(Enum):
-    """The three answers."""
-
-    GRANTED = "granted"
-    DENIED = "denied"
-    UNKNOWN = "unknown"
 
 
 class Consent(NamedTuple):
@@ -46,25 +39,43 @@ class Consent(NamedTuple):
 Reader = Callable[[RequestFacts], State]
 
 
-def make_reader(setting: str) -> Reader:
-    """The reader that a checked value of ``TIKTOK_CONSENT`` names.
+def make_reader(setting: str, *, implied: State = State.UNKNOWN) -> Reader:
+    """The reader that ``TIKTOK_CONSENT`` names.
+
+    Args:
+        setting: a value of the right form.
+        implied: what a consent platform's own default, that nobody clicked, counts as.
 
     Raises:
-        ConfigError: an ``import:`` path leads to nothing callable.
+        ConfigError: the platform is unknown or lacks its setting, or an ``import:`` path leads to nothing callable.
     """
     kind, _, rest = setting.partition(":")
+    if setting in _WITHOUT_COOKIE:
+        state = _WITHOUT_COOKIE[setting]
+        return lambda _: state
     if kind == "cookie":
         name, _, granted = rest.partition("=")
         return lambda facts: _read_cookie(facts.cookies.get(name), granted)
     if kind == "import":
         return _guarded(_imported(setting))
-    return lambda _: State.GRANTED if setting == "implied" else State.UNKNOWN
+    try:
+        read = reader_for(setting, implied=implied)
+    except ValueError as error:
+        raise ConfigError(
+            "TIKTOK_CONSENT", setting, f"implied, required, cookie:NAME=VALUE, {_FUNCTION}; or {error}"
+        ) from None
+    return lambda facts: read(facts.header("cookie"))
+
+
+_WITHOUT_COOKIE = {"implied": State.GRANTED, "required": State.UNKNOWN}
+_FUNCTION = "import:package.module:function"
 
 
 def read_consent(facts: RequestFacts, reader: Reader, *, gpc: str, limited_data_use: bool) -> Consent:
     """The consent that this request carries.
 
-    A refusal outranks every grant; then the platform's own answer; what this site's code said through
+    A refusal outranks every grant, and so does a legal opt-out (GPP, ``usprivacy``). Then the platform's own answer
+    counts; what this site's code said through
     ``grant_consent()`` fills in where the platform says nothing.
 
     Args:
@@ -81,6 +92,9 @@ def read_consent(facts: RequestFacts, reader: Reader, *, gpc: str, limited_data_
     own = facts.cookies.get(OWN_COOKIE)
     if own == "d":
         return Consent(State.DENIED, limited, "denied")
+    opted_out = opt_out(facts.header("cookie"))
+    if opted_out:
+        return Consent(State.DENIED, limited, opted_out)
     state = reader(facts)
     if state is State.UNKNOWN and own == "g":
         state = State.GRANTED

@@ -108,15 +108,21 @@ class Handout:
         """
         config, snippet, mount = self._setup.config, self._setup.snippet, self._facts.mount
         page = config.page_view == "browser" and self._plan.place is Place.DOCUMENT and not self._tracker.has_page_view
+        # Where consent is implied the script asks the browser for its refusals too: whoever keeps this page, against
+        # its headers, for other visitors, keeps nothing that loads the pixel for those who said no.
+        is_implied = config.consent == "implied"
+        gate = 0 if not is_implied else 2 if config.gpc == "ignore" else 1
         if self._is_shared:
-            gate = 2 if config.gpc == "ignore" else 1
             return Script(snippet.constant(mount, page=page, gate=gate, limited=config.limited_data_use, nonce=nonce))
         carried = self._carried()
         limited = self._tracker.consent.limited_data_use
+        is_same_for_all = is_implied and limited == config.limited_data_use
         copies = [*carried, *map(_copy, events)]
         identity = self._tracker.identity.pixel() if self._tracker.identity else None
         if not copies and not identity:
-            return Script(snippet.constant(mount, page=page, gate=0, limited=limited, nonce=nonce))
+            gate = gate if is_same_for_all else 0
+            data = snippet.constant(mount, page=page, gate=gate, limited=limited, nonce=nonce)
+            return Script(data, is_personal=not is_same_for_all)
         clear = CARRY if carried else ""
         data = snippet.page(
             mount, page=page, limited=limited, identity=identity, copies=copies, clear_cookie=clear, nonce=nonce

@@ -266,7 +266,6 @@ _OPTIONS: dict[str, Any] = {
     "ignore_result": True,
     "max_retries": None,
     "serializer": "json",
-    "queue": QUEUE,
 }
 celery.shared_task(**_OPTIONS)(_deliver)
 

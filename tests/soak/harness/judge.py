@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from .headers import Pair, header_faults
 from .ledger import Ledger
 
-__all__ = ["PREFIX", "Judge"]
+__all__ = ["PREFIX", "SNIPPET", "Judge"]
 
 #: What a busy run puts before every HTML answer, so that each is a document with a place for the script.
 PREFIX = b"<!doctype html>"
 
-_SNIPPET = re.compile(
+#: Our two script elements, by their outer form.
+SNIPPET = re.compile(
     rb"<script>(?:(?!</?script)[\s\S])*</script>"
     rb'<script src="[^"<>]*/_tiktok/helper-[0-9a-f]{16}\.js" async></script>'
 )
@@ -85,7 +86,7 @@ class Judge:
         self._ours.append(data)
         if self._encoding(self._app_headers) and self._is_html:
             return b"".join(self._app) if last else b""  # encoded bytes can only be read as a whole
-        stripped = _SNIPPET.sub(b"", data)
+        stripped = SNIPPET.sub(b"", data)
         cut, self._cut = self._cut, max(0, self._cut - len(stripped))
         return stripped[cut:]
 
@@ -98,7 +99,7 @@ class Judge:
         app, ours = b"".join(self._app), b"".join(self._ours)
         encoding = self._encoding(self._app_headers) if self._is_html else ""
         readable = _decoded(ours, encoding)
-        plain, scripts = _SNIPPET.subn(b"", readable)
+        plain, scripts = SNIPPET.subn(b"", readable)
         original = _decoded(app, encoding)
         if plain != original and not (not is_whole and original.startswith(plain)):
             self._ledger.fault(f"body {original[:200]!r} became {plain[:200]!r}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tiktok_middleware.core.consent import State
+from tiktok_middleware.core.state import State
 
 __all__ = ["State", "all_needed", "most_careful", "one_enough", "yes_or_no"]
 

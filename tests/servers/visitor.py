@@ -1,0 +1,110 @@
+"""The client side: one connection pool, answers as bytes, and gates that are opened when bytes have come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+
+from tests.servers.contents import gate
+from tests.soak.harness.headers import Pair, header_faults
+from tests.soak.harness.judge import SNIPPET
+
+__all__ = ["NAVIGATION", "SCRIPT", "Answer", "Visitor", "differences"]
+
+NAVIGATION = {"accept": "text/html", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+SCRIPT = {"accept": "application/json", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty"}
+_TIMEOUT_S = 20.0
+
+
+class Answer(NamedTuple):
+    """What came.
+
+    Attributes:
+        headers: names in lower case, in order, without the date.
+        pieces: the body as it came.
+        connection: the client's port, which names the connection.
+    """
+
+    version: str
+    status: int
+    headers: list[Pair]
+    pieces: list[bytes]
+    connection: int
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.pieces)
+
+    @property
+    def scripts(self) -> int:
+        return len(SNIPPET.findall(self.body))
+
+    def header(self, name: str) -> str | None:
+        return next((value for key, value in self.headers if key == name), None)
+
+
+class Visitor:
+    """A client that keeps one connection alive, with a clean cookie jar for each request.
+
+    Args:
+        url: of the server.
+        http2: whether it speaks HTTP/2 only.
+        folder: where gates are opened.
+    """
+
+    def __init__(self, url: str, *, http2: bool, folder: Path) -> None:
+        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+        self.http = httpx.Client(
+            base_url=url, http1=not http2, http2=http2, timeout=_TIMEOUT_S, limits=limits, trust_env=False
+        )
+        self._folder = folder
+
+    def ask(
+        self, path: str, headers: dict[str, str] = NAVIGATION, *, method: str = "GET", content: bytes | None = None
+    ) -> Answer:
+        """One whole answer; h11 and h2 check its framing, and refuse a body of another length than was promised."""
+        self.http.cookies.clear()
+        with self.http.stream(method, path, headers=headers, content=content) as response:
+            return _answer(response, list(response.iter_raw()))
+
+    def read_gated(self, path: str, token: str, parts: Sequence[bytes]) -> tuple[Answer, list[float]]:
+        """A stream whose next part is only made when the one before it has come; with the parts' times of arrival."""
+        body, pieces, times = b"", [], []
+        self.http.cookies.clear()
+        with self.http.stream("GET", f"{path}?token={token}", headers=NAVIGATION) as response:
+            for piece in response.iter_raw():
+                pieces.append(piece)
+                body = SNIPPET.sub(b"", body + piece)
+                while len(times) < len(parts) and body.startswith(b"".join(parts[: len(times) + 1])):
+                    gate(self._folder, token, len(times)).touch()
+                    times.append(time.monotonic())
+            return _answer(response, pieces), times
+
+    def leave_early(self, path: str) -> bytes:
+        """The first bytes of a stream, which is then abandoned."""
+        with self.http.stream("GET", path, headers=NAVIGATION) as response:
+            return next(response.iter_raw())
+
+
+def _answer(response: httpx.Response, pieces: list[bytes]) -> Answer:
+    headers = [
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in response.headers.raw
+        if name.lower() != b"date"
+    ]
+    stream = response.extensions["network_stream"]
+    return Answer(response.http_version, response.status_code, headers, pieces, stream.get_extra_info("client_addr")[1])
+
+
+def differences(bare: Answer, ours: Answer) -> list[str]:
+    """What differs beyond our script and the documented headers."""
+    found = header_faults(bare.headers, ours.headers, len(ours.body) - len(bare.body))
+    if (ours.version, ours.status) != (bare.version, bare.status):
+        found.append(f"{bare.version} {bare.status} became {ours.version} {ours.status}")
+    if SNIPPET.sub(b"", ours.body) != bare.body:
+        found.append(f"body {bare.body[:200]!r} became {ours.body[:200]!r}")
+    return found
