@@ -8,8 +8,8 @@ from typing import Any
 
 from tiktok_middleware.client import Client, is_in_event_loop
 from tiktok_middleware.contrib import attach_to_requests
-from tiktok_middleware.core.context import KEY, tracker_var
-from tiktok_middleware.core.exchange import Commit, Exchange, Forward, Phase, Step
+from tiktok_middleware.core.context import tracker_var
+from tiktok_middleware.core.exchange import Exchange, Phase, Step
 from tiktok_middleware.core.facts import ScopeFacts
 from tiktok_middleware.core.headers import encoded
 from tiktok_middleware.errors import ConfigError
@@ -74,10 +74,11 @@ class TikTokMiddleware:
             await send({"type": "http.response.start", "status": own.status, "headers": encoded(own.headers)})
             await send({"type": "http.response.body", "body": own.body})
             return
-        exchange = self._exchange(facts)
+        exchange = client.begin(facts)
         if exchange is None:
             await self.app(scope, receive, send)
             return
+        attach_to_requests()
         token = tracker_var.set(exchange.tracker)
         response = _Response(exchange, client, send)
         try:
@@ -93,15 +94,16 @@ class TikTokMiddleware:
             raise
         finally:
             tracker_var.reset(token)
-            response.finish()
+            client.end(exchange)
 
     async def _websocket(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """A socket has no page to write into: what is tracked goes by the server channel at once."""
-        exchange = self._exchange(ScopeFacts(scope, self.client.setup.proxies))
+        exchange = self.client.begin(ScopeFacts(scope, self.client.setup.proxies))
         if exchange is None:
             await self.app(scope, receive, send)
             return
-        exchange.finish(self.client.late(exchange))
+        self.client.end(exchange)
+        attach_to_requests()
         token = tracker_var.set(exchange.tracker)
         try:
             await self.app(scope, receive, send)
@@ -110,24 +112,19 @@ class TikTokMiddleware:
 
     async def _lifespan(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         self.client.start()
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            try:
-                await _in_thread(self.client.flush)
-            except Exception as error:  # noqa: BLE001  # ours must not fail the server's end
-                self.client.setup.notices.failure("flush", error)
 
-    def _exchange(self, facts: ScopeFacts) -> Exchange | None:
-        """The story of one connection, told to its scope; None where we fail at the very start."""
+        async def flush_first(message: Message) -> None:
+            if message["type"].startswith("lifespan.shutdown."):
+                await self._flush()  # a server that has its answer goes, and cancels whoever stays
+            await send(message)
+
+        await self.app(scope, receive, flush_first)
+
+    async def _flush(self) -> None:
         try:
-            exchange = self.client.exchange(facts)
-            attach_to_requests()
-        except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
-            self.client.setup.notices.failure("request", error)
-            return None
-        facts.raw[KEY] = exchange.tracker
-        return exchange
+            await _in_thread(self.client.flush)
+        except Exception as error:  # noqa: BLE001  # ours must not fail the server's end
+            self.client.setup.notices.failure("flush", error)
 
 
 class _Response:
@@ -167,15 +164,6 @@ class _Response:
         if step is not None:
             await self._do(step, {"type": "http.response.body", "more_body": True})
 
-    def finish(self) -> None:
-        """The response has ended."""
-        commit = self._exchange.finish(self._client.late(self._exchange))
-        if isinstance(commit, Commit):
-            try:
-                self._client.submit(commit)
-            except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
-                self._exchange.notices.failure("submit", error)
-
     async def _do(self, step: Step, message: Message | None) -> None:
         """Carry out a step of the exchange.
 
@@ -183,27 +171,20 @@ class _Response:
             step: what the exchange answered.
             message: the body message that led to it, whose other keys are kept; None where there is none.
         """
-        if isinstance(step, Commit):
-            step = await self._commit(step)
-        if step is None and message is not None and self._exchange.phase is Phase.DONE:
-            await self._send(message)  # we have failed with nothing held
-        if not isinstance(step, Forward):
+        forward = await self._client.carry_out_async(self._exchange, step)
+        if forward is None:
+            if message is not None and self._exchange.phase is Phase.DONE:
+                await self._send(message)  # we have failed with nothing held
             return
-        if step.headers is not None and self._start is not None:
+        if forward.headers is not None and self._start is not None:
             start, self._start = self._start, None
             # An app may send the same dict again: what it sent is never written to.
-            await self._send(start if step.headers is start["headers"] else {**start, "headers": encoded(step.headers)})
+            await self._send(
+                start if forward.headers is start["headers"] else {**start, "headers": encoded(forward.headers)}
+            )
         if message is not None:
-            body = step.body
-            await self._send(message if body is message.get("body") else {**message, "body": body})
-
-    async def _commit(self, commit: Commit) -> Step:
-        try:
-            claims = await self._client.wait_async(self._client.submit(commit))
-        except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
-            self._exchange.notices.failure("commit", error)
-            return self._exchange.failed()
-        return self._exchange.committed(claims)
+            is_same = forward.body is message.get("body")
+            await self._send(message if is_same else {**message, "body": forward.body})
 
 
 # Extensions that send a body which never passes here.

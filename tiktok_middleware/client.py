@@ -16,9 +16,10 @@ from typing import Any
 
 from tiktok_middleware.config import DEBUG_DEFAULTS, Config
 from tiktok_middleware.core.consent import make_reader
+from tiktok_middleware.core.context import KEY
 from tiktok_middleware.core.endpoint import Answer, answer
 from tiktok_middleware.core.event import Claim
-from tiktok_middleware.core.exchange import Commit, Exchange
+from tiktok_middleware.core.exchange import Commit, Exchange, Forward, Step
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.setup import Setup, make_setup
 from tiktok_middleware.core.signing import Signer, derive_key
@@ -101,9 +102,56 @@ class Client:
             with self._guard("start"):
                 self.delivery.wake()
 
+    def begin(self, facts: RequestFacts) -> Exchange | None:
+        """The story of one request, its tracker told to the raw request.
+
+        None where there is nothing to tell: another door of this client already does, or we fail at the very start.
+        """
+        try:
+            outer = facts.raw.get(KEY)
+            if outer is not None and outer.setup is self.setup:
+                return None
+            exchange = self.exchange(facts)
+            facts.raw[KEY] = exchange.tracker
+        except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
+            self._log.failure("request", error)
+            return None
+        return exchange
+
     def exchange(self, facts: RequestFacts) -> Exchange:
-        """The story of one request."""
+        """The exchange of one request, known to nobody yet."""
         return Exchange(facts, self.setup)
+
+    def carry_out(self, exchange: Exchange, step: Step) -> Forward | None:
+        """What is to be sent, once what a step wants stored is stored."""
+        if not isinstance(step, Commit):
+            return step
+        try:
+            claims = self.wait(self.submit(step))
+        except Exception as error:  # noqa: BLE001  # as above
+            self._log.failure("commit", error)
+            return exchange.failed()
+        return _sendable(exchange.committed(claims))
+
+    async def carry_out_async(self, exchange: Exchange, step: Step) -> Forward | None:
+        """The same on an event loop."""
+        if not isinstance(step, Commit):
+            return step
+        try:
+            claims = await self.wait_async(self.submit(step))
+        except Exception as error:  # noqa: BLE001  # as above
+            self._log.failure("commit", error)
+            return exchange.failed()
+        return _sendable(exchange.committed(claims))
+
+    def end(self, exchange: Exchange) -> None:
+        """The response has ended: what was tracked since goes by the server, and so does what comes later."""
+        commit = exchange.finish(self.late(exchange))
+        if isinstance(commit, Commit):
+            try:
+                self.submit(commit)
+            except Exception as error:  # noqa: BLE001  # as above
+                self._log.failure("submit", error)
 
     def answer(self, facts: RequestFacts) -> Answer | None:
         """Our own response to a request of our path prefix, None for the app's requests."""
@@ -181,6 +229,10 @@ def is_in_event_loop() -> bool:
         return True
     trio = sys.modules.get("trio")
     return trio is not None and hasattr(trio, "lowlevel") and bool(trio.lowlevel.in_trio_run())
+
+
+def _sendable(step: Step) -> Forward | None:
+    return step if isinstance(step, Forward) else None
 
 
 async def _wait_asyncio(future: Future[list[Claim]]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from tiktok_middleware.client import Client
 from tiktok_middleware.contrib import attach_to_requests
-from tiktok_middleware.core.context import KEY, tracker_var
-from tiktok_middleware.core.exchange import Commit, Exchange, Forward, Phase, Step
+from tiktok_middleware.core.context import tracker_var
+from tiktok_middleware.core.exchange import Exchange, Forward, Phase, Step
 from tiktok_middleware.core.facts import EnvironFacts
 from tiktok_middleware.core.headers import Headers
 
@@ -44,9 +44,10 @@ class TikTokMiddleware:
         if own is not None:
             start_response(f"{own.status} OK", own.headers)
             return [own.body]
-        exchange = self._exchange(facts)
+        exchange = client.begin(facts)
         if exchange is None:
             return self.app(environ, start_response)
+        attach_to_requests()
         tracker_var.set(exchange.tracker)
         response = _Response(exchange, client, start_response)
         try:
@@ -56,20 +57,12 @@ class TikTokMiddleware:
             raise
         if response.is_untouched:
             # The app's own object goes on: servers send files by its identity.
-            response.finish()
+            response.finish(is_over=isinstance(iterable, (list, tuple)))
             return iterable
-        return _Body(iterable, response)
-
-    def _exchange(self, facts: EnvironFacts) -> Exchange | None:
-        """The story of one request, told to its environ; None where we fail at the very start."""
-        try:
-            exchange = self.client.exchange(facts)
-            attach_to_requests()
-        except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
-            self.client.setup.notices.failure("request", error)
-            return None
-        facts.raw[KEY] = exchange.tracker
-        return exchange
+        body = _Body(iterable, response)
+        if response.holds_head:
+            body.begin()
+        return body
 
 
 class _Response:
@@ -91,6 +84,11 @@ class _Response:
     def is_untouched(self) -> bool:
         """Whether the head has left and the body is none of our business."""
         return self._is_started and self._exchange.phase is Phase.DONE
+
+    @property
+    def holds_head(self) -> bool:
+        """Whether the app has given its head and the server does not have it yet."""
+        return bool(self._status) and not self._is_started
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Write:
         """The app's ``start_response``."""
@@ -125,15 +123,15 @@ class _Response:
         self.finish()
         return chunk
 
-    def finish(self) -> None:
-        """The response has ended."""
-        commit = self._exchange.finish(self._client.late(self._exchange))
-        if isinstance(commit, Commit):
-            try:
-                self._client.submit(commit)
-            except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
-                self._exchange.notices.failure("submit", error)
-        tracker_var.set(None)
+    def finish(self, *, is_over: bool = True) -> None:
+        """Nothing more is to be added to the response.
+
+        Args:
+            is_over: False while the app may still be making its body, for which this stays the current request.
+        """
+        self._client.end(self._exchange)
+        if is_over:
+            tracker_var.set(None)
 
     def _release(self) -> None:
         """Send what is held as it is."""
@@ -144,17 +142,8 @@ class _Response:
                 self._write(chunk)
 
     def _do(self, step: Step) -> bytes:
-        if isinstance(step, Commit):
-            step = self._commit(step)
-        return self._send(step) if isinstance(step, Forward) else b""
-
-    def _commit(self, commit: Commit) -> Step:
-        try:
-            claims = self._client.wait(self._client.submit(commit))
-        except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
-            self._exchange.notices.failure("commit", error)
-            return self._exchange.failed()
-        return self._exchange.committed(claims)
+        forward = self._client.carry_out(self._exchange, step)
+        return self._send(forward) if forward is not None else b""
 
     def _send(self, step: Forward) -> bytes:
         if step.headers is not None and not self._is_started:
@@ -174,7 +163,7 @@ class _Response:
 class _Body:
     """The app's iterable, with what we add; closed exactly once."""
 
-    __slots__ = ("_app_iterable", "_error", "_iterator", "_left", "_response")
+    __slots__ = ("_app_iterable", "_error", "_first", "_iterator", "_left", "_response")
 
     def __init__(self, iterable: Iterable[bytes], response: _Response) -> None:
         self._app_iterable = iterable
@@ -183,11 +172,25 @@ class _Body:
         self._left = len(iterable) if isinstance(iterable, (list, tuple)) else -1
         self._iterator: Iterator[bytes] | None = iter(iterable)
         self._error: Exception | None = None
+        self._first: bytes | None = None  # read before the server asked
+
+    def begin(self) -> None:
+        """Read until the head has left: a server may look for it as soon as the app has returned (Granian does)."""
+        try:
+            self._first = next(self)
+        except StopIteration:
+            pass
+        except BaseException:
+            self.close()  # the server will never see this iterable
+            raise
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
         while self._iterator is not None:
             try:
                 data = next(self._iterator)

@@ -195,6 +195,20 @@ def test_a_full_queue_leaves_events_in_the_outbox(broker: Redis) -> None:
     sink.close()
 
 
+def test_batches_grow_where_workers_are_busy(broker: Redis) -> None:
+    sink = ours.CelerySink(ours.make_app(broker.url))
+    sink.send([record("first")])
+    began = time.monotonic()
+    sink.send([record("second")])
+    quick_s = time.monotonic() - began
+    broker.client.rpush("tiktok", *["x"] * 40)
+    began = time.monotonic()
+    sink.send([record("third")])
+    assert quick_s < 0.3
+    assert time.monotonic() - began >= 0.42
+    sink.close()
+
+
 def test_a_message_shows_monitors_no_visitor(broker: Redis) -> None:
     sink = ours.CelerySink(ours.make_app(broker.url))
     sink.send([record("secret-visitor")])

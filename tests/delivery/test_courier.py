@@ -139,7 +139,7 @@ def test_a_worker_that_must_not_send_keeps_everything(tmp_path: Path) -> None:
     courier = Courier(config, clock=Clock())
     assert len(courier.deliver(records(2)).left) == 2
     assert courier._relay.pace.halted == {PIXEL: "the worker's environment forbids sending (not_production)"}
-    courier._relay.stop(1)
+    courier.close()
 
 
 def test_a_worker_posts_with_its_own_token(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_worker_posts_with_its_own_token(tmp_path: Path) -> None:
         courier = Courier(config, clock=Clock())
         assert courier.deliver(records(2)).delivered == 2
         assert api.requests[0].headers["access-token"] == "own"
-        courier._relay.stop(1)
+        courier.close()
 
 
 def test_dead_letters_do_not_disturb_what_waits(tmp_path: Path) -> None:
@@ -160,4 +160,4 @@ def test_dead_letters_do_not_disturb_what_waits(tmp_path: Path) -> None:
     with sqlite3.connect(world.path) as db:
         assert db.execute("SELECT rows, bytes FROM tally").fetchone() == (0, 0)
     db.close()
-    outbox.close()
+    world.courier.close()

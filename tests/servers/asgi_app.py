@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import anyio
+import anyio.abc
 
 from tests.servers.contents import (
     CHUNKS,
@@ -40,13 +41,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     elif path in {"/file", "/file.html"}:
         await _file(scope, send, path)
     elif path in {"/stream", "/sse", "/endless"}:
-        await _start(send, path, 0)
-        try:
-            async for piece in _pieces(path, token):
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
-        finally:
-            closed(own_folder(), token).touch()
+        await _stream(receive, send, path, token)
     elif path == "/fresh" and (b"if-none-match", ETAG.encode()) in scope["headers"]:
         await send({"type": "http.response.start", "status": 304, "headers": [(b"etag", ETAG.encode())]})
         await send({"type": "http.response.body", "body": b""})
@@ -90,6 +85,26 @@ async def _file(scope: Any, send: Any, path: str) -> None:
     for at in range(0, len(data), 65536):
         more = at + 65536 < len(data)
         await send({"type": "http.response.body", "body": data[at : at + 65536], "more_body": more})
+
+
+async def _stream(receive: Any, send: Any, path: str, token: str) -> None:
+    """A stream that ends when its client leaves, as Starlette's do."""
+    await _start(send, path, 0)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_cancel_on_leave, receive, tasks)
+            async for piece in _pieces(path, token):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+            tasks.cancel_scope.cancel()
+    finally:
+        closed(own_folder(), token).touch()
+
+
+async def _cancel_on_leave(receive: Any, tasks: anyio.abc.TaskGroup) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    tasks.cancel_scope.cancel()
 
 
 async def _pieces(path: str, token: str) -> AsyncIterator[bytes]:

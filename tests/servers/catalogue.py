@@ -19,6 +19,7 @@ class Entry:
         command: its command line for an application and a port.
         has_http2: whether it is spoken to in HTTP/2, without TLS and without an upgrade.
         is_fast: whether it belongs to every run.
+        sends_paths: whether it sends files by their path, so that their bytes never pass the app.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Entry:
     command: Callable[[str, int], list[str]]
     has_http2: bool = False
     is_fast: bool = False
+    sends_paths: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -86,8 +88,8 @@ SERVERS = (
     Entry("hypercorn-asyncio-http2", "asgi", _hypercorn("asyncio"), has_http2=True, is_fast=True),
     Entry("hypercorn-trio", "asgi", _hypercorn("trio")),
     Entry("hypercorn-trio-http2", "asgi", _hypercorn("trio"), has_http2=True),
-    Entry("granian-asgi", "asgi", _granian("asgi")),
-    Entry("granian-asgi-http2", "asgi", _granian("asgi"), has_http2=True),
+    Entry("granian-asgi", "asgi", _granian("asgi"), sends_paths=True),
+    Entry("granian-asgi-http2", "asgi", _granian("asgi"), has_http2=True, sends_paths=True),
     Entry("daphne", "asgi", _daphne),
     Entry("gunicorn-asgi", "asgi", _gunicorn("asgi")),
     Entry("gunicorn-sync", "wsgi", _gunicorn("sync")),

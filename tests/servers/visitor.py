@@ -69,20 +69,22 @@ class Visitor:
         """One whole answer; h11 and h2 check its framing, and refuse a body of another length than was promised."""
         self.http.cookies.clear()
         with self.http.stream(method, path, headers=headers, content=content) as response:
-            return _answer(response, list(response.iter_raw()))
+            connection = _port(response)
+            return _answer(response, list(response.iter_raw()), connection)
 
     def read_gated(self, path: str, token: str, parts: Sequence[bytes]) -> tuple[Answer, list[float]]:
         """A stream whose next part is only made when the one before it has come; with the parts' times of arrival."""
         body, pieces, times = b"", [], []
         self.http.cookies.clear()
         with self.http.stream("GET", f"{path}?token={token}", headers=NAVIGATION) as response:
+            connection = _port(response)
             for piece in response.iter_raw():
                 pieces.append(piece)
                 body = SNIPPET.sub(b"", body + piece)
                 while len(times) < len(parts) and body.startswith(b"".join(parts[: len(times) + 1])):
                     gate(self._folder, token, len(times)).touch()
                     times.append(time.monotonic())
-            return _answer(response, pieces), times
+            return _answer(response, pieces, connection), times
 
     def leave_early(self, path: str) -> bytes:
         """The first bytes of a stream, which is then abandoned."""
@@ -90,14 +92,18 @@ class Visitor:
             return next(response.iter_raw())
 
 
-def _answer(response: httpx.Response, pieces: list[bytes]) -> Answer:
+def _port(response: httpx.Response) -> int:
+    """The client's end of the connection, which is only known while it lasts."""
+    return int(response.extensions["network_stream"].get_extra_info("client_addr")[1])
+
+
+def _answer(response: httpx.Response, pieces: list[bytes], connection: int) -> Answer:
     headers = [
         (name.decode("latin-1").lower(), value.decode("latin-1"))
         for name, value in response.headers.raw
         if name.lower() != b"date"
     ]
-    stream = response.extensions["network_stream"]
-    return Answer(response.http_version, response.status_code, headers, pieces, stream.get_extra_info("client_addr")[1])
+    return Answer(response.http_version, response.status_code, headers, pieces, connection)
 
 
 def differences(bare: Answer, ours: Answer) -> list[str]:

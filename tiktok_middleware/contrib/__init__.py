@@ -6,6 +6,7 @@ A class is touched only once its module is imported by the app itself: this file
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -34,23 +35,25 @@ _REQUESTS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("django.http.request", "HttpRequest", _from_meta),
 )
 _left = list(_REQUESTS)
+_lock = threading.Lock()
 _seen_modules = 0
 
 
 def attach_to_requests() -> None:
     """Give ``request.tiktok`` to the request classes of the frameworks that are imported by now."""
     global _seen_modules  # noqa: PLW0603  # how many modules there were at the last look
-    if not _left or len(sys.modules) == _seen_modules:
+    count = len(sys.modules)
+    if not _left or count == _seen_modules:
         return
-    _seen_modules = len(sys.modules)
-    for entry in tuple(_left):
-        module, name, read = entry
-        loaded = sys.modules.get(module)
-        found = getattr(loaded, name, None)
-        if found is not None:
-            _left.remove(entry)
-            if not hasattr(found, "tiktok"):
-                found.tiktok = property(_or_attribute_error(read))
+    with _lock:
+        for entry in tuple(_left):
+            module, name, read = entry
+            found = getattr(sys.modules.get(module), name, None)
+            if found is not None:
+                if not hasattr(found, "tiktok"):
+                    found.tiktok = property(_or_attribute_error(read))
+                _left.remove(entry)
+        _seen_modules = count  # last: whoever sees it finds the properties there
 
 
 def _or_attribute_error(read: Callable[[Any], Any]) -> Callable[[Any], Any]:

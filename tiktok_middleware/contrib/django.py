@@ -7,6 +7,7 @@ Put ``"tiktok_middleware.contrib.django.TikTokMiddleware"`` first in ``MIDDLEWAR
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from http.cookies import SimpleCookie
 from itertools import chain
 from typing import Any
 
@@ -17,8 +18,8 @@ from django.http.response import HttpResponseBase
 
 from tiktok_middleware.client import Client
 from tiktok_middleware.contrib import attach_to_requests
-from tiktok_middleware.core.context import KEY, tracker_of, tracker_var
-from tiktok_middleware.core.exchange import Commit, Exchange, Forward, Phase, Step
+from tiktok_middleware.core.context import tracker_of, tracker_var
+from tiktok_middleware.core.exchange import Exchange, Forward, Phase, Step
 from tiktok_middleware.core.facts import EnvironFacts, ScopeFacts
 from tiktok_middleware.core.tracker import Tracker
 
@@ -55,28 +56,27 @@ class TikTokMiddleware:
         return self._async(request) if self._is_async else self._sync(request)
 
     def _sync(self, request: HttpRequest) -> HttpResponseBase:
-        exchange, own = self._begin(request)
-        if own is not None:
-            return own
+        own, exchange = self._begin(request)
+        if own is not None or exchange is None:
+            return own or self.get_response(request)
         tracker_var.set(exchange.tracker)
         return _Response(exchange, self.client, self.get_response(request)).handed_on()
 
     async def _async(self, request: HttpRequest) -> HttpResponseBase:
-        exchange, own = self._begin(request)
-        if own is not None:
-            return own
+        own, exchange = self._begin(request)
+        if own is not None or exchange is None:
+            return own or await self.get_response(request)
         tracker_var.set(exchange.tracker)
         return await _Response(exchange, self.client, await self.get_response(request)).handed_on_async()
 
-    def _begin(self, request: HttpRequest) -> tuple[Exchange, HttpResponse | None]:
+    def _begin(self, request: HttpRequest) -> tuple[HttpResponse | None, Exchange | None]:
+        """Our own response, or the story of the app's."""
         raw, proxies = _raw(request), self.client.setup.proxies
         facts = ScopeFacts(raw, proxies) if "asgi" in raw else EnvironFacts(raw, proxies)
-        exchange = self.client.exchange(facts)
         own = self.client.answer(facts)
         if own is not None:
-            return exchange, HttpResponse(own.body, status=own.status, headers=dict(own.headers))
-        raw[KEY] = exchange.tracker
-        return exchange, None
+            return HttpResponse(own.body, status=own.status, headers=dict(own.headers)), None
+        return None, self.client.begin(facts)
 
 
 class _Response:
@@ -143,26 +143,21 @@ class _Response:
         yield await self._do_async(self._exchange.body_received(b"", last=True))
 
     def _do(self, step: Step) -> bytes:
-        if isinstance(step, Commit):
-            step = self._exchange.committed(self._client.wait(self._client.submit(step)))
-        return self._apply(step)
+        return self._apply(self._client.carry_out(self._exchange, step))
 
     async def _do_async(self, step: Step) -> bytes:
-        if isinstance(step, Commit):
-            step = self._exchange.committed(await self._client.wait_async(self._client.submit(step)))
-        return self._apply(step)
+        return self._apply(await self._client.carry_out_async(self._exchange, step))
 
-    def _apply(self, step: Step) -> bytes:
-        if not isinstance(step, Forward):
+    def _apply(self, step: Forward | None) -> bytes:
+        if step is None:
             return b""
         if step.headers is not None and step.headers is not self._headers:
             _write_headers(self._response, self._headers, [(str(name), str(value)) for name, value in step.headers])
         return step.body
 
     def _finish(self) -> None:
-        commit = self._exchange.finish(self._client.late(self._exchange))
-        if isinstance(commit, Commit):
-            self._client.submit(commit)
+        self._client.end(self._exchange)
+        tracker_var.set(None)  # the thread goes on to other visitors
 
 
 async def _chain_async(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -184,11 +179,18 @@ def _write_headers(response: Any, before: list[tuple[str, str]], after: list[tup
         if (name, value) in before:
             continue
         if name == "Set-Cookie":
-            response.cookies.load(value)
+            _add_cookie(response.cookies, value)
         elif name == "Server-Timing" and response.has_header(name):
             response[name] = f"{response[name]}, {value}"  # Django keeps one header of a name
         else:
             response[name] = value
+
+
+def _add_cookie(cookies: SimpleCookie, line: str) -> None:
+    """One more ``Set-Cookie``; a jar holds one cookie of a name, but a host-only and a domain cookie are two."""
+    for name, morsel in SimpleCookie(line).items():
+        key = name if name not in cookies else f"{name} of the host"
+        dict.__setitem__(cookies, key, morsel)  # a morsel prints its own name
 
 
 def _raw(request: HttpRequest) -> Any:

@@ -58,6 +58,7 @@ class Tracker:
         consent_word: ``g`` or ``d`` after :meth:`grant_consent` or :meth:`revoke_consent`, else empty.
         has_page_view: True after :meth:`page`.
         late: takes events that are tracked after the response has ended.
+        setup: the configuration it works by.
     """
 
     # Defaults live on the class: most requests never touch their tracker, and making one then costs next to nothing.
@@ -73,7 +74,7 @@ class Tracker:
 
     def __init__(self, facts: RequestFacts, setup: Setup) -> None:
         self._facts = facts
-        self._setup = setup
+        self.setup = setup
 
     def take(self) -> Sequence[Pending]:
         """The events that have not left yet; they are the caller's from now on."""
@@ -113,7 +114,7 @@ class Tracker:
         except EventError as error:
             self._invalid(error)
         except Exception as error:  # noqa: BLE001  # ours must never fail the view
-            self._setup.notices.failure("track", error)
+            self.setup.notices.failure("track", error)
         return _refused(event)
 
     def identify(self, **fields: object) -> None:
@@ -127,14 +128,14 @@ class Tracker:
             EventError: a value cannot be right, in strict mode; otherwise it is left out and counted.
         """
         try:
-            identity, problems = read_identity(fields, phone_region=self._setup.config.phone_region or None)
+            identity, problems = read_identity(fields, phone_region=self.setup.config.phone_region or None)
             self.identity = self.identity.merged(identity)
             for problem in problems:
                 self._invalid(problem)
         except EventError:
             raise
         except Exception as error:  # noqa: BLE001  # ours must never fail the view
-            self._setup.notices.failure("identify", error)
+            self.setup.notices.failure("identify", error)
 
     def page(self, properties: Mapping[str, object] | None = None, /, **more: Unpack[Properties]) -> Event:
         """A matched page view instead of the pixel's own, with parameters if you like."""
@@ -157,9 +158,9 @@ class Tracker:
     def consent(self) -> Consent:
         """The visitor's consent, with what this request's code has just said of it."""
         if self._consent is None:
-            config = self._setup.config
+            config = self.setup.config
             self._consent = read_consent(
-                self._facts, self._setup.reader, gpc=config.gpc, limited_data_use=config.limited_data_use
+                self._facts, self.setup.reader, gpc=config.gpc, limited_data_use=config.limited_data_use
             )
         return self._consent
 
@@ -169,7 +170,7 @@ class Tracker:
         if self._visitor is None:
             self._visitor = read_visitor(self._facts)
             if self._visitor.ignored:
-                self._setup.notices.count("ignored_value")
+                self.setup.notices.count("ignored_value")
         return self._visitor
 
     def grant_consent(self) -> None:
@@ -203,12 +204,12 @@ class Tracker:
     ) -> Event:
         name, warning = event_name(event)
         if warning:
-            self._setup.notices.once(f"name {name}", warning)
+            self.setup.notices.once(f"name {name}", warning)
         cleaned = clean_properties(name, given)
         for problem in cleaned.problems:
             self._invalid(problem)
         for sentence in cleaned.warnings:
-            self._setup.notices.once(sentence, sentence)
+            self.setup.notices.once(sentence, sentence)
         now_s = self._now()
         key = _once_key(name, once, cleaned.properties)
         happened_s = int(now_s) if event_time is None else check_event_time(event_time, now_s)
@@ -220,11 +221,11 @@ class Tracker:
             channels=self._channels(is_late_once=bool(key) and now_s - happened_s > ONCE_MAX_AGE_S),
             once=bool(key),
         )
-        self._setup.notices.count("tracked")
+        self.setup.notices.count("tracked")
         if made.channels.browser or made.channels.server:
             self._take(Pending(made, keep))
         else:
-            self._setup.notices.count(made.channels.server.reason)
+            self.setup.notices.count(made.channels.server.reason)
         return made
 
     def _take(self, pending: Pending) -> None:
@@ -238,33 +239,33 @@ class Tracker:
             return check_event_id(event_id)
         if key:
             return once_event_id(name, key)
-        return timed_event_id(now_s, self._setup.random_bytes(_RANDOM_BYTES))
+        return timed_event_id(now_s, self.setup.random_bytes(_RANDOM_BYTES))
 
     def _channels(self, *, is_late_once: bool) -> Channels:
         """What is known now; what the response allows is known when it begins."""
         reason = self._closed() or ("too_old" if is_late_once else "")
-        config = self._setup.config
+        config = self.setup.config
         return Channels(_channel(reason or config.browser_reason), _channel(reason or config.server_reason))
 
     def _closed(self) -> str:
         """Why nothing at all may go; empty when something may."""
-        config = self._setup.config
+        config = self.setup.config
         if not config.is_on:
             return "disabled" if config.pixel_id else "no_pixel"
         if self.is_disabled:
             return "disabled_by_app"
-        if self._setup.is_excluded(self._facts.path):
+        if self.setup.is_excluded(self._facts.path):
             return "excluded"
         return self.consent.reason
 
     def _invalid(self, error: EventError) -> None:
-        if self._setup.config.strict:
+        if self.setup.config.strict:
             raise error
-        self._setup.notices.count("invalid")
-        self._setup.notices.once(str(error), f"{error}; left out (TIKTOK_STRICT=true raises here)")
+        self.setup.notices.count("invalid")
+        self.setup.notices.once(str(error), f"{error}; left out (TIKTOK_STRICT=true raises here)")
 
     def _now(self) -> float:
-        return self._setup.clock()
+        return self.setup.clock()
 
 
 _OPEN = Channel(sends=True)

@@ -41,6 +41,8 @@ TASK = "tiktok_middleware.deliver"
 _BROKER_S = 0.5  # for one step of speaking to the broker; a publication has two or three
 _MAX_QUEUED = 1000  # messages, a megabyte each at most; above that the outboxes hold what comes
 _FULL_S = 5.0
+_GATHER_S = 0.01  # for each message that waits already: batches grow where workers are busy, TikTok counts requests
+_GATHER_MOST_S = 1.0
 _VISIBILITY_S = 300  # Redis: how long a message may be in a dead worker's hands; above any countdown and any task
 _MAX_HELD = 200  # messages that one worker keeps in memory because they are due later
 _CALM_S = 1.0
@@ -170,6 +172,7 @@ class CelerySink:
         try:
             queued = self._publisher.queued()
             if queued < self._max_queued:
+                time.sleep(min(queued * _GATHER_S, _GATHER_MOST_S))  # the outbox gathers the next batch meanwhile
                 self._publisher.publish(Message.of(batch))
                 return [Delivered()] * len(batch)
         except Exception as error:  # noqa: BLE001 - each transport has its own; messages may quote the address

@@ -84,6 +84,11 @@ class Courier:
             wait_s = self._wait_s(batch, left) if left else 0.0
         return Outcome(len(records) - len(dead) - len(left), len(dead), left, wait_s)
 
+    def close(self) -> None:
+        """Let go of connections and files, for good."""
+        self._relay.stop(0.0)
+        self._dead_letters.close()
+
     def _resume_if_asked(self) -> None:
         """Try halted pixels again after an `outbox retry` on this host."""
         if not self._relay.pace.halted:
@@ -130,6 +135,11 @@ class DeadLetters:
             return self._outbox.resumes() if self._outbox else 0
         except OutboxError:
             return 0
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._outbox:
+            self._outbox.close()
 
     def _trouble_keeping(self, records: list[Record], reason: str, now: float) -> str:
         if self._outbox is None:
