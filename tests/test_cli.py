@@ -93,12 +93,12 @@ def test_a_table_shows_values_as_they_are() -> None:
 
 @pytest.mark.parametrize("arguments", [("check",), ("check", "--json")])
 def test_a_malformed_variable_is_one_clear_line(arguments: tuple[str, ...]) -> None:
-    result = run(*arguments, TIKTOK_PIXEL_ID=PIXEL, TIKTOK_CONSENT="maybe")
+    result = run(*arguments, TIKTOK_PIXEL_ID=PIXEL, TIKTOK_CONSENT="Maybe")
     assert result.exit_code == 1
     assert result.stdout == ""
     assert result.stderr == (
-        "Error: TIKTOK_CONSENT is 'maybe'; allowed: implied, required, cookie:NAME=VALUE or"
-        " import:package.module:function\n"
+        "Error: TIKTOK_CONSENT is 'Maybe'; allowed: implied, required, cookie:NAME=VALUE,"
+        " import:package.module:function or a consent platform such as onetrust\n"
     )
 
 

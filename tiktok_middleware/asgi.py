@@ -68,7 +68,7 @@ class TikTokMiddleware:
 
     async def _http(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         client = self.client
-        facts = ScopeFacts(scope, client.setup.proxies)
+        facts = client.read(ScopeFacts, scope)
         own = client.answer(facts)
         if own is not None:
             await send({"type": "http.response.start", "status": own.status, "headers": encoded(own.headers)})
@@ -98,7 +98,7 @@ class TikTokMiddleware:
 
     async def _websocket(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """A socket has no page to write into: what is tracked goes by the server channel at once."""
-        exchange = self.client.begin(ScopeFacts(scope, self.client.setup.proxies))
+        exchange = self.client.begin(self.client.read(ScopeFacts, scope))
         if exchange is None:
             await self.app(scope, receive, send)
             return

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import Future
 from functools import lru_cache
 from importlib import import_module
@@ -102,11 +102,26 @@ class Client:
             with self._guard("start"):
                 self.delivery.wake()
 
-    def begin(self, facts: RequestFacts) -> Exchange | None:
+    def read(self, kind: type[RequestFacts], raw: MutableMapping[str, Any]) -> RequestFacts | None:
+        """What a request says of itself; None where we fail to read it.
+
+        Args:
+            kind: for an ASGI scope or a WSGI environ.
+            raw: the scope or environ.
+        """
+        try:
+            return kind(raw, self.setup.proxies)
+        except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
+            self._log.failure("facts", error)
+            return None
+
+    def begin(self, facts: RequestFacts | None) -> Exchange | None:
         """The story of one request, its tracker told to the raw request.
 
         None where there is nothing to tell: another door of this client already does, or we fail at the very start.
         """
+        if facts is None:
+            return None
         try:
             outer = facts.raw.get(KEY)
             if outer is not None and outer.setup is self.setup:
@@ -153,10 +168,10 @@ class Client:
             except Exception as error:  # noqa: BLE001  # as above
                 self._log.failure("submit", error)
 
-    def answer(self, facts: RequestFacts) -> Answer | None:
+    def answer(self, facts: RequestFacts | None) -> Answer | None:
         """Our own response to a request of our path prefix, None for the app's requests."""
         try:
-            return answer(facts, self.setup)
+            return answer(facts, self.setup) if facts is not None else None
         except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
             self._log.failure("endpoint", error)
             return None

@@ -33,6 +33,9 @@ class ConfigError(TikTokError, ValueError):
         self.allowed = allowed
         super().__init__(f"{option} is {found!r}; allowed: {allowed}")
 
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[str, object, str]]:
+        return type(self), (self.option, self.found, self.allowed)
+
 
 class EventError(TikTokError, ValueError):
     """An event, a property or an identity field cannot be sent as given.
@@ -51,6 +54,9 @@ class EventError(TikTokError, ValueError):
         self.allowed = allowed
         super().__init__(f"{field} is {found}; allowed: {allowed}")
 
+    def __reduce__(self) -> tuple[type[EventError], tuple[str, str, str]]:
+        return type(self), (self.field, self.found, self.allowed)
+
 
 class TokenError(TikTokError, ValueError):
     """A signed value that came back from a browser or a database is not, or no longer, ours.
@@ -62,6 +68,9 @@ class TokenError(TikTokError, ValueError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f"signed value refused: {reason}")
+
+    def __reduce__(self) -> tuple[type[TokenError], tuple[str]]:
+        return type(self), (self.reason,)
 
 
 class OutboxError(TikTokError, OSError):

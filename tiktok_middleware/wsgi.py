@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from typing import Any
 
 from tiktok_middleware.client import Client
@@ -19,6 +19,10 @@ Environ = MutableMapping[str, Any]
 Write = Callable[[bytes], object]
 StartResponse = Callable[..., Write]
 WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+# Not what inherits from them, which may have something to close.
+_WHOLE = (list, tuple)
 
 
 class TikTokMiddleware:
@@ -39,7 +43,7 @@ class TikTokMiddleware:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
         client = self.client
-        facts = EnvironFacts(environ, client.setup.proxies)
+        facts = client.read(EnvironFacts, environ)
         own = client.answer(facts)
         if own is not None:
             start_response(f"{own.status} OK", own.headers)
@@ -59,6 +63,8 @@ class TikTokMiddleware:
             # The app's own object goes on: servers send files by its identity.
             response.finish(is_over=isinstance(iterable, (list, tuple)))
             return iterable
+        if type(iterable) in _WHOLE:
+            return response.whole(iterable)  # type: ignore[arg-type]  # a list or a tuple
         body = _Body(iterable, response)
         if response.holds_head:
             body.begin()
@@ -112,6 +118,18 @@ class _Response:
             return data
         return self._do(self._exchange.body_received(data, last=last))
 
+    def whole(self, pieces: Sequence[bytes]) -> list[bytes]:
+        """What leaves of a body that is there at once.
+
+        As many pieces as the app's: of one alone servers know the Content-Length (PEP 3333), and keep the connection.
+        """
+        last = len(pieces) - 1
+        try:
+            chunks = [self.body(data, last=index == last) for index, data in enumerate(pieces)]
+            return chunks or [self.body(b"", last=True)]
+        finally:
+            self.finish()
+
     @property
     def is_held(self) -> bool:
         """Whether the head still waits, so that nothing can leave."""
@@ -163,13 +181,11 @@ class _Response:
 class _Body:
     """The app's iterable, with what we add; closed exactly once."""
 
-    __slots__ = ("_app_iterable", "_error", "_first", "_iterator", "_left", "_response")
+    __slots__ = ("_app_iterable", "_error", "_first", "_iterator", "_response")
 
     def __init__(self, iterable: Iterable[bytes], response: _Response) -> None:
         self._app_iterable = iterable
         self._response = response
-        # Where the length is known the last piece is known as the last: no empty one need follow.
-        self._left = len(iterable) if isinstance(iterable, (list, tuple)) else -1
         self._iterator: Iterator[bytes] | None = iter(iterable)
         self._error: Exception | None = None
         self._first: bytes | None = None  # read before the server asked
@@ -195,7 +211,7 @@ class _Body:
             try:
                 data = next(self._iterator)
             except StopIteration:
-                return self._end(b"")
+                return self._end()
             except Exception as error:
                 self._iterator = None
                 held = self._response.give_up()
@@ -203,9 +219,6 @@ class _Body:
                     raise
                 self._error = error
                 return held
-            self._left -= 1
-            if self._left == 0:
-                return self._end(data)
             chunk = self._response.body(data, last=False)
             # A held head holds the bytes: PEP 3333 wants start_response called before anything is given.
             if chunk or not self._response.is_held:
@@ -225,10 +238,10 @@ class _Body:
             with contextlib.suppress(Exception):
                 self._response.finish()
 
-    def _end(self, data: bytes) -> bytes:
+    def _end(self) -> bytes:
         self._iterator = None
-        chunk = self._response.body(data, last=True)
-        if not chunk and self._left != 0:
+        chunk = self._response.body(b"", last=True)
+        if not chunk:
             raise StopIteration
         return chunk
 

@@ -85,14 +85,14 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
     "client.wait": (Client, "wait", fail),
     "client.wait_async": (Client, "wait_async", fail),
     **{
-        f"{facts.__name__}.{name}": (facts, name, fail if name == "header" else property(fail))
+        f"{facts.__name__}.{name}": (facts, name, fail if name in {"header", "_mount"} else property(fail))
         for facts in (ScopeFacts, EnvironFacts)
         for name in (
             "header",
             "method",
             "path",
             "query",
-            "mount",
+            "_mount",
             "peer",
             "cookies",
             "scheme",
@@ -152,7 +152,7 @@ def test_a_fault_of_ours_leaves_the_response_as_the_app_sent_it(
 # request is the app's at all.
 LATER = {"handout.late_script", "snippet.late", "answer"}
 # These fail where the script is made, which for a streamed page is after its head has left.
-IN_THE_PAGE = {"handout.script", "page_nonce", "snippet.page", "ScopeFacts.mount", "EnvironFacts.mount"}
+IN_THE_PAGE = {"handout.script", "page_nonce", "snippet.page", "ScopeFacts._mount", "EnvironFacts._mount"}
 
 
 def test_every_fault_is_met_by_some_response(

@@ -44,7 +44,10 @@ if (plan.activate && documentListeners.prerenderingchange) {
 }
 // What events.js does once it is there: it runs the callbacks that waited for it.
 if (plan.arrives) for (const call of Array.from(window.ttq || [])) if (call[0] === 'ready') call[1]();
-diary.queue = window.ttq ? JSON.parse(JSON.stringify(Array.from(window.ttq, (call) => Array.from(call)).filter((call) => call[0] !== 'ready'))) : null;
+// Calls to all pixels, then those to each; what waits for the script's arrival is no call.
+const calls = (queue) => Array.from(queue, (call) => Array.from(call)).filter((call) => call[0] !== 'ready');
+const queues = () => [window.ttq, ...Object.values(window.ttq._i || {})];
+diary.queue = window.ttq ? JSON.parse(JSON.stringify(queues().flatMap(calls))) : null;
 diary.isArray = window.ttq ? vm.runInContext('Array.isArray(window.ttq)', context) : null;
 diary.methods = window.ttq ? Object.keys(window.ttq).filter((name) => typeof window.ttq[name] === 'function') : [];
 diary.cookies = cookies;

@@ -249,10 +249,10 @@ def test_the_stub_is_an_array_with_every_method_of_the_pixel() -> None:
     assert re.findall(r"'(\w+)'", listed[1]) == METHODS
 
 
-def test_every_pixel_is_loaded_and_the_page_counted_once() -> None:
+def test_every_pixel_is_loaded_and_counts_the_page_once() -> None:
     diary = run(snippet(pixels=["A", "B"]).page("", page=True))
     assert [entry["src"].split("sdkid=")[1] for entry in diary["loaded"]] == ["A&lib=ttq", "B&lib=ttq"]
-    assert names(diary) == ["page"]
+    assert names(diary) == ["page", "page"]  # one for each
 
 
 def test_an_embedded_document_is_no_page_view() -> None:
@@ -273,10 +273,14 @@ def test_an_event_has_fired_when_the_pixel_has_come_for_it_and_not_before() -> N
 
 
 def test_a_pixel_that_the_page_already_has_is_left_alone() -> None:
-    before = f"window.ttq = []; ttq.load = function () {{}}; ttq._i = {{'{PIXEL}': []}}; ttq.track = function () {{ ttq.push(['theirs'].concat([].slice.call(arguments))); }};"
+    before = (
+        f"window.ttq = []; ttq.load = function () {{}}; ttq._i = {{'{PIXEL}': []}}; ttq.ready = function () {{}};"
+        "ttq.instance = function (id) { return {track: function () {"
+        " ttq.push([id].concat([].slice.call(arguments))); }}; };"
+    )
     diary = run(ONE.page("", page=True, copies=[CONTACT]), before=before)
     assert diary["loaded"] == []
-    assert diary["queue"] == [["theirs", "Contact", {}, {"event_id": "id-2"}]]
+    assert diary["queue"] == [[PIXEL, "Contact", {}, {"event_id": "id-2"}]]
 
 
 @pytest.mark.parametrize(
@@ -332,6 +336,27 @@ def test_the_helper_fires_nothing_where_the_page_must_not_load_the_pixel() -> No
     ours = {"name": "https://shop.example/api", "serverTiming": [{"name": "tiktok", "description": description}]}
     diary = run(ONE.page("", page=True, gate=1), helper=True, gpc=True, entries=[ours])
     assert (diary["queue"], diary["loaded"]) == (None, [])
+
+
+def test_events_go_to_our_pixels_alone() -> None:
+    made = snippet(pixels=["A", "B"])
+    queue = run(made.page("", page=True, copies=[CONTACT]), made=made)["queue"]
+    assert queue == [["page"], ["track", "Contact", {}, {"event_id": "id-2"}]] * 2
+
+
+def test_a_cookie_that_has_changed_meanwhile_is_not_cleared() -> None:
+    page = ONE.page("", page=True, copies=[PURCHASE], clear_cookie="_tt_carry")
+    changed = b"<script>document.cookie = '_tt_carry=newer; Path=/'</script>"
+    diary = run(page, changed, cookies={"_tt_carry": "token"}, arrives=True)
+    assert diary["cookies"] == {"_tt_carry": "newer"}
+
+
+def test_what_comes_with_an_answer_to_a_prerendered_page_waits_with_it() -> None:
+    description = answer_headers([PURCHASE])[1][1][len('tiktok;desc="') : -1]
+    ours = {"name": "https://shop.example/api", "serverTiming": [{"name": "tiktok", "description": description}]}
+    page = ONE.page("", page=True)
+    diary = run(page, helper=True, entries=[ours], prerendering=True, activate=True)
+    assert names(diary) == ["page", "track"]
 
 
 def test_no_global_is_added_but_the_two_of_the_pixel_and_ours() -> None:

@@ -101,6 +101,6 @@ SERVERS = (
     Entry(
         "uwsgi-offload",
         "wsgi",
-        _uwsgi("--http11-socket", "127.0.0.1:{port}", "--offload-threads", "1", "--processes", "2"),
+        _uwsgi("--http-socket", "127.0.0.1:{port}", "--offload-threads", "1", "--processes", "2"),
     ),
 )

@@ -57,10 +57,9 @@ class Visitor:
     """
 
     def __init__(self, url: str, *, http2: bool, folder: Path) -> None:
-        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-        self.http = httpx.Client(
-            base_url=url, http1=not http2, http2=http2, timeout=_TIMEOUT_S, limits=limits, trust_env=False
-        )
+        self._url = url
+        self._has_http2 = http2
+        self.http = self._pool()
         self._folder = folder
 
     def ask(
@@ -74,7 +73,9 @@ class Visitor:
 
     def read_gated(self, path: str, token: str, parts: Sequence[bytes]) -> tuple[Answer, list[float]]:
         """A stream whose next part is only made when the one before it has come; with the parts' times of arrival."""
-        body, pieces, times = b"", [], []
+        body = b""
+        pieces: list[bytes] = []
+        times: list[float] = []
         self.http.cookies.clear()
         with self.http.stream("GET", f"{path}?token={token}", headers=NAVIGATION) as response:
             connection = _port(response)
@@ -87,9 +88,18 @@ class Visitor:
             return _answer(response, pieces, connection), times
 
     def leave_early(self, path: str) -> bytes:
-        """The first bytes of a stream, which is then abandoned."""
-        with self.http.stream("GET", path, headers=NAVIGATION) as response:
-            return next(response.iter_raw())
+        """The first bytes of a stream, whose connection is then closed."""
+        with self._pool() as http, http.stream("GET", path, headers=NAVIGATION) as response:
+            first = next(response.iter_raw())
+            http.close()
+        return first
+
+    def _pool(self) -> httpx.Client:
+        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+        http1 = not self._has_http2
+        return httpx.Client(
+            base_url=self._url, http1=http1, http2=not http1, timeout=_TIMEOUT_S, limits=limits, trust_env=False
+        )
 
 
 def _port(response: httpx.Response) -> int:

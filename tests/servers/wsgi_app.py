@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
 from wsgiref.util import FileWrapper
@@ -29,7 +29,7 @@ __all__ = ["app"]
 _PHRASES = {200: "OK", 303: "See Other", 404: "Not Found", 500: "Internal Server Error"}
 
 
-def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+def app(environ: MutableMapping[str, Any], start_response: Any) -> Iterable[bytes]:
     path, token = environ["PATH_INFO"], parse_qs(environ["QUERY_STRING"]).get("token", [""])[0]
     if token and path in EVENTS and KEY in environ:
         environ[KEY].track(EVENTS[path], value=1, currency="EUR", order_id=token)
@@ -57,7 +57,7 @@ def _start(start_response: Any, path: str, length: int) -> None:
     start_response(f"{status} {_PHRASES[status]}", headers)
 
 
-def _digest(environ: dict[str, Any]) -> bytes:
+def _digest(environ: MutableMapping[str, Any]) -> bytes:
     seen, missing = hashlib.sha256(), int(environ["CONTENT_LENGTH"])
     while missing > 0 and (data := environ["wsgi.input"].read(min(missing, 65536))):
         seen.update(data)
@@ -65,7 +65,7 @@ def _digest(environ: dict[str, Any]) -> bytes:
     return seen.hexdigest().encode()
 
 
-def _file(environ: dict[str, Any], start_response: Any, path: str) -> Iterable[bytes]:
+def _file(environ: MutableMapping[str, Any], start_response: Any, path: str) -> Iterable[bytes]:
     file = file_of(path)
     _start(start_response, path, file.stat().st_size)
     wrapper = environ.get("wsgi.file_wrapper", FileWrapper)

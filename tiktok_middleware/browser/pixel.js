@@ -39,39 +39,48 @@ function remember(ids) {
     try { sessionStorage.setItem('tiktok:' + id, '1'); } catch (e) {}
   });
 }
+// The site may have a pixel of its own: what is ours goes to our pixels alone.
+function each(call) {
+  c.p.forEach(function (id) { call(q.instance ? q.instance(id) : q); });
+}
+function cookie() {
+  return (d.cookie.match('(?:^|; )' + c.k + '=([^;]*)') || [])[1];
+}
 t.fired = t.fired || {};
-t.emit = function (events, then) {
+function emit(events, then) {
   var ids = [];
   events.forEach(function (event) {
     if (isFired(event[2])) return;
     t.fired[event[2]] = 1;
     ids.push(event[2]);
-    w.ttq.track(event[0], event[1], {event_id: event[2]});
+    each(function (pixel) { pixel.track(event[0], event[1], {event_id: event[2]}); });
   });
-  if (ids.length || then) w.ttq.ready(function () {
+  if (ids.length || then) q.ready(function () {
     remember(ids);
     try { then && then(); } catch (e) {}
   });
-};
+}
 function run() {
   try {
-    var fresh, n;
+    var held = t.held || [], kept = c.k && cookie();
     q = w.ttq = w.ttq || [];
     w.TiktokAnalyticsObject = 'ttq';
     if (!q.load) stub();
-    for (n = 0; n < c.p.length; n++) if (!(q._i && q._i[c.p[n]])) {
-      q.load(c.p[n], c.o);
-      fresh = 1;
-    }
-    if (c.i) q.identify(c.i);
-    if (c.v && fresh) q.page();
-    t.emit(c.e || [], c.k && function () { d.cookie = c.k + '=; Max-Age=0; Path=/'; });
+    var fresh = c.p.filter(function (id) { return !(q._i && q._i[id]); });
+    fresh.forEach(function (id) { q.load(id, c.o); });
+    if (c.i) each(function (pixel) { pixel.identify(c.i); });
+    if (c.v) fresh.forEach(function (id) { q.instance(id).page(); });
+    t.emit = emit;
+    // Another tab may have had its cookie changed meanwhile: what is cleared is what was fired here.
+    t.emit(c.e || [], c.k && function () { if (cookie() === kept) d.cookie = c.k + '=; Max-Age=0; Path=/'; });
+    held.forEach(function (events) { t.emit(events); });
   } catch (e) {}
 }
 var nonce = (d.currentScript || {}).nonce || '';
 try {
   if (c.g && (c.g < 2 && navigator.globalPrivacyControl || /(^|; )_tt_consent=d/.test(d.cookie))) return;
-  // A prerendered page that nobody sees yet must not count as seen.
+  // What comes while nobody sees the page yet waits with it; on a page that may not, nobody listens.
+  t.emit = t.emit || function (events) { (t.held = t.held || []).push(events); };
   if (d.prerendering) d.addEventListener('prerenderingchange', run, {once: true});
   else run();
 } catch (e) {} // a sandboxed page may not even look at its cookies

@@ -71,8 +71,8 @@ class TikTokMiddleware:
 
     def _begin(self, request: HttpRequest) -> tuple[HttpResponse | None, Exchange | None]:
         """Our own response, or the story of the app's."""
-        raw, proxies = _raw(request), self.client.setup.proxies
-        facts = ScopeFacts(raw, proxies) if "asgi" in raw else EnvironFacts(raw, proxies)
+        raw = _raw(request)
+        facts = self.client.read(ScopeFacts if "asgi" in raw else EnvironFacts, raw)
         own = self.client.answer(facts)
         if own is not None:
             return HttpResponse(own.body, status=own.status, headers=dict(own.headers)), None

@@ -22,6 +22,10 @@ class Body(Protocol):
     def is_open(self) -> bool:
         """Whether ``end`` can still add a script."""
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether what follows the search can leave as it comes, without ``more``."""
+
     def feed(self, piece: bytes, *, last: bool) -> Search:
         """One step of the search."""
 
@@ -74,6 +78,11 @@ class PlainBody:
     @property
     def is_open(self) -> bool:
         """A script can always be added to plain bytes."""
+        return True
+
+    @property
+    def is_untouched(self) -> bool:
+        """Plain bytes behind the place are never changed."""
         return True
 
     def feed(self, piece: bytes, *, last: bool) -> Search:

@@ -39,6 +39,7 @@ class CodedInjector:
     __slots__ = (
         "_after",
         "_before",
+        "_has_place",
         "_held_bytes",
         "_injector",
         "_is_feeding",
@@ -65,6 +66,7 @@ class CodedInjector:
         self._unread: Iterator[bytes] = iter(())  # what is still to be read of the last piece
         self._is_last = False
         self._reason = ""
+        self._has_place = False
         self._undo = b""  # what was spliced, as the app sent it
 
     @property
@@ -80,7 +82,8 @@ class CodedInjector:
     @property
     def is_open(self) -> bool:
         """Whether ``end`` can still add a script: all of the body has been read, to its proper end."""
-        return not self.is_untouched and all(layer.is_complete and not layer.has_rest for layer in self._layers)
+        is_whole = all(layer.is_complete and not layer.has_rest for layer in self._layers)
+        return is_whole and not self.is_untouched and self._has_place
 
     def feed(self, piece: bytes, *, last: bool) -> Search:
         """One step of the search; FOUND and NEVER are final.
@@ -97,6 +100,7 @@ class CodedInjector:
         self._unread = self._read(piece)
         search = self._search(last=last)
         self._is_feeding = False
+        self._has_place = search is Search.FOUND
         return search
 
     def release(self) -> bytes:

@@ -131,7 +131,9 @@ class Exchange:
         if not (self._setup.config.is_on and self._concerns_us(headers)):
             return self._pass()
         self._head = head = Head.read(headers)
-        self.plan = plan(status, head, self._facts, now_s=self._setup.clock(), shared=self.tracker.shared_word)
+        # A response that remembers the visitor's word on consent is that visitor's, whatever its headers say.
+        shared = False if self.tracker.consent_word else self.tracker.shared_word
+        self.plan = plan(status, head, self._facts, now_s=self._setup.clock(), shared=shared)
         self._handout = Handout(self._facts, self._setup, self.tracker, self.plan)
         if self._handout.may_write_snippet:
             self.phase = Phase.SEARCHING
@@ -243,7 +245,8 @@ class Exchange:
             self.phase = Phase.DONE if last else Phase.PASSING
             return self._settle(self._leave_with_script)
         if search is Search.NEVER:
-            self.phase = Phase.DONE  # nor is the end of the body a place: it may lie inside a comment or a script
+            # Nor is the end of the body a place: it may lie inside a comment or a script.
+            self.phase = Phase.DONE if last or body.is_untouched else Phase.PASSING
             self._held = body.surrender()
             if body.is_document:
                 return self._without_place("no_head_end", Place.CARRY)
@@ -297,6 +300,8 @@ class Exchange:
         submissions: list[Submission] = []
         for event, browser in zip(events, may_go, strict=True):
             server = bool(event.channels.server) and is_live and self._may_send
+            if not is_live and event.channels.server:
+                self.notices.count("server_prefetch")
             if browser or server:
                 handed.append(event)
                 submissions.append(

@@ -85,14 +85,17 @@ class RequestFacts:
 
     Attributes:
         raw: the ASGI scope or WSGI environ itself, where the tracker is kept for raw access.
+        mount: the path prefix that we are mounted under, without a trailing slash; routers behind us write their
+            own into the same scope or environ later.
     """
 
-    __slots__ = ("_cookies", "_headers", "_proxies", "raw")
+    __slots__ = ("_cookies", "_headers", "_proxies", "mount", "raw")
 
     raw: MutableMapping[str, Any]
 
     def __init__(self, raw: MutableMapping[str, Any], proxies: Proxies) -> None:
         self.raw = raw
+        self.mount = self._mount()
         self._proxies = proxies
         self._cookies: dict[str, str] | None = None
         self._headers: dict[bytes, bytes] | None = None
@@ -107,9 +110,7 @@ class RequestFacts:
         """The whole decoded path, mount point included."""
         raise NotImplementedError
 
-    @property
-    def mount(self) -> str:
-        """The path prefix that the app is mounted under, without a trailing slash."""
+    def _mount(self) -> str:
         raise NotImplementedError
 
     @property
@@ -217,8 +218,7 @@ class ScopeFacts(RequestFacts):
         path, mount = str(self.raw["path"]), self.mount
         return path if not mount or path == mount or path.startswith(mount + "/") else mount + path
 
-    @property
-    def mount(self) -> str:
+    def _mount(self) -> str:
         return str(self.raw.get("root_path") or "").rstrip("/")
 
     @property
@@ -241,7 +241,8 @@ class ScopeFacts(RequestFacts):
         return any(wanted in value and key.lower() == b"cookie" for key, value in self.raw["headers"])
 
     def _own_scheme(self) -> str:
-        return str(self.raw.get("scheme") or "http")
+        scheme = str(self.raw.get("scheme") or "http")
+        return {"ws": "http", "wss": "https"}.get(scheme, scheme)  # a socket belongs to a page
 
     def _own_host(self) -> str:
         server = self.raw.get("server")
@@ -261,8 +262,7 @@ class EnvironFacts(RequestFacts):
     def path(self) -> str:
         return _from_wsgi(str(self.raw.get("SCRIPT_NAME", "")) + str(self.raw.get("PATH_INFO", ""))) or "/"
 
-    @property
-    def mount(self) -> str:
+    def _mount(self) -> str:
         return _from_wsgi(str(self.raw.get("SCRIPT_NAME") or "")).rstrip("/")
 
     @property

@@ -81,7 +81,8 @@ class Handout:
         chosen: list[bool] = []
         copies: list[Copy] = []
         for event in events:
-            refusal = reason or event.channels.browser.reason or self._does_not_fit([*copies, _copy(event)])
+            refusal = reason or event.channels.browser.reason or self._is_wasted(event)
+            refusal = refusal or self._does_not_fit([*copies, _copy(event)])
             if refusal:
                 self._setup.notices.count(f"browser_{refusal}")
             else:
@@ -95,6 +96,8 @@ class Handout:
         Args:
             events: what delivery says is ours to emit.
         """
+        if self._tracker.consent_word and (self._plan.place is Place.UNTOUCHABLE or not self._is_ours):
+            return _within_budget(self._choice())  # what the visitor said is remembered whatever the response
         if self._plan.place is Place.UNTOUCHABLE or self._is_shared or not self._is_ours:
             return []
         return [*self._event_headers(events), *self._cookies()]
@@ -151,11 +154,29 @@ class Handout:
             return self._plan.reasons[0] if self._plan.reasons else "untouchable"
         if self._is_shared:
             return "shared"
+        if self._plan.place is Place.ELSEWHERE:
+            return "other_origin"
         if self._plan.timing is Timing.PREFETCH and self._plan.place not in _PAGES:
             return "prefetch"  # it would be fired on some other page, although nobody may ever come to this one
         if self._plan.place in _PAGES and self._tells_too_much:
             return "url_holds_identity"
         return self._tracker.consent.reason or self._setup.config.browser_reason
+
+    def _is_wasted(self, event: Event) -> str:
+        """Why the one browser copy that a ``once`` event has would be lost here; empty when it would not."""
+        if not event.once:
+            return ""
+        if self._plan.timing is Timing.PREFETCH:
+            return "prefetch"  # nobody may ever look at this page
+        if self._plan.place is Place.ANSWER and not self._is_browser:
+            return "no_browser"  # a payment provider's webhook, say
+        return ""
+
+    @property
+    def _is_browser(self) -> bool:
+        header = self._facts.header
+        marks = ("sec-fetch-mode", "sec-fetch-site", "hx-request", "x-requested-with", "turbo-frame", "origin")
+        return header("user-agent").startswith("Mozilla/") or any(map(header, marks))
 
     def _does_not_fit(self, copies: Sequence[Copy]) -> str:
         if self._plan.place is Place.ANSWER:
@@ -174,7 +195,8 @@ class Handout:
     def _event_headers(self, events: Sequence[Event]) -> list[Header]:
         copies = list(map(_copy, events))
         if self._plan.place is Place.ANSWER:
-            carried = self._carried()
+            # Only scripts' own requests: on images it would keep caches from serving them.
+            carried = self._carried() if self._facts.header("sec-fetch-dest") in {"", "empty"} else []
             with_carried = answer_headers([*carried, *copies]) if carried else []
             if with_carried and _bytes(with_carried) <= self._room_bytes:
                 return with_carried
@@ -186,13 +208,15 @@ class Handout:
 
     def _cookies(self) -> list[Header]:
         """The visitor's choice and ids, or the end of them; the most important first."""
-        consent = self._tracker.consent
-        wanted = self._word_cookie()
-        if consent.state is State.DENIED:
-            wanted += self._deletions()
-        elif consent.is_granted and self._plan.place in _NAVIGATIONS:
+        wanted = self._choice()
+        if self._tracker.consent.is_granted and self._plan.place in _NAVIGATIONS:
             wanted += self._visitor_cookies()
         return _within_budget(wanted)
+
+    def _choice(self) -> list[Header]:
+        """The visitor's word, and after a refusal the end of our cookies."""
+        denied = self._tracker.consent.state is State.DENIED
+        return [*self._word_cookie(), *(self._deletions() if denied else ())]
 
     def _carried(self) -> list[Copy]:
         """What an earlier response left to this one; none for who only looks ahead."""

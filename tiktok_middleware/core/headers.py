@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Union
 
@@ -11,15 +12,21 @@ __all__ = ["Headers", "encoded", "with_changes"]
 Headers = Union[list[tuple[bytes, bytes]], list[tuple[str, str]]]  # noqa: UP007  # a run-time alias on Python 3.10
 
 # What a change can make untrue, by name. What describes the very bytes of the body goes once a script is among them.
-_OF_THE_BYTES, _LENGTH, _CACHING = "of the bytes", "length", "caching"
+_OF_THE_BYTES, _LENGTH, _CACHING, _TARGETED = "of the bytes", "length", "caching", "targeted"
 _KINDS: dict[bytes | str, str] = {"content-length": _LENGTH, "cache-control": _CACHING}
 for _name in (
     *("etag", "last-modified", "accept-ranges", "content-md5", "digest", "content-digest", "repr-digest"),
     *("signature", "signature-input"),
 ):
     _KINDS[_name] = _OF_THE_BYTES
+for _name in (
+    *("surrogate-control", "edge-control", "x-accel-expires", "expires"),
+    *("cdn-cache-control", "cloudflare-cdn-cache-control", "vercel-cdn-cache-control", "netlify-cdn-cache-control"),
+):
+    _KINDS[_name] = _TARGETED  # what lets a cache keep the response goes once it is one visitor's
 _KINDS.update({str(_name).encode(): kind for _name, kind in tuple(_KINDS.items())})
 
+_SHARES = re.compile(r"\s*(public|s-maxage\b.*)\s*$", re.IGNORECASE)
 _SPEAKS_OF_SHARING = ("private", "no-store", "no-cache")
 
 
@@ -45,6 +52,9 @@ def with_changes(
         kind = _KINDS.get(name) or _KINDS.get(name.lower())
         if kind is None:
             kept.append(pair)
+        elif kind is _TARGETED:
+            if not is_private:
+                kept.append(pair)
         elif kind is _CACHING:
             says_cache_control = True
             kept.append((name, _private(pair[1])) if is_private else pair)
@@ -63,7 +73,8 @@ def _private(value: Any) -> Any:
     """A Cache-Control that keeps the response from shared caches."""
     text = value if isinstance(value, str) else bytes(value).decode("latin-1")
     if not any(word in text.lower() for word in _SPEAKS_OF_SHARING):
-        text = f"{text}, private" if text.strip() else "private"
+        kept = [part.strip() for part in text.split(",") if not _SHARES.match(part)]
+        text = ", ".join([*filter(None, kept), "private"])
     return _like(value, text)
 
 

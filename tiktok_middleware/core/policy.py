@@ -24,6 +24,7 @@ class Place(Enum):
     DOCUMENT = "document"  # inline, once the body turns out to begin like one
     EMBEDDED = "embedded"  # the same inside a frame: no page view
     ANSWER = "answer"  # a header that the helper reads
+    ELSEWHERE = "elsewhere"  # to a page of another origin, whose helper is not ours: no copy would be heard
     CARRY = "carry"  # nowhere here: the carry cookie takes it to the next page
     UNTOUCHABLE = "untouchable"  # not even a cookie
 
@@ -60,8 +61,8 @@ class Head(NamedTuple):
     content_length: str = ""
     content_encoding: str = ""
     cache_control: str = ""
-    cdn_cache_control: str = ""
-    surrogate_control: str = ""
+    targeted: str = ""  # what is said to one cache alone, such as CDN-Cache-Control, whose word outranks the others'
+    x_accel_expires: str = ""
     expires: str = ""
     content_disposition: str = ""
     content_security_policy: str = ""
@@ -71,7 +72,7 @@ class Head(NamedTuple):
         """The head, from ASGI's pairs of bytes or WSGI's pairs of text, in any case of letters."""
         found: dict[str, str] = {}
         for name, value in headers:
-            field = _FIELDS.get(name) or _FIELDS.get(name.lower())
+            field = _FIELDS.get(name) or _FIELDS.get(name.lower()) or _targeted(name)
             if field is not None:
                 text = value.decode("latin-1") if isinstance(value, bytes) else value
                 found[field] = f"{found[field]}, {text}" if field in found else text
@@ -86,6 +87,15 @@ def says_html(headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]
     return False
 
 
+def _targeted(name: bytes | str) -> str | None:
+    """The field of a header that speaks to one cache (RFC 9213 and the vendors' own names)."""
+    if len(name) < _SHORTEST_TARGETED:
+        return None
+    text = (name.decode("latin-1") if isinstance(name, bytes) else name).lower()
+    return "targeted" if text.endswith("cdn-cache-control") or text in {"surrogate-control", "edge-control"} else None
+
+
+_SHORTEST_TARGETED = len("edge-control")
 _CONTENT_TYPE = frozenset({b"content-type", "content-type"})
 _CONTENT_TYPE_CHARS = len("content-type")
 _FIELDS: dict[bytes | str, str] = {}
@@ -132,6 +142,7 @@ class _Asked(NamedTuple):
     mode: str
     fragment: str
     purpose: str
+    site: str
     accepts_html: bool
 
     @classmethod
@@ -143,6 +154,7 @@ class _Asked(NamedTuple):
             header("sec-fetch-mode"),
             header("hx-request") or header("x-requested-with") or header("turbo-frame"),
             header("sec-purpose") or header("purpose") or header("x-moz") or header("x-purpose"),
+            header("sec-fetch-site"),
             "text/html" in header("accept"),
         )
 
@@ -182,6 +194,8 @@ def _place(status: int, head: Head, asked: _Asked) -> tuple[Place, str]:
         return Place.CARRY, "no_place_here"
     if 300 <= status < 400:
         return Place.CARRY, "redirect"  # what follows a redirect hides its headers from the helper
+    if asked.site not in {"", "same-origin"}:
+        return Place.ELSEWHERE, "other_origin"
     return Place.ANSWER, ""
 
 
@@ -217,9 +231,10 @@ def _is_navigation(asked: _Asked) -> bool:
 def _audience(head: Head, shared: bool | None, now_s: float) -> tuple[Audience, str]:
     if shared is not None:
         return (Audience.SHARED, "shared_by_app") if shared else (Audience.ONE, "")
-    for name, value in (("cdn_cache_control", head.cdn_cache_control), ("surrogate_control", head.surrogate_control)):
-        if value and _is_kept_by(_directives(value)):
-            return Audience.SHARED, name
+    if head.targeted and _is_kept_by(_directives(head.targeted)):
+        return Audience.SHARED, "targeted_cache_control"
+    if head.x_accel_expires and not _ZERO.fullmatch(head.x_accel_expires.strip()):
+        return Audience.SHARED, "x_accel_expires"
     directives = _directives(head.cache_control)
     if _is_private(directives):
         return Audience.ONE, ""

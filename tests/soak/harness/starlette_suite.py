@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import httpx2
 from starlette import testclient
 
 from tiktok_middleware.asgi import TikTokMiddleware
@@ -97,7 +96,7 @@ def _wrap_argument(kind: Any) -> None:
 def pytest_configure() -> None:
     setting.client()  # its files are read before any event loop runs
     _wrap_argument(testclient._TestClientTransport)
-    _wrap_argument(httpx2.ASGITransport)
+    _wrap_argument(testclient.httpx.ASGITransport)  # type: ignore[attr-defined]  # httpx2, which the suite brings
 
 
 def pytest_sessionfinish() -> None:
