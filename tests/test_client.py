@@ -131,7 +131,7 @@ def test_other_secrets_sign_otherwise(clients: list[Client], one: dict[str, Any]
 def test_without_a_pixel_everything_passes_and_it_is_said_once(
     clients: list[Client], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "_said_off", set())
+    monkeypatch.setattr(client_module, "_said", set())
     caplog.set_level(logging.DEBUG, "tiktok_middleware")
     for _ in range(3):
         client = Client.from_env({})
@@ -165,7 +165,7 @@ def test_what_an_operator_must_know_is_said_at_start(
     options: dict[str, Any],
     says: str,
 ) -> None:
-    monkeypatch.setattr(client_module, "_said_off", set())
+    monkeypatch.setattr(client_module, "_said", set())
     caplog.set_level(logging.INFO, "tiktok_middleware")
     client_of(clients, **options)
     assert says in caplog.text

@@ -126,7 +126,7 @@ MESSAGES = [
     ),
     ("AUTO_EVENTS", "x", "TIKTOK_AUTO_EVENTS is 'x'; allowed: true or false"),
     ("HISTORY_OBSERVER", "x", "TIKTOK_HISTORY_OBSERVER is 'x'; allowed: true or false"),
-    ("CSP", "strict", "TIKTOK_CSP is 'strict'; allowed: one of nonce, off"),
+    ("CSP", "strict", "TIKTOK_CSP is 'strict'; allowed: one of nonce, extend, off"),
     ("ENDPOINT", "tiktok", "TIKTOK_ENDPOINT is 'tiktok'; allowed: a path such as /_tiktok"),
     ("ENDPOINT", "/a b", "TIKTOK_ENDPOINT is '/a b'; allowed: a path such as /_tiktok"),
     ("ENDPOINT", "/", "TIKTOK_ENDPOINT is '/'; allowed: a path such as /_tiktok"),

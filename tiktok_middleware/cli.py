@@ -59,7 +59,6 @@ def demo(port: int, sandbox_port: int | None, host: str) -> None:
             "TIKTOK_PIXEL_ID": os.environ.get("TIKTOK_PIXEL_ID") or _DEMO_PIXEL,
             "TIKTOK_ACCESS_TOKEN": os.environ.get("TIKTOK_ACCESS_TOKEN") or "demo-token",
             "TIKTOK_ENVIRONMENT": "development",
-            "TIKTOK_STRICT": "true",
             "TIKTOK_API_URL": f"http://{host}:{sandbox_port}/open_api/v1.3",
             "TIKTOK_PIXEL_URL": f"http://{host}:{sandbox_port}/i18n/pixel/events.js",
             "TIKTOK_OUTBOX": f"sqlite:///{folder}/outbox.sqlite3",
@@ -73,6 +72,9 @@ def demo(port: int, sandbox_port: int | None, host: str) -> None:
         click.echo(f"  Inspector  http://{host}:{sandbox_port}/")
         click.echo("\n  Visit the shop, buy something, and see each event arrive twice and match. Ctrl-C stops both.\n")
         _until_stopped([sandbox, shop])
+        died = [name for name, process in (("sandbox", sandbox), ("shop", shop)) if process.poll() is not None]
+    if died:
+        raise click.ClickException(f"the {died[0]} ended by itself; its own words are above")
     click.echo("Stopped.")
 
 
@@ -126,8 +128,11 @@ def worker(concurrency: int | None, log_level: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def check(as_json: bool) -> None:  # click passes flags so
     """Read the environment's configuration and say what it means, or what is wrong with it."""
+    from tiktok_middleware.client import Client  # noqa: PLC0415  # brings delivery along, which other commands need not
+
     try:
         config = Config.from_env()
+        Client(config).close(0)  # consent platforms, consent functions and sinks are looked up when it is made
     except TikTokError as error:
         raise click.ClickException(str(error)) from None
     rows = {
@@ -142,6 +147,11 @@ def check(as_json: bool) -> None:  # click passes flags so
         "Events API": config.api_url,
         "pixel script": config.pixel_url,
     }
+    strangers = Config.strangers()
+    if strangers:
+        rows["no options"] = ", ".join(
+            f"{name} (did you mean {nearest}?)" if nearest else name for name, nearest in strangers.items()
+        )
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -210,8 +220,10 @@ def _wait_for(host: str, port: int, process: subprocess.Popen[bytes]) -> bool:
 
 
 def _until_stopped(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Wait for Ctrl-C, SIGTERM or the end of a server."""
+    """Wait for Ctrl-C, SIGTERM, the end of the terminal or the end of a server."""
     signal.signal(signal.SIGTERM, _interrupt)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, _interrupt)
     with suppress(KeyboardInterrupt):
         while all(process.poll() is None for process in processes):
             time.sleep(0.2)

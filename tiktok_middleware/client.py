@@ -62,7 +62,11 @@ class Client:
         self.setup: Setup = make_setup(
             self.config,
             signer=Signer(_signing_keys(self.config, tuple(secret_keys)), clock),
-            reader=make_reader(self.config.consent, implied=State(self.config.consent_implied)),
+            reader=make_reader(
+                self.config.consent,
+                implied=State(self.config.consent_implied),
+                failed=lambda error: self._log.failure("consent", error),
+            ),
             pixel_js=_browser_file("pixel.js"),
             helper_js=_browser_file("helper.js"),
             registrable_domain=_registrable_domain if self.config.is_on else _no_domain,
@@ -344,15 +348,19 @@ def _imported(setting: str) -> Any:
     return found
 
 
-_said_off: set[str] = set()
+_said: set[str] = set()
 
 
 def _announce(config: Config) -> None:
     """What an operator must see at start."""
+    for name, nearest in Config.strangers().items():
+        if nearest and name not in _said:
+            _said.add(name)
+            log.warning("%s is no option; did you mean %s?", name, nearest)
     if not config.is_on:
         why = "TIKTOK_ENABLED is false" if config.pixel_id else "TIKTOK_PIXEL_ID is not set"
-        if why not in _said_off:
-            _said_off.add(why)
+        if why not in _said:
+            _said.add(why)
             log.info("%s: responses pass untouched and nothing is tracked", why)
         return
     if config.test_event_code:

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 from tiktok_middleware.errors import ConfigError
@@ -97,8 +98,8 @@ class Config:
     auto_events: bool = _option(True, boolean)
     #: The pixel's own page views on route changes.
     history_observer: bool = _option(True, boolean)
-    #: ``nonce`` uses the page's own nonce, ``off`` adds none.
-    csp: str = _option("nonce", choice("nonce", "off"))
+    #: ``nonce`` uses the page's own nonce, ``extend`` also adds TikTok's hosts to the page's policy, ``off`` does neither.
+    csp: str = _option("nonce", choice("nonce", "extend", "off"))
     #: Path prefix of the helper script.
     endpoint: str = _option("/_tiktok", endpoint)
     #: ``sqlite:///path``, ``sqlite:`` (in the user's state directory) or ``memory://``.
@@ -159,6 +160,14 @@ class Config:
         }
         given = {name: value for name, value in overrides.items() if value is not None}
         return cls(**{**(defaults or {}), **values, **given})
+
+    @classmethod
+    def strangers(cls, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Variables that begin like ours and are none of ours, each with the nearest that is, if any is near."""
+        known = [PREFIX + option.name.upper() for option in dataclasses.fields(cls)]
+        source = os.environ if environ is None else environ
+        unknown = sorted(name for name in source if name.startswith(PREFIX) and name not in known)
+        return {name: next(iter(get_close_matches(name, known, 1)), "") for name in unknown}
 
     @property
     def pixels(self) -> tuple[str, ...]:

@@ -36,8 +36,9 @@ LANDING = Request(query="ttclid=E.C.P.x", headers={"sec-fetch-mode": "navigate",
 EVENT = (("ViewContent", {"value": 1.0, "currency": "EUR"}),)
 PIECES = tuple(PAGE[at : at + 7] for at in range(0, len(PAGE), 7))
 
+POLICY = ("Content-Security-Policy", "script-src 'nonce-abc'")
 RESPONSES = {
-    "page": Response(headers=(HTML, ("ETag", '"a"')), events=EVENT, has_length=True),
+    "page": Response(headers=(HTML, ("ETag", '"a"'), POLICY), events=EVENT, has_length=True),
     "stream": Response(pieces=PIECES, events=EVENT, is_streamed=True),
     "late": Response(pieces=(PAGE[:60], PAGE[60:]), late_events=EVENT, is_streamed=True),
     "error": Response(status=500, events=EVENT),
@@ -72,7 +73,7 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
     "handout.may_write_snippet": (Handout, "may_write_snippet", property(fail)),
     "make_submission": (exchange_module, "make_submission", fail),
     "with_changes": (exchange_module, "with_changes", fail),
-    "page_nonce": (exchange_module, "page_nonce", fail),
+    "policies": (exchange_module, "read_policies", fail),
     "body": (exchange_module, "open_body", fail),
     "injector.feed": (Injector, "feed", fail),
     "snippet.page": (Snippet, "page", fail),
@@ -152,7 +153,7 @@ def test_a_fault_of_ours_leaves_the_response_as_the_app_sent_it(
 # request is the app's at all.
 LATER = {"handout.late_script", "snippet.late", "answer"}
 # These fail where the script is made, which for a streamed page is after its head has left.
-IN_THE_PAGE = {"handout.script", "page_nonce", "snippet.page", "ScopeFacts._mount", "EnvironFacts._mount"}
+IN_THE_PAGE = {"handout.script", "snippet.page", "ScopeFacts._mount", "EnvironFacts._mount"}
 
 
 def test_every_fault_is_met_by_some_response(

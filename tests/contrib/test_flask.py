@@ -132,5 +132,5 @@ def test_debug_mode_is_strict_and_not_production() -> None:
 def test_an_option_that_does_not_exist_is_named() -> None:
     app = flask.Flask(__name__)
     app.config["TIKTOK"] = {"pixel": PIXEL}
-    with pytest.raises(ConfigError, match="pixel is 'unknown'; allowed: one of .* pixel_id"):
+    with pytest.raises(ConfigError, match=r"pixel is 'unknown'; allowed: one of .* pixel_id"):
         TikTok(app)

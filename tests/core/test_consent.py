@@ -115,7 +115,7 @@ def test_a_teams_own_function_grants_only_by_a_clear_yes(answer: object, state: 
     [
         ("import:no_such_module:fn", "No module named 'no_such_module'"),
         (f"import:{__name__}:missing", "has no attribute 'missing'"),
-        (f"import:{__name__}:ANSWERS", "a function of one argument"),
+        (f"import:{__name__}:ANSWERS", "a plain function of one argument"),
     ],
 )
 def test_a_function_that_is_not_there_stops_the_start(setting: str, says: str) -> None:

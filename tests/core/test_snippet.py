@@ -17,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.core.core_world import BROWSER, PIXEL
-from tiktok_middleware.core.snippet import Copy, Snippet, answer_headers, encode_copies, page_nonce
+from tiktok_middleware.core.snippet import Copy, Snippet, answer_headers, encode_copies
 
 METHODS = [
     "page",
@@ -166,27 +166,6 @@ def test_the_helpers_name_changes_with_its_content() -> None:
     assert snippet().helper_path == ONE.helper_path
     assert snippet("other();").helper_path != ONE.helper_path
     assert snippet("// a comment\nother();").helper_path == snippet("other();").helper_path
-
-
-@pytest.mark.parametrize(
-    ("policy", "nonce"),
-    [
-        ("", ""),
-        ("script-src 'self'", ""),
-        ("script-src 'self' 'nonce-abc+/='", "abc+/="),
-        ("style-src 'nonce-css'; script-src 'nonce-js'", "js"),
-        ("style-src 'nonce-css'", ""),
-        ("default-src 'nonce-all'", "all"),
-        ("default-src 'nonce-all'; Script-Src 'nonce-js'", "js"),
-        ("script-src 'nonce-js'; script-src-elem 'nonce-elem'", "elem"),
-        ("script-src 'nonce-one' 'nonce-two'", "one"),
-        ("default-src 'self', script-src 'nonce-js'", "js"),  # two policies
-        ("script-src 'nonce-\"><script>'", ""),
-        (";;, ;'nonce-x'", ""),
-    ],
-)
-def test_the_pages_own_nonce_for_scripts_is_used(policy: str, nonce: str) -> None:
-    assert page_nonce(policy) == nonce
 
 
 def test_the_scripts_are_small() -> None:

@@ -50,7 +50,9 @@ class Redis:
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen([program, *options, "--dir", str(folder)], stdout=subprocess.DEVNULL)
         self.client = redis.Redis(port=self.port, socket_timeout=5)
-        assert wait_until(self._answers, START_S), "redis-server does not answer"
+        if not wait_until(self._answers, START_S):
+            self.stop()
+            raise AssertionError("redis-server does not answer")
 
     def _answers(self) -> bool:
         with suppress(redis.ConnectionError):
@@ -91,7 +93,9 @@ class Worker:
             self._process = subprocess.Popen(
                 command, env=environ, stdout=file, stderr=file, start_new_session=True, cwd=cwd
             )
-        assert wait_until(lambda: self.says(" ready."), START_S), self.text()
+        if not wait_until(lambda: self.says(" ready."), START_S):
+            self.kill()
+            raise AssertionError(self.text())
 
     def text(self) -> str:
         return self.log.read_text(errors="replace")
@@ -109,9 +113,9 @@ class Worker:
 
     def kill(self) -> None:
         """SIGKILL for the worker and all its children, whatever they are doing."""
-        if self._process.poll() is None:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(10)
+        self._process.wait(10)
 
     def stop(self) -> None:
         """A warm shutdown."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -195,6 +196,21 @@ def test_a_full_queue_leaves_events_in_the_outbox(broker: Redis) -> None:
     sink.close()
 
 
+def test_a_publication_that_fails_drops_the_connection(broker: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = ours.make_app(broker.url)
+    sink = ours.CelerySink(app)
+
+    def fails(*_: object, **__: object) -> None:
+        raise TimeoutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(app, "send_task", fails)
+        assert sink.send([record("a")]) == [Retry(None, "the broker does not take messages (TimeoutError)")]
+    assert sink._publisher._connection is None
+    assert sink.send([record("a")]) == [Delivered()]
+    sink.close()
+
+
 def test_batches_grow_where_workers_are_busy(broker: Redis) -> None:
     sink = ours.CelerySink(ours.make_app(broker.url))
     sink.send([record("first")])
@@ -315,6 +331,13 @@ def test_each_process_has_one_courier_and_each_thread_a_publisher(
     monkeypatch.setattr(ours, "_crew_here", ours._Crew())
     first = ours._crew(app)
     assert ours._crew(app) == first
+    elsewhere: list[object] = []
+    thread = threading.Thread(target=lambda: elsewhere.append(ours._crew(app)))
+    thread.start()
+    thread.join(5)
+    [(courier, publisher)] = elsewhere  # type: ignore[misc]
+    assert courier is first[0]
+    assert publisher is not first[1]
     monkeypatch.setattr("os.getpid", lambda: 1)  # as after a fork
     assert ours._crew(app)[0] is not first[0]
     assert ours._crew(app)[1] is not first[1]

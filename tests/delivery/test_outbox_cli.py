@@ -19,6 +19,8 @@ from tiktok_middleware.cli import main
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.event import Record
+from tiktok_middleware.delivery.desk import Desk
+from tiktok_middleware.delivery.letters import Choice, Retried
 from tiktok_middleware.delivery.outbox import Taker
 from tiktok_middleware.delivery.relay import PAIRED_TTL_S, UNPAIRED_TTL_S
 from tiktok_middleware.delivery.sqlite import SqliteOutbox
@@ -330,3 +332,32 @@ def test_an_age_that_is_none_is_refused(shop: Shop, age: str) -> None:
     result = shop.run("list", "--older-than", age)
     assert result.exit_code == 2
     assert "such as 30d" in result.output
+
+
+def test_reasons_that_differ_in_a_hash_alone_are_one(shop: Shop) -> None:
+    for digit in "ab":
+        shop.bury(f"40002 {digit * 64} is wrong", letter(digit))
+    [group] = shop.ask("status")["events"]
+    assert (group["reason"], group["count"]) == ("40002 <hash> is wrong", 2)
+
+
+def test_the_desk_leaves_what_is_in_flight_and_undoes_what_fails(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = shop.lease(letter("f1"))
+    shop.outbox.retry("relay", ids, time.time(), "503")
+    shop.outbox.lease("relay", 1, limit_bytes=1000, for_s=60, now=time.time() + 1)
+    shop.bury("40002", letter("d1"))
+    desk = Desk(shop.path, time.time)
+    assert desk.retry(Choice()) == Retried(put_back=1)
+    assert desk.purge(Choice(states=("in_flight",))) == 0
+    shop.bury("40002", letter("d2"))
+
+    def fails(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("tiktok_middleware.delivery.desk._tally", fails)
+    with pytest.raises(MemoryError):
+        desk.retry(Choice())
+    assert desk.count(Choice(states=("dead",))) == 1
+    monkeypatch.setattr(Path, "as_uri", fails)
+    with pytest.raises(MemoryError):
+        desk.summary()

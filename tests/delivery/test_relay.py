@@ -372,3 +372,27 @@ def test_what_was_handed_over_too_late_goes_back() -> None:
     assert world.relay.stop(5.0)
     assert world.sink.sent == ["evt-0"]
     assert world.outbox.next_due() == NOW
+
+
+class Asked(MemoryOutbox):
+    """An outbox that an operator can ask to try again."""
+
+    asked = 0
+
+    def resumes(self) -> int:
+        return self.asked
+
+
+def test_halted_pixels_go_on_when_an_operator_says_so() -> None:
+    world = World(saying(Halted("40105")))
+    world.outbox = outbox = Asked()
+    outbox.put([submission(record("a")), submission(record("b", pixel="OTHER"))], NOW)
+    world.run()
+    assert world.relay.pace.halted.keys() == {PIXEL, "OTHER"}
+    world.run()
+    assert len(world.sink.batches) == 2
+    world.sink.answer = saying(Delivered())
+    outbox.asked += 1
+    world.run()
+    assert sorted(world.sink.sent[2:]) == ["a", "b"]
+    assert world.relay.pace.halted == {}

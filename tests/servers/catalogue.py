@@ -20,6 +20,7 @@ class Entry:
         has_http2: whether it is spoken to in HTTP/2, without TLS and without an upgrade.
         is_fast: whether it belongs to every run.
         sends_paths: whether it sends files by their path, so that their bytes never pass the app.
+        keeps_connections: False for who closes each without announcing it, so that a client's next request is lost.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Entry:
     has_http2: bool = False
     is_fast: bool = False
     sends_paths: bool = False
+    keeps_connections: bool = True
 
     def __str__(self) -> str:
         return self.name

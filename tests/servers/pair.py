@@ -43,7 +43,10 @@ def running_pair(entry: Entry, folder: Path) -> Iterator[Pair]:
         sink = stack.enter_context(Sink().running())
         bare = stack.enter_context(_server(entry, "app", folder, sink))
         ours = stack.enter_context(_server(entry, "wrapped", folder, sink))
-        visitors = [Visitor(server.url, http2=entry.has_http2, folder=folder) for server in (bare, ours)]
+        visitors = [
+            Visitor(server.url, http2=entry.has_http2, keeps=entry.keeps_connections, folder=folder)
+            for server in (bare, ours)
+        ]
         yield Pair(entry, visitors[0], visitors[1], folder, sink)
         for visitor in visitors:
             visitor.http.close()

@@ -48,17 +48,19 @@ class Answer(NamedTuple):
 
 
 class Visitor:
-    """A client that keeps one connection alive, with a clean cookie jar for each request.
+    """A client of one connection at a time, with a clean cookie jar for each request.
 
     Args:
         url: of the server.
         http2: whether it speaks HTTP/2 only.
+        keeps: whether it asks for its connections to be kept, as clients do.
         folder: where gates are opened.
     """
 
-    def __init__(self, url: str, *, http2: bool, folder: Path) -> None:
+    def __init__(self, url: str, *, http2: bool, keeps: bool, folder: Path) -> None:
         self._url = url
         self._has_http2 = http2
+        self._headers = {} if keeps else {"connection": "close"}
         self.http = self._pool()
         self._folder = folder
 
@@ -98,7 +100,13 @@ class Visitor:
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
         http1 = not self._has_http2
         return httpx.Client(
-            base_url=self._url, http1=http1, http2=not http1, timeout=_TIMEOUT_S, limits=limits, trust_env=False
+            base_url=self._url,
+            headers=self._headers,
+            http1=http1,
+            http2=not http1,
+            timeout=_TIMEOUT_S,
+            limits=limits,
+            trust_env=False,
         )
 
 

@@ -20,7 +20,10 @@ def sink() -> Iterator[Sink]:
         yield running
 
 
-@pytest.fixture(scope="module", params=SUITES, ids=lambda suite: suite.name)
+_PARAMETERS = [pytest.param(suite, id=suite.name, marks=pytest.mark.xdist_group(suite.name)) for suite in SUITES]
+
+
+@pytest.fixture(scope="module", params=_PARAMETERS)
 def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     suite: Suite = request.param
     return suite.fetch(tmp_path_factory.mktemp(suite.name))

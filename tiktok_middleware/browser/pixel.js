@@ -49,6 +49,7 @@ function cookie() {
 t.fired = t.fired || {};
 function emit(events, then) {
   var ids = [];
+  q = w.ttq;
   events.forEach(function (event) {
     if (isFired(event[2])) return;
     t.fired[event[2]] = 1;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from inspect import iscoroutinefunction
 from typing import NamedTuple
 
 from tiktok_middleware.core.facts import RequestFacts
@@ -39,12 +40,15 @@ class Consent(NamedTuple):
 Reader = Callable[[RequestFacts], State]
 
 
-def make_reader(setting: str, *, implied: State = State.UNKNOWN) -> Reader:
+def make_reader(
+    setting: str, *, implied: State = State.UNKNOWN, failed: Callable[[BaseException], None] = lambda _: None
+) -> Reader:
     """The reader that ``TIKTOK_CONSENT`` names.
 
     Args:
         setting: a value of the right form.
         implied: what a consent platform's own default, that nobody clicked, counts as.
+        failed: is told what a team's own function raised.
 
     Raises:
         ConfigError: the platform is unknown or lacks its setting, or an ``import:`` path leads to nothing callable.
@@ -57,7 +61,7 @@ def make_reader(setting: str, *, implied: State = State.UNKNOWN) -> Reader:
         name, _, granted = rest.partition("=")
         return lambda facts: _read_cookie(facts.cookies.get(name), granted)
     if kind == "import":
-        return _guarded(_imported(setting))
+        return _guarded(_imported(setting), failed)
     try:
         read = reader_for(setting, implied=implied)
     except ValueError as error:
@@ -118,12 +122,12 @@ def _imported(setting: str) -> Callable[[RequestFacts], object]:
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
         raise ConfigError("TIKTOK_CONSENT", setting, f"a function that can be imported ({error})") from error
-    if not callable(found):
-        raise ConfigError("TIKTOK_CONSENT", setting, "a function of one argument, the request's facts")
+    if not callable(found) or iscoroutinefunction(found):
+        raise ConfigError("TIKTOK_CONSENT", setting, "a plain function of one argument, the request's facts")
     return found
 
 
-def _guarded(function: Callable[[RequestFacts], object]) -> Reader:
+def _guarded(function: Callable[[RequestFacts], object], failed: Callable[[BaseException], None]) -> Reader:
     """The team's own function, where anything but a clear yes or no is unknown."""
     answers = {True: State.GRANTED, False: State.DENIED, "granted": State.GRANTED, "denied": State.DENIED}
 
@@ -131,7 +135,8 @@ def _guarded(function: Callable[[RequestFacts], object]) -> Reader:
         try:
             answer = function(facts)
             return answer if isinstance(answer, State) else answers.get(answer, State.UNKNOWN)
-        except Exception:  # noqa: BLE001  # the team's code: whatever it raises, the visitor has not said yes
+        except Exception as error:  # noqa: BLE001  # the team's code: whatever it raises, the visitor has not said yes
+            failed(error)
             return State.UNKNOWN
 
     return read

@@ -22,6 +22,7 @@ from typing import Concatenate, NamedTuple, ParamSpec, Union
 
 from tiktok_middleware.core.body import Body, open_body
 from tiktok_middleware.core.carry import CARRY
+from tiktok_middleware.core.csp import Policies, read_policies
 from tiktok_middleware.core.event import Claim, Event, Submission
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.handout import Handout, Script
@@ -29,7 +30,6 @@ from tiktok_middleware.core.headers import Headers, with_changes
 from tiktok_middleware.core.html import Search
 from tiktok_middleware.core.policy import Head, Place, Plan, Timing, plan, says_html
 from tiktok_middleware.core.setup import Setup
-from tiktok_middleware.core.snippet import page_nonce
 from tiktok_middleware.core.submission import make_submission
 from tiktok_middleware.core.tracker import Pending, Tracker
 
@@ -374,13 +374,39 @@ class Exchange:
         return script
 
     @property
+    def _policies(self) -> Policies | None:
+        """The page's Content Security Policies; None where it has none, or is not to be asked."""
+        enforced, report_only = self._head.content_security_policy, self._head.content_security_policy_report_only
+        if self._setup.config.csp == "off" or not (enforced or report_only):
+            return None
+        return read_policies([enforced] if enforced else [], [report_only] if report_only else [])
+
+    @property
     def _nonce(self) -> str:
-        return page_nonce(self._head.content_security_policy) if self._setup.config.csp != "off" else ""
+        policies = self._policies
+        return policies.nonce if policies is not None else ""
+
+    def _say_what_is_blocked(self) -> None:
+        """Tell the operator, once for each directive, what the page's policy keeps our scripts from."""
+        policies = self._policies
+        if policies is None:
+            return
+        origin = f"{self._facts.scheme}://{self._facts.host}"
+        for blocked in policies.verdict(self._setup.config.pixel_url, origin, self._setup.helper_url(self._facts)):
+            self.notices.once(f"csp {blocked.directive} {blocked.add}", blocked.advice)
 
     def _head_of_page(self, growth_bytes: int | None, *, is_personal: bool) -> Headers | None:
         """The head of a page that a script goes into; None when it has left already."""
         if self._headers is None or self._handout is None:
             return None
         added = self._handout.headers([])
-        is_private = bool(added) or is_personal
-        return with_changes(self._headers, added=added, body_growth_bytes=growth_bytes, is_private=is_private)
+        extend = self._setup.extend_policy
+        if extend is None:
+            self._say_what_is_blocked()
+        return with_changes(
+            self._headers,
+            added=added,
+            body_growth_bytes=growth_bytes,
+            is_private=bool(added) or is_personal,
+            extend_policy=extend,
+        )

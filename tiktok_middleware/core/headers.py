@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Union
 
 __all__ = ["Headers", "encoded", "with_changes"]
@@ -12,8 +12,13 @@ __all__ = ["Headers", "encoded", "with_changes"]
 Headers = Union[list[tuple[bytes, bytes]], list[tuple[str, str]]]  # noqa: UP007  # a run-time alias on Python 3.10
 
 # What a change can make untrue, by name. What describes the very bytes of the body goes once a script is among them.
-_OF_THE_BYTES, _LENGTH, _CACHING, _TARGETED = "of the bytes", "length", "caching", "targeted"
-_KINDS: dict[bytes | str, str] = {"content-length": _LENGTH, "cache-control": _CACHING}
+_OF_THE_BYTES, _LENGTH, _CACHING, _TARGETED, _POLICY = "of the bytes", "length", "caching", "targeted", "policy"
+_KINDS: dict[bytes | str, str] = {
+    "content-length": _LENGTH,
+    "cache-control": _CACHING,
+    "content-security-policy": _POLICY,
+    "content-security-policy-report-only": _POLICY,
+}
 for _name in (
     *("etag", "last-modified", "accept-ranges", "content-md5", "digest", "content-digest", "repr-digest"),
     *("signature", "signature-input"),
@@ -36,6 +41,7 @@ def with_changes(
     added: Sequence[tuple[str, str]] = (),
     body_growth_bytes: int | None = 0,
     is_private: bool = False,
+    extend_policy: Callable[[str], str] | None = None,
 ) -> Headers:
     """A copy of the headers that is right for the changed response; as text where there were none.
 
@@ -44,6 +50,7 @@ def with_changes(
         added: name and value of headers to add, such as ``Set-Cookie``.
         body_growth_bytes: how much longer the body is; 0 when it is untouched, None when nobody knows yet.
         is_private: whether the response now holds what only this visitor may see.
+        extend_policy: gives each Content Security Policy the sources that the script needs.
     """
     kept: list[Any] = []
     says_cache_control = False
@@ -52,6 +59,8 @@ def with_changes(
         kind = _KINDS.get(name) or _KINDS.get(name.lower())
         if kind is None:
             kept.append(pair)
+        elif kind is _POLICY:
+            kept.append((name, _like(pair[1], extend_policy(_text(pair[1])))) if extend_policy is not None else pair)
         elif kind is _TARGETED:
             if not is_private:
                 kept.append(pair)
@@ -71,7 +80,7 @@ def with_changes(
 
 def _private(value: Any) -> Any:
     """A Cache-Control that keeps the response from shared caches."""
-    text = value if isinstance(value, str) else bytes(value).decode("latin-1")
+    text = _text(value)
     if not any(word in text.lower() for word in _SPEAKS_OF_SHARING):
         kept = [part.strip() for part in text.split(",") if not _SHARES.match(part)]
         text = ", ".join([*filter(None, kept), "private"])
@@ -80,8 +89,12 @@ def _private(value: Any) -> Any:
 
 def _grown(value: Any, growth_bytes: int) -> Any:
     """A Content-Length; what is no number is the app's own mistake, and its server's to answer."""
-    text = value if isinstance(value, str) else bytes(value).decode("latin-1")
+    text = _text(value)
     return _like(value, str(int(text) + growth_bytes)) if text.strip().isdecimal() else value
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else bytes(value).decode("latin-1")
 
 
 def _like(value: Any, text: str) -> Any:

@@ -66,6 +66,7 @@ class Head(NamedTuple):
     expires: str = ""
     content_disposition: str = ""
     content_security_policy: str = ""
+    content_security_policy_report_only: str = ""
 
     @classmethod
     def read(cls, headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]) -> Head:
@@ -130,7 +131,7 @@ def plan(status: int, head: Head, facts: RequestFacts, *, now_s: float, shared: 
     """
     # `Expires` is the one header whose meaning changes with the time; without it alike responses get one plan.
     decide = _decide.__wrapped__ if head.expires else _decide
-    said = head._replace(content_length="", content_security_policy="")
+    said = head._replace(content_length="", content_security_policy="", content_security_policy_report_only="")
     return decide(status, said, _Asked.read(facts), shared, now_s if head.expires else 0.0)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent import Reader
+from tiktok_middleware.core.csp import extended, pixel_hosts
 from tiktok_middleware.core.facts import Proxies, RequestFacts
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.snippet import Snippet
@@ -41,6 +43,7 @@ class Setup(NamedTuple):
         is_excluded: whether a path carries no snippet and sends nothing.
         url_allow, url_deny: query keys of the server channel's page address.
         cookie_domain: the ``Domain`` of the visitor's cookies for a host name; empty for host-only.
+        extend_policy: adds the pixel's hosts to a Content Security Policy; None where policies are left alone.
         clock: Unix seconds.
         random_bytes: that many random bytes.
         notices: where to say what was noticed.
@@ -55,6 +58,7 @@ class Setup(NamedTuple):
     url_allow: frozenset[str]
     url_deny: frozenset[str]
     cookie_domain: Callable[[str], str]
+    extend_policy: Callable[[str], str] | None
     clock: Callable[[], float]
     random_bytes: Callable[[int], bytes]
     notices: Notices
@@ -107,6 +111,7 @@ def make_setup(
         url_allow=frozenset(config.url_allow.split(",")) - {""},
         url_deny=frozenset(config.url_deny.lower().split(",")) - {""},
         cookie_domain=_domain_rule(config.cookie_domain, registrable_domain),
+        extend_policy=partial(extended, hosts=pixel_hosts(config.pixel_url)) if config.csp == "extend" else None,
         clock=clock,
         random_bytes=random_bytes,
         notices=notices,

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-__all__ = ["Copy", "Snippet", "answer_headers", "encode_copies", "page_nonce"]
+__all__ = ["Copy", "Snippet", "answer_headers", "encode_copies"]
 
 #: One browser copy: event name, properties, event id.
 Copy = tuple[str, Mapping[str, object], str]
 
 _ASCII_JSON = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode
-_NONCE = re.compile(r"'nonce-([A-Za-z0-9+/_=-]+)'")
 
 
 def encode_copies(copies: Sequence[Copy]) -> str:
@@ -35,23 +33,6 @@ def answer_headers(copies: Sequence[Copy]) -> list[tuple[str, str]]:
     encoded = encode_copies(copies)
     announced = urlsafe_b64encode(encoded.encode("ascii")).decode("ascii")
     return [("TikTok-Events", encoded), ("Server-Timing", f'tiktok;desc="{announced}"')]
-
-
-def page_nonce(content_security_policy: str) -> str:
-    """The nonce that the page's own policy allows scripts by; empty when it names none.
-
-    Args:
-        content_security_policy: the header; several policies are joined by commas.
-    """
-    if "'nonce-" not in content_security_policy:
-        return ""
-    nonces: dict[str, str] = {}
-    for directive in re.split(r"[;,]", content_security_policy):
-        found = _NONCE.search(directive)
-        if found:
-            nonces.setdefault(directive.split()[0].lower(), found[1])
-    # In the order in which browsers look for the directive that governs a script element.
-    return next((nonces[name] for name in ("script-src-elem", "script-src", "default-src") if name in nonces), "")
 
 
 def _script_json(value: Any) -> str:

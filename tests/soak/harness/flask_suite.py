@@ -106,19 +106,21 @@ class _Handed:
             self._judge.ended(is_whole=self._is_whole)
 
 
-_original = Flask.__call__
+def _wrap_calls(kind: Any) -> None:
+    original = kind.__call__
 
+    def call(self: Flask, environ: MutableMapping[str, Any], start_response: Any) -> Iterable[bytes]:
+        def bare(environ: MutableMapping[str, Any], start_response: Any) -> Any:
+            return original(self, environ, start_response)
 
-def _call(self: Flask, environ: MutableMapping[str, Any], start_response: Any) -> Iterable[bytes]:
-    def bare(environ: MutableMapping[str, Any], start_response: Any) -> Iterable[bytes]:
-        return _original(self, environ, start_response)  # type: ignore[no-any-return]
+        return Wrapped(bare)(environ, start_response)
 
-    return Wrapped(bare)(environ, start_response)
+    kind.__call__ = call
 
 
 def pytest_configure() -> None:
     setting.client()  # its files are read before any event loop runs
-    Flask.__call__ = _call
+    _wrap_calls(Flask)
 
 
 def pytest_sessionfinish() -> None:
