@@ -20,11 +20,12 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client as Browser
 
 import tiktok_middleware
-from tests.contrib import test_django as django_site
+from tests.contrib import test_django  # noqa: F401  # configures Django
 from tests.contrib.shared import NAVIGATION, PAGE, inline_events, make_client, sent
 from tests.contrib.test_starlette import visit
 from tiktok_middleware import Client, Config, ConfigError, EventError
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiDoor
+from tiktok_middleware.contrib import django as django_contrib
 from tiktok_middleware.contrib.starlette import tiktok_from
 from tiktok_middleware.wsgi import TikTokMiddleware as WsgiDoor
 
@@ -209,7 +210,7 @@ def test_two_doors_of_one_client_are_one_door() -> None:
 
 def test_after_a_django_request_nobody_is_the_current_visitor(monkeypatch: pytest.MonkeyPatch) -> None:
     client = make_client()
-    monkeypatch.setattr(django_site.contrib, "_client", lambda: client)
+    monkeypatch.setattr(django_contrib, "_client", lambda: client)
     answer = Browser(get_wsgi_application()).get("/", headers=NAVIGATION)
     answer.close()
     with pytest.raises(LookupError):
@@ -220,7 +221,7 @@ def test_after_a_django_request_nobody_is_the_current_visitor(monkeypatch: pytes
 @pytest.mark.parametrize("name", ["exchange", "submit", "wait"])
 def test_a_mistake_of_ours_passes_a_django_response_untouched(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     client = make_client()
-    monkeypatch.setattr(django_site.contrib, "_client", lambda: client)
+    monkeypatch.setattr(django_contrib, "_client", lambda: client)
 
     def fail(*_: object) -> Any:
         raise RuntimeError("ours")
@@ -232,9 +233,11 @@ def test_a_mistake_of_ours_passes_a_django_response_untouched(monkeypatch: pytes
 
 def test_under_django_both_copies_of_a_cookie_are_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
     client = make_client()
-    monkeypatch.setattr(django_site.contrib, "_client", lambda: client)
+    monkeypatch.setattr(django_contrib, "_client", lambda: client)
     headers = {**NAVIGATION, "sec-gpc": "1", "cookie": "ttclid=E.C.P.x"}
-    answer = Browser(get_wsgi_application()).get("/thanks", headers=headers, base_url="https://shop.example")
+    answer = Browser(get_wsgi_application(), use_cookies=False).get(
+        "/thanks", headers=headers, base_url="https://shop.example"
+    )
     lines = [line.strip() for line in answer.headers.getlist("Set-Cookie")]
     assert len([line for line in lines if line.startswith("ttclid=") and "Domain=" in line]) == 1
     assert len([line for line in lines if line.startswith("ttclid=") and "Domain=" not in line]) == 1

@@ -17,7 +17,7 @@ from tiktok_middleware.core.properties import Cleaned, clean_properties
 
 def lazily(text: str) -> Any:
     """A lazy translation as Django makes them."""
-    return lazy(lambda: text, str)()  # type: ignore[no-untyped-call]
+    return lazy(lambda: text, str)()
 
 
 class Size(enum.Enum):

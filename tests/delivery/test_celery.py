@@ -331,11 +331,11 @@ def test_each_process_has_one_courier_and_each_thread_a_publisher(
     monkeypatch.setattr(ours, "_crew_here", ours._Crew())
     first = ours._crew(app)
     assert ours._crew(app) == first
-    elsewhere: list[object] = []
+    elsewhere: list[tuple[object, object]] = []
     thread = threading.Thread(target=lambda: elsewhere.append(ours._crew(app)))
     thread.start()
     thread.join(5)
-    [(courier, publisher)] = elsewhere  # type: ignore[misc]
+    [(courier, publisher)] = elsewhere
     assert courier is first[0]
     assert publisher is not first[1]
     monkeypatch.setattr("os.getpid", lambda: 1)  # as after a fork

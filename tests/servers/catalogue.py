@@ -99,10 +99,12 @@ SERVERS = (
     Entry("granian-wsgi", "wsgi", _granian("wsgi")),
     Entry("waitress", "wsgi", _waitress),
     Entry("cheroot", "wsgi", _cheroot),
-    Entry("uwsgi-socket", "wsgi", _uwsgi("--http-socket", "127.0.0.1:{port}", "--threads", "2")),
+    Entry("uwsgi", "wsgi", _uwsgi("--http-socket", "127.0.0.1:{port}", "--threads", "2"), keeps_connections=False),
     Entry(
         "uwsgi-offload",
         "wsgi",
         _uwsgi("--http-socket", "127.0.0.1:{port}", "--offload-threads", "1", "--processes", "2"),
+        keeps_connections=False,
     ),
+    Entry("uwsgi-kept", "wsgi", _uwsgi("--http11-socket", "127.0.0.1:{port}")),
 )

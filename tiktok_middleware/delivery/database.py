@@ -150,7 +150,7 @@ class Database:
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         db = sqlite3.connect(self.path, timeout=_BUSY_LIMIT_S, isolation_level=None, check_same_thread=False)
         try:
-            db.execute("PRAGMA journal_mode=WAL")
+            _patiently(db, "PRAGMA journal_mode=WAL")  # two that do it at once would refuse each other without waiting
             db.execute(f"PRAGMA synchronous={self._sync}")
             db.execute(f"PRAGMA wal_autocheckpoint={_BACKSTOP_PAGES}")
             if self._is_suspect:
