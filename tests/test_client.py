@@ -12,8 +12,10 @@ import anyio
 import pytest
 
 from tests.core.core_world import FETCH, NAVIGATION, NOW, PIXEL, Clock, scope_facts
+from tiktok_middleware import assembly
 from tiktok_middleware import client as client_module
-from tiktok_middleware.client import Client, _registrable_domain
+from tiktok_middleware.assembly import registrable_domain
+from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.event import Claim
 from tiktok_middleware.core.exchange import Commit
@@ -67,7 +69,7 @@ def client_of(clients: list[Client], **options: Any) -> Client:
     ],
 )
 def test_cookies_are_for_the_domain_that_one_owner_holds(host: str, domain: str) -> None:
-    assert _registrable_domain(host) == domain
+    assert registrable_domain(host) == domain
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_other_secrets_sign_otherwise(clients: list[Client], one: dict[str, Any]
 def test_without_a_pixel_everything_passes_and_it_is_said_once(
     clients: list[Client], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "_said", set())
+    monkeypatch.setattr(assembly, "_said", set())
     caplog.set_level(logging.DEBUG, "tiktok_middleware")
     for _ in range(3):
         client = Client.from_env({})
@@ -165,7 +167,7 @@ def test_what_an_operator_must_know_is_said_at_start(
     options: dict[str, Any],
     says: str,
 ) -> None:
-    monkeypatch.setattr(client_module, "_said", set())
+    monkeypatch.setattr(assembly, "_said", set())
     caplog.set_level(logging.INFO, "tiktok_middleware")
     client_of(clients, **options)
     assert says in caplog.text

@@ -6,13 +6,14 @@ import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from tiktok_middleware.client import Client, is_in_event_loop
+from tiktok_middleware.client import Client
 from tiktok_middleware.contrib import attach_to_requests
 from tiktok_middleware.core.context import tracker_var
 from tiktok_middleware.core.exchange import Exchange, Phase, Step
 from tiktok_middleware.core.facts import ScopeFacts
 from tiktok_middleware.core.headers import encoded
 from tiktok_middleware.errors import ConfigError
+from tiktok_middleware.event_loop import is_in_event_loop
 
 __all__ = ["TikTokMiddleware"]
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
-import re
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import Future
-from functools import lru_cache
-from importlib import import_module
 from typing import Any
 
+from tiktok_middleware.assembly import (
+    announce,
+    browser_file,
+    delivery_options,
+    no_domain,
+    registrable_domain,
+    signing_keys,
+)
 from tiktok_middleware.config import DEBUG_DEFAULTS, Config
 from tiktok_middleware.core.consent import make_reader
 from tiktok_middleware.core.context import KEY
@@ -22,17 +25,14 @@ from tiktok_middleware.core.event import Claim
 from tiktok_middleware.core.exchange import Commit, Exchange, Forward, Step
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.setup import Setup, make_setup
-from tiktok_middleware.core.signing import Signer, derive_key
+from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.state import State
 from tiktok_middleware.core.tracker import Pending
-from tiktok_middleware.delivery import Delivery, DeliveryOptions, open_delivery
-from tiktok_middleware.delivery.location import outbox_url
-from tiktok_middleware.errors import ConfigError
+from tiktok_middleware.delivery import Delivery, open_delivery
+from tiktok_middleware.event_loop import wait_for
 from tiktok_middleware.notices import Log
 
-__all__ = ["COMMIT_WAIT_S", "Client", "is_in_event_loop"]
-
-log = logging.getLogger("tiktok_middleware")
+__all__ = ["COMMIT_WAIT_S", "Client"]
 
 #: How long a response waits for its events to be on disk, in seconds; past that it goes and they stay in memory.
 COMMIT_WAIT_S = 0.25
@@ -61,21 +61,21 @@ class Client:
         self._log = Log()
         self.setup: Setup = make_setup(
             self.config,
-            signer=Signer(_signing_keys(self.config, tuple(secret_keys)), clock),
+            signer=Signer(signing_keys(self.config, tuple(secret_keys)), clock),
             reader=make_reader(
                 self.config.consent,
                 implied=State(self.config.consent_implied),
                 failed=lambda error: self._log.failure("consent", error),
             ),
-            pixel_js=_browser_file("pixel.js"),
-            helper_js=_browser_file("helper.js"),
-            registrable_domain=_registrable_domain if self.config.is_on else _no_domain,
+            pixel_js=browser_file("pixel.js"),
+            helper_js=browser_file("helper.js"),
+            registrable_domain=registrable_domain if self.config.is_on else no_domain,
             clock=clock,
             random_bytes=os.urandom,
             notices=self._log,
         )
-        self.delivery: Delivery = open_delivery(_delivery_options(self.config), clock=clock)
-        _announce(self.config)
+        self.delivery: Delivery = open_delivery(delivery_options(self.config), clock=clock)
+        announce(self.config)
 
     @classmethod
     def from_env(
@@ -196,7 +196,7 @@ class Client:
         """The same on an event loop, asyncio's or trio's, without blocking it."""
         try:
             if not future.done():
-                await (_wait_asyncio(future) if _is_asyncio() else _wait_trio(future))
+                await wait_for(future, COMMIT_WAIT_S)
             return future.result(0)
         except Exception as error:  # noqa: BLE001  # as above
             self._undurable(error)
@@ -236,138 +236,5 @@ class Client:
             self._log.failure(part, error)
 
 
-def _is_asyncio() -> bool:
-    """Whether an asyncio loop runs here. It is asked first: another thread may be in the middle of importing trio."""
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and asyncio._get_running_loop() is not None  # noqa: SLF001  # documented for such use
-
-
-def is_in_event_loop() -> bool:
-    """Whether this code runs on an event loop, asyncio's or trio's."""
-    if _is_asyncio():
-        return True
-    trio = sys.modules.get("trio")
-    return trio is not None and hasattr(trio, "lowlevel") and bool(trio.lowlevel.in_trio_run())
-
-
 def _sendable(step: Step) -> Forward | None:
     return step if isinstance(step, Forward) else None
-
-
-async def _wait_asyncio(future: Future[list[Claim]]) -> None:
-    import asyncio  # noqa: PLC0415  # not every server brings it
-
-    await asyncio.wait([asyncio.wrap_future(future)], timeout=COMMIT_WAIT_S)
-
-
-async def _wait_trio(future: Future[list[Claim]]) -> None:
-    import trio  # noqa: PLC0415  # what runs this coroutine, if asyncio does not
-
-    done, token = trio.Event(), trio.lowlevel.current_trio_token()
-
-    def tell(_: object) -> None:
-        with contextlib.suppress(trio.RunFinishedError):  # the disk was slower than the server's end
-            token.run_sync_soon(done.set)
-
-    future.add_done_callback(tell)
-    with trio.move_on_after(COMMIT_WAIT_S):
-        await done.wait()
-
-
-def _signing_keys(config: Config, framework_keys: tuple[str, ...]) -> list[str]:
-    if config.secret_key:
-        return config.secret_key.split(",")
-    if framework_keys:
-        return [derive_key(key) for key in framework_keys]
-    # Without a token there is no server copy that a forged cookie could cause.
-    return [derive_key(config.access_token or config.pixel_id)]
-
-
-def _browser_file(name: str) -> str:
-    from importlib import resources  # noqa: PLC0415  # 8 ms of imports that importing a door need not pay
-
-    return resources.files("tiktok_middleware.browser").joinpath(name).read_text("utf-8")
-
-
-def _no_domain(_: str) -> str:
-    return ""
-
-
-@lru_cache(maxsize=1)
-def _suffix_list() -> Any:
-    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415  # 9,000 rules: read when the first cookie is due
-
-    return PublicSuffixList()
-
-
-@lru_cache(maxsize=1024)
-def _registrable_domain(hostname: str) -> str:
-    """The domain that one owner holds, such as ``shop.co.uk``; empty for addresses and single labels."""
-    # With a dot at its end a name is another host to cookies: none but a host-only cookie comes back to it.
-    if "." not in hostname or ":" in hostname or re.fullmatch(r"[\d.]+", hostname) or "" in hostname.split("."):
-        return ""
-    domain = _suffix_list().privatesuffix(hostname) or ""
-    return "" if domain.startswith("-") else domain  # no label begins so: browsers would refuse the cookie
-
-
-def _delivery_options(config: Config) -> DeliveryOptions:
-    return DeliveryOptions(
-        outbox=outbox_url(config) if config.is_on else "memory://",
-        sync=config.sync,
-        api_url=config.api_url,
-        tokens={} if config.server_reason else config.token_by_pixel,
-        test_event_code=config.test_event_code or None,
-        sink=_sink(config),
-    )
-
-
-def _sink(config: Config) -> Any:
-    """``direct``, or what makes the sink."""
-    if config.sink == "direct":
-        return "direct"
-    if config.sink != "celery":
-        return _imported(config.sink)
-    try:
-        from tiktok_middleware.delivery.celery import sink_factory  # noqa: PLC0415  # an extra
-    except ImportError as error:
-        allowed = f'celery with its extra: pip install "tiktok-middleware[celery]" ({error})'
-        raise ConfigError("TIKTOK_SINK", "celery", allowed) from error
-    return sink_factory(config.celery_broker)
-
-
-def _imported(setting: str) -> Any:
-    _, module, name = setting.split(":")
-    try:
-        found: Any = import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError("TIKTOK_SINK", setting, f"a factory that can be imported ({error})") from error
-    if not callable(found):
-        raise ConfigError("TIKTOK_SINK", setting, "a factory: a function that makes a sink")
-    return found
-
-
-_said: set[str] = set()
-
-
-def _announce(config: Config) -> None:
-    """What an operator must see at start."""
-    for name, nearest in Config.strangers().items():
-        if nearest and name not in _said:
-            _said.add(name)
-            log.warning("%s is no option; did you mean %s?", name, nearest)
-    if not config.is_on:
-        why = "TIKTOK_ENABLED is false" if config.pixel_id else "TIKTOK_PIXEL_ID is not set"
-        if why not in _said:
-            _said.add(why)
-            log.info("%s: responses pass untouched and nothing is tracked", why)
-        return
-    if config.test_event_code:
-        log.warning("TIKTOK_TEST_EVENT_CODE is set: server events go to Test Events and count for nothing")
-    for reason, what in ((config.server_reason, "server"), (config.browser_reason, "browser")):
-        if reason == "not_production":
-            log.warning("TIKTOK_ENVIRONMENT=%s: no %s event goes to TikTok's own hosts", config.environment, what)
-    for pixel in config.pixels:
-        if not re.fullmatch(r"[A-Z0-9]{20}", pixel):
-            log.warning("pixel id %s is not 20 upper-case letters and digits, as TikTok's are", pixel)

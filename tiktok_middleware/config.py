@@ -98,7 +98,7 @@ class Config:
     auto_events: bool = _option(True, boolean)
     #: The pixel's own page views on route changes.
     history_observer: bool = _option(True, boolean)
-    #: ``nonce`` uses the page's own nonce, ``extend`` also adds TikTok's hosts to the page's policy, ``off`` does neither.
+    #: ``nonce`` uses the page's own nonce, ``extend`` also adds TikTok's hosts to its policy, ``off`` does neither.
     csp: str = _option("nonce", choice("nonce", "extend", "off"))
     #: Path prefix of the helper script.
     endpoint: str = _option("/_tiktok", endpoint)

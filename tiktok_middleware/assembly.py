@@ -1,0 +1,126 @@
+"""How a configuration becomes the parts that a client is made of; it puts nothing together itself."""
+
+from __future__ import annotations
+
+import logging
+import re
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+from tiktok_middleware.config import Config
+from tiktok_middleware.core.signing import derive_key
+from tiktok_middleware.delivery import DeliveryOptions
+from tiktok_middleware.delivery.location import outbox_url
+from tiktok_middleware.errors import ConfigError
+
+__all__ = ["announce", "browser_file", "delivery_options", "no_domain", "registrable_domain", "signing_keys"]
+
+log = logging.getLogger("tiktok_middleware")
+
+
+def signing_keys(config: Config, framework_keys: tuple[str, ...]) -> list[str]:
+    """The keys that sign, newest first: the team's own, else made from the framework's, else from what there is."""
+    if config.secret_key:
+        return config.secret_key.split(",")
+    if framework_keys:
+        return [derive_key(key) for key in framework_keys]
+    # Without a token there is no server copy that a forged cookie could cause.
+    return [derive_key(config.access_token or config.pixel_id)]
+
+
+def browser_file(name: str) -> str:
+    """The text of a script of the ``browser`` folder."""
+    from importlib import resources  # noqa: PLC0415  # 8 ms of imports that importing a door need not pay
+
+    return resources.files("tiktok_middleware.browser").joinpath(name).read_text("utf-8")
+
+
+def no_domain(_: str) -> str:
+    """No domain: host-only cookies, if any."""
+    return ""
+
+
+@lru_cache(maxsize=1)
+def _suffix_list() -> Any:
+    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415  # 9,000 rules: read when the first cookie is due
+
+    return PublicSuffixList()
+
+
+@lru_cache(maxsize=1024)
+def registrable_domain(hostname: str) -> str:
+    """The domain that one owner holds, such as ``shop.co.uk``; empty for addresses and single labels."""
+    # With a dot at its end a name is another host to cookies: none but a host-only cookie comes back to it.
+    if "." not in hostname or ":" in hostname or re.fullmatch(r"[\d.]+", hostname) or "" in hostname.split("."):
+        return ""
+    domain = _suffix_list().privatesuffix(hostname) or ""
+    return "" if domain.startswith("-") else domain  # no label begins so: browsers would refuse the cookie
+
+
+def delivery_options(config: Config) -> DeliveryOptions:
+    """How delivery keeps and sends events.
+
+    Raises:
+        ConfigError: the sink cannot be imported, or lacks its extra.
+    """
+    return DeliveryOptions(
+        outbox=outbox_url(config) if config.is_on else "memory://",
+        sync=config.sync,
+        api_url=config.api_url,
+        tokens={} if config.server_reason else config.token_by_pixel,
+        test_event_code=config.test_event_code or None,
+        sink=_sink(config),
+    )
+
+
+def _sink(config: Config) -> Any:
+    """``direct``, or what makes the sink."""
+    if config.sink == "direct":
+        return "direct"
+    if config.sink != "celery":
+        return _imported(config.sink)
+    try:
+        from tiktok_middleware.delivery.celery import sink_factory  # noqa: PLC0415  # an extra
+    except ImportError as error:
+        allowed = f'celery with its extra: pip install "tiktok-middleware[celery]" ({error})'
+        raise ConfigError("TIKTOK_SINK", "celery", allowed) from error
+    return sink_factory(config.celery_broker)
+
+
+def _imported(setting: str) -> Any:
+    _, module, name = setting.split(":")
+    try:
+        found: Any = import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError("TIKTOK_SINK", setting, f"a factory that can be imported ({error})") from error
+    if not callable(found):
+        raise ConfigError("TIKTOK_SINK", setting, "a factory: a function that makes a sink")
+    return found
+
+
+_said: set[str] = set()
+
+
+def announce(config: Config) -> None:
+    """What an operator must see at start."""
+    for name, nearest in Config.strangers().items():
+        if nearest and name not in _said:
+            _said.add(name)
+            log.warning("%s is no option; did you mean %s?", name, nearest)
+    if not config.is_on:
+        why = "TIKTOK_ENABLED is false" if config.pixel_id else "TIKTOK_PIXEL_ID is not set"
+        if why not in _said:
+            _said.add(why)
+            log.info("%s: responses pass untouched and nothing is tracked", why)
+        return
+    if config.test_event_code:
+        log.warning("TIKTOK_TEST_EVENT_CODE is set: server events go to Test Events and count for nothing")
+    for reason, what in ((config.server_reason, "server"), (config.browser_reason, "browser")):
+        if reason == "not_production":
+            log.warning("TIKTOK_ENVIRONMENT=%s: no %s event goes to TikTok's own hosts", config.environment, what)
+    for pixel in config.pixels:
+        if not re.fullmatch(r"[A-Z0-9]{20}", pixel):
+            log.warning("pixel id %s is not 20 upper-case letters and digits, as TikTok's are", pixel)

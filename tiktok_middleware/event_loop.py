@@ -1,0 +1,49 @@
+"""Waiting for a thread on an event loop, asyncio's or trio's, without blocking it; it knows no events of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from concurrent.futures import Future
+from typing import Any
+
+__all__ = ["is_in_event_loop", "wait_for"]
+
+
+async def wait_for(future: Future[Any], timeout_s: float) -> None:
+    """Wait until the future is done or the time is over; neither cancels nor reads it."""
+    await (_wait_asyncio(future, timeout_s) if _is_asyncio() else _wait_trio(future, timeout_s))
+
+
+def _is_asyncio() -> bool:
+    """Whether an asyncio loop runs here. It is asked first: another thread may be in the middle of importing trio."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None  # noqa: SLF001  # documented for such use
+
+
+def is_in_event_loop() -> bool:
+    """Whether this code runs on an event loop, asyncio's or trio's."""
+    if _is_asyncio():
+        return True
+    trio = sys.modules.get("trio")
+    return trio is not None and hasattr(trio, "lowlevel") and bool(trio.lowlevel.in_trio_run())
+
+
+async def _wait_asyncio(future: Future[Any], timeout_s: float) -> None:
+    import asyncio  # noqa: PLC0415  # not every server brings it
+
+    await asyncio.wait([asyncio.wrap_future(future)], timeout=timeout_s)
+
+
+async def _wait_trio(future: Future[Any], timeout_s: float) -> None:
+    import trio  # noqa: PLC0415  # what runs this coroutine, if asyncio does not
+
+    done, token = trio.Event(), trio.lowlevel.current_trio_token()
+
+    def tell(_: object) -> None:
+        with contextlib.suppress(trio.RunFinishedError):  # the disk was slower than the server's end
+            token.run_sync_soon(done.set)
+
+    future.add_done_callback(tell)
+    with trio.move_on_after(timeout_s):
+        await done.wait()
