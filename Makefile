@@ -5,11 +5,13 @@ PORT ?= 8000
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test lint format browser clean
+.PHONY: help demo test lint format system soak bench clean
 
 help:
 	@echo "make demo   start the shop and the stand-in for TikTok (PORT=8000)"
 	@echo "make test   install what the tests need, then ruff, mypy and pytest"
+	@echo "make soak   the long tests: every server, other packages' test suites"
+	@echo "make bench  the figures, beside other packages'"
 	@echo "make lint   ruff and mypy only"
 	@echo "make format let ruff format and fix"
 	@echo "make clean  remove the virtual environment and caches"
@@ -28,16 +30,18 @@ $(VENV)/.installed-dev: $(STAMP)
 demo: $(STAMP)
 	@PORT=$(PORT) exec $(BIN)/tiktok-middleware demo
 
-# A browser test is never skipped in silence: without a browser this stops here and says what to install.
-browser:
-	@if test -x /usr/bin/chromium; then :; \
+# A test is never skipped in silence: what is missing is installed (Debian, as root), or named.
+define need
+	@if $(1); then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "Installing chromium ..." && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
-	else echo "The tests drive a real browser: install the package 'chromium' (Debian: apt-get install chromium)"; exit 1; fi
-	@if command -v node >/dev/null; then :; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "Installing nodejs ..." && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs >/dev/null; \
-	else echo "The tests run the page scripts in Node.js: install the package 'nodejs' (Debian: apt-get install nodejs)"; exit 1; fi
+		echo "Installing $(2) ..." && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; \
+	else echo "The tests need $(3): install the package '$(2)' (Debian: apt-get install $(2))"; exit 1; fi
+endef
+
+system:
+	$(call need,test -x /usr/bin/chromium,chromium,a real browser)
+	$(call need,command -v node >/dev/null,nodejs,Node.js for the scripts of pages)
+	$(call need,command -v redis-server >/dev/null,redis-server,a real broker)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
@@ -48,8 +52,24 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-test: $(VENV)/.installed-dev browser lint
+test: $(VENV)/.installed-dev system lint
 	$(BIN)/pytest -n 2 --dist loadgroup
 
+# Every server, and Starlette's and Flask's own test suites with every app wrapped.
+soak: $(VENV)/.installed-dev system
+	$(BIN)/python -m pip install --quiet --group soak
+	$(BIN)/pytest -m soak -n 2 --dist loadgroup
+
+BENCH := .venv-bench
+$(BENCH)/.installed: pyproject.toml tests/bench/requirements.txt
+	@test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --editable . -r tests/bench/requirements.txt
+	@touch $@
+
+# The cost of a request and of delivery beside other packages', in interleaved runs. BENCH_ARGS=--quick for a minute.
+bench: $(BENCH)/.installed
+	$(BENCH)/bin/python -m tests.bench requests $(BENCH_ARGS)
+	$(BENCH)/bin/python -m tests.bench delivery $(BENCH_ARGS)
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -59,9 +59,9 @@ class TikTokMiddleware:
         except BaseException:
             response.give_up()
             raise
-        if response.is_untouched:
+        if response.is_untouched and not _is_made_later(iterable):
             # The app's own object goes on: servers send files by its identity.
-            response.finish(is_over=isinstance(iterable, (list, tuple)))
+            response.finish()
             return iterable
         if type(iterable) in _WHOLE:
             return response.whole(iterable)  # type: ignore[arg-type]  # a list or a tuple
@@ -141,15 +141,10 @@ class _Response:
         self.finish()
         return chunk
 
-    def finish(self, *, is_over: bool = True) -> None:
-        """Nothing more is to be added to the response.
-
-        Args:
-            is_over: False while the app may still be making its body, for which this stays the current request.
-        """
+    def finish(self) -> None:
+        """The response has ended; the thread goes on to other visitors."""
         self._client.end(self._exchange)
-        if is_over:
-            tracker_var.set(None)
+        tracker_var.set(None)
 
     def _release(self) -> None:
         """Send what is held as it is."""
@@ -244,6 +239,11 @@ class _Body:
         if not chunk:
             raise StopIteration
         return chunk
+
+
+def _is_made_later(iterable: Iterable[bytes]) -> bool:
+    """Whether code of the app still runs while the body is sent: until then this stays its current request."""
+    return isinstance(iterable, Iterator) and not hasattr(iterable, "read")
 
 
 def _status_code(status: str) -> int:

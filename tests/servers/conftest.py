@@ -8,8 +8,6 @@ import pytest
 
 from tests.servers.catalogue import SERVERS, Entry
 from tests.servers.pair import Pair, running_pair
-from tests.soak.conftest import pytest_collection_modifyitems as pytest_collection_modifyitems  # noqa: PLC0414
-from tests.soak.conftest import pytest_configure as pytest_configure  # noqa: PLC0414
 
 
 def _parameter(entry: Entry) -> object:
