@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from types import GeneratorType
 from typing import Any
 
 from tiktok_middleware.client import Client
@@ -243,7 +244,7 @@ class _Body:
 
 def _is_made_later(iterable: Iterable[bytes]) -> bool:
     """Whether code of the app still runs while the body is sent: until then this stays its current request."""
-    return isinstance(iterable, Iterator) and not hasattr(iterable, "read")
+    return isinstance(iterable, GeneratorType)
 
 
 def _status_code(status: str) -> int:
