@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from contextvars import Context
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_the_current_tracker_is_found_far_from_the_request() -> None:
 
 def test_outside_a_request_it_is_said_that_there_is_none() -> None:
     with pytest.raises(LookupError, match="behind TikTokMiddleware"):
-        tiktok_middleware.current()
+        Context().run(tiktok_middleware.current)
 
 
 def test_every_error_is_of_one_family() -> None:

@@ -131,6 +131,7 @@ class Client:
             if outer is not None and outer.setup is self.setup:
                 return None
             exchange = self.exchange(facts)
+            exchange.ask_as_bare()
             facts.raw[KEY] = exchange.tracker
         except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
             self._log.failure("request", error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import GeneratorType
 from typing import Any
 
@@ -16,10 +16,10 @@ from tiktok_middleware.core.headers import Headers
 
 __all__ = ["TikTokMiddleware"]
 
-Environ = MutableMapping[str, Any]
+Environ = dict[str, Any]
 Write = Callable[[bytes], object]
 StartResponse = Callable[..., Write]
-WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+WSGIApp = Callable[[Environ, Any], Iterable[bytes]]
 
 
 # Not what inherits from them, which may have something to close.

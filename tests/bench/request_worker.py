@@ -158,5 +158,5 @@ def _open(door: str, variant: str, client: Client | None) -> Door:
         return AsgiDoor(app if variant == "bare" else asgi_door.WRAPPERS[variant](app))
     plain = wsgi_door.bare()
     if client is not None:
-        return WsgiDoor(wsgi.TikTokMiddleware(plain, client=client))  # type: ignore[arg-type]
+        return WsgiDoor(wsgi.TikTokMiddleware(plain, client=client))
     return WsgiDoor(plain if variant == "bare" else wsgi_door.WRAPPERS[variant](plain))

@@ -13,9 +13,11 @@ from pathlib import Path
 import celery
 import pytest
 from celery.exceptions import Reject
+from click.testing import CliRunner
 
 from tests.delivery.celery_world import TOKEN, Redis, environ, free_port, hung_broker, own_worker, team_worker
 from tests.delivery.delivery_world import PIXEL, Api, record, running_api, submission, wait_until
+from tiktok_middleware.cli import main
 from tiktok_middleware.client import Client
 from tiktok_middleware.core.event import Submission
 from tiktok_middleware.core.payload import Delivered, Retry
@@ -374,6 +376,22 @@ def test_celery_that_is_missing_is_named_with_its_extra(monkeypatch: pytest.Monk
     monkeypatch.setitem(__import__("sys").modules, "tiktok_middleware.delivery.celery", None)
     with pytest.raises(ConfigError, match=r"tiktok-middleware\[celery\]"):
         Client.from_env(environ("redis://x/0", "http://127.0.0.1:1", tmp_path / "o.sqlite3"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"TIKTOK_CELERY_BROKER": ""}, "TIKTOK_CELERY_BROKER is not set"),
+        ({"TIKTOK_PIXEL_ID": ""}, "nothing can be sent from here: no_pixel"),
+        ({"TIKTOK_ACCESS_TOKEN": ""}, "nothing can be sent from here: no_token"),
+        ({"TIKTOK_GPC": "maybe"}, "TIKTOK_GPC is 'maybe'"),
+    ],
+)
+def test_a_worker_that_could_not_send_does_not_start(tmp_path: Path, changes: dict[str, str], says: str) -> None:
+    variables = {**environ("redis://127.0.0.1:1/0", "http://127.0.0.1:1", tmp_path / "o.sqlite3"), **changes}
+    result = CliRunner().invoke(main, ["worker"], env=variables)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {says}")
 
 
 def test_other_brokers_get_no_options_they_do_not_know() -> None:

@@ -76,7 +76,10 @@ class TikTokMiddleware:
         own = self.client.answer(facts)
         if own is not None:
             return HttpResponse(own.body, status=own.status, headers=dict(own.headers)), None
-        return None, self.client.begin(facts)
+        exchange = self.client.begin(facts)
+        if facts is not None and "HTTP_IF_NONE_MATCH" in request.META:
+            request.META["HTTP_IF_NONE_MATCH"] = facts.header("if-none-match")  # under ASGI a copy of the scope's
+        return None, exchange
 
 
 class _Response:

@@ -32,6 +32,7 @@ from tiktok_middleware.core.policy import Head, Place, Plan, Timing, plan, says_
 from tiktok_middleware.core.setup import Setup
 from tiktok_middleware.core.submission import make_submission
 from tiktok_middleware.core.tracker import Pending, Tracker
+from tiktok_middleware.core.validators import bare_tags
 
 __all__ = ["Commit", "Exchange", "Forward", "Phase", "Step"]
 
@@ -99,6 +100,7 @@ class Exchange:
     # Defaults live on the class: most requests end before any of them changes.
     phase: Phase = Phase.WAITING
     plan: Plan | None = None
+    _asked_for_marked: bool = False  # the request named a page with our script
     _head: Head = Head()
     _headers: Headers | None = None  # the app's, while the head has not left
     _body: Body | None = None  # the page's, from the search on
@@ -115,6 +117,17 @@ class Exchange:
         self.notices = setup.notices
         self.tracker = Tracker(facts, setup)
 
+    # -- the request goes to the app
+
+    def ask_as_bare(self) -> None:
+        """Take our mark off a conditional request, where the app's page would get the same script again."""
+        mark = self._setup.snippet.mark
+        if not (self._setup.config.is_on and self._facts.mentions("if-none-match", mark)):
+            return
+        if self.tracker.consent.is_granted and not self._setup.config.browser_reason:
+            self._facts.replace_header("if-none-match", bare_tags(self._facts.header("if-none-match"), mark))
+            self._asked_for_marked = True
+
     # -- the response begins
 
     @_guarded
@@ -128,6 +141,8 @@ class Exchange:
         self._headers = headers
         if status >= 500:
             self._fail()
+        if status == 304 and self._asked_for_marked:
+            return Forward(with_changes(self._take_headers(), mark=self._setup.snippet.mark))
         if not (self._setup.config.is_on and self._concerns_us(headers)):
             return self._pass()
         self._head = head = Head.read(headers)
@@ -227,14 +242,17 @@ class Exchange:
             or tracker.consent_word
             or says_html(headers)
             or "ttclid" in self._facts.query
-            or self._facts.mentions_cookie(CARRY)
+            or self._facts.mentions("cookie", CARRY)
         )
 
     def _pass(self) -> Forward:
-        headers, self._headers = self._headers, None
-        # Something may be tracked while the body is made: then the end is ours to look at.
+        return Forward(self._take_headers())
+
+    def _take_headers(self) -> Headers:
+        """The app's headers, on their way out; nothing of ours remains to be done."""
+        headers, self._headers = self._headers or [], None
         self.phase = Phase.DONE
-        return Forward(headers)
+        return headers
 
     # -- the place is searched
 
@@ -344,7 +362,7 @@ class Exchange:
             return self._let_go(self._headers)
         spliced = body.splice(script.data)
         growth_bytes = body.growth_bytes(script.data, spliced, self._head.content_length)
-        headers = self._head_of_page(growth_bytes, is_personal=script.is_personal)
+        headers = self._head_of_page(growth_bytes, is_personal=script.is_personal, mark=script.mark(self._setup))
         body.forget()
         self._held += spliced
         return self._let_go(headers)
@@ -395,7 +413,7 @@ class Exchange:
         for blocked in policies.verdict(self._setup.config.pixel_url, origin, self._setup.helper_url(self._facts)):
             self.notices.once(f"csp {blocked.directive} {blocked.add}", blocked.advice)
 
-    def _head_of_page(self, growth_bytes: int | None, *, is_personal: bool) -> Headers | None:
+    def _head_of_page(self, growth_bytes: int | None, *, is_personal: bool, mark: str = "") -> Headers | None:
         """The head of a page that a script goes into; None when it has left already."""
         if self._headers is None or self._handout is None:
             return None
@@ -409,4 +427,5 @@ class Exchange:
             body_growth_bytes=growth_bytes,
             is_private=bool(added) or is_personal,
             extend_policy=extend,
+            mark=mark,
         )

@@ -131,8 +131,12 @@ class RequestFacts:
         """
         raise NotImplementedError
 
-    def mentions_cookie(self, name: str) -> bool:
-        """Whether a cookie of this name can be there: a cheap look, for the many requests that have none."""
+    def mentions(self, name: str, text: str) -> bool:
+        """Whether a header holds a text: a cheap look, for the many requests that have none such."""
+        raise NotImplementedError
+
+    def replace_header(self, name: str, value: str) -> None:
+        """Let the app find another value in a header that is there."""
         raise NotImplementedError
 
     def _own_scheme(self) -> str:
@@ -236,9 +240,15 @@ class ScopeFacts(RequestFacts):
             headers = self._headers = _by_name(self.raw["headers"])
         return headers.get(name.encode("latin-1"), b"").decode("latin-1")
 
-    def mentions_cookie(self, name: str) -> bool:
+    def mentions(self, name: str, text: str) -> bool:
+        wanted = text.encode("latin-1")
+        return any(wanted in value and key.lower() == name.encode("latin-1") for key, value in self.raw["headers"])
+
+    def replace_header(self, name: str, value: str) -> None:
         wanted = name.encode("latin-1")
-        return any(wanted in value and key.lower() == b"cookie" for key, value in self.raw["headers"])
+        others = [pair for pair in self.raw["headers"] if pair[0].lower() != wanted]
+        self.raw["headers"] = [*others, (wanted, value.encode("latin-1"))]
+        self._headers = None
 
     def _own_scheme(self) -> str:
         scheme = str(self.raw.get("scheme") or "http")
@@ -273,8 +283,11 @@ class EnvironFacts(RequestFacts):
     def peer(self) -> str:
         return str(self.raw.get("REMOTE_ADDR") or "")
 
-    def mentions_cookie(self, name: str) -> bool:
-        return name in str(self.raw.get("HTTP_COOKIE") or "")
+    def mentions(self, name: str, text: str) -> bool:
+        return text in self.header(name)
+
+    def replace_header(self, name: str, value: str) -> None:
+        self.raw["HTTP_" + name.upper().replace("-", "_")] = value
 
     def header(self, name: str) -> str:
         return str(self.raw.get("HTTP_" + name.upper().replace("-", "_")) or "")

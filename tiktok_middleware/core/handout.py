@@ -38,6 +38,10 @@ class Script(NamedTuple):
     data: bytes
     is_personal: bool = False
 
+    def mark(self, setup: Setup) -> str:
+        """What marks the entity tag of a page that holds nothing else of ours; empty where it holds more."""
+        return "" if self.is_personal else setup.snippet.mark
+
 
 class Handout:
     """What goes to the browser with one response.

@@ -73,6 +73,8 @@ class Snippet:
         self._base = _compact(pixel_js)
         self._config: dict[str, object] = {"u": pixel_url, "p": list(pixels), "o": dict(options)}
         self._cached = lru_cache(maxsize=64)(self.page)
+        #: Names the scripts of this configuration; changes with whatever they are made of.
+        self.mark = hashlib.sha256(self.page("", page=True)).hexdigest()[:8]
 
     def constant(self, mount: str, *, page: bool, gate: int, limited: bool, nonce: str) -> bytes:
         """The script elements of a page without events or identity, the same for every visitor but for the nonce."""

@@ -139,8 +139,8 @@ class Publisher:
                 heartbeat=0,  # nobody would answer them between two batches
                 transport_options=_transport_options(url if isinstance(url, str) else url[0]),
             )
+            self._connection = connection  # closed by our caller, should it not be reached
             connection.ensure_connection(max_retries=0)
-            self._connection = connection
         return self._connection
 
 

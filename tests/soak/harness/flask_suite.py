@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask import Flask
@@ -19,7 +19,7 @@ class Wrapped:
     def __init__(self, app: Any) -> None:
         self._app = app
 
-    def __call__(self, environ: MutableMapping[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         judge = Judge(setting.LEDGER, is_head=environ["REQUEST_METHOD"] == "HEAD", is_busy=setting.IS_BUSY)
         app_headers: list[tuple[str, str]] = []
 
@@ -28,7 +28,7 @@ class Wrapped:
             write = start_response(status, list(app_headers), exc_info)
             return lambda data: write(judge.ours_sent(data))
 
-        def app(environ: MutableMapping[str, Any], start_response: Any) -> Iterable[bytes]:
+        def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             setting.track(environ)
 
             def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
@@ -109,8 +109,8 @@ class _Handed:
 def _wrap_calls(kind: Any) -> None:
     original = kind.__call__
 
-    def call(self: Flask, environ: MutableMapping[str, Any], start_response: Any) -> Iterable[bytes]:
-        def bare(environ: MutableMapping[str, Any], start_response: Any) -> Any:
+    def call(self: Flask, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        def bare(environ: dict[str, Any], start_response: Any) -> Any:
             return original(self, environ, start_response)
 
         return Wrapped(bare)(environ, start_response)

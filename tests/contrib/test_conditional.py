@@ -1,0 +1,132 @@
+"""Conditional requests: a page with our script is answered with 304 as often as it would be without us."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import flask
+import httpx
+import pytest
+from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpRequest, HttpResponse
+from django.middleware.http import ConditionalGetMiddleware
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from werkzeug.test import Client as Browser
+
+from tests.contrib import test_django  # noqa: F401  # configures Django
+from tests.contrib.shared import NAVIGATION, PAGE, make_client
+from tests.contrib.test_starlette import visit
+from tiktok_middleware import Client
+from tiktok_middleware.asgi import TikTokMiddleware as AsgiDoor
+from tiktok_middleware.contrib.django import TikTokMiddleware as DjangoDoor
+from tiktok_middleware.contrib.starlette import tiktok_from
+from tiktok_middleware.wsgi import TikTokMiddleware as WsgiDoor
+
+
+def hand_made(tag: str) -> Any:
+    async def page(request: Request) -> Response:
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers={"etag": tag})
+        if request.query_params.get("track"):
+            tiktok_from(request).track("Contact")
+        return HTMLResponse(PAGE, headers={"etag": tag})
+
+    return Starlette(routes=[Route("/", page)])
+
+
+@pytest.mark.parametrize("tag", ['"abc"', 'W/"abc"'])
+def test_a_hand_made_tag_gives_304_as_bare(tag: str) -> None:
+    app = AsgiDoor(hand_made(tag), make_client())
+
+    async def use(http: httpx.AsyncClient) -> None:
+        first = await http.get("/")
+        assert "helper-" in first.text
+        assert first.headers["etag"] not in {tag, ""}
+        again = await http.get("/", headers={"if-none-match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == first.headers["etag"]
+
+    visit(app, use)
+
+
+def test_a_page_of_one_visitor_has_no_tag() -> None:
+    async def use(http: httpx.AsyncClient) -> None:
+        assert "etag" not in (await http.get("/?track=1")).headers
+
+    visit(AsgiDoor(hand_made('"abc"'), make_client()), use)
+
+
+def test_another_script_or_a_refusal_asks_for_the_page_anew() -> None:
+    tags = []
+
+    async def first(http: httpx.AsyncClient) -> None:
+        tags.append((await http.get("/")).headers["etag"])
+
+    async def later(http: httpx.AsyncClient) -> None:
+        assert (await http.get("/", headers={"if-none-match": tags[0]})).status_code == 200
+
+    async def refusing(http: httpx.AsyncClient) -> None:
+        answer = await http.get("/", headers={"if-none-match": tags[0], "sec-gpc": "1"})
+        assert (answer.status_code, answer.text) == (200, PAGE)
+
+    client = make_client()
+    visit(AsgiDoor(hand_made('"abc"'), client), first)
+    visit(AsgiDoor(hand_made('"abc"'), make_client(history_observer=False)), later)
+    visit(AsgiDoor(hand_made('"abc"'), client), refusing)
+
+
+def test_starlettes_static_pages_give_304_as_bare(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text(PAGE)
+    app = AsgiDoor(Starlette(routes=[Mount("/", StaticFiles(directory=tmp_path, html=True))]), make_client())
+
+    async def use(http: httpx.AsyncClient) -> None:
+        first = await http.get("/")
+        assert "helper-" in first.text
+        for header, value in (
+            ("if-none-match", first.headers["etag"]),
+            ("if-modified-since", first.headers["last-modified"]),
+        ):
+            assert (await http.get("/", headers={header: value})).status_code == 304
+
+    visit(app, use)
+
+
+def test_flasks_pages_give_304_as_bare() -> None:
+    app = flask.Flask(__name__)
+
+    @app.get("/")
+    def page() -> flask.Response:
+        response = flask.make_response(PAGE)
+        response.add_etag()
+        return response.make_conditional(flask.request)  # type: ignore[return-value]
+
+    browser = Browser(WsgiDoor(app, make_client()))
+    first = browser.get("/", headers=NAVIGATION)
+    assert "helper-" in first.text
+    again = browser.get("/", headers={**NAVIGATION, "if-none-match": first.headers["etag"]})
+    assert again.status_code == 304
+
+
+def test_djangos_conditional_middleware_gives_304_as_bare() -> None:
+    client: Client = make_client()
+
+    def view(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(PAGE)
+
+    door = DjangoDoor(ConditionalGetMiddleware(view), client)
+
+    def get(**headers: str) -> Any:
+        request = WSGIHandler.request_class(
+            {"REQUEST_METHOD": "GET", "wsgi.input": BytesIO(), "HTTP_HOST": "x", **headers}
+        )
+        return door(request)
+
+    first = get()
+    assert b"helper-" in first.content
+    assert get(HTTP_IF_NONE_MATCH=first["ETag"]).status_code == 304
