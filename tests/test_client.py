@@ -252,7 +252,7 @@ def test_an_event_tracked_after_the_response_is_submitted(clients: list[Client])
     client = client_of(clients, access_token="t")
     exchange = client.exchange(scope_facts("/", FETCH))
     exchange.response_started(200, [(b"content-type", b"application/json")])
-    assert exchange.finish(client.late(exchange)) is None
+    assert exchange.finish(client.take_late) is None
     exchange.tracker.track("Contact")
     assert client.stats()["submitted"] == 1
     exchange.tracker.revoke_consent()

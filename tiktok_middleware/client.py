@@ -27,7 +27,8 @@ from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.setup import Setup, make_setup
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.state import State
-from tiktok_middleware.core.tracker import Pending
+from tiktok_middleware.core.submission import late_submission
+from tiktok_middleware.core.tracker import Pending, Tracker
 from tiktok_middleware.delivery import Delivery, open_delivery
 from tiktok_middleware.event_loop import wait_for
 from tiktok_middleware.notices import Log
@@ -166,7 +167,7 @@ class Client:
 
     def end(self, exchange: Exchange) -> None:
         """The response has ended: what was tracked since goes by the server, and so does what comes later."""
-        commit = exchange.finish(self.late(exchange))
+        commit = exchange.finish(self.take_late)
         if isinstance(commit, Commit):
             try:
                 self.submit(commit)
@@ -203,15 +204,12 @@ class Client:
             self._undurable(error)
             return None
 
-    def late(self, exchange: Exchange) -> Callable[[Pending], None]:
-        """What takes events that are tracked after their response has ended."""
-
-        def take(pending: Pending) -> None:
-            submission = exchange.submission_of(pending)
+    def take_late(self, tracker: Tracker, pending: Pending) -> None:
+        """An event that was tracked after its response had ended; nothing of ours is raised into the app."""
+        with self._guard("late"):
+            submission = late_submission(pending, tracker)
             if submission is not None:
                 self.delivery.submit((submission,))
-
-        return take
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Whether everything accepted so far is delivered, or dead, within the time."""

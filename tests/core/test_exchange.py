@@ -18,6 +18,7 @@ from tiktok_middleware.core.exchange import Commit, Exchange, Forward, Phase, St
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.policy import Place
 from tiktok_middleware.core.setup import Setup
+from tiktok_middleware.core.submission import late_submission
 from tiktok_middleware.core.tracker import Pending
 
 HEAD = b"<!doctype html><html><head><title>Shop</title>"
@@ -78,7 +79,7 @@ class Story:
 
     def finish(self) -> list[Pending]:
         late: list[Pending] = []
-        step = self.exchange.finish(late.append)
+        step = self.exchange.finish(lambda _, pending: late.append(pending))
         if isinstance(step, Commit):
             self.submissions += step.submissions
         return late
@@ -458,11 +459,11 @@ def test_what_is_tracked_after_the_response_is_taken_one_by_one() -> None:
     late = story.finish()
     event = story.track("Contact")
     assert [pending.event for pending in late] == [event]
-    submission = story.exchange.submission_of(late[0])
+    submission = late_submission(late[0], story.exchange.tracker)
     assert submission is not None
     assert (submission.event_id, submission.browser) == (event.event_id, False)
     story.exchange.tracker.revoke_consent()
-    assert story.exchange.submission_of(late[0]) is None
+    assert late_submission(late[0], story.exchange.tracker) is None
 
 
 def test_a_request_without_a_response_can_end() -> None:

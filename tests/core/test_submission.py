@@ -24,7 +24,7 @@ def submitted(
     tracker = Tracker(facts, setup)
     tracker.identify(**identity)
     event = tracker.track("Purchase", value=5, currency="EUR", order_id="A-1")
-    return make_submission(event, tracker, facts, setup, browser=browser, server=server)
+    return make_submission(event, tracker, browser=browser, server=server)
 
 
 def body(submission: Submission) -> dict[str, Any]:

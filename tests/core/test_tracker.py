@@ -320,7 +320,7 @@ def test_a_failed_request_keeps_only_what_was_to_be_kept() -> None:
 def test_what_is_tracked_after_the_response_goes_where_late_events_go() -> None:
     tracker = tracker_of(setup_of())
     late: list[Pending] = []
-    tracker.late = late.append
+    tracker.late = lambda _, pending: late.append(pending)
     event = tracker.track("Contact")
     assert [pending.event for pending in late] == [event]
     assert not tracker.pending

@@ -30,7 +30,7 @@ from tiktok_middleware.core.headers import Headers, with_changes
 from tiktok_middleware.core.html import Search
 from tiktok_middleware.core.policy import Head, Place, Plan, Timing, plan, says_html
 from tiktok_middleware.core.setup import Setup
-from tiktok_middleware.core.submission import make_submission
+from tiktok_middleware.core.submission import late_submission, make_submission
 from tiktok_middleware.core.tracker import Pending, Tracker
 from tiktok_middleware.core.validators import bare_tags
 
@@ -194,10 +194,11 @@ class Exchange:
                 self.notices.count("already_counted")
         self._copies = [*self._copies, *won]
         self._taken = ()
-        return self._then() if self._then is not None else None
+        then, self._then = self._then, None  # it knows us: let go of, we are freed with the request
+        return then() if then is not None else None
 
     @_guarded
-    def finish(self, late: Callable[[Pending], None] | None = None) -> Step:
+    def finish(self, late: Callable[[Tracker, Pending], None] | None = None) -> Step:
         """The response has ended; what was tracked since its head left can only go by the server.
 
         Args:
@@ -205,13 +206,9 @@ class Exchange:
         """
         self.phase = Phase.DONE
         self.tracker.late = late
-        taken = self.tracker.take()
-        return self._commit_server_only(taken, "late") if taken else None
-
-    def submission_of(self, pending: Pending) -> Submission | None:
-        """The server copy of an event that was tracked after its response had ended; None where it has none."""
-        commit = self._commit_server_only([pending], "late")
-        return commit.submissions[0] if commit is not None else None
+        made = [late_submission(pending, self.tracker) for pending in self.tracker.take()]
+        submissions = tuple(submission for submission in made if submission is not None)
+        return Commit(submissions) if submissions else None
 
     # -- or do not
 
@@ -317,31 +314,14 @@ class Exchange:
         handed: list[Event] = []
         submissions: list[Submission] = []
         for event, browser in zip(events, may_go, strict=True):
-            server = bool(event.channels.server) and is_live and self._may_send
+            server = bool(event.channels.server) and is_live and self.tracker.may_send
             if not is_live and event.channels.server:
                 self.notices.count("server_prefetch")
             if browser or server:
                 handed.append(event)
-                submissions.append(
-                    make_submission(event, self.tracker, self._facts, self._setup, browser=browser, server=server)
-                )
+                submissions.append(make_submission(event, self.tracker, browser=browser, server=server))
         self._taken = handed
         return Commit(tuple(submissions)) if submissions else then()
-
-    @property
-    def _may_send(self) -> bool:
-        """Whether the visitor's consent, as it is now, lets an event go."""
-        return self.tracker.consent.is_granted and not self.tracker.is_disabled
-
-    def _commit_server_only(self, taken: Sequence[Pending], reason: str) -> Commit | None:
-        submissions = []
-        for pending in taken:
-            self.notices.count(reason)
-            if pending.event.channels.server and self._may_send:
-                submissions.append(
-                    make_submission(pending.event, self.tracker, self._facts, self._setup, browser=False, server=True)
-                )
-        return Commit(tuple(submissions)) if submissions else None
 
     # -- bytes leave
 

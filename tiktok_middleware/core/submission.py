@@ -9,26 +9,23 @@ from tiktok_middleware.core.event import Event, Record, Submission
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.payload import encode_item
 from tiktok_middleware.core.setup import Setup
-from tiktok_middleware.core.tracker import Tracker
+from tiktok_middleware.core.tracker import Pending, Tracker
 
-__all__ = ["make_submission"]
+__all__ = ["late_submission", "make_submission"]
 
 _MAX_USER_AGENT_CHARS = 1024
 
 
-def make_submission(
-    event: Event, tracker: Tracker, facts: RequestFacts, setup: Setup, *, browser: bool, server: bool
-) -> Submission:
+def make_submission(event: Event, tracker: Tracker, *, browser: bool, server: bool) -> Submission:
     """What delivery is to store and claim for one event.
 
     Args:
         event: the event.
-        tracker: of its request: who the visitor is.
-        facts: the request: where the visitor is.
-        setup: the configuration.
+        tracker: of its request: who the visitor is, and where.
         browser: whether a browser copy is about to be handed out.
         server: whether a server copy is wanted.
     """
+    facts, setup = tracker.facts, tracker.setup
     records: tuple[Record, ...] = ()
     if server:
         body = encode_item(
@@ -50,6 +47,14 @@ def make_submission(
             for pixel in setup.config.pixels
         )
     return Submission(event_id=event.event_id, records=records, browser=browser, once=event.once)
+
+
+def late_submission(pending: Pending, tracker: Tracker) -> Submission | None:
+    """An event whose response can no longer carry it: it goes by the server, or, where it may not, nowhere."""
+    tracker.setup.notices.count("late")
+    if not (pending.event.channels.server and tracker.may_send):
+        return None
+    return make_submission(pending.event, tracker, browser=False, server=True)
 
 
 def _user(tracker: Tracker, facts: RequestFacts, setup: Setup) -> dict[str, object]:

@@ -58,6 +58,7 @@ class Tracker:
         consent_word: ``g`` or ``d`` after :meth:`grant_consent` or :meth:`revoke_consent`, else empty.
         has_page_view: True after :meth:`page`.
         late: takes events that are tracked after the response has ended.
+        facts: the request.
         setup: the configuration it works by.
     """
 
@@ -68,12 +69,12 @@ class Tracker:
     shared_word: bool | None = None
     consent_word: str = ""
     has_page_view: bool = False
-    late: Callable[[Pending], None] | None = None
+    late: Callable[[Tracker, Pending], None] | None = None
     _consent: Consent | None = None
     _visitor: Visitor | None = None
 
     def __init__(self, facts: RequestFacts, setup: Setup) -> None:
-        self._facts = facts
+        self.facts = facts
         self.setup = setup
 
     def take(self) -> Sequence[Pending]:
@@ -160,7 +161,7 @@ class Tracker:
         if self._consent is None:
             config = self.setup.config
             self._consent = read_consent(
-                self._facts, self.setup.reader, gpc=config.gpc, limited_data_use=config.limited_data_use
+                self.facts, self.setup.reader, gpc=config.gpc, limited_data_use=config.limited_data_use
             )
         return self._consent
 
@@ -168,7 +169,7 @@ class Tracker:
     def visitor(self) -> Visitor:
         """The visitor's ``ttclid`` and ``_ttp``."""
         if self._visitor is None:
-            self._visitor = read_visitor(self._facts)
+            self._visitor = read_visitor(self.facts)
             if self._visitor.ignored:
                 self.setup.notices.count("ignored_value")
         return self._visitor
@@ -184,6 +185,11 @@ class Tracker:
         self.consent_word = "d"
         reason = "gpc" if self.consent.reason == "gpc" else "denied"
         self._consent = self.consent._replace(state=State.DENIED, reason=reason)
+
+    @property
+    def may_send(self) -> bool:
+        """Whether the visitor's consent, as it is now, lets an event go."""
+        return self.consent.is_granted and not self.is_disabled
 
     def discard(self) -> int:
         """Drop the events of a failed request, but for those that are to be kept; how many went."""
@@ -232,7 +238,7 @@ class Tracker:
         if self.late is None:
             self.pending = [*self.pending, pending]
         else:
-            self.late(pending)
+            self.late(self, pending)
 
     def _event_id(self, name: str, event_id: str | None, key: str, now_s: float) -> str:
         if event_id is not None:
@@ -254,7 +260,7 @@ class Tracker:
             return "disabled" if config.pixel_id else "no_pixel"
         if self.is_disabled:
             return "disabled_by_app"
-        if self.setup.is_excluded(self._facts.path):
+        if self.setup.is_excluded(self.facts.path):
             return "excluded"
         return self.consent.reason
 
