@@ -51,6 +51,9 @@ def test_a_page_that_is_fresh_stays_fresh(pair: Pair) -> None:
     bare, ours = both(pair, "/fresh", {**NAVIGATION, "if-none-match": ETAG})
     assert (ours.status, ours.body) == (304, b"")
     assert ours.headers == bare.headers
+    tag = dict(both(pair, "/fresh")[1].headers)["etag"]
+    assert tag != ETAG
+    assert pair.ours.ask("/fresh", {**NAVIGATION, "if-none-match": tag}).status == 304
 
 
 def test_a_streamed_page_streams(pair: Pair) -> None:

@@ -77,6 +77,9 @@ def test_a_lost_header_of_the_app_is_a_fault() -> None:
 def test_an_etag_may_go_only_with_a_changed_body() -> None:
     tagged = sized(APP, ("ETag", '"1"'))
     assert verdict(OURS, sized(OURS), app_headers=tagged)[0].faults == []
+    marked = sized(OURS, ("ETag", 'W/"1-s0a1b2c3d"'))
+    assert verdict(OURS, marked, app_headers=tagged)[0].faults == []
+    assert verdict(OURS, sized(OURS, ("ETag", '"1"')), app_headers=tagged)[0].faults != []
     assert verdict(APP, sized(APP), app_headers=tagged)[0].faults != []
 
 
