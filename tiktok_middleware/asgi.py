@@ -9,7 +9,7 @@ from typing import Any
 from tiktok_middleware.client import Client
 from tiktok_middleware.contrib import attach_to_requests
 from tiktok_middleware.core.context import tracker_var
-from tiktok_middleware.core.exchange import Exchange, Phase, Step
+from tiktok_middleware.core.exchange import Exchange, Forward, Phase, Step
 from tiktok_middleware.core.facts import ScopeFacts
 from tiktok_middleware.core.headers import encoded
 from tiktok_middleware.errors import ConfigError
@@ -143,17 +143,22 @@ class _Response:
         """What the app sends, on to the server."""
         kind = message["type"]
         if kind == "http.response.body":
-            if self._exchange.phase is Phase.DONE and self._start is None:
+            exchange = self._exchange
+            last = not message.get("more_body", False)
+            if self._start is None and (exchange.phase is Phase.DONE or (not last and exchange.passes)):
                 await self._send(message)
                 return
-            last = not message.get("more_body", False)
             await self._do(self._exchange.body_received(message.get("body", b""), last=last), message)
         elif kind == "http.response.start":
             headers = message.get("headers")
             if not isinstance(headers, list):  # any iterable will do, and none at all
                 message = {**message, "headers": list(headers or ())}
+            step = self._exchange.response_started(message["status"], message["headers"])
+            if isinstance(step, Forward) and step.headers is message["headers"]:
+                await self._send(message)  # most answers: nothing to do, and nothing to wait for
+                return
             self._start = message
-            await self._do(self._exchange.response_started(message["status"], message["headers"]), None)
+            await self._do(step, None)
         else:
             if self._start is not None and kind in _BODIES_UNSEEN:
                 await self._do(self._exchange.body_unseen(), None)

@@ -115,7 +115,7 @@ class _Response:
     def body(self, data: bytes, *, last: bool) -> bytes:
         """What may leave now that these bytes have come."""
         self._has_body = self._has_body or bool(data)
-        if self.is_untouched:
+        if self.is_untouched or (self._is_started and not last and self._exchange.passes):
             return data
         return self._do(self._exchange.body_received(data, last=last))
 

@@ -176,6 +176,13 @@ class Exchange:
         self._body = None
         return self._without_place("body_unseen", Place.CARRY)
 
+    @property
+    def passes(self) -> bool:
+        """Whether a piece that is not the last can go on as it is, without asking ``body_received``."""
+        if self.phase is Phase.PASSING:
+            return self._body is not None and self._body.is_untouched
+        return self.phase is Phase.DONE
+
     # -- events leave with it
 
     @_guarded
