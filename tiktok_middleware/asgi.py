@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tiktok_middleware.client import Client
 from tiktok_middleware.contrib import attach_to_requests
 from tiktok_middleware.core.context import tracker_var
-from tiktok_middleware.core.exchange import Exchange, Forward, Phase, Step
-from tiktok_middleware.core.facts import ScopeFacts
 from tiktok_middleware.core.headers import encoded
+from tiktok_middleware.core.steps import Forward, Phase, Step
 from tiktok_middleware.errors import ConfigError
 from tiktok_middleware.event_loop import is_in_event_loop
+
+if TYPE_CHECKING:
+    from tiktok_middleware.client import Client
+    from tiktok_middleware.core.exchange import Exchange
 
 __all__ = ["TikTokMiddleware"]
 
@@ -38,7 +40,7 @@ class TikTokMiddleware:
         self.app = app
         self._error: ConfigError | None = None
         try:
-            self.client = client if client is not None else Client.from_env()
+            self.client = client if client is not None else _client()
         except ConfigError as error:
             # Starlette makes its middleware when the server is already running, and servers take what is raised
             # then for an app without lifespan: they would start. The lifespan protocol has a word for it.
@@ -69,7 +71,7 @@ class TikTokMiddleware:
 
     async def _http(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         client = self.client
-        facts = client.read(ScopeFacts, scope)
+        facts = client.read_scope(scope)
         own = client.answer(facts)
         if own is not None:
             await send({"type": "http.response.start", "status": own.status, "headers": encoded(own.headers)})
@@ -99,7 +101,7 @@ class TikTokMiddleware:
 
     async def _websocket(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """A socket has no page to write into: what is tracked goes by the server channel at once."""
-        exchange = self.client.begin(self.client.read(ScopeFacts, scope))
+        exchange = self.client.begin(self.client.read_scope(scope))
         if exchange is None:
             await self.app(scope, receive, send)
             return
@@ -126,6 +128,12 @@ class TikTokMiddleware:
             await _in_thread(self.client.flush)
         except Exception as error:  # noqa: BLE001  # ours must not fail the server's end
             self.client.setup.notices.failure("flush", error)
+
+
+def _client() -> Client:
+    from tiktok_middleware.client import Client  # noqa: PLC0415  # a door costs its import, a client the parts
+
+    return Client.from_env()
 
 
 class _Response:

@@ -22,11 +22,12 @@ from tiktok_middleware.core.consent import make_reader
 from tiktok_middleware.core.context import KEY
 from tiktok_middleware.core.endpoint import Answer, answer
 from tiktok_middleware.core.event import Claim
-from tiktok_middleware.core.exchange import Commit, Exchange, Forward, Step
-from tiktok_middleware.core.facts import RequestFacts
+from tiktok_middleware.core.exchange import Exchange
+from tiktok_middleware.core.facts import EnvironFacts, RequestFacts, ScopeFacts
 from tiktok_middleware.core.setup import Setup, make_setup
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.state import State
+from tiktok_middleware.core.steps import Commit, Forward, Step
 from tiktok_middleware.core.submission import late_submission
 from tiktok_middleware.core.tracker import Pending, Tracker
 from tiktok_middleware.delivery import Delivery, open_delivery
@@ -107,13 +108,15 @@ class Client:
             with self._guard("start"):
                 self.delivery.wake()
 
-    def read(self, kind: type[RequestFacts], raw: MutableMapping[str, Any]) -> RequestFacts | None:
-        """What a request says of itself; None where we fail to read it.
+    def read_scope(self, scope: MutableMapping[str, Any]) -> RequestFacts | None:
+        """What an ASGI scope says of its request; None where we fail to read it."""
+        return self._read(ScopeFacts, scope)
 
-        Args:
-            kind: for an ASGI scope or a WSGI environ.
-            raw: the scope or environ.
-        """
+    def read_environ(self, environ: MutableMapping[str, Any]) -> RequestFacts | None:
+        """What a WSGI environ says of its request; None where we fail to read it."""
+        return self._read(EnvironFacts, environ)
+
+    def _read(self, kind: type[RequestFacts], raw: MutableMapping[str, Any]) -> RequestFacts | None:
         try:
             return kind(raw, self.setup.proxies)
         except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["is_in_event_loop", "wait_for"]
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import GeneratorType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tiktok_middleware.client import Client
 from tiktok_middleware.contrib import attach_to_requests
 from tiktok_middleware.core.context import tracker_var
-from tiktok_middleware.core.exchange import Exchange, Forward, Phase, Step
-from tiktok_middleware.core.facts import EnvironFacts
-from tiktok_middleware.core.headers import Headers
+from tiktok_middleware.core.steps import Forward, Phase, Step
+
+if TYPE_CHECKING:
+    from tiktok_middleware.client import Client
+    from tiktok_middleware.core.exchange import Exchange
+    from tiktok_middleware.core.headers import Headers
 
 __all__ = ["TikTokMiddleware"]
 
@@ -39,12 +41,12 @@ class TikTokMiddleware:
 
     def __init__(self, app: WSGIApp, client: Client | None = None) -> None:
         self.app = app
-        self.client = client if client is not None else Client.from_env()
+        self.client = client if client is not None else _client()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
         client = self.client
-        facts = client.read(EnvironFacts, environ)
+        facts = client.read_environ(environ)
         own = client.answer(facts)
         if own is not None:
             start_response(f"{own.status} OK", own.headers)
@@ -70,6 +72,12 @@ class TikTokMiddleware:
         if response.holds_head:
             body.begin()
         return body
+
+
+def _client() -> Client:
+    from tiktok_middleware.client import Client  # noqa: PLC0415  # a door costs its import, a client the parts
+
+    return Client.from_env()
 
 
 class _Response:

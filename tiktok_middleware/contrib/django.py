@@ -19,8 +19,8 @@ from django.http.response import HttpResponseBase
 from tiktok_middleware.client import Client
 from tiktok_middleware.contrib import attach_to_requests
 from tiktok_middleware.core.context import tracker_of, tracker_var
-from tiktok_middleware.core.exchange import Exchange, Forward, Phase, Step
-from tiktok_middleware.core.facts import EnvironFacts, ScopeFacts
+from tiktok_middleware.core.exchange import Exchange
+from tiktok_middleware.core.steps import Forward, Phase, Step
 from tiktok_middleware.core.tracker import Tracker
 
 __all__ = ["TikTokMiddleware", "tiktok_from"]
@@ -72,7 +72,7 @@ class TikTokMiddleware:
     def _begin(self, request: HttpRequest) -> tuple[HttpResponse | None, Exchange | None]:
         """Our own response, or the story of the app's."""
         raw = _raw(request)
-        facts = self.client.read(ScopeFacts if "asgi" in raw else EnvironFacts, raw)
+        facts = self.client.read_scope(raw) if "asgi" in raw else self.client.read_environ(raw)
         own = self.client.answer(facts)
         if own is not None:
             return HttpResponse(own.body, status=own.status, headers=dict(own.headers)), None

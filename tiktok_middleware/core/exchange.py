@@ -16,9 +16,8 @@ What may be done with a response is ``policy.plan``'s to say; this class only ca
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from enum import Enum
 from functools import wraps
-from typing import Concatenate, NamedTuple, ParamSpec, Union
+from typing import Concatenate, ParamSpec
 
 from tiktok_middleware.core.body import Body, open_body
 from tiktok_middleware.core.carry import CARRY
@@ -30,41 +29,13 @@ from tiktok_middleware.core.headers import Headers, with_changes
 from tiktok_middleware.core.html import Search
 from tiktok_middleware.core.policy import Head, Place, Plan, Timing, plan, says_html
 from tiktok_middleware.core.setup import Setup
+from tiktok_middleware.core.steps import Commit, Forward, Phase, Step
 from tiktok_middleware.core.submission import late_submission, make_submission
 from tiktok_middleware.core.tracker import Pending, Tracker
 from tiktok_middleware.core.validators import bare_tags
 
 __all__ = ["Commit", "Exchange", "Forward", "Phase", "Step"]
 
-
-class Phase(Enum):
-    """How far a response has come."""
-
-    WAITING = "waiting"  # for the app's response head
-    SEARCHING = "searching"  # for the place of the script; the head may still be held
-    PASSING = "passing"  # bytes pass; something may be added at the end
-    DONE = "done"  # bytes pass and nothing of ours remains to be done
-
-
-class Forward(NamedTuple):
-    """What is to be sent now.
-
-    Attributes:
-        headers: the response head's headers, in the types of the door; None when no head leaves in this step.
-        body: bytes of the body.
-    """
-
-    headers: Headers | None
-    body: bytes = b""
-
-
-class Commit(NamedTuple):
-    """What delivery is to store before anything more may be sent."""
-
-    submissions: tuple[Submission, ...]
-
-
-Step = Union[Forward, Commit, None]  # noqa: UP007  # a run-time alias on Python 3.10
 
 _P = ParamSpec("_P")
 
