@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import re
 from functools import lru_cache
-from importlib import import_module
 from typing import Any
 
 from tiktok_middleware.config import Config
+from tiktok_middleware.core.imports import imported
 from tiktok_middleware.core.signing import derive_key
 from tiktok_middleware.delivery import DeliveryOptions
 from tiktok_middleware.delivery.location import outbox_url
@@ -79,26 +79,13 @@ def _sink(config: Config) -> Any:
     if config.sink == "direct":
         return "direct"
     if config.sink != "celery":
-        return _imported(config.sink)
+        return imported("TIKTOK_SINK", config.sink, what="a factory", allowed="a factory: a function that makes a sink")
     try:
         from tiktok_middleware.delivery.celery import sink_factory  # noqa: PLC0415  # an extra
     except ImportError as error:
         allowed = f'celery with its extra: pip install "tiktok-middleware[celery]" ({error})'
         raise ConfigError("TIKTOK_SINK", "celery", allowed) from error
     return sink_factory(config.celery_broker)
-
-
-def _imported(setting: str) -> Any:
-    _, module, name = setting.split(":")
-    try:
-        found: Any = import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError("TIKTOK_SINK", setting, f"a factory that can be imported ({error})") from error
-    if not callable(found):
-        raise ConfigError("TIKTOK_SINK", setting, "a factory: a function that makes a sink")
-    return found
 
 
 _said: set[str] = set()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from inspect import iscoroutinefunction
 from typing import NamedTuple
 
 from tiktok_middleware.core.facts import RequestFacts
+from tiktok_middleware.core.imports import imported
 from tiktok_middleware.core.readers import opt_out, reader_for
 from tiktok_middleware.core.state import State
 from tiktok_middleware.errors import ConfigError
@@ -115,15 +115,10 @@ def _read_cookie(value: str | None, granted: str) -> State:
 
 
 def _imported(setting: str) -> Callable[[RequestFacts], object]:
-    _, module, name = setting.split(":")
-    try:
-        found: object = import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError("TIKTOK_CONSENT", setting, f"a function that can be imported ({error})") from error
-    if not callable(found) or iscoroutinefunction(found):
-        raise ConfigError("TIKTOK_CONSENT", setting, "a plain function of one argument, the request's facts")
+    allowed = "a plain function of one argument, the request's facts"
+    found = imported("TIKTOK_CONSENT", setting, what="a function", allowed=allowed)
+    if iscoroutinefunction(found):
+        raise ConfigError("TIKTOK_CONSENT", setting, allowed)
     return found
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Channel", "Channels", "Claim", "Event", "Record", "Submission"]
+__all__ = ["PAGE_VIEW", "Channel", "Channels", "Claim", "Event", "Record", "Submission"]
+
+
+#: The name that the pixel itself gives a page view, so that both copies match (TikTok has no official server name).
+PAGE_VIEW = "Pageview"
 
 
 class Channel(msgspec.Struct, frozen=True, gc=False):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Literal, get_args
 
+from tiktok_middleware.core.event import PAGE_VIEW
 from tiktok_middleware.errors import EventError
 
-__all__ = ["PAGE_VIEW", "STANDARD_EVENTS", "StandardEvent", "event_name"]
+__all__ = ["STANDARD_EVENTS", "StandardEvent", "event_name"]
 
 StandardEvent = Literal[
     "AddPaymentInfo",
@@ -32,9 +33,6 @@ StandardEvent = Literal[
 """TikTok's standard web events (help page "supported standard events", May 2025), which campaigns can optimise for."""
 
 STANDARD_EVENTS: frozenset[str] = frozenset(get_args(StandardEvent))
-
-PAGE_VIEW = "Pageview"
-"""What ``ttq.page()`` reports; the server copy of a page view must carry the same word."""
 
 _RETIRED = {"CompletePayment": "Purchase", "SubmitForm": "Lead"}
 _FADING = frozenset({"PlaceAnOrder", "ClickButton"})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from tiktok_middleware.core.consent import Consent, State, read_consent
-from tiktok_middleware.core.event import Channel, Channels, Event
+from tiktok_middleware.core.event import PAGE_VIEW, Channel, Channels, Event
 from tiktok_middleware.core.event_ids import check_event_id, check_event_time, once_event_id, timed_event_id
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.identity import Identity, read_identity
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
     from tiktok_middleware.core.parameters import Properties
 
-__all__ = ["PAGE_VIEW", "Pending", "Tracker"]
-
-#: The name that the pixel itself gives a page view, so that both copies match.
-PAGE_VIEW = "Pageview"
+__all__ = ["Pending", "Tracker"]
 
 #: TikTok drops second copies for 48 h; an hour before that a once event is no longer sent again.
 ONCE_MAX_AGE_S = 47 * 3600

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 
+from tiktok_middleware.config import TIKTOK_API_URL
 from tiktok_middleware.core.event import Claim, Submission
 from tiktok_middleware.core.payload import MAX_REQUEST_EVENTS
 from tiktok_middleware.delivery.events_api import EventsApi
@@ -59,7 +60,7 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     outbox: str = "memory://"
     sync: str = "normal"
-    api_url: str = "https://business-api.tiktok.com/open_api/v1.3"
+    api_url: str = TIKTOK_API_URL
     tokens: Mapping[str, str] = {}
     test_event_code: str | None = None
     sink: str | Callable[[DeliveryOptions], Sink] = "direct"

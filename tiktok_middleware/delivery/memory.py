@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
-from tiktok_middleware.core.event import Claim, Record, Submission
-from tiktok_middleware.delivery.outbox import PAGE_VIEW, Leased, Limits, Room, Taker
+from tiktok_middleware.core.event import PAGE_VIEW, Claim, Record, Submission
+from tiktok_middleware.delivery.outbox import Leased, Limits, Room, Taker
 
 __all__ = ["MEMORY_LIMITS", "Dead", "MemoryOutbox"]
 

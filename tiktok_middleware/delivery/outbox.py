@@ -8,12 +8,9 @@ from typing import Protocol
 
 import msgspec
 
-from tiktok_middleware.core.event import Claim, Record, Submission
+from tiktok_middleware.core.event import PAGE_VIEW, Claim, Record, Submission
 
-__all__ = ["PAGE_VIEW", "Leased", "Limits", "Outbox", "Room", "Taker", "claim_of"]
-
-PAGE_VIEW = "Pageview"
-"""The event that goes first when an outbox runs full."""
+__all__ = ["Leased", "Limits", "Outbox", "Room", "Taker", "claim_of"]
 
 
 class Leased(msgspec.Struct, frozen=True, gc=False):

@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
-from tiktok_middleware.core.event import Claim, Record, Submission
+from tiktok_middleware.core.event import PAGE_VIEW, Claim, Record, Submission
 from tiktok_middleware.delivery.database import Database
-from tiktok_middleware.delivery.outbox import PAGE_VIEW, Leased, Limits, Room, Taker
+from tiktok_middleware.delivery.outbox import Leased, Limits, Room, Taker
 
 __all__ = ["DISK_LIMITS", "ONCE_RETENTION_S", "SCHEMA", "SqliteOutbox"]
 
