@@ -10,6 +10,7 @@ import re
 from urllib.parse import quote, unquote
 
 from tiktok_middleware.core.personal import (
+    FULL_WIDTH,
     could_be_personal,
     holds_card,
     holds_email,
@@ -43,7 +44,6 @@ _SAFE_RAW = re.compile(r"[A-Za-z0-9._~!$&'()*+,=:@%-]*")
 _SAFE_KEY = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _CLICK_ID = re.compile(r"[A-Za-z0-9._~-]{1,1000}")
 
-_FULL_WIDTH = {0xFF01 + place: 0x21 + place for place in range(94)} | {0xFE6B: ord("@")}
 
 _INNER = re.compile(r"[?&#]")
 
@@ -182,7 +182,7 @@ def _decoded(raw: str) -> str | None:
     else:
         if unquote(text) != text:
             return None
-    return text if text.isascii() else text.translate(_FULL_WIDTH)
+    return text if text.isascii() else text.translate(FULL_WIDTH)
 
 
 def _is_redacted(text: str | None) -> bool:

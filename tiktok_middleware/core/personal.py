@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 __all__ = [
+    "FULL_WIDTH",
     "could_be_personal",
     "holds_card",
     "holds_email",
@@ -16,6 +17,9 @@ __all__ = [
     "looks_opaque",
     "names_person",
 ]
+
+#: Full-width letters and signs, as East Asian keyboards write them, to the ASCII that they are read as.
+FULL_WIDTH = {0xFF01 + place: 0x21 + place for place in range(94)} | {0xFE6B: ord("@")}
 
 # A character, an at sign, dotted labels and a top level of letters. Not e-mail: ``react@18.2.0``, ``photo@2x.png``,
 # ``/@name``. Fediverse names (``/@user@host.social``) are: they name a person as well.

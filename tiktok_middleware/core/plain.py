@@ -9,6 +9,7 @@ from enum import Enum
 from itertools import islice
 from uuid import UUID
 
+from tiktok_middleware.core.personal import FULL_WIDTH, names_person
 from tiktok_middleware.core.values import Purse, Refusal, is_promise, kind, number, text
 
 __all__ = ["MAX_DEPTH", "MAX_ITEMS", "is_key", "items", "plain"]
@@ -37,8 +38,14 @@ def items(value: object, what: str) -> list[object]:
 
 
 def is_key(key: object) -> bool:
-    """True for a name that may stand in JSON and in a script: no control characters, no ``@``, not ``__proto__``."""
-    return isinstance(key, str) and _KEY.fullmatch(key) is not None and key != "__proto__"
+    """True for a name that may stand in JSON and in a script: no control characters, no ``@``, not ``__proto__``.
+
+    Nor may it give a person away, as a phone number does.
+    """
+    if not isinstance(key, str) or _KEY.fullmatch(key) is None or key == "__proto__":
+        return False
+    read = key if key.isascii() else key.translate(FULL_WIDTH)
+    return not (("@" in read or "+" in read) and names_person(read))
 
 
 def plain(value: object, purse: Purse, depth: int = 1) -> object:

@@ -12,7 +12,7 @@ from operator import index
 from typing import Any
 from uuid import UUID
 
-from tiktok_middleware.core.personal import names_person
+from tiktok_middleware.core.personal import FULL_WIDTH, names_person
 
 __all__ = ["MAX_TEXT_CHARS", "Purse", "Refusal", "Spent", "identifier", "is_promise", "kind", "number", "text", "whole"]
 
@@ -167,7 +167,8 @@ def _paid(found: str, purse: Purse) -> str:
     """The text, mended and paid for, unless it gives a person away: nobody may see that in clear, our disk included."""
     if not found.isascii():
         found = _mended(found)
-    if ("@" in found or "+" in found) and names_person(found):
+    read = found if found.isascii() else found.translate(FULL_WIDTH)
+    if ("@" in read or "+" in read) and names_person(read):
         raise Refusal("a text with an e-mail address or a phone number", "nothing personal; identify() hashes it")
     purse.spend(len(found))
     return found
