@@ -11,7 +11,7 @@ from tiktok_middleware.config import Config
 from tiktok_middleware.core.imports import imported
 from tiktok_middleware.core.signing import derive_key
 from tiktok_middleware.delivery import DeliveryOptions
-from tiktok_middleware.delivery.location import outbox_url
+from tiktok_middleware.delivery.location import outbox_risk, outbox_url
 from tiktok_middleware.errors import ConfigError
 
 __all__ = ["announce", "browser_file", "delivery_options", "no_domain", "registrable_domain", "signing_keys"]
@@ -91,12 +91,14 @@ def _sink(config: Config) -> Any:
 _said: set[str] = set()
 
 
-def announce(config: Config) -> None:
-    """What an operator must see at start."""
-    for name, nearest in Config.strangers().items():
-        if nearest and name not in _said:
-            _said.add(name)
-            log.warning("%s is no option; did you mean %s?", name, nearest)
+def announce(config: Config, outbox: str) -> None:
+    """What an operator must see at start.
+
+    Args:
+        config: the options.
+        outbox: address of the outbox that is used.
+    """
+    _announce_strangers()
     if not config.is_on:
         why = "TIKTOK_ENABLED is false" if config.pixel_id else "TIKTOK_PIXEL_ID is not set"
         if why not in _said:
@@ -108,6 +110,24 @@ def announce(config: Config) -> None:
     for reason, what in ((config.server_reason, "server"), (config.browser_reason, "browser")):
         if reason == "not_production":
             log.warning("TIKTOK_ENVIRONMENT=%s: no %s event goes to TikTok's own hosts", config.environment, what)
+    if config.environment != "development":  # who develops in a container loses nothing worth a line
+        _announce_place(outbox)
     for pixel in config.pixels:
         if not re.fullmatch(r"[A-Z0-9]{20}", pixel):
             log.warning("pixel id %s is not 20 upper-case letters and digits, as TikTok's are", pixel)
+
+
+def _announce_strangers() -> None:
+    """Variables that are misspelt."""
+    for name, nearest in Config.strangers().items():
+        if nearest and name not in _said:
+            _said.add(name)
+            log.warning("%s is no option; did you mean %s?", name, nearest)
+
+
+def _announce_place(outbox: str) -> None:
+    """An outbox whose events would be lost with its container, or spoilt on a network."""
+    risk = outbox_risk(outbox)
+    if risk and outbox not in _said:
+        _said.add(outbox)
+        log.warning("The outbox %s is %s, by TIKTOK_OUTBOX=sqlite:////path", outbox, risk)

@@ -21,6 +21,7 @@ import click
 
 from tiktok_middleware import __version__
 from tiktok_middleware.config import Config
+from tiktok_middleware.delivery.location import outbox_risk, outbox_url
 from tiktok_middleware.errors import TikTokError
 from tiktok_middleware.options import masked
 from tiktok_middleware.outbox_cli import outbox
@@ -143,7 +144,7 @@ def check(as_json: bool) -> None:  # click passes flags so
         "server channel": config.server_reason or "on" if config.is_on else "off",
         "consent": config.consent,
         "global privacy control": config.gpc,
-        "outbox": config.outbox,
+        "outbox": _outbox(config),
         "Events API": config.api_url,
         "pixel script": config.pixel_url,
     }
@@ -165,6 +166,12 @@ def check(as_json: bool) -> None:  # click passes flags so
     for name, value in rows.items():
         table.add_row(name, Text(value))  # a path may hold what rich takes for markup
     Console().print(table)
+
+
+def _outbox(config: Config) -> str:
+    """Where events wait, and what is wrong with that place."""
+    risk = outbox_risk(outbox_url(config)) if config.is_on else ""
+    return f"{config.outbox}: {outbox_url(config)} is {risk}" if risk else config.outbox
 
 
 def _shop_module() -> str:

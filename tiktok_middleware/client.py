@@ -76,8 +76,9 @@ class Client:
             random_bytes=os.urandom,
             notices=self._log,
         )
-        self.delivery: Delivery = open_delivery(delivery_options(self.config), clock=clock)
-        announce(self.config)
+        options = delivery_options(self.config)
+        self.delivery: Delivery = open_delivery(options, clock=clock)
+        announce(self.config, options.outbox)
 
     @classmethod
     def from_env(

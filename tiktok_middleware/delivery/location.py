@@ -1,4 +1,4 @@
-"""Where the outbox of a configuration is; it opens nothing."""
+"""Where the outbox of a configuration is, and whether it is safe there; it opens no outbox."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import re
 from pathlib import Path
 
 from tiktok_middleware.config import Config
+from tiktok_middleware.delivery.mounts import mountinfo, risk_of
 
-__all__ = ["outbox_path", "outbox_url"]
+__all__ = ["outbox_path", "outbox_risk", "outbox_url"]
 
 log = logging.getLogger("tiktok_middleware")
 
@@ -32,3 +33,9 @@ def outbox_path(url: str) -> Path | None:
     """The file of an outbox's address; None where it is no file."""
     path = url.removeprefix("sqlite:///")
     return None if path in {"", url} else Path(path).absolute()
+
+
+def outbox_risk(url: str) -> str:
+    """What is wrong with the place of the outbox's file, and what to do, in words that follow "is"; else empty."""
+    path = outbox_path(url)
+    return risk_of(os.path.realpath(path), mountinfo()) if path else ""
