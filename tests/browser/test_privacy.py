@@ -11,10 +11,10 @@ from urllib.parse import quote
 import pytest
 
 from tests.browser.conftest import MakeVisitor
-from tests.browser.needles import found_in, typed
 from tests.browser.servers import SHOPS, Server, command_of, free_port, running, shop_environment
 from tests.browser.test_funnel import EMAIL, PHONE
 from tests.browser.visitor import Answer
+from tests.needles import found_in, typed
 
 pytestmark = pytest.mark.browser
 

@@ -33,10 +33,13 @@ def typed() -> list[str]:
     ]
 
 
-def found_in(haystack: bytes) -> list[str]:
-    """The values that stand in these bytes: raw, escaped, percent-encoded, base64, or compressed inside base64."""
+def found_in(haystack: bytes, values: Iterable[str] = ()) -> list[str]:
+    """The values, those of the shop's customer if none are given, that stand in these bytes.
+
+    Raw, escaped, percent-encoded, base64, or compressed inside base64.
+    """
     searched = [part.lower() for part in (haystack, unquote_to_bytes(haystack), *_decoded(haystack))]
-    return [value for value in typed() if any(one in part for part in searched for one in _spellings(value))]
+    return [value for value in values or typed() if any(one in part for part in searched for one in _spellings(value))]
 
 
 def _spellings(value: str) -> set[bytes]:
@@ -44,7 +47,7 @@ def _spellings(value: str) -> set[bytes]:
     forms: Iterable[bytes] = (
         value.encode(),
         value.lower().encode(),
-        value.lower().encode("latin-1"),
+        value.lower().encode("latin-1", "replace"),
         ascii_json,
         quote(value, safe="").encode(),
         quote_plus(value).encode(),
