@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 help:
 	@echo "make demo   start the shop and the stand-in for TikTok (PORT=8000)"
 	@echo "make test   install what the tests need, then ruff, mypy and pytest"
-	@echo "make soak   the long tests: every server, other packages' test suites"
+	@echo "make soak   the long tests: every server, killed workers, other packages' test suites"
 	@echo "make bench  the figures, beside other packages'"
 	@echo "make lint   ruff and mypy only"
 	@echo "make format let ruff format and fix"
@@ -55,7 +55,7 @@ format: $(VENV)/.installed-dev
 test: $(VENV)/.installed-dev system lint
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-# Every server, and Starlette's and Flask's own test suites with every app wrapped.
+# Every server, workers killed in twenty rounds, and Starlette's and Flask's own test suites with every app wrapped.
 soak: $(VENV)/.installed-dev system
 	$(BIN)/python -m pip install --quiet --group soak
 	$(BIN)/pytest -m soak -n 2 --dist loadgroup

@@ -18,11 +18,14 @@ _ACCEPTED = b'{"code":0,"message":"OK","request_id":"1","data":{}}'
 class Sink:
     """Accepts server events on a port of its own.
 
+    Args:
+        is_up: False for one that refuses every connection until `rise`.
+
     Attributes:
         url: its base address.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_up: bool = True) -> None:
         self._events: list[dict[str, Any]] = []
         self._has_more = threading.Condition()
         sink = self
@@ -40,8 +43,11 @@ class Sink:
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
         self._server.daemon_threads = True
+        self._server.server_bind()  # a port that is bound and not listened on refuses
+        if is_up:
+            self.rise()
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -55,6 +61,24 @@ class Sink:
             self._server.shutdown()
             self._thread.join()
             self._server.server_close()
+
+    def rise(self) -> None:
+        """Accept connections from now on."""
+        self._server.server_activate()
+
+    @property
+    def ids(self) -> list[str]:
+        """The id of every event that has come, as often as it has come."""
+        with self._has_more:
+            return [event["event_id"] for event in self._events]
+
+    def lacks(self, ids: set[str], within_s: float) -> set[str]:
+        """Those of the events that have not come within the time."""
+        deadline = time.monotonic() + within_s
+        while (missing := ids.difference(self.ids)) and (left_s := deadline - time.monotonic()) > 0:
+            with self._has_more:
+                self._has_more.wait(min(left_s, 0.5))
+        return missing
 
     def names_for(self, order: str, count: int, within_s: float = 10.0) -> list[str]:
         """The names of the events about an order, once there are so many of them or the time is over."""
