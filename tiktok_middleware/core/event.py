@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
-__all__ = ["PAGE_VIEW", "Channel", "Channels", "Claim", "Event", "Record", "Submission"]
+__all__ = ["PAGE_VIEW", "Channel", "Channels", "Claim", "Event", "Record", "Submission", "channels_closed"]
 
 
 #: The name that the pixel itself gives a page view, so that both copies match (TikTok has no official server name).
@@ -26,11 +28,17 @@ class Channel(msgspec.Struct, frozen=True, gc=False):
         return self.sends
 
 
-class Channels(msgspec.Struct, gc=False):
+class Channels(msgspec.Struct, frozen=True, gc=False):
     """The two ways an event can take."""
 
     browser: Channel
     server: Channel
+
+
+@lru_cache(maxsize=256)
+def channels_closed(browser: str, server: str) -> Channels:
+    """The channels, each closed for the reason given, or open where it is empty; one object for all equal ones."""
+    return Channels(Channel(not browser, browser), Channel(not server, server))
 
 
 class Event(msgspec.Struct, gc=False):

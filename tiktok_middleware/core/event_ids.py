@@ -11,13 +11,23 @@ from uuid import UUID
 
 from tiktok_middleware.errors import EventError
 
-__all__ = ["MAX_AGE_S", "MAX_AHEAD_S", "check_event_id", "check_event_time", "once_event_id", "timed_event_id"]
+__all__ = [
+    "MAX_AGE_S",
+    "MAX_AHEAD_S",
+    "check_event_id",
+    "check_event_time",
+    "check_once",
+    "once_event_id",
+    "timed_event_id",
+]
 
 MAX_AGE_S = 28 * 24 * 3600
 """Older events are neither matched nor reported: 28 days is the longest click window of TikTok's attribution."""
 
 MAX_AHEAD_S = 5 * 60
 """How far the clocks of two servers may disagree before a time counts as a mistake."""
+
+_MAX_ONCE_CHARS = 512
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _ID_ALLOWED = "1 to 64 letters, digits, '_', '.', ':' or '-'"
@@ -79,6 +89,26 @@ def check_event_id(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**64:
         return int.__repr__(value)
     raise EventError("event_id", f"of type {type(value).__name__}", _ID_ALLOWED)
+
+
+def check_once(value: object) -> str:
+    """The key under which an event counts once, as text.
+
+    Args:
+        value: a string of 1 to 512 characters, a whole number or a UUID.
+
+    Raises:
+        EventError: anything else.
+    """
+    allowed = f"a text of 1 to {_MAX_ONCE_CHARS} characters, a whole number or a UUID"
+    if isinstance(value, str):
+        if not 0 < len(value) <= _MAX_ONCE_CHARS:
+            raise EventError("once", f"a str of {len(value)} characters", allowed)
+        return str.__str__(value)
+    # As above, of integers.
+    if isinstance(value, UUID) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**100):
+        return str(value)
+    raise EventError("once", f"of type {type(value).__name__}", allowed)
 
 
 def check_event_time(value: object, now_s: float) -> int:

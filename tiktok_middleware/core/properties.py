@@ -63,48 +63,48 @@ def clean_properties(name: str, properties: Mapping[str, object]) -> Cleaned:
 def _collect(given: Mapping[str, object], rules: Mapping[str, Rule], path: str, report: Report) -> dict[str, object]:
     """What can be sent of one mapping, in its own order; the rest is reported under its path."""
     clean: dict[str, object] = {}
-    if type(given) is not dict and not isinstance(given, Mapping):
-        report.refuse(path, values.kind(given), "a mapping of names to values")
-        return clean
-    try:
-        pairs = [(key, value) for key, value in islice(given.items(), _MAX_KEYS + 1)]
-    except Exception:  # noqa: BLE001 -- a stranger's mapping may do anything; an event is no reason to break a page
-        report.refuse(path, "a mapping that raised when it was read", "a dict")
-        return clean
-    if len(pairs) > _MAX_KEYS:
-        report.refuse(path, f"a mapping of more than {_MAX_KEYS} keys (the rest is left out)", f"{_MAX_KEYS} keys")
-        pairs.pop()
-    for key, value in pairs:
-        if value is not None:
-            _take(clean, key, value, rules, path=path, report=report)
+    for key, value in _pairs(given, path, report):
+        if value is None:
+            continue
+        left = report.left
+        try:
+            name = key if type(key) is str else _key(key)
+            rule = rules.get(name) or _rule_for_stranger(name, rules, path, report)
+            found = rule(value, report)
+            if found is not None:
+                clean[name] = found
+            if report.cut:
+                report.cut = False
+                report.warn(f"{path}.{_shown(name)} was cut after {values.MAX_TEXT_CHARS} characters")
+        except Refusal as refusal:
+            if isinstance(refusal, Spent) and rules is ITEM_RULES:
+                raise  # some of the products would be a wrong sum
+            report.left = left
+            report.refuse(f"{path}.{_shown(key)}", refusal.found, refusal.allowed)
+        except Exception:  # noqa: BLE001 -- a stranger's object may do anything when it is read
+            report.left = left
+            report.refuse(
+                f"{path}.{_shown(key)}", f"{values.kind(value)}, which raised when it was read", "a plain value"
+            )
     return clean
 
 
-def _take(
-    clean: dict[str, object], key: object, value: object, rules: Mapping[str, Rule], *, path: str, report: Report
-) -> None:
-    """One property into ``clean``, or into the report."""
-    left = report.left
+def _pairs(given: Mapping[str, object], path: str, report: Report) -> list[tuple[object, object]]:
+    """The keys and values of what should be a mapping, at most 100 of them."""
+    if type(given) is not dict and not isinstance(given, Mapping):
+        report.refuse(path, values.kind(given), "a mapping of names to values")
+        return []
     try:
-        name = key if type(key) is str else _key(key)
-        rule = rules.get(name)
-        if rule is None:
-            _look_at_stranger(name, rules, path, report)
-            rule = plain.plain
-        found = rule(value, report)
-        if found is not None:
-            clean[name] = found
-        if report.cut:
-            report.cut = False
-            report.warn(f"{path}.{_shown(name)} was cut after {values.MAX_TEXT_CHARS} characters")
-    except Refusal as refusal:
-        if isinstance(refusal, Spent) and rules is ITEM_RULES:
-            raise  # some of the products would be a wrong sum
-        report.left = left
-        report.refuse(f"{path}.{_shown(key)}", refusal.found, refusal.allowed)
-    except Exception:  # noqa: BLE001 -- a stranger's object may do anything when it is read
-        report.left = left
-        report.refuse(f"{path}.{_shown(key)}", f"{values.kind(value)}, which raised when it was read", "a plain value")
+        pairs: list[tuple[object, object]] = list(islice(given.items(), _MAX_KEYS + 1))
+        if len(pairs) > _MAX_KEYS:
+            report.refuse(path, f"a mapping of more than {_MAX_KEYS} keys (the rest is left out)", f"{_MAX_KEYS} keys")
+            pairs.pop()
+        if type(given) is not dict:
+            pairs = [(key, value) for key, value in pairs]  # what is no pair raises here
+    except Exception:  # noqa: BLE001 -- a stranger's mapping may do anything; an event is no reason to break a page
+        report.refuse(path, "a mapping that raised when it was read", "a dict")
+        return []
+    return pairs
 
 
 def _key(key: object) -> str:
@@ -118,8 +118,8 @@ def _shown(key: object) -> str:
     return key if isinstance(key, str) and key.isascii() and key.replace("-", "_").isidentifier() else "?"
 
 
-def _look_at_stranger(key: str, rules: Mapping[str, Rule], path: str, report: Report) -> None:
-    """Refuse a key that belongs elsewhere, warn about one that is nearly TikTok's."""
+def _rule_for_stranger(key: str, rules: Mapping[str, Rule], path: str, report: Report) -> Rule:
+    """Refuse a key that belongs elsewhere, warn about one that is nearly TikTok's, let any plain value pass."""
     if not plain.is_key(key):
         raise Refusal("not a plain name", "at most 100 characters, no control characters, no '@'")
     place = FOREIGN.get("".join(filter(str.isalnum, key)).lower())
@@ -129,6 +129,7 @@ def _look_at_stranger(key: str, rules: Mapping[str, Rule], path: str, report: Re
     meant = report.look_up(key, in_item=rules is ITEM_RULES)
     if meant is not None:
         report.warn(f"{path}.{_shown(key)} is not read by TikTok; did you mean {meant}?")
+    return plain.plain
 
 
 def _measure(clean: dict[str, object], report: Report) -> None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from tiktok_middleware.core import plain, values
 from tiktok_middleware.core.parameters import CURRENCIES, MISNOMERS, Content, Properties
-from tiktok_middleware.core.values import Purse, Refusal
+from tiktok_middleware.core.values import MAX_NUMBER, Purse, Refusal
 from tiktok_middleware.errors import EventError
 
 __all__ = ["ITEM_RULES", "MAX_BYTES", "RULES", "Report", "Rule"]
@@ -50,6 +50,8 @@ Rule = Callable[[object, Report], object]
 
 
 def _amount(value: object, _report: Report) -> int | float:
+    if type(value) is float and 0 <= value <= MAX_NUMBER:  # what most are
+        return value
     found = values.number(value)
     if found < 0:
         raise Refusal("a negative number", "0 or more")
@@ -68,6 +70,9 @@ def _label(value: object, report: Report) -> str | None:
 
 
 def _currency(value: object, report: Report) -> str:
+    if type(value) is str and value in CURRENCIES:
+        report.spend(len(value))
+        return value
     found = values.text(value, report).strip().upper()
     if len(found) != 3 or not (found.isascii() and found.isalpha()):
         raise Refusal("not a currency code", "three letters of ISO 4217, such as 'EUR'")

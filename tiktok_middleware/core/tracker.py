@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from tiktok_middleware.core.consent import Consent, State, read_consent
-from tiktok_middleware.core.event import PAGE_VIEW, Channel, Channels, Event
-from tiktok_middleware.core.event_ids import check_event_id, check_event_time, once_event_id, timed_event_id
+from tiktok_middleware.core.event import PAGE_VIEW, Channels, Event, channels_closed
+from tiktok_middleware.core.event_ids import check_event_id, check_event_time, check_once, once_event_id, timed_event_id
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.identity import Identity, read_identity
 from tiktok_middleware.core.names import event_name
@@ -29,7 +29,6 @@ __all__ = ["Pending", "Tracker"]
 ONCE_MAX_AGE_S = 47 * 3600
 
 _RANDOM_BYTES = 10
-_MAX_KEY_CHARS = 512
 
 
 class Pending(NamedTuple):
@@ -60,7 +59,7 @@ class Tracker:
     """
 
     # Defaults live on the class: most requests never touch their tracker, and making one then costs next to nothing.
-    pending: Sequence[Pending] = ()
+    pending: list[Pending] | tuple[()] = ()
     identity: Identity = Identity()
     is_disabled: bool = False
     shared_word: bool | None = None
@@ -205,37 +204,38 @@ class Tracker:
         *,
         keep: bool,
     ) -> Event:
+        setup = self.setup
+        notices = setup.notices
         name, warning = event_name(event)
         if warning:
-            self.setup.notices.once(f"name {name}", warning)
+            notices.once(f"name {name}", warning)
         cleaned = clean_properties(name, given)
         for problem in cleaned.problems:
             self._invalid(problem)
         for sentence in cleaned.warnings:
-            self.setup.notices.once(sentence, sentence)
-        now_s = self._now()
-        key = _once_key(name, once, cleaned.properties)
+            notices.once(sentence, sentence)
+        if once is None and name == "Purchase":
+            once = cleaned.properties.get("order_id")  # type: ignore[assignment]  # cleaning made it a str
+        key = "" if once is None else check_once(once)
+        now_s = setup.clock()
         happened_s = int(now_s) if event_time is None else check_event_time(event_time, now_s)
-        made = Event(
-            event=name,
-            event_id=self._event_id(name, event_id, key, now_s),
-            event_time=happened_s,
-            properties=cleaned.properties,
-            channels=self._channels(is_late_once=bool(key) and now_s - happened_s > ONCE_MAX_AGE_S),
-            once=bool(key),
-        )
-        self.setup.notices.count("tracked")
-        if made.channels.browser or made.channels.server:
+        channels = self._channels(is_late_once=key != "" and now_s - happened_s > ONCE_MAX_AGE_S)
+        event_id = self._event_id(name, event_id, key, now_s)
+        made = Event(name, event_id, happened_s, cleaned.properties, channels, once=key != "")
+        notices.count("tracked")
+        if channels.browser.sends or channels.server.sends:
             self._take(Pending(made, keep))
         else:
-            self.setup.notices.count(made.channels.server.reason)
+            notices.count(channels.server.reason)
         return made
 
     def _take(self, pending: Pending) -> None:
-        if self.late is None:
-            self.pending = [*self.pending, pending]
-        else:
+        if self.late is not None:
             self.late(self, pending)
+        elif self.pending:
+            self.pending.append(pending)
+        else:
+            self.pending = [pending]
 
     def _event_id(self, name: str, event_id: str | None, key: str, now_s: float) -> str:
         if event_id is not None:
@@ -248,7 +248,7 @@ class Tracker:
         """What is known now; what the response allows is known when it begins."""
         reason = self._closed() or ("too_old" if is_late_once else "")
         config = self.setup.config
-        return Channels(_channel(reason or config.browser_reason), _channel(reason or config.server_reason))
+        return channels_closed(reason or config.browser_reason, reason or config.server_reason)
 
     def _closed(self) -> str:
         """Why nothing at all may go; empty when something may."""
@@ -267,32 +267,6 @@ class Tracker:
         self.setup.notices.count("invalid")
         self.setup.notices.once(str(error), f"{error}; left out (TIKTOK_STRICT=true raises here)")
 
-    def _now(self) -> float:
-        return self.setup.clock()
-
-
-_OPEN = Channel(sends=True)
-
-
-def _channel(reason: str) -> Channel:
-    return Channel(sends=False, reason=reason) if reason else _OPEN
-
-
-def _once_key(name: str, once: object, properties: Mapping[str, Any]) -> str:
-    """The key that makes an event count once; empty where it may be counted again."""
-    key = once if once is not None else properties.get("order_id") if name == "Purchase" else None
-    if key is None:
-        return ""
-    allowed = f"a text of 1 to {_MAX_KEY_CHARS} characters, a whole number or a UUID"
-    if isinstance(key, str):
-        if not 0 < len(key) <= _MAX_KEY_CHARS:
-            raise EventError("once", f"a str of {len(key)} characters", allowed)
-        return str.__str__(key)
-    # Python refuses to write out integers of some thousand digits: the bound comes first.
-    if isinstance(key, UUID) or (isinstance(key, int) and not isinstance(key, bool) and abs(key) < 10**100):
-        return str(key)
-    raise EventError("once", f"of type {type(key).__name__}", allowed)
-
 
 def _together(properties: object, more: Mapping[str, object]) -> Mapping[str, object]:
     if properties is None:
@@ -308,6 +282,5 @@ def _together(properties: object, more: Mapping[str, object]) -> Mapping[str, ob
 
 
 def _refused(event: object) -> Event:
-    no = Channel(sends=False, reason="invalid")
     name = event[:50] if isinstance(event, str) else ""
-    return Event(event=name, event_id="", event_time=0, properties={}, channels=Channels(no, no))
+    return Event(name, "", 0, {}, channels_closed("invalid", "invalid"))

@@ -14,13 +14,25 @@ from uuid import UUID
 
 from tiktok_middleware.core.personal import FULL_WIDTH, names_person
 
-__all__ = ["MAX_TEXT_CHARS", "Purse", "Refusal", "Spent", "identifier", "is_promise", "kind", "number", "text", "whole"]
+__all__ = [
+    "MAX_NUMBER",
+    "MAX_TEXT_CHARS",
+    "Purse",
+    "Refusal",
+    "Spent",
+    "identifier",
+    "is_promise",
+    "kind",
+    "number",
+    "text",
+    "whole",
+]
 
 MAX_TEXT_CHARS = 2_000
 MAX_ID_CHARS = 200
 
 # JavaScript counts no further than this: beyond it the browser copy and the server copy would differ.
-_MAX_INT = 2**53
+MAX_NUMBER = 2**53
 _PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 
 # Classes whose objects promise a str: Django's lazy translations, Flask-Babel's and WTForms', Babel's own.
@@ -112,7 +124,7 @@ def _float(value: Any) -> float:
 
 def _bounded(value: float) -> int | float:
     """The same number, if both channels can carry it."""
-    if -_MAX_INT <= value <= _MAX_INT:
+    if -MAX_NUMBER <= value <= MAX_NUMBER:
         return value
     if isinstance(value, float) and not math.isfinite(value):
         raise Refusal("not a finite number", "a finite number")
@@ -140,7 +152,7 @@ def text(value: object, purse: Purse) -> str:
     Raises:
         Refusal: bytes, bool, containers and all else.
     """
-    found = _spelling(value)
+    found = value if type(value) is str else _spelling(value)
     if len(found) > MAX_TEXT_CHARS:
         found = found[:MAX_TEXT_CHARS]
         purse.cut = True
@@ -155,7 +167,7 @@ def identifier(value: object, purse: Purse) -> str:
     """
     if type(value) is not str and isinstance(value, (float, Decimal, date)):
         raise Refusal(kind(value), "an id as str or int")
-    found = _spelling(value).strip()
+    found = (value if type(value) is str else _spelling(value)).strip()
     if not found:
         raise Refusal("empty", "an id as str or int")
     if len(found) > MAX_ID_CHARS:
@@ -165,9 +177,10 @@ def identifier(value: object, purse: Purse) -> str:
 
 def _paid(found: str, purse: Purse) -> str:
     """The text, mended and paid for, unless it gives a person away: nobody may see that in clear, our disk included."""
+    read = found
     if not found.isascii():
         found = _mended(found)
-    read = found if found.isascii() else found.translate(FULL_WIDTH)
+        read = found.translate(FULL_WIDTH)
     if ("@" in read or "+" in read) and names_person(read):
         raise Refusal("a text with an e-mail address or a phone number", "nothing personal; identify() hashes it")
     purse.spend(len(found))
@@ -175,9 +188,7 @@ def _paid(found: str, purse: Purse) -> str:
 
 
 def _spelling(value: object) -> str:
-    """The one obvious spelling of a scalar."""
-    if type(value) is str:
-        return value
+    """The one obvious spelling of a scalar other than a plain str."""
     if type(value) is int:
         return str(_bounded(value))
     if isinstance(value, Enum):
