@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 from tiktok_middleware.errors import ConfigError
@@ -169,7 +170,7 @@ class Config:
         unknown = sorted(name for name in source if name.startswith(PREFIX) and name not in known)
         return {name: next(iter(get_close_matches(name, known, 1)), "") for name in unknown}
 
-    @property
+    @cached_property
     def pixels(self) -> tuple[str, ...]:
         """The pixel codes."""
         return tuple(self.pixel_id.split(",")) if self.pixel_id else ()
@@ -190,12 +191,12 @@ class Config:
         """Whether there is anything to do: enabled, and a pixel named."""
         return self.enabled and bool(self.pixel_id)
 
-    @property
+    @cached_property
     def is_tiktok_api(self) -> bool:
         """Whether server events would reach TikTok's own hosts."""
         return _TIKTOK_HOSTS.match(self.api_url) is not None
 
-    @property
+    @cached_property
     def server_reason(self) -> str:
         """Why no server event may go at all; empty when it may."""
         if not self.tokens:
@@ -204,7 +205,7 @@ class Config:
             return "not_production"
         return ""
 
-    @property
+    @cached_property
     def browser_reason(self) -> str:
         """Why no browser event may go at all; empty when it may."""
         if self.snippet == "off":

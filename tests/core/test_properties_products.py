@@ -135,6 +135,24 @@ def test_a_misspelt_key_of_a_product_is_answered_too() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "mistake"),
+    [
+        (10, "the sum of prices alone: price is per unit, value the total"),  # two of 2.50, one of 7.50
+        (1250, "a hundred times more or less: one of them is in cents"),
+        (0.125, "a hundred times more or less: one of them is in cents"),
+        (17.4, ""),  # shipping
+        (8.75, ""),  # a discount
+        (0, ""),  # a voucher
+        (12.5, ""),
+    ],
+)
+def test_a_value_other_than_the_sum_is_answered_where_only_a_mistake_explains_it(value: float, mistake: str) -> None:
+    contents = [{"content_id": "a", "price": 2.5, "quantity": 2}, {"content_id": "b", "price": 7.5}]
+    said = [f"properties.value is not the sum of price x quantity, but {mistake}"] if mistake else []
+    assert warnings("Purchase", value=value, currency="EUR", contents=contents) == said
+
+
 def test_a_sum_that_only_rounding_divides_gets_none() -> None:
     assert (
         warnings(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.core.core_world import DOORS, FETCH, GOOD_TTP, NAVIGATION, PIXEL, MakeFacts, scope_facts, setup_of
 from tiktok_middleware.core.event import Submission
@@ -85,6 +88,13 @@ def test_a_browser_copy_alone_is_claimed_and_stores_nothing() -> None:
 )
 def test_a_private_address_is_not_told(peer: str, options: dict[str, Any], told: str | None) -> None:
     assert body(submitted(scope_facts(peer=peer), setup_of(**options)))["user"].get("ip") == told
+
+
+@given(st.ip_addresses())
+def test_private_is_what_the_standard_library_calls_so(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+    told = body(submitted(scope_facts(peer=str(address))))["user"].get("ip")
+    address = getattr(address, "ipv4_mapped", None) or address
+    assert told == (str(address) if address.is_global else None)
 
 
 def test_a_proxy_nobody_configured_is_one_warning_that_names_the_variable(caplog: pytest.LogCaptureFixture) -> None:

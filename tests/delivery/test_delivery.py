@@ -165,6 +165,20 @@ def test_a_burst_is_delivered_whole_in_large_requests(open_: Open, api: Api) -> 
     assert delivery.stats()["delivered"] == 5000
 
 
+def test_a_sink_without_close_is_said_and_holds_up_nothing_else(open_: Open, caplog: pytest.LogCaptureFixture) -> None:
+    class Endless:
+        def send(self, batch: Sequence[Record]) -> list[Verdict]:
+            return [Delivered()] * len(batch)
+
+    delivery = open_(sink=lambda _: Endless())
+    delivery.submit(submissions(1, event_time=time.time())).result(10)
+    assert delivery.close(10)
+    assert delivery.close(10)
+    assert [line.getMessage() for line in caplog.records if line.levelno >= logging.ERROR] == [
+        "The sink could not be closed"
+    ]
+
+
 def test_submit_does_not_wait_for_a_sink_that_hangs(open_: Open) -> None:
     leave = threading.Event()
 
@@ -394,6 +408,30 @@ def run(code: str, outbox: str, url: str) -> subprocess.CompletedProcess[str]:
 
 
 NOWHERE = "http://127.0.0.1:9"
+
+
+def test_at_exit_one_delivery_that_cannot_be_closed_leaves_the_others_closed(tmp_path: Path) -> None:
+    ended = run(
+        """
+        from tiktok_middleware.core.payload import Delivered
+
+        class Sink:
+            def send(self, batch):
+                return [Delivered()] * len(batch)
+            def close(self):
+                print("closed", flush=True)
+
+        some = [open_delivery(DeliveryOptions(sink=lambda _: Sink())) for _ in range(3)]
+        for one in some:
+            one.submit(fresh(1, "x"))
+        some[1]._writer.close = None
+        """,
+        f"sqlite:///{tmp_path}/outbox.sqlite3",
+        NOWHERE,
+    )
+    assert ended.stdout == "closed\n" * 2, ended.stderr
+    assert ended.stderr.count("A delivery could not be closed") == 1
+    assert ended.returncode == 0
 
 
 def test_what_a_future_promised_survives_kill_9(tmp_path: Path, api: Api) -> None:

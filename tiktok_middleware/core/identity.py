@@ -79,6 +79,8 @@ class Identity(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename
     def user(self) -> dict[str, object]:
         """The keys of the Events API's ``user`` object: one value as str, several as list, none left out."""
         found: dict[str, object] = {}
+        if not self:
+            return found
         for name, value in self._fields():
             if value:
                 found[name] = value if isinstance(value, str) else value[0] if len(value) == 1 else list(value)

@@ -101,7 +101,7 @@ def encode_item(
         "event": event.event,
         "event_time": event.event_time,
         "event_id": event.event_id,
-        "user": {key: said for key, value in user.items() if (said := _said(value))},
+        "user": {key: said for key, value in user.items() if value and (said := _said(value))},
     }
     if page:
         item["page"] = {key: value for key, value in page.items() if value}

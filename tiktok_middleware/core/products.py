@@ -8,7 +8,7 @@ from tiktok_middleware.core.parameters import SHORTHAND
 
 __all__ = ["complete", "unfold"]
 
-# Cents are rounded per line, and tax or shipping may be a matter of taste: below this share nobody made a mistake.
+# Cents are rounded per line: what differs by less than this share is the same sum.
 _ROUNDING_SHARE = 0.01
 
 
@@ -85,9 +85,21 @@ def _warnings(clean: dict[str, Any], total: float | None, name: str) -> list[str
             found.append("Purchase has no value: TikTok cannot report or optimise what it earned")
     elif "currency" not in clean:
         found.append("properties.value has no currency: TikTok cannot optimise for it")
-    if value is not None and total is not None and abs(total - value) > max(total, value) * _ROUNDING_SHARE:
-        found.append(
-            "properties.value is not the sum of price x quantity: price is per unit, value the total "
-            "(discounts and shipping explain a difference, too)"
-        )
+    if value and total and not _is_about(value, total):
+        mistake = _mistake(value, total, clean["contents"])
+        if mistake:
+            found.append(f"properties.value is not the sum of price x quantity, but {mistake}")
     return found
+
+
+def _mistake(value: float, total: float, contents: list[dict[str, Any]]) -> str:
+    """The mistake that explains a value other than the sum; empty where shipping or a discount may explain it."""
+    if _is_about(value, sum([item["price"] for item in contents])):
+        return "the sum of prices alone: price is per unit, value the total"
+    if _is_about(value, 100 * total) or _is_about(100 * value, total):
+        return "a hundred times more or less: one of them is in cents"
+    return ""
+
+
+def _is_about(one: float, other: float) -> bool:
+    return abs(one - other) <= max(one, other) * _ROUNDING_SHARE

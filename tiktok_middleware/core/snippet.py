@@ -10,17 +10,29 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 __all__ = ["Copy", "Snippet", "answer_headers", "encode_copies"]
 
 #: One browser copy: event name, properties, event id.
 Copy = tuple[str, Mapping[str, object], str]
 
-_ASCII_JSON = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode
+_encode = msgspec.json.Encoder().encode
+_encode_escaped = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode
 
 
 def encode_copies(copies: Sequence[Copy]) -> str:
     """Browser copies as compact ASCII JSON: ``[[name, properties, event_id], ...]``."""
-    return _ASCII_JSON(copies)
+    return _ascii_json(copies)
+
+
+def _ascii_json(value: Any) -> str:
+    """Compact JSON; what is not ASCII is escaped, by the slower of the two encoders, which knows how."""
+    try:
+        encoded = _encode(value)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return _encode_escaped(value)
+    return encoded.decode("ascii") if encoded.isascii() else _encode_escaped(value)
 
 
 def answer_headers(copies: Sequence[Copy]) -> list[tuple[str, str]]:
@@ -37,7 +49,7 @@ def answer_headers(copies: Sequence[Copy]) -> list[tuple[str, str]]:
 
 def _script_json(value: Any) -> str:
     """JSON that no HTML parser can end or misread inside ``<script>``: ASCII, without ``<``, ``>`` and ``&``."""
-    return _ASCII_JSON(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return _ascii_json(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _compact(source: str) -> str:

@@ -15,6 +15,9 @@ __all__ = ["late_submission", "make_submission"]
 
 _MAX_USER_AGENT_CHARS = 1024
 
+#: The first numbers of IPv4 addresses that may be private or reserved; with any other number an address is public.
+_BLOCKS_WITH_PRIVATE = frozenset(map(str, (0, 10, 100, 127, 169, 172, 192, 198, 203, *range(224, 256))))
+
 
 def make_submission(event: Event, tracker: Tracker, *, browser: bool, server: bool) -> Submission:
     """What delivery is to store and claim for one event.
@@ -35,16 +38,10 @@ def make_submission(event: Event, tracker: Tracker, *, browser: bool, server: bo
             limited_data_use=tracker.consent.limited_data_use,
         )
         records = tuple(
-            Record(
-                pixel=pixel,
-                source="web",
-                event=event.event,
-                event_id=event.event_id,
-                event_time=event.event_time,
-                body=body,
-                paired=browser,
-            )
-            for pixel in setup.config.pixels
+            [
+                Record(pixel, "web", event.event, event.event_id, event.event_time, body, browser)
+                for pixel in setup.config.pixels
+            ]
         )
     return Submission(event_id=event.event_id, records=records, browser=browser, once=event.once)
 
@@ -71,7 +68,7 @@ def _user(tracker: Tracker, facts: RequestFacts, setup: Setup) -> dict[str, obje
 def _address(facts: RequestFacts, setup: Setup) -> str:
     """The visitor's address; a private one is nobody's to TikTok."""
     address = facts.client
-    if not address or not setup.config.is_tiktok_api or ipaddress.ip_address(address).is_global:
+    if not address or not setup.config.is_tiktok_api or _is_public(address):
         return address
     if facts.header("x-forwarded-for") or facts.header("forwarded"):
         setup.notices.once(
@@ -80,6 +77,12 @@ def _address(facts: RequestFacts, setup: Setup) -> str:
             " the app, so that TikTok gets the visitor's address",
         )
     return ""
+
+
+def _is_public(address: str) -> bool:
+    """Whether an address, as ``ipaddress`` writes it, is reached from everywhere."""
+    block, dot, _ = address.partition(".")
+    return (dot and block not in _BLOCKS_WITH_PRIVATE) or ipaddress.ip_address(address).is_global
 
 
 def _page(facts: RequestFacts, setup: Setup) -> dict[str, str]:

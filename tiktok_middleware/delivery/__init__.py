@@ -253,7 +253,14 @@ def _begin_all() -> None:  # pragma: no cover - runs in forked children
 @atexit.register
 def _close_all() -> None:  # pragma: no cover - runs after the last test
     for delivery in list(_alive):
+        _close_at_exit(delivery)
+
+
+def _close_at_exit(delivery: Delivery) -> None:  # pragma: no cover - as above
+    try:
         delivery.close(_EXIT_S)
+    except Exception:  # the others are to be closed all the same
+        log.exception("A delivery could not be closed")
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork

@@ -120,8 +120,11 @@ class Relay:
             self._thread.join(timeout_s)
         is_done = self._thread is None or not self._thread.is_alive()
         if is_done and self._sink is not None:
-            self._sink.close()
-            self._sink = None
+            sink, self._sink = self._sink, None
+            try:
+                sink.close()
+            except Exception:  # a team's own may lack it or fail in it: what else is to be closed does not suffer
+                log.exception("The sink could not be closed")
         return is_done
 
     def drain(self, deadline: float) -> None:

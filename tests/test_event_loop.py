@@ -1,0 +1,76 @@
+"""An event loop waits for a thread without being blocked, not longer than told, and whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+import trio
+
+from tiktok_middleware.event_loop import wait_for
+
+
+def on_asyncio(call: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    asyncio.run(call())
+
+
+RUNNERS = pytest.mark.parametrize("run", [on_asyncio, trio.run], ids=["asyncio", "trio"])
+
+
+@RUNNERS
+def test_it_ends_with_the_future(run: Callable[[Any], None]) -> None:
+    future: Future[int] = Future()
+
+    async def main() -> None:
+        threading.Timer(0.01, future.set_result, (7,)).start()
+        await wait_for(future, 30)
+        assert future.result(0) == 7
+
+    run(main)
+
+
+@RUNNERS
+def test_it_ends_when_the_time_is_over_and_leaves_the_future_alone(run: Callable[[Any], None]) -> None:
+    future: Future[int] = Future()
+
+    async def main() -> None:
+        began = time.monotonic()
+        await wait_for(future, 0.02)
+        assert 0.01 < time.monotonic() - began < 10
+        assert not future.done()
+
+    run(main)
+    future.set_result(1)  # the loop is gone: nobody is told, and nothing is raised
+    assert future.result(0) == 1
+
+
+@RUNNERS
+def test_a_future_that_is_done_already_is_not_waited_for(run: Callable[[Any], None]) -> None:
+    future: Future[int] = Future()
+    future.set_exception(OSError())
+
+    async def main() -> None:
+        await wait_for(future, 30)
+
+    run(main)
+
+
+def test_who_is_cancelled_stops_waiting() -> None:
+    future: Future[int] = Future()
+
+    async def main() -> None:
+        waiting = asyncio.create_task(wait_for(future, 30))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        future.set_result(1)
+        await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert not future.cancelled()
