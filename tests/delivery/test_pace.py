@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.delivery.delivery_world import NOW
-from tiktok_middleware.delivery.pace import MAX_WAIT_S, MIN_WAIT_S, Pace, jitter
+from tiktok_middleware.delivery.pace import MAX_PROBE_S, MAX_WAIT_S, MIN_WAIT_S, Pace, jitter
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1))
@@ -64,6 +64,19 @@ def test_a_row_that_failed_often_waits_longer_than_its_pixel() -> None:
     pace = Pace(lambda: 1.0)
     pace.failed("C1", NOW, None, "50000")
     assert (pace.due("C1", NOW, 8), pace.opens_at()) == (NOW + 256, NOW + 1)
+
+
+def test_in_an_outage_neither_a_pixel_nor_its_rows_wait_longer_than_a_probe() -> None:
+    """However long it has lasted: all goes within a minute after it, of which a hanging request may take 15 s."""
+    pace = Pace(lambda: 1.0)
+    for n in range(100):
+        pace.failed("C1", NOW + n, None, "HTTP 503")
+    assert pace.opens_at() == NOW + 99 + MAX_PROBE_S
+    assert pace.due("C1", NOW + 99, 100) == NOW + 99 + MAX_PROBE_S
+    assert MAX_PROBE_S + 15 < 60
+    pace.succeeded("C1")
+    pace.failed("C1", NOW, None, "50000")
+    assert pace.due("C1", NOW, 100) == NOW + MAX_WAIT_S, "a row that fails while others are taken"
 
 
 def test_halting_is_loud_once_and_final(caplog: pytest.LogCaptureFixture) -> None:

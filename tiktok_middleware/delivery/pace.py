@@ -7,12 +7,17 @@ from collections.abc import Callable
 
 import msgspec
 
-__all__ = ["MAX_WAIT_S", "MIN_WAIT_S", "Pace", "jitter"]
+__all__ = ["MAX_PROBE_S", "MAX_WAIT_S", "MIN_WAIT_S", "Pace", "jitter"]
 
 log = logging.getLogger(__name__)
 
 MIN_WAIT_S = 0.5
 MAX_WAIT_S = 300.0
+"""The longest wait of an event that fails while others of its pixel are taken."""
+
+MAX_PROBE_S = 40.0
+"""The longest wait between two tries of a pixel that takes nothing: with a last request that hangs for all of its 15 s,
+everything is on its way again within a minute after an outage."""
 
 
 class _Trouble(msgspec.Struct):
@@ -78,12 +83,17 @@ class Pace:
         if not trouble.failures:
             log.warning("TikTok does not take events for pixel %s (%s): they wait in the outbox", pixel, reason)
         trouble.failures += 1
-        wait_s = max(jitter(trouble.failures, self._random()), after_s or 0.0)
+        wait_s = max(jitter(trouble.failures, self._random(), MAX_PROBE_S), after_s or 0.0)
         trouble.until = now + wait_s
 
     def due(self, pixel: str, now: float, tries: int) -> float:
-        """When rows that failed ``tries`` times before, and now again, are due: not before the road opens."""
-        return max(self._troubles[pixel].until, now + jitter(tries + 1, self._random()))
+        """When rows that failed ``tries`` times before, and now again, are due: not before the road opens.
+
+        A failure after another is the pixel's trouble and not the rows' own, so they wait no longer than it.
+        """
+        trouble = self._troubles[pixel]
+        max_s = MAX_PROBE_S if trouble.failures > 1 else MAX_WAIT_S
+        return max(trouble.until, now + jitter(tries + 1, self._random(), max_s))
 
     def halt(self, pixel: str, reason: str) -> None:
         """Note that ``pixel`` is to be left alone until `resume`, or until the process starts anew."""
@@ -99,7 +109,7 @@ class Pace:
         self.halted.clear()
 
 
-def jitter(failures: int, random: float) -> float:
-    """Full jitter: seconds from `MIN_WAIT_S` to a cap that doubles with each failure up to `MAX_WAIT_S`."""
-    cap_s = min(MAX_WAIT_S, MIN_WAIT_S * 2.0 ** min(failures, 20))
+def jitter(failures: int, random: float, max_s: float = MAX_WAIT_S) -> float:
+    """Full jitter: seconds from `MIN_WAIT_S` to a cap that doubles with each failure up to ``max_s``."""
+    cap_s = min(max_s, MIN_WAIT_S * 2.0 ** min(failures, 20))
     return MIN_WAIT_S + (cap_s - MIN_WAIT_S) * random
