@@ -148,6 +148,22 @@ MESSAGES = [
     ("SYNC", "fast", "TIKTOK_SYNC is 'fast'; allowed: one of normal, full"),
     ("SINK", "celeryy", "TIKTOK_SINK is 'celeryy'; allowed: direct, celery or import:package.module:factory"),
     (
+        "OFFLINE_ID",
+        "7 8",
+        "TIKTOK_OFFLINE_ID is '7 8'; allowed: the id of an event set, such as 7654321098765432109",
+    ),
+    ("CRM_ID", "7,8", "TIKTOK_CRM_ID is '7,8'; allowed: the id of an event set, such as 7654321098765432109"),
+    (
+        "OFFLINE_TOKEN",
+        "offline\x00token",
+        "TIKTOK_OFFLINE_TOKEN is 'of... (13 characters)'; allowed: text without line breaks and control characters",
+    ),
+    (
+        "CRM_TOKEN",
+        "crm\ntokens-and-more",
+        "TIKTOK_CRM_TOKEN is 'cr... (19 characters)'; allowed: text without line breaks and control characters",
+    ),
+    (
         "CELERY_BROKER",
         "redis://:pass\x00word@host",
         "TIKTOK_CELERY_BROKER is 're... (23 characters)'; allowed: text without line breaks and control characters",
@@ -202,6 +218,18 @@ def test_a_malformed_variable_is_named_with_its_value_and_what_is_allowed(name: 
 
 def test_every_option_can_be_malformed_and_is_in_the_table() -> None:
     assert {f.lower() for f, _, _ in MESSAGES} == set(Config.__dataclass_fields__)
+
+
+def test_each_event_set_has_its_own_token_or_the_first() -> None:
+    sets: dict[str, Any] = {"offline_id": "1", "crm_id": "2"}
+    assert Config(pixel_id="A,B", access_token="a,b", **sets).token_by_pixel == {"A": "a", "B": "b", "1": "a", "2": "a"}
+    own = Config(pixel_id="A", access_token="a", offline_token="o", crm_token="c", **sets)
+    assert own.token_by_pixel == {"A": "a", "1": "o", "2": "c"}
+    assert "'o'" not in repr(own)
+    assert Config(pixel_id="A", **sets).token_by_pixel == {}
+    assert Config(pixel_id="A", crm_token="c", **sets).token_by_pixel == {"2": "c"}
+    assert [own.targets(source) for source in ("web", "offline", "crm")] == [("A",), ("1",), ("2",)]
+    assert Config(pixel_id="A").targets("crm") == ()
 
 
 @pytest.mark.parametrize("name", ["ACCESS_TOKEN", "SECRET_KEY"])

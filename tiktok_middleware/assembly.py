@@ -10,6 +10,7 @@ from typing import Any
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.imports import imported
 from tiktok_middleware.core.signing import derive_key
+from tiktok_middleware.core.source import SOURCES
 from tiktok_middleware.delivery import DeliveryOptions
 from tiktok_middleware.delivery.location import outbox_risk, outbox_url
 from tiktok_middleware.errors import ConfigError
@@ -68,7 +69,7 @@ def delivery_options(config: Config) -> DeliveryOptions:
         outbox=outbox_url(config) if config.is_on else "memory://",
         sync=config.sync,
         api_url=config.api_url,
-        tokens={} if config.server_reason else config.token_by_pixel,
+        tokens=config.token_by_pixel if any(not config.source_reason(source) for source in SOURCES) else {},
         test_event_code=config.test_event_code or None,
         sink=_sink(config),
     )

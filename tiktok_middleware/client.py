@@ -24,6 +24,7 @@ from tiktok_middleware.core.endpoint import Answer, answer
 from tiktok_middleware.core.event import Claim
 from tiktok_middleware.core.exchange import Exchange
 from tiktok_middleware.core.facts import EnvironFacts, RequestFacts, ScopeFacts
+from tiktok_middleware.core.job import job_tracker
 from tiktok_middleware.core.setup import Setup, make_setup
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.state import State
@@ -32,6 +33,7 @@ from tiktok_middleware.core.submission import late_submission
 from tiktok_middleware.core.tracker import Pending, Tracker
 from tiktok_middleware.delivery import Delivery, open_delivery
 from tiktok_middleware.event_loop import wait_for
+from tiktok_middleware.job import Job
 from tiktok_middleware.notices import Log
 
 __all__ = ["COMMIT_WAIT_S", "Client"]
@@ -61,9 +63,10 @@ class Client:
     ) -> None:
         self.config = config if config is not None else Config.from_env()
         self._log = Log()
+        framework_keys = tuple(secret_keys)
         self.setup: Setup = make_setup(
             self.config,
-            signer=Signer(signing_keys(self.config, tuple(secret_keys)), clock),
+            signer=Signer(signing_keys(self.config, framework_keys), clock),
             reader=make_reader(
                 self.config.consent,
                 implied=State(self.config.consent_implied),
@@ -75,6 +78,7 @@ class Client:
             clock=clock,
             random_bytes=os.urandom,
             notices=self._log,
+            has_secret_key=bool(self.config.secret_key or framework_keys),
         )
         options = delivery_options(self.config)
         self.delivery: Delivery = open_delivery(options, clock=clock)
@@ -186,23 +190,58 @@ class Client:
             self._log.failure("endpoint", error)
             return None
 
+    def tracker(
+        self,
+        snapshot: str | None = None,
+        *,
+        source: str = "web",
+        lead_id: str | int | None = None,
+        consent: bool | None = None,
+        **identity: object,
+    ) -> Job:
+        """A tracker for a webhook, a job or an import, in a ``with`` or ``async with`` block::
+
+            with client.tracker(order.tiktok_snapshot) as tiktok:
+                tiktok.track("Purchase", once=order.id, value=59.9, currency="EUR", event_time=order.created_at)
+
+        Its events go by the server channel, and are stored durably when the block ends; where it raises they are
+        dropped.
+
+        Args:
+            snapshot: what ``request.tiktok.snapshot()`` gave; None or empty where there is none. One that is forged,
+                older than 400 days or cut counts as none, and its visitor's consent as unknown.
+            source: ``web``; ``offline`` for sales in a shop or by phone, which takes standard events only and needs
+                ``TIKTOK_OFFLINE_ID``; or ``crm`` for what becomes of a lead, which needs ``TIKTOK_CRM_ID``.
+            lead_id: TikTok's id of the lead, which ``crm`` needs.
+            consent: whether the visitor agreed, by your own records. A refusal in the snapshot stands. Without your
+                word the snapshot's counts, and without both events go only under ``TIKTOK_CONSENT=implied``.
+            identity: what ``identify()`` takes, such as ``email``.
+
+        Raises:
+            EventError: an argument cannot be right, in strict mode; otherwise it is logged once and counted.
+        """
+        tracker = job_tracker(self.setup, snapshot, source=source, lead_id=lead_id, consent=consent)
+        if identity:
+            tracker.identify(**identity)
+        return Job(tracker, self)
+
     def submit(self, commit: Commit) -> Future[list[Claim]]:
         """The claims, once the events are stored."""
         return self.delivery.submit(commit.submissions)
 
-    def wait(self, future: Future[list[Claim]]) -> list[Claim] | None:
-        """The claims, or None when storing takes longer than a response may wait."""
+    def wait(self, future: Future[list[Claim]], timeout_s: float | None = None) -> list[Claim] | None:
+        """The claims, or None when storing takes longer; than a response may wait, where no time is given."""
         try:
-            return future.result(COMMIT_WAIT_S)
+            return future.result(COMMIT_WAIT_S if timeout_s is None else timeout_s)
         except Exception as error:  # noqa: BLE001  # a slow or failing disk must not fail the response
             self._undurable(error)
             return None
 
-    async def wait_async(self, future: Future[list[Claim]]) -> list[Claim] | None:
+    async def wait_async(self, future: Future[list[Claim]], timeout_s: float | None = None) -> list[Claim] | None:
         """The same on an event loop, asyncio's or trio's, without blocking it."""
         try:
             if not future.done():
-                await wait_for(future, COMMIT_WAIT_S)
+                await wait_for(future, COMMIT_WAIT_S if timeout_s is None else timeout_s)
             return future.result(0)
         except Exception as error:  # noqa: BLE001  # as above
             self._undurable(error)

@@ -42,6 +42,9 @@ def _option(default: Any, parse: Any, *, secret: bool = False) -> Any:
     return field(default=default, metadata={"parse": parse, "secret": secret}, repr=not secret)
 
 
+_EVENT_SET = choice("", pattern=r"[A-Za-z0-9_-]{1,64}", hint="the id of an event set, such as 7654321098765432109")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """All options of the middleware, named as the environment variables without ``TIKTOK_``, lower-case.
@@ -58,6 +61,14 @@ class Config:
     pixel_id: str = _option("", words)
     #: Events API token(s) in the same order. Empty: browser channel only.
     access_token: str = _option("", words, secret=True)
+    #: TikTok's id of the offline event set, for ``source="offline"``.
+    offline_id: str = _option("", _EVENT_SET)
+    #: Its token. Empty: the first of ``access_token``.
+    offline_token: str = _option("", text, secret=True)
+    #: TikTok's id of the CRM event set, for ``source="crm"``.
+    crm_id: str = _option("", _EVENT_SET)
+    #: Its token. Empty: the first of ``access_token``.
+    crm_token: str = _option("", text, secret=True)
     #: Keys that sign what a browser keeps, newest first. Empty: derived from the token, else from the pixel.
     secret_key: str = _option("", words, secret=True)
     #: Sends server events to TikTok's Test Events view.
@@ -182,9 +193,19 @@ class Config:
 
     @property
     def token_by_pixel(self) -> dict[str, str]:
-        """The token of each pixel; empty without tokens."""
+        """The token of each pixel and event set that has one."""
         tokens = self.tokens * len(self.pixels) if len(self.tokens) == 1 else self.tokens
-        return dict(zip(self.pixels, tokens, strict=False))
+        found = dict(zip(self.pixels, tokens, strict=False))
+        for set_id, own in ((self.offline_id, self.offline_token), (self.crm_id, self.crm_token)):
+            token = own or next(iter(self.tokens), "")
+            if set_id and token:
+                found.setdefault(set_id, token)
+        return found
+
+    def targets(self, source: str) -> tuple[str, ...]:
+        """TikTok's ``event_source_id`` values for an ``event_source``: ``web``, ``offline`` or ``crm``."""
+        sets = {"offline": self.offline_id, "crm": self.crm_id}
+        return self.pixels if source == "web" else tuple(filter(None, (sets[source],)))
 
     @property
     def is_on(self) -> bool:
@@ -198,8 +219,15 @@ class Config:
 
     @cached_property
     def server_reason(self) -> str:
-        """Why no server event may go at all; empty when it may."""
-        if not self.tokens:
+        """Why no server event of a page may go at all; empty when it may."""
+        return self.source_reason("web")
+
+    def source_reason(self, source: str) -> str:
+        """The same for any ``event_source``."""
+        targets = self.targets(source)
+        if not targets and source != "web":
+            return f"no_{source}_id"
+        if not (self.tokens if source == "web" else self.token_by_pixel.get(targets[0])):
             return "no_token"
         if self.environment != "production" and self.is_tiktok_api and not self.test_event_code:
             return "not_production"

@@ -139,7 +139,9 @@ def retry(url: str | None, /, as_new: bool, send: bool, as_json: bool, **chosen:
         )
     if done.too_old:
         click.echo(
-            f"{done.too_old} stay dead: they are older than 7 days, and TikTok attributes them to nothing", err=True
+            f"{done.too_old} stay dead: they are older than 7 days (offline and CRM: 28),"
+            " and TikTok attributes them to nothing",
+            err=True,
         )
     if done.expired or done.too_old:
         sys.exit(REFUSED)

@@ -180,7 +180,7 @@ def test_an_expired_pair_goes_again_only_as_new(shop: Shop) -> None:
     assert result.exit_code == outbox_cli.REFUSED
     assert "1 stay dead: their browser copy went out more than 47 h ago" in result.stderr
     assert "--as-new" in result.stderr
-    assert "2 stay dead: they are older than 7 days" in result.stderr
+    assert "2 stay dead: they are older than 7 days (offline and CRM: 28)" in result.stderr
     assert shop.run("retry", "--as-new").exit_code == outbox_cli.REFUSED
     [row] = shop.outbox.lease("o", 10, limit_bytes=10**6, for_s=60, now=time.time())
     assert (row.record.event_id, row.record.paired) == ("pair", False), "the relay would bury a pair again"
@@ -247,7 +247,7 @@ def test_retry_wakes_a_live_process_that_had_halted(tmp_path: Path) -> None:
             client.delivery.submit([submission(letter("e1"))]).result(10)
             assert wait_until(lambda: client.stats()["halted"] == 1)
             shop = Shop(path)
-            assert shop.ask("list")[0]["reason"] == "40105 bad token"
+            assert wait_until(lambda: shop.ask("list")[0]["reason"] == "40105 bad token")
             api.status, api.body = 200, Api.OK
             before = len(api.requests)
             assert client.flush(0.2) is False

@@ -13,7 +13,7 @@ from tiktok_middleware.core.event import Record
 from tiktok_middleware.core.payload import Delivered, Halted, Rejected, Retry, Verdict
 from tiktok_middleware.delivery.memory import MemoryOutbox
 from tiktok_middleware.delivery.outbox import Leased, Taker
-from tiktok_middleware.delivery.relay import PAIRED_TTL_S, UNPAIRED_TTL_S, Relay
+from tiktok_middleware.delivery.relay import IMPORTED_TTL_S, PAIRED_TTL_S, UNPAIRED_TTL_S, Relay
 from tiktok_middleware.errors import OutboxError
 
 Answer = Callable[[Sequence[Record]], Sequence[Verdict]]
@@ -175,11 +175,14 @@ def test_a_halted_pixel_stops_and_keeps_its_rows(caplog: pytest.LogCaptureFixtur
     assert world.outbox.counts()["waiting"] == 0, "a restart tries again"
 
 
-@pytest.mark.parametrize(("paired", "ttl_s"), [(True, PAIRED_TTL_S), (False, UNPAIRED_TTL_S)])
-def test_an_expired_event_is_buried_unsent(paired: bool, ttl_s: int) -> None:
+@pytest.mark.parametrize(
+    ("paired", "source", "ttl_s"),
+    [(True, "web", PAIRED_TTL_S), (False, "web", UNPAIRED_TTL_S), (False, "offline", IMPORTED_TTL_S)],
+)
+def test_an_expired_event_is_buried_unsent(paired: bool, source: str, ttl_s: int) -> None:
     world = World()
-    world.outbox.put([submission(record("old", event_time=NOW - ttl_s - 1, paired=paired))], NOW)
-    world.outbox.put([submission(record("young", event_time=NOW - ttl_s, paired=paired))], NOW)
+    world.outbox.put([submission(record("old", event_time=NOW - ttl_s - 1, paired=paired, source=source))], NOW)
+    world.outbox.put([submission(record("young", event_time=NOW - ttl_s, paired=paired, source=source))], NOW)
     world.run()
     assert world.sink.sent == ["young"]
     assert world.dead == [("old", "expired")]
@@ -187,7 +190,7 @@ def test_an_expired_event_is_buried_unsent(paired: bool, ttl_s: int) -> None:
 
 
 def test_the_windows_are_tiktoks() -> None:
-    assert (PAIRED_TTL_S, UNPAIRED_TTL_S) == (47 * 3600, 7 * 86400)
+    assert (PAIRED_TTL_S, UNPAIRED_TTL_S, IMPORTED_TTL_S) == (47 * 3600, 7 * 86400, 28 * 86400)
 
 
 def test_a_sink_that_breaks_is_tried_again_and_its_words_are_kept_to_itself(caplog: pytest.LogCaptureFixture) -> None:

@@ -188,6 +188,16 @@ class RequestFacts:
         return f"{self.scheme}://{self.host}{path}" + (f"?{query}" if query else "")
 
     @property
+    def page_url(self) -> str:
+        """The page that the visitor is on: for a fetch the page it came from, where it is of the same site."""
+        if (
+            self.header("sec-fetch-mode") in {"cors", "same-origin", "no-cors"}
+            and self.header("sec-fetch-site") == "same-origin"
+        ):
+            return self.header("referer") or self.url
+        return self.url
+
+    @property
     def target(self) -> str:
         """Path and query as they came, without scheme and host."""
         query = self.query

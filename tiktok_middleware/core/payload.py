@@ -87,7 +87,8 @@ def encode_item(
     *,
     user: Mapping[str, object],
     page: Mapping[str, str] | None,
-    limited_data_use: bool,
+    limited_data_use: bool | None,
+    lead_id: str = "",
 ) -> bytes:
     """One item of TikTok's ``data`` array as UTF-8 JSON, its keys always in the same order (TikTok, ``/event/track/``).
 
@@ -95,7 +96,8 @@ def encode_item(
         event: the event; its properties are encoded as they are.
         user: who: what is None, empty or an empty list is left out, since TikTok wants no hash of nothing.
         page: ``url`` and ``referrer``, or None for a source without pages.
-        limited_data_use: the flag that the browser copy carries too.
+        limited_data_use: the flag that the browser copy carries too, or None for a source that has none.
+        lead_id: TikTok's id of the lead, for ``crm``.
     """
     item: dict[str, object] = {
         "event": event.event,
@@ -106,7 +108,10 @@ def encode_item(
     if page:
         item["page"] = {key: value for key, value in page.items() if value}
     item["properties"] = event.properties
-    item["limited_data_use"] = limited_data_use
+    if limited_data_use is not None:
+        item["limited_data_use"] = limited_data_use
+    if lead_id:
+        item["lead"] = {"lead_id": lead_id}
     # An encoder's own result may keep a far larger buffer alive; what waits in memory is cut to size.
     return bytes(memoryview(_encode(item)))
 

@@ -47,6 +47,7 @@ class Setup(NamedTuple):
         clock: Unix seconds.
         random_bytes: that many random bytes.
         notices: where to say what was noticed.
+        has_secret_key: whether the signer's key is a secret of its own, which lasts longer than an access token.
     """
 
     config: Config
@@ -62,6 +63,7 @@ class Setup(NamedTuple):
     clock: Callable[[], float]
     random_bytes: Callable[[int], bytes]
     notices: Notices
+    has_secret_key: bool = True
 
     def helper_url(self, facts: RequestFacts) -> str:
         """The path of the helper script under this request's mount point."""
@@ -79,6 +81,7 @@ def make_setup(
     clock: Callable[[], float],
     random_bytes: Callable[[int], bytes],
     notices: Notices,
+    has_secret_key: bool = True,
 ) -> Setup:
     """The configuration made ready.
 
@@ -92,6 +95,7 @@ def make_setup(
         clock: as in :class:`Setup`.
         random_bytes: as in :class:`Setup`.
         notices: as in :class:`Setup`.
+        has_secret_key: as in :class:`Setup`.
     """
     snippet = Snippet(
         pixel_js=pixel_js,
@@ -115,6 +119,7 @@ def make_setup(
         clock=clock,
         random_bytes=random_bytes,
         notices=notices,
+        has_secret_key=has_secret_key,
     )
 
 

@@ -9,9 +9,10 @@ from tiktok_middleware.core.event import Event, Record, Submission
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.payload import encode_item
 from tiktok_middleware.core.setup import Setup
+from tiktok_middleware.core.source import WEB
 from tiktok_middleware.core.tracker import Pending, Tracker
 
-__all__ = ["late_submission", "make_submission"]
+__all__ = ["late_submission", "make_submission", "server_submission"]
 
 _MAX_USER_AGENT_CHARS = 1024
 
@@ -31,16 +32,18 @@ def make_submission(event: Event, tracker: Tracker, *, browser: bool, server: bo
     facts, setup = tracker.facts, tracker.setup
     records: tuple[Record, ...] = ()
     if server:
+        source = tracker.source
         body = encode_item(
             event,
             user=_user(tracker, facts, setup),
-            page=_page(facts, setup),
-            limited_data_use=tracker.consent.limited_data_use,
+            page=_page(facts, setup) if source.is_web else None,
+            limited_data_use=tracker.consent.limited_data_use if source.is_web else None,
+            lead_id=tracker.lead_id,
         )
         records = tuple(
             [
-                Record(pixel, "web", event.event, event.event_id, event.event_time, body, browser)
-                for pixel in setup.config.pixels
+                Record(pixel, source.name, event.event, event.event_id, event.event_time, body, browser)
+                for pixel in (setup.config.pixels if source is WEB else setup.config.targets(source.name))
             ]
         )
     return Submission(event_id=event.event_id, records=records, browser=browser, once=event.once)
@@ -49,20 +52,26 @@ def make_submission(event: Event, tracker: Tracker, *, browser: bool, server: bo
 def late_submission(pending: Pending, tracker: Tracker) -> Submission | None:
     """An event whose response can no longer carry it: it goes by the server, or, where it may not, nowhere."""
     tracker.setup.notices.count("late")
+    return server_submission(pending, tracker)
+
+
+def server_submission(pending: Pending, tracker: Tracker) -> Submission | None:
+    """An event that goes by the server alone, or, where it may not, nowhere."""
     if not (pending.event.channels.server and tracker.may_send):
         return None
     return make_submission(pending.event, tracker, browser=False, server=True)
 
 
 def _user(tracker: Tracker, facts: RequestFacts, setup: Setup) -> dict[str, object]:
-    visitor = tracker.visitor
-    return {
+    visitor, taken = tracker.visitor, tracker.source.user_keys
+    user = {
         "ttclid": visitor.ttclid,
         "ttp": visitor.ttp,
         "ip": _address(facts, setup),
         "user_agent": facts.header("user-agent")[:_MAX_USER_AGENT_CHARS],
         **tracker.identity.user(),
     }
+    return user if taken is None else {key: value for key, value in user.items() if key in taken}
 
 
 def _address(facts: RequestFacts, setup: Setup) -> str:
@@ -86,18 +95,11 @@ def _is_public(address: str) -> bool:
 
 
 def _page(facts: RequestFacts, setup: Setup) -> dict[str, str]:
-    page = {"url": server_address(_page_url(facts), allow=setup.url_allow, deny=setup.url_deny)}
+    url = facts.page_url
+    if not url:
+        return {}
+    page = {"url": server_address(url, allow=setup.url_allow, deny=setup.url_deny)}
     referrer = facts.header("referer")
     if referrer:
         page["referrer"] = server_address(referrer, allow=setup.url_allow, deny=setup.url_deny)
     return page
-
-
-def _page_url(facts: RequestFacts) -> str:
-    """The page that the visitor is on: for a fetch the page it came from, where it is of the same site."""
-    if (
-        facts.header("sec-fetch-mode") in {"cors", "same-origin", "no-cors"}
-        and facts.header("sec-fetch-site") == "same-origin"
-    ):
-        return facts.header("referer") or facts.url
-    return facts.url

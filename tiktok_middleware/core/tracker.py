@@ -7,14 +7,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
+from tiktok_middleware.core.address import server_address
 from tiktok_middleware.core.consent import Consent, State, read_consent
 from tiktok_middleware.core.event import PAGE_VIEW, Channels, Event, channels_closed
 from tiktok_middleware.core.event_ids import check_event_id, check_event_time, check_once, once_event_id, timed_event_id
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.identity import Identity, read_identity
-from tiktok_middleware.core.names import event_name
+from tiktok_middleware.core.names import STANDARD_EVENTS, event_name
 from tiktok_middleware.core.properties import clean_properties
 from tiktok_middleware.core.setup import Setup
+from tiktok_middleware.core.snapshot import Snapshot, check_max_chars, write_snapshot
+from tiktok_middleware.core.source import WEB, Source
 from tiktok_middleware.core.visitor import Visitor, read_visitor
 from tiktok_middleware.errors import EventError
 
@@ -53,6 +56,10 @@ class Tracker:
         shared_word: the app's word on the audience, None where it said nothing.
         consent_word: ``g`` or ``d`` after :meth:`grant_consent` or :meth:`revoke_consent`, else empty.
         has_page_view: True after :meth:`page`.
+        has_browser: whether a response can still hand a copy to a browser.
+        source: where its events come from.
+        lead_id: TikTok's id of the lead that they belong to, for ``crm``.
+        refusal: why nothing goes, in a snake_case word, where something was wrong from the start.
         late: takes events that are tracked after the response has ended.
         facts: the request.
         setup: the configuration it works by.
@@ -65,6 +72,10 @@ class Tracker:
     shared_word: bool | None = None
     consent_word: str = ""
     has_page_view: bool = False
+    has_browser: bool = True
+    source: Source = WEB
+    lead_id: str = ""
+    refusal: str = ""
     late: Callable[[Tracker, Pending], None] | None = None
     _consent: Consent | None = None
     _visitor: Visitor | None = None
@@ -182,6 +193,39 @@ class Tracker:
         reason = "gpc" if self.consent.reason == "gpc" else "denied"
         self._consent = self.consent._replace(state=State.DENIED, reason=reason)
 
+    def snapshot(self, max_chars: int | None = None) -> str:
+        """Who this visitor is, as a signed text for an order's row or a payment's metadata.
+
+        It holds ``ttclid``, ``_ttp``, IP address, user agent, the scrubbed page address, the visitor's consent and what
+        :meth:`identify` hashed; of a visitor who has not agreed, the choice alone. ``Client.tracker()`` takes it for
+        400 days.
+
+        Args:
+            max_chars: characters at most, such as 500; who is matched best by is kept best. At least about 80, or
+                the text is empty.
+
+        Raises:
+            EventError: ``max_chars`` is too small, in strict mode; otherwise it is logged once and counted.
+        """
+        try:
+            if not self.setup.has_secret_key:
+                self.setup.notices.once("snapshot key", _NO_KEY)
+            return write_snapshot(self._known(), self.setup.signer, check_max_chars(max_chars))
+        except EventError as error:
+            self._invalid(error)
+        except Exception as error:  # noqa: BLE001  # ours must never fail the view
+            self.setup.notices.failure("snapshot", error)
+        return ""
+
+    def refuse(self, error: EventError) -> None:
+        """Send nothing that is tracked from now on, because of this.
+
+        Raises:
+            EventError: it, in strict mode.
+        """
+        self.refusal = "invalid"
+        self._invalid(error)
+
     @property
     def may_send(self) -> bool:
         """Whether the visitor's consent, as it is now, lets an event go."""
@@ -209,6 +253,8 @@ class Tracker:
         name, warning = event_name(event)
         if warning:
             notices.once(f"name {name}", warning)
+        if self.source.is_standard_only and name not in STANDARD_EVENTS:
+            raise EventError("event", "no standard event", f"a standard event: {self.source.name} takes no other")
         cleaned = clean_properties(name, given)
         for problem in cleaned.problems:
             self._invalid(problem)
@@ -219,7 +265,9 @@ class Tracker:
         key = "" if once is None else check_once(once)
         now_s = setup.clock()
         happened_s = int(now_s) if event_time is None else check_event_time(event_time, now_s)
-        channels = self._channels(is_late_once=key != "" and now_s - happened_s > ONCE_MAX_AGE_S)
+        # What never had a browser's copy may be imported by the week; its own outbox counts it once.
+        is_late_once = key != "" and now_s - happened_s > ONCE_MAX_AGE_S and self.source.is_web
+        channels = self._channels(is_late_once=is_late_once)
         event_id = self._event_id(name, event_id, key, now_s)
         made = Event(name, event_id, happened_s, cleaned.properties, channels, once=key != "")
         notices.count("tracked")
@@ -228,6 +276,14 @@ class Tracker:
         else:
             notices.count(channels.server.reason)
         return made
+
+    def _known(self) -> Snapshot:
+        facts, setup, consent = self.facts, self.setup, self.consent
+        if not consent.is_granted:
+            return Snapshot(consent)
+        url = server_address(facts.page_url, allow=setup.url_allow, deny=setup.url_deny) if facts.url else ""
+        visitor, agent = self.visitor, facts.header("user-agent")
+        return Snapshot(consent, visitor.ttclid, visitor.ttp, facts.client, agent, url, self.identity)
 
     def _take(self, pending: Pending) -> None:
         if self.late is not None:
@@ -248,7 +304,10 @@ class Tracker:
         """What is known now; what the response allows is known when it begins."""
         reason = self._closed() or ("too_old" if is_late_once else "")
         config = self.setup.config
-        return channels_closed(reason or config.browser_reason, reason or config.server_reason)
+        if self.source is not WEB:
+            return channels_closed(reason or "no_browser", reason or config.source_reason(self.source.name))
+        browser = "no_browser" if not self.has_browser else "late" if self.late is not None else config.browser_reason
+        return channels_closed(reason or browser, reason or config.server_reason)
 
     def _closed(self) -> str:
         """Why nothing at all may go; empty when something may."""
@@ -259,13 +318,19 @@ class Tracker:
             return "disabled_by_app"
         if self.setup.is_excluded(self.facts.path):
             return "excluded"
-        return self.consent.reason
+        return self.refusal or self.consent.reason
 
     def _invalid(self, error: EventError) -> None:
         if self.setup.config.strict:
             raise error
         self.setup.notices.count("invalid")
         self.setup.notices.once(str(error), f"{error}; left out (TIKTOK_STRICT=true raises here)")
+
+
+_NO_KEY = (
+    "snapshot() is signed with a key that changes with TIKTOK_ACCESS_TOKEN, or that others can work out: set"
+    " TIKTOK_SECRET_KEY, so that snapshots last"
+)
 
 
 def _together(properties: object, more: Mapping[str, object]) -> Mapping[str, object]:

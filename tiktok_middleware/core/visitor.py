@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tiktok_middleware.core.facts import RequestFacts
 
-__all__ = ["FRESH_COOKIE", "LIFETIME_S", "TTCLID", "TTP", "Visitor", "read_visitor"]
+__all__ = ["FRESH_COOKIE", "LIFETIME_S", "TTCLID", "TTP", "Visitor", "is_ttclid", "is_ttp", "read_visitor"]
 
 TTCLID = "ttclid"
 TTP = "_ttp"
@@ -23,6 +23,16 @@ _TTCLID = re.compile(r"[A-Za-z0-9._~-]{1,1000}")
 _TTP = re.compile(r"[A-Za-z0-9._-]{16,128}")
 # The names under which other integrations keep a click id.
 _TTCLID_COOKIES = (TTCLID, "_ttclid", "tiktok_ttclid")
+
+
+def is_ttclid(text: str) -> bool:
+    """Whether it is of a form that TikTok writes."""
+    return _TTCLID.fullmatch(text) is not None
+
+
+def is_ttp(text: str) -> bool:
+    """Whether it is of a form that TikTok writes."""
+    return _TTP.fullmatch(text) is not None
 
 
 class Visitor(NamedTuple):

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from tiktok_middleware.delivery.letters import DEAD, IN_FLIGHT, WAITING, Choice, Group, Letter, Retried, Summary
-from tiktok_middleware.delivery.relay import UNPAIRED_TTL_S, ttl_s
+from tiktok_middleware.delivery.relay import ttl_s
 from tiktok_middleware.delivery.sqlite import SCHEMA
 from tiktok_middleware.errors import OutboxError
 
@@ -118,9 +118,9 @@ class Desk:
             done.hastened += hastened or (row["reason"] != "")  # a halted row is due already
             return
         age_s = now - row["event_time"]
-        if age_s > UNPAIRED_TTL_S:
+        if age_s > ttl_s(is_paired=False, source=row["source"]):
             done.too_old += 1
-        elif age_s > ttl_s(bool(row["paired"])) and not as_new:
+        elif age_s > ttl_s(bool(row["paired"]), row["source"]) and not as_new:
             done.expired += 1
         elif db.execute(_PUT_BACK, {"id": row["id"], "now": now, "as_new": as_new}).rowcount:
             db.execute("DELETE FROM dead WHERE id = ?", (row["id"],))

@@ -29,7 +29,7 @@ from tiktok_middleware.delivery.outbox import Leased, Outbox, Taker
 from tiktok_middleware.delivery.pace import Pace
 from tiktok_middleware.errors import OutboxError
 
-__all__ = ["PAIRED_TTL_S", "UNPAIRED_TTL_S", "Relay", "Sink", "ttl_s"]
+__all__ = ["IMPORTED_TTL_S", "PAIRED_TTL_S", "UNPAIRED_TTL_S", "Relay", "Sink", "ttl_s"]
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,9 @@ PAIRED_TTL_S = 47 * 3600
 
 UNPAIRED_TTL_S = 7 * 86400
 """TikTok's default click-through window; what is older is attributed to nothing (TikTok, 1.11)."""
+
+IMPORTED_TTL_S = 28 * 86400
+"""Offline and CRM events, which no browser sends too: TikTok's longest click-through window."""
 
 _LEASE_S = 20.0  # also how long the rows of a killed process stay unsent
 _LEASE_MARGIN_S = 16.0  # a lease that has less left is renewed before a further request
@@ -299,11 +302,11 @@ class Relay:
 
     def _bury_expired(self, outbox: Outbox, rows: list[Leased], now: float) -> list[Leased]:
         """The rows that may still be sent; the others are dead letters now."""
-        expired = [row for row in rows if now - row.record.event_time > ttl_s(row.record.paired)]
+        expired = [row for row in rows if now - row.record.event_time > ttl_s(row.record.paired, row.record.source)]
         if not expired:
             return rows
         self._bury(outbox, expired, "expired", "expired", now)
-        return [row for row in rows if now - row.record.event_time <= ttl_s(row.record.paired)]
+        return [row for row in rows if now - row.record.event_time <= ttl_s(row.record.paired, row.record.source)]
 
     def _bury(self, outbox: Outbox, rows: list[Leased], kind: str, reason: str, now: float) -> None:
         self.buried[kind] += outbox.bury(self._owner, [row.id for row in rows], reason, now)
@@ -311,6 +314,8 @@ class Relay:
         log.warning("%d event(s) become dead letters, first %s %s: %s", len(rows), first.event, first.event_id, reason)
 
 
-def ttl_s(is_paired: bool) -> int:
+def ttl_s(is_paired: bool, source: str = "web") -> int:
     """Seconds after which an event is not sent any more, by whether its browser copy was handed out."""
+    if source != "web":
+        return IMPORTED_TTL_S
     return PAIRED_TTL_S if is_paired else UNPAIRED_TTL_S
