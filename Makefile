@@ -2,16 +2,18 @@
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8000
+FUZZ_SECONDS ?= 60
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test lint format system soak bench clean
+.PHONY: help demo test lint format system soak bench fuzz clean
 
 help:
 	@echo "make demo   start the shop and the stand-in for TikTok (PORT=8000)"
 	@echo "make test   install what the tests need, then ruff, mypy and pytest"
 	@echo "make soak   the long tests: every server, killed workers, other packages' test suites"
 	@echo "make bench  the figures, beside other packages'"
+	@echo "make fuzz   search for documents and requests that break a promise (FUZZ_SECONDS=60 each)"
 	@echo "make lint   ruff and mypy only"
 	@echo "make format let ruff format and fix"
 	@echo "make clean  remove the virtual environment and caches"
@@ -71,5 +73,17 @@ bench: $(BENCH)/.installed
 	$(BENCH)/bin/python -m tests.bench requests $(BENCH_ARGS)
 	$(BENCH)/bin/python -m tests.bench delivery $(BENCH_ARGS)
 
+FUZZ := .venv-fuzz
+$(FUZZ)/.installed: pyproject.toml
+	@test -x $(FUZZ)/bin/python || $(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(FUZZ)/bin/python -m pip install --quiet --editable . --group fuzz
+	@touch $@
+
+# Ends with 0 where nothing was found. A finding is saved, and how to check it once more is printed.
+fuzz: $(FUZZ)/.installed
+	$(FUZZ)/bin/python -m tests.fuzz pages --seconds $(FUZZ_SECONDS)
+	$(FUZZ)/bin/python -m tests.fuzz requests --seconds $(FUZZ_SECONDS)
+
 clean:
-	rm -rf $(VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(FUZZ) .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis

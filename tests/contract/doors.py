@@ -64,7 +64,7 @@ def make_client(**options: Any) -> Client:
 @dataclass(frozen=True)
 class Request:
     method: str = "GET"
-    path: str = "/shop"
+    path: str = "/shop"  # its bytes in the guise of latin-1, as PEP 3333 has it
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -131,7 +131,7 @@ def asgi_scope(request: Request) -> dict[str, Any]:
         "http_version": "1.1",
         "method": request.method,
         "scheme": "http",
-        "path": request.path,
+        "path": request.path.encode("latin-1").decode("utf-8", "replace"),
         "root_path": "",
         "query_string": request.query.encode("latin-1"),
         "headers": [

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import time
-import warnings
-from typing import Any
 
-import html5lib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.strategies import documents, fed, splits
+from tests.trees import SCRIPT, outline, parsed, without_ours
 from tiktok_middleware.core.html import LIMIT_BYTES, Injector, Search
-
-SCRIPT = b"<script data-x></script>"
 
 
 @settings(max_examples=400)
@@ -50,32 +46,6 @@ def test_a_document_is_refused_only_where_its_head_never_ends(document: bytes) -
     assert injector.reason == "head_unfinished"
     body = parsed(document).getElementsByTagName("body")
     assert [node for found in body for node in found.childNodes] == []
-
-
-def parsed(document: bytes) -> Any:
-    """The tree, as a browser with scripting makes it."""
-    parser = html5lib.HTMLParser(tree=html5lib.getTreeBuilder("dom"), namespaceHTMLElements=False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return parser.parse(document, scripting=True, override_encoding="utf-8")
-
-
-def without_ours(node: Any) -> list[str]:
-    """Takes our script out of the tree; the names of the elements it stood in."""
-    found = []
-    for child in list(node.childNodes):
-        if child.nodeType == child.ELEMENT_NODE and child.tagName == "script" and child.hasAttribute("data-x"):
-            node.removeChild(child)
-            found.append(node.nodeName)
-        else:
-            found += without_ours(child)
-    node.normalize()
-    return found
-
-
-def outline(node: Any) -> Any:
-    attributes = sorted(node.attributes.items()) if node.attributes else []
-    return node.nodeName, node.nodeValue, attributes, [outline(child) for child in node.childNodes]
 
 
 HOSTILE = [

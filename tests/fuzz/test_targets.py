@@ -1,0 +1,53 @@
+"""The fuzz targets hold for all that a search begins with, so that ``make fuzz`` begins where the suite ends."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.fuzz import pages, requests
+from tiktok_middleware.core.html import Injector, Place, Search
+
+
+@pytest.mark.parametrize("target", [pages, requests], ids=["pages", "requests"])
+def test_no_seed_breaks_a_promise(target: ModuleType) -> None:
+    count = 0
+    for seed in target.seeds():
+        target.check(seed)
+        count += 1
+    assert count > 100
+
+
+def test_a_place_that_moves_with_the_cut_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Injector.feed
+
+    def feed(self: Injector, piece: bytes, *, last: bool) -> Place:
+        found = original(self, piece, last=last)
+        return found._replace(cut=found.cut - 1) if found.search is Search.FOUND and len(piece) == 1 else found
+
+    monkeypatch.setattr(Injector, "feed", feed)
+    with pytest.raises(AssertionError):
+        pages.check(bytes(8) + b"<!doctype html><title>t</title></head>")
+
+
+@pytest.mark.parametrize("place", [b"<!-- ", b"<title>", b"<script>", b"<style>", b"<template>", b"<noscript>"])
+def test_a_script_in_the_wrong_place_is_found(place: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def feed(_self: Injector, piece: bytes, *, last: bool) -> Place:
+        return Place(Search.FOUND, piece, len(place)) if last else Place(Search.MORE, piece, 0)
+
+    monkeypatch.setattr(Injector, "feed", feed)
+    monkeypatch.setattr(pages, "_splits", lambda case: [[case.document]])
+    with pytest.raises(AssertionError):
+        pages.check(bytes(8) + place + b" </head> --></title></script></style></template></noscript>")
+
+
+def test_a_saved_input_can_be_checked_once_more(tmp_path: Path) -> None:
+    saved = tmp_path / hashlib.sha256(b"").hexdigest()
+    saved.write_bytes(next(pages.seeds()))
+    again = [sys.executable, "-m", "tests.fuzz", "pages", str(saved)]
+    subprocess.run(again, check=True, timeout=60, cwd=Path(__file__).parents[2])
