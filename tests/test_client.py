@@ -19,6 +19,7 @@ from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.event import Claim
 from tiktok_middleware.core.exchange import Commit
+from tiktok_middleware.core.responses import Answer
 from tiktok_middleware.delivery.location import outbox_url
 from tiktok_middleware.errors import ConfigError, TokenError
 
@@ -299,7 +300,7 @@ def test_our_own_path_is_answered(clients: list[Client]) -> None:
     client = client_of(clients)
     assert client.answer(scope_facts("/")) is None
     found = client.answer(scope_facts(client.setup.snippet.helper_path))
-    assert found is not None
+    assert isinstance(found, Answer)
     assert found.status == 200
 
 

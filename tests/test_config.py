@@ -82,6 +82,11 @@ MESSAGES = [
     ("PAGE_VIEW", "server", "TIKTOK_PAGE_VIEW is 'server'; allowed: one of browser, off"),
     ("TTP", "on", "TIKTOK_TTP is 'on'; allowed: one of refresh, mint, off"),
     (
+        "BROWSER_EVENTS",
+        "Add to cart",
+        "TIKTOK_BROWSER_EVENTS is 'Add to cart'; allowed: words separated by commas, without spaces, quotes or empty places",
+    ),
+    (
         "COOKIE_DOMAIN",
         "localhost",
         "TIKTOK_COOKIE_DOMAIN is 'localhost'; allowed: auto, host or a domain such as shop.example",

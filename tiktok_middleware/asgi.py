@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tiktok_middleware.contrib import attach_to_requests
 from tiktok_middleware.core.context import tracker_var
 from tiktok_middleware.core.headers import encoded
+from tiktok_middleware.core.responses import Answer, Wanted
 from tiktok_middleware.core.steps import Forward, Phase, Step
 from tiktok_middleware.errors import ConfigError
 from tiktok_middleware.event_loop import is_in_event_loop
@@ -16,6 +17,7 @@ from tiktok_middleware.event_loop import is_in_event_loop
 if TYPE_CHECKING:
     from tiktok_middleware.client import Client
     from tiktok_middleware.core.exchange import Exchange
+    from tiktok_middleware.core.facts import RequestFacts
 
 __all__ = ["TikTokMiddleware"]
 
@@ -74,8 +76,7 @@ class TikTokMiddleware:
         facts = client.read_scope(scope)
         own = client.answer(facts)
         if own is not None:
-            await send({"type": "http.response.start", "status": own.status, "headers": encoded(own.headers)})
-            await send({"type": "http.response.body", "body": own.body})
+            await self._answer(own, facts, receive, send)
             return
         exchange = client.begin(facts)
         if exchange is None:
@@ -98,6 +99,16 @@ class TikTokMiddleware:
         finally:
             tracker_var.reset(token)
             client.end(exchange)
+
+    async def _answer(self, own: Answer | Wanted, facts: RequestFacts | None, receive: Receive, send: Send) -> None:
+        """Our own response."""
+        if isinstance(own, Wanted):
+            body = await _body(receive, own.limit_bytes)
+            if body is None:
+                return
+            own = await self.client.collect_async(facts, body)
+        await send({"type": "http.response.start", "status": own.status, "headers": encoded(own.headers)})
+        await send({"type": "http.response.body", "body": own.body})
 
     async def _websocket(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """A socket has no page to write into: what is tracked goes by the server channel at once."""
@@ -203,6 +214,19 @@ class _Response:
 
 # Extensions that send a body which never passes here.
 _BODIES_UNSEEN = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
+
+
+async def _body(receive: Receive, limit_bytes: int) -> bytes | None:
+    """The request's body as soon as it is whole or above the limit; None where its sender has gone."""
+    body = b""
+    while len(body) <= limit_bytes:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")[: limit_bytes + 1]
+        if not message.get("more_body", False):
+            break
+    return body
 
 
 async def _in_thread(call: Callable[[], object]) -> None:

@@ -18,13 +18,15 @@ from tiktok_middleware.assembly import (
     signing_keys,
 )
 from tiktok_middleware.config import DEBUG_DEFAULTS, Config
+from tiktok_middleware.core.collect import Report, hear, refuse
 from tiktok_middleware.core.consent import make_reader
 from tiktok_middleware.core.context import KEY
-from tiktok_middleware.core.endpoint import Answer, answer
+from tiktok_middleware.core.endpoint import answer
 from tiktok_middleware.core.event import Claim
 from tiktok_middleware.core.exchange import Exchange
 from tiktok_middleware.core.facts import EnvironFacts, RequestFacts, ScopeFacts
 from tiktok_middleware.core.job import job_tracker
+from tiktok_middleware.core.responses import Answer, Wanted
 from tiktok_middleware.core.setup import Setup, make_setup
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.state import State
@@ -35,6 +37,7 @@ from tiktok_middleware.delivery import Delivery, open_delivery
 from tiktok_middleware.event_loop import wait_for
 from tiktok_middleware.job import Job
 from tiktok_middleware.notices import Log
+from tiktok_middleware.throttle import Throttle
 
 __all__ = ["COMMIT_WAIT_S", "Client"]
 
@@ -64,6 +67,7 @@ class Client:
         self.config = config if config is not None else Config.from_env()
         self._log = Log()
         framework_keys = tuple(secret_keys)
+        self._throttle = Throttle()
         self.setup: Setup = make_setup(
             self.config,
             signer=Signer(signing_keys(self.config, framework_keys), clock),
@@ -182,13 +186,44 @@ class Client:
             except Exception as error:  # noqa: BLE001  # as above
                 self._log.failure("submit", error)
 
-    def answer(self, facts: RequestFacts | None) -> Answer | None:
-        """Our own response to a request of our path prefix, None for the app's requests."""
+    def answer(self, facts: RequestFacts | None) -> Answer | Wanted | None:
+        """Our own response to a request of our path prefix, None for the app's requests.
+
+        Where it depends on the request's body, ``collect`` gives it.
+        """
         try:
-            return answer(facts, self.setup) if facts is not None else None
+            own = answer(facts, self.setup) if facts is not None else None
+            if facts is not None and isinstance(own, Wanted):
+                wait_s = self._throttle.wait_s(facts, self.setup.clock())
+                return refuse(self.setup, 429, "too_many", [("Retry-After", str(wait_s))]) if wait_s else own
         except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
             self._log.failure("endpoint", error)
             return None
+        return own
+
+    def collect(self, facts: RequestFacts | None, body: bytes) -> Answer:
+        """Our response to a page's report, once its events are stored."""
+        try:
+            heard = hear(facts, self.setup, body) if facts is not None else None
+            if not isinstance(heard, Report):
+                return heard or refuse(self.setup, 503, "failed")
+            claims = self.wait(self.submit(Commit(heard.submissions))) if heard.submissions else []
+            return heard.answer(claims, ())
+        except Exception as error:  # noqa: BLE001  # as above
+            self._log.failure("collect", error)
+            return refuse(self.setup, 503, "failed")
+
+    async def collect_async(self, facts: RequestFacts | None, body: bytes) -> Answer:
+        """The same on an event loop."""
+        try:
+            heard = hear(facts, self.setup, body) if facts is not None else None
+            if not isinstance(heard, Report):
+                return heard or refuse(self.setup, 503, "failed")
+            claims = await self.wait_async(self.submit(Commit(heard.submissions))) if heard.submissions else []
+            return heard.answer(claims, ())
+        except Exception as error:  # noqa: BLE001  # as above
+            self._log.failure("collect", error)
+            return refuse(self.setup, 503, "failed")
 
     def tracker(
         self,

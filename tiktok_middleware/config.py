@@ -80,7 +80,7 @@ class Config:
     #: Raise on invalid input instead of logging it once.
     strict: bool = _option(False, boolean)
     #: Whose leave is needed: ``implied``, ``required``, a consent platform such as ``onetrust``, ``cookie:NAME=VALUE``
-    #: or ``import:package.module:function``.
+    #: ``import:package.module:function``, or ``bridge`` where only the page can read the choice.
     consent: str = _option("implied", consent)
     #: What a consent platform's own default, that nobody clicked, counts as.
     consent_implied: str = _option("unknown", choice("unknown", "granted"))
@@ -100,6 +100,8 @@ class Config:
     exclude: str = _option("", path_globs)
     #: ``pixel`` injects the base code, ``off`` leaves only the server channel.
     snippet: str = _option("pixel", choice("pixel", "off"))
+    #: Names of events that a page may send by itself.
+    browser_events: str = _option("", words)
     #: ISO 3166 region that national phone numbers are read in.
     phone_region: str = _option("", choice("", pattern=r"[A-Z]{2}", hint="a two-letter region such as DE"))
     #: Query keys kept in the page address on the server channel, beside ``ttclid`` and ``utm_*``.
@@ -112,7 +114,7 @@ class Config:
     history_observer: bool = _option(True, boolean)
     #: ``nonce`` uses the page's own nonce, ``extend`` also adds TikTok's hosts to its policy, ``off`` does neither.
     csp: str = _option("nonce", choice("nonce", "extend", "off"))
-    #: Path prefix of the helper script.
+    #: Path prefix of the helper script and of what pages report.
     endpoint: str = _option("/_tiktok", endpoint)
     #: ``sqlite:///path``, ``sqlite:`` (in the user's state directory) or ``memory://``.
     outbox: str = _option("sqlite:", outbox)

@@ -62,7 +62,7 @@ class TokenError(TikTokError, ValueError):
     """A signed value that came back from a browser or a database is not, or no longer, ours.
 
     Args:
-        reason: one word for the counters: ``forged``, ``expired`` or ``malformed``.
+        reason: one word for the counters: ``forged``, ``expired``, ``malformed`` or ``pixels``.
     """
 
     def __init__(self, reason: str) -> None:

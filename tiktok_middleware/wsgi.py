@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from tiktok_middleware.contrib import attach_to_requests
 from tiktok_middleware.core.context import tracker_var
+from tiktok_middleware.core.responses import Answer, Wanted
 from tiktok_middleware.core.steps import Forward, Phase, Step
 
 if TYPE_CHECKING:
     from tiktok_middleware.client import Client
     from tiktok_middleware.core.exchange import Exchange
+    from tiktok_middleware.core.facts import RequestFacts
     from tiktok_middleware.core.headers import Headers
 
 __all__ = ["TikTokMiddleware"]
@@ -49,8 +51,7 @@ class TikTokMiddleware:
         facts = client.read_environ(environ)
         own = client.answer(facts)
         if own is not None:
-            start_response(f"{own.status} OK", own.headers)
-            return [own.body]
+            return _answered(own, client, facts, environ, start_response)
         exchange = client.begin(facts)
         if exchange is None:
             return self.app(environ, start_response)
@@ -72,6 +73,29 @@ class TikTokMiddleware:
         if response.holds_head:
             body.begin()
         return body
+
+
+def _answered(
+    own: Answer | Wanted, client: Client, facts: RequestFacts | None, environ: Environ, start_response: StartResponse
+) -> list[bytes]:
+    """Our own response."""
+    if isinstance(own, Wanted):
+        own = client.collect(facts, _body(environ, own.limit_bytes + 1))
+    start_response(own.status_line, own.headers)
+    return [own.body]
+
+
+def _body(environ: Environ, limit_bytes: int) -> bytes:
+    """What there is of the request's body, up to the limit."""
+    length = str(environ.get("CONTENT_LENGTH") or "")
+    if length.isdecimal():
+        limit_bytes = min(int(length[:10]), limit_bytes)
+    elif not environ.get("wsgi.input_terminated"):
+        return b""  # a read would wait for what may never come
+    try:
+        return bytes(environ["wsgi.input"].read(limit_bytes))
+    except OSError:
+        return b""  # who sends it has gone
 
 
 def _client() -> Client:

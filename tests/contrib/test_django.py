@@ -26,16 +26,22 @@ from django.urls import path
 
 import tiktok_middleware
 from tests.contrib.shared import NAVIGATION, PAGE, PIXEL, inline_events, is_pair, make_client, sent
+from tests.core.report_world import token_of
 from tiktok_middleware import Client
 from tiktok_middleware.contrib import django as contrib
 from tiktok_middleware.contrib.django import tiktok_from
+from tiktok_middleware.core.event_ids import timed_event_id
 
 if not settings.configured:
     settings.configure(
         ALLOWED_HOSTS=["*"],
         ROOT_URLCONF=__name__,
         SECRET_KEY="of the tests",
-        MIDDLEWARE=["tiktok_middleware.contrib.django.TikTokMiddleware", "django.middleware.common.CommonMiddleware"],
+        MIDDLEWARE=[
+            "tiktok_middleware.contrib.django.TikTokMiddleware",
+            "django.middleware.common.CommonMiddleware",
+            "django.middleware.csrf.CsrfViewMiddleware",
+        ],
     )
     django.setup()
 
@@ -145,6 +151,22 @@ class Browser:
             self.cookies = http.cookies
             return answer
 
+    def post(self, where: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
+        """The answer to what a page's script sends, as ``sendBeacon`` does."""
+        headers = {"content-type": "text/plain", **headers}
+
+        async def by_asgi() -> httpx.Response:
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(self.app), base_url="https://shop.example", cookies=self.cookies
+            ) as http:
+                return await http.post(where, content=body, headers=headers)
+
+        if self.kind == "asgi":
+            return asyncio.run(by_asgi())
+        transport = httpx.WSGITransport(self.app)
+        with httpx.Client(transport=transport, base_url="https://shop.example", cookies=self.cookies) as http:
+            return http.post(where, content=body, headers=headers)
+
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Client:
@@ -229,3 +251,37 @@ def test_without_the_middleware_the_error_says_what_to_do() -> None:
     request = HttpRequest()
     with pytest.raises(LookupError, match="put TikTokMiddleware around the app"):
         tiktok_from(request)
+
+
+SAME_ORIGIN = {"sec-fetch-site": "same-origin"}
+
+
+def test_a_report_is_answered_before_csrf_is_asked(client: Client, browser: Browser) -> None:
+    browser.cookies.set("_ttp", "01K0ABCDEFGHJKMNPQRSTVWXYZ_.tt.1")
+    body = {"u": "https://shop.example/?ttclid=E.C.P.x", "c": [[token_of(client.setup, expires=2**40), minted(client)]]}
+    answer = browser.post("/_tiktok/collect", json.dumps(body).encode(), SAME_ORIGIN)
+    assert (answer.status_code, answer.json()) == (200, {"load": True})
+    names = [line.partition("=")[0].strip() for line in answer.headers.get_list("set-cookie")]
+    assert sorted(names) == ["_tt_fresh", "_ttp", "ttclid"]
+    [server] = sent(client)
+    assert (server["event"], server["user"]["ttclid"]) == ("ViewContent", "E.C.P.x")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"{", SAME_ORIGIN, 400),
+        (b"x" * 16_385, SAME_ORIGIN, 413),
+        (b"x" * 3_000_000, SAME_ORIGIN, 413),  # above what Django itself would read
+        (b"{}", {"sec-fetch-site": "cross-site"}, 403),
+    ],
+)
+def test_garbage_gets_a_refusal(
+    client: Client, browser: Browser, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    assert browser.post("/_tiktok/collect", body, headers).status_code == status
+    assert sent(client) == []
+
+
+def minted(client: Client) -> str:
+    return timed_event_id(client.setup.clock(), bytes(10))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.core.core_world import DOORS, MakeFacts, setup_of
-from tiktok_middleware.core.endpoint import answer
+from tiktok_middleware.core.endpoint import Answer, Wanted, answer
 
 SETUP = setup_of()
 HELPER = SETUP.snippet.helper_path
@@ -19,7 +19,7 @@ both = pytest.mark.parametrize("make", DOORS)
 @pytest.mark.parametrize("mount", ["", "/shop", "/ü"])
 def test_the_current_helper_may_be_kept_for_good(make: MakeFacts, mount: str) -> None:
     found = answer(make(HELPER, mount=mount), SETUP)
-    assert found is not None
+    assert isinstance(found, Answer)
     assert (found.status, found.body) == (200, SETUP.snippet.helper)
     assert dict(found.headers) == {
         "Content-Type": "text/javascript; charset=utf-8",
@@ -32,7 +32,7 @@ def test_the_current_helper_may_be_kept_for_good(make: MakeFacts, mount: str) ->
 @both
 def test_a_page_from_before_a_deployment_gets_todays_helper_unkept(make: MakeFacts) -> None:
     found = answer(make("/_tiktok/helper-0123456789abcdef.js"), SETUP)
-    assert found is not None
+    assert isinstance(found, Answer)
     assert found.body == SETUP.snippet.helper
     assert dict(found.headers)["Cache-Control"] == "no-cache"
 
@@ -40,8 +40,8 @@ def test_a_page_from_before_a_deployment_gets_todays_helper_unkept(make: MakeFac
 @both
 def test_a_head_request_gets_the_same_head(make: MakeFacts) -> None:
     got, head = answer(make(HELPER), SETUP), answer(make(HELPER, method="HEAD"), SETUP)
-    assert got is not None
-    assert head is not None
+    assert isinstance(got, Answer)
+    assert isinstance(head, Answer)
     assert (head.headers, head.body) == (got.headers, b"")
 
 
@@ -58,7 +58,8 @@ def test_a_head_request_gets_the_same_head(make: MakeFacts) -> None:
         ("/page?next=" + HELPER, "GET"),
         (HELPER, "POST"),
         (HELPER, "OPTIONS"),
-        ("/_tiktok/collect", "POST"),
+        ("/_tiktok/collect/", "POST"),
+        ("/_tiktok/collected", "POST"),
     ],
 )
 def test_every_other_request_is_the_apps(make: MakeFacts, path: str, method: str) -> None:
@@ -77,3 +78,20 @@ def test_another_prefix_is_another_path(make: MakeFacts) -> None:
 @pytest.mark.parametrize("options", [{"enabled": False}, {"pixel_id": "", "access_token": ""}])
 def test_switched_off_we_answer_nothing(make: MakeFacts, options: dict[str, Any]) -> None:
     assert answer(make(HELPER), setup_of(**options)) is None
+
+
+@both
+@pytest.mark.parametrize("mount", ["", "/shop", "/ü"])
+def test_a_report_is_answered_once_its_body_is_read(make: MakeFacts, mount: str) -> None:
+    report = make("/_tiktok/collect", {"sec-fetch-site": "same-origin"}, method="POST", mount=mount)
+    assert answer(report, SETUP) == Wanted(16_384)
+
+
+@both
+def test_what_is_no_report_is_refused_without_its_body(make: MakeFacts) -> None:
+    got = answer(make("/_tiktok/collect"), SETUP)
+    assert isinstance(got, Answer)
+    assert (got.status, dict(got.headers)["Allow"]) == (405, "POST")
+    other = answer(make("/_tiktok/collect", {"sec-fetch-site": "cross-site"}, method="POST"), SETUP)
+    assert isinstance(other, Answer)
+    assert other.status_line == "403 Forbidden"

@@ -20,6 +20,8 @@ from tiktok_middleware.client import Client
 from tiktok_middleware.contrib import attach_to_requests
 from tiktok_middleware.core.context import tracker_of, tracker_var
 from tiktok_middleware.core.exchange import Exchange
+from tiktok_middleware.core.facts import RequestFacts
+from tiktok_middleware.core.responses import Answer, Wanted
 from tiktok_middleware.core.steps import Forward, Phase, Step
 from tiktok_middleware.core.tracker import Tracker
 
@@ -56,30 +58,53 @@ class TikTokMiddleware:
         return self._async(request) if self._is_async else self._sync(request)
 
     def _sync(self, request: HttpRequest) -> HttpResponseBase:
-        own, exchange = self._begin(request)
-        if own is not None or exchange is None:
-            return own or self.get_response(request)
+        facts = self._facts(request)
+        own = self.client.answer(facts)
+        if own is not None:
+            return _own_response(own if isinstance(own, Answer) else self.client.collect(facts, _body(request, own)))
+        exchange = self._begin(request, facts)
+        if exchange is None:
+            return self.get_response(request)  # type: ignore[no-any-return]  # whatever Django's handler gives
         tracker_var.set(exchange.tracker)
         return _Response(exchange, self.client, self.get_response(request)).handed_on()
 
     async def _async(self, request: HttpRequest) -> HttpResponseBase:
-        own, exchange = self._begin(request)
-        if own is not None or exchange is None:
-            return own or await self.get_response(request)
+        facts = self._facts(request)
+        own = self.client.answer(facts)
+        if own is not None:
+            if isinstance(own, Wanted):
+                own = await self.client.collect_async(facts, _body(request, own))
+            return _own_response(own)
+        exchange = self._begin(request, facts)
+        if exchange is None:
+            return await self.get_response(request)  # type: ignore[no-any-return]  # as above
         tracker_var.set(exchange.tracker)
         return await _Response(exchange, self.client, await self.get_response(request)).handed_on_async()
 
-    def _begin(self, request: HttpRequest) -> tuple[HttpResponse | None, Exchange | None]:
-        """Our own response, or the story of the app's."""
+    def _facts(self, request: HttpRequest) -> RequestFacts | None:
         raw = _raw(request)
-        facts = self.client.read_scope(raw) if "asgi" in raw else self.client.read_environ(raw)
-        own = self.client.answer(facts)
-        if own is not None:
-            return HttpResponse(own.body, status=own.status, headers=dict(own.headers)), None
+        return self.client.read_scope(raw) if "asgi" in raw else self.client.read_environ(raw)
+
+    def _begin(self, request: HttpRequest, facts: RequestFacts | None) -> Exchange | None:
+        """The story of the app's response."""
         exchange = self.client.begin(facts)
         if facts is not None and "HTTP_IF_NONE_MATCH" in request.META:
             request.META["HTTP_IF_NONE_MATCH"] = facts.header("if-none-match")  # under ASGI a copy of the scope's
-        return None, exchange
+        return exchange
+
+
+def _own_response(own: Answer) -> HttpResponse:
+    response = HttpResponse(own.body, status=own.status)
+    _write_headers(response, [], own.headers)
+    return response
+
+
+def _body(request: HttpRequest, wanted: Wanted) -> bytes:
+    """What there is of the request's body, up to the limit."""
+    try:
+        return bytes(request.read(wanted.limit_bytes + 1))
+    except OSError:
+        return b""  # who sends it has gone
 
 
 class _Response:

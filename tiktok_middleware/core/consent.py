@@ -71,7 +71,8 @@ def make_reader(
     return lambda facts: read(facts.header("cookie"))
 
 
-_WITHOUT_COOKIE = {"implied": State.GRANTED, "required": State.UNKNOWN}
+# Under a bridge the choice comes from the page, and is then read from our own cookie.
+_WITHOUT_COOKIE = {"implied": State.GRANTED, "required": State.UNKNOWN, "bridge": State.UNKNOWN}
 _FUNCTION = "import:package.module:function"
 
 

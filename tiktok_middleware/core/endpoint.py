@@ -1,30 +1,24 @@
-"""What our own path prefix answers: the helper script, named by its content. It knows no protocol."""
+"""What our own path prefix answers: the helper script, named by its content, and reports. It knows no protocol."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from tiktok_middleware.core.collect import MAX_BODY_BYTES, refusal
 from tiktok_middleware.core.facts import RequestFacts
+from tiktok_middleware.core.responses import Answer, Wanted
 from tiktok_middleware.core.setup import Setup
 
-__all__ = ["Answer", "answer"]
+__all__ = ["Answer", "Wanted", "answer"]
 
 _YEAR_S = 31_536_000
 
 
-class Answer(NamedTuple):
-    """A whole response of ours."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
-
-
-def answer(facts: RequestFacts, setup: Setup) -> Answer | None:
-    """Our response, or None where the request is the app's."""
+def answer(facts: RequestFacts, setup: Setup) -> Answer | Wanted | None:
+    """Our response, or that it depends on the request's body; None where the request is the app's."""
     path = facts.path
     if setup.config.endpoint not in path or not setup.config.is_on:
         return None
+    if path == setup.collect_url(facts):
+        return refusal(facts, setup) or Wanted(MAX_BODY_BYTES)
     prefix = f"{facts.mount}{setup.config.endpoint}/helper-"
     if not (path.startswith(prefix) and path.endswith(".js")) or facts.method not in {"GET", "HEAD"}:
         return None

@@ -17,6 +17,8 @@ __all__ = [
     "check_event_id",
     "check_event_time",
     "check_once",
+    "is_minted_now",
+    "is_timed",
     "once_event_id",
     "timed_event_id",
 ]
@@ -36,6 +38,9 @@ _ID_ALLOWED = "1 to 64 letters, digits, '_', '.', ':' or '-'"
 _SURELY_NOT_SECONDS = 100_000_000_000
 _MIN_RANDOM_BYTES, _MAX_RANDOM_BYTES = 8, 26
 _MAX_48_BITS = (1 << 48) - 1
+
+_TIMED = re.compile(r"[0-9a-f]{28,64}")
+_MINTED_WITHIN_S = 48 * 3600  # TikTok's deduplication window
 
 
 def once_event_id(name: str, key: str) -> str:
@@ -66,6 +71,25 @@ def timed_event_id(now_s: float, random_bytes: bytes) -> str:
         raise ValueError(f"random_bytes has {len(random_bytes)} bytes; allowed: 8 to 26")
     milliseconds = min(max(int(now_s * 1000), 0), _MAX_48_BITS)
     return f"{milliseconds:012x}{random_bytes.hex()}"
+
+
+def is_minted_now(event_id: str, now_s: float) -> bool:
+    """Whether an id has the form of :func:`timed_event_id` and a time within 48 hours of now, before or after.
+
+    Older ones are no longer remembered as counted; a clock that is further off than this is wrong.
+
+    Args:
+        event_id: such as a browser makes.
+        now_s: Unix seconds.
+    """
+    if _TIMED.fullmatch(event_id) is None:
+        return False
+    return abs(int(event_id[:12], 16) / 1000 - now_s) <= _MINTED_WITHIN_S
+
+
+def is_timed(event_id: str) -> bool:
+    """Whether an id is of the form that :func:`timed_event_id` makes, and so nobody's own."""
+    return _TIMED.fullmatch(event_id) is not None
 
 
 def check_event_id(value: object) -> str:

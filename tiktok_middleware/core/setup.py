@@ -12,8 +12,10 @@ from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent import Reader
 from tiktok_middleware.core.csp import extended, pixel_hosts
 from tiktok_middleware.core.facts import Proxies, RequestFacts
+from tiktok_middleware.core.names import event_name
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.snippet import Snippet
+from tiktok_middleware.errors import ConfigError, EventError
 
 __all__ = ["Notices", "Setup", "make_setup"]
 
@@ -42,6 +44,7 @@ class Setup(NamedTuple):
         proxies: whose forwarding headers count.
         is_excluded: whether a path carries no snippet and sends nothing.
         url_allow, url_deny: query keys of the server channel's page address.
+        browser_events: names that a page may send by itself.
         cookie_domain: the ``Domain`` of the visitor's cookies for a host name; empty for host-only.
         extend_policy: adds the pixel's hosts to a Content Security Policy; None where policies are left alone.
         clock: Unix seconds.
@@ -58,6 +61,7 @@ class Setup(NamedTuple):
     is_excluded: Callable[[str], bool]
     url_allow: frozenset[str]
     url_deny: frozenset[str]
+    browser_events: frozenset[str]
     cookie_domain: Callable[[str], str]
     extend_policy: Callable[[str], str] | None
     clock: Callable[[], float]
@@ -68,6 +72,10 @@ class Setup(NamedTuple):
     def helper_url(self, facts: RequestFacts) -> str:
         """The path of the helper script under this request's mount point."""
         return facts.mount + self.snippet.helper_path
+
+    def collect_url(self, facts: RequestFacts) -> str:
+        """The path that pages report to."""
+        return f"{facts.mount}{self.config.endpoint}/collect"
 
 
 def make_setup(
@@ -96,6 +104,9 @@ def make_setup(
         random_bytes: as in :class:`Setup`.
         notices: as in :class:`Setup`.
         has_secret_key: as in :class:`Setup`.
+
+    Raises:
+        ConfigError: ``TIKTOK_BROWSER_EVENTS`` holds what is no event's name.
     """
     snippet = Snippet(
         pixel_js=pixel_js,
@@ -114,6 +125,7 @@ def make_setup(
         is_excluded=_excluder(config.exclude),
         url_allow=frozenset(config.url_allow.split(",")) - {""},
         url_deny=frozenset(config.url_deny.lower().split(",")) - {""},
+        browser_events=_browser_events(config.browser_events),
         cookie_domain=_domain_rule(config.cookie_domain, registrable_domain),
         extend_policy=partial(extended, hosts=pixel_hosts(config.pixel_url)) if config.csp == "extend" else None,
         clock=clock,
@@ -131,6 +143,14 @@ def _load_options(config: Config) -> dict[str, object]:
     if not config.history_observer:
         options["historyObserver"] = False
     return options
+
+
+def _browser_events(names: str) -> frozenset[str]:
+    """The names as they are sent; retired ones under their new name."""
+    try:
+        return frozenset(event_name(name)[0] for name in names.split(",") if name)
+    except EventError as error:
+        raise ConfigError("TIKTOK_BROWSER_EVENTS", names, f"names of events; one {error}") from None
 
 
 def _excluder(globs: str) -> Callable[[str], bool]:

@@ -1,0 +1,98 @@
+"""The page that a script of ours speaks for, as if it had been requested just now; it believes no host but our own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from tiktok_middleware.core.consent import OWN_COOKIE
+from tiktok_middleware.core.facts import RequestFacts
+
+__all__ = ["PageFacts"]
+
+_MAX_ADDRESS_CHARS = 8192
+
+# What a request for the page would say, instead of what the script's own request says.
+_OF_A_PAGE = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "", "origin": ""}
+
+
+class PageFacts(RequestFacts):
+    """A page in a browser, by the request that its script has made.
+
+    Scheme, host, visitor's address, cookies and all headers but the referrer are that request's: only the path and
+    the query are the page's own word.
+
+    Args:
+        request: what the script sent.
+        address: ``location.href``.
+        referrer: ``document.referrer``.
+        word: what the visitor has just said about consent, ``g`` or ``d``, as our own cookie will keep it.
+    """
+
+    __slots__ = ("_path", "_query", "_referrer", "_request")
+
+    def __init__(self, request: RequestFacts, address: str, referrer: str, word: str = "") -> None:
+        self._request = request
+        super().__init__(request.raw, request._proxies)  # noqa: SLF001  # its own kind
+        self._path, self._query = _split(address)
+        self._referrer = referrer[:_MAX_ADDRESS_CHARS]
+        self._cookies = {**request.cookies, OWN_COOKIE: word} if word else dict(request.cookies)
+
+    def at(self, path: str) -> PageFacts:
+        """The same visitor's page at this path; without a query where that is another page."""
+        if path == self._path:
+            return self
+        other = PageFacts(self._request, "", "")
+        other._path = path
+        return other
+
+    @property
+    def method(self) -> str:
+        return "GET"
+
+    @property
+    def path(self) -> str:
+        return self._path
+
+    @property
+    def query(self) -> str:
+        return self._query
+
+    @property
+    def peer(self) -> str:
+        return self._request.peer
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """Those of the script's request, and the word."""
+        return self._cookies or {}
+
+    def header(self, name: str) -> str:
+        if name == "referer":
+            return self._referrer
+        return _OF_A_PAGE[name] if name in _OF_A_PAGE else self._request.header(name)
+
+    def mentions(self, name: str, text: str) -> bool:
+        return text in self.header(name)
+
+    def replace_header(self, name: str, value: str) -> None:
+        self._request.replace_header(name, value)
+
+    def _mount(self) -> str:
+        return self._request.mount
+
+    def _own_scheme(self) -> str:
+        return self._request._own_scheme()  # noqa: SLF001  # its own kind
+
+    def _own_host(self) -> str:
+        return self._request._own_host()  # noqa: SLF001  # its own kind
+
+
+def _split(address: str) -> tuple[str, str]:
+    """Path, decoded, and query of an absolute address; of anything else the root."""
+    address = address[:_MAX_ADDRESS_CHARS].partition("#")[0]
+    scheme, separator, rest = address.partition("://")
+    if not separator or scheme not in {"http", "https"}:
+        return "/", ""
+    place, _, query = rest.partition("?")
+    return "/" + unquote(place.partition("/")[2]), query
