@@ -18,8 +18,9 @@ from tiktok_middleware.assembly import registrable_domain
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.event import Claim
-from tiktok_middleware.core.exchange import Commit
+from tiktok_middleware.core.exchange import Commit, Exchange
 from tiktok_middleware.core.responses import Answer
+from tiktok_middleware.core.steps import PASS
 from tiktok_middleware.delivery.location import outbox_url
 from tiktok_middleware.errors import ConfigError, TokenError
 
@@ -141,11 +142,7 @@ def test_without_a_pixel_everything_passes_and_it_is_said_once(
         clients.append(client)
         client.start()
         exchange = client.exchange(scope_facts("/?ttclid=E.C.P.x", NAVIGATION))
-        headers = [(b"content-type", b"text/html")]
-        step = exchange.response_started(200, headers)
-        assert step is not None
-        assert not isinstance(step, Commit)
-        assert step.headers is headers
+        assert exchange.response_started(200, [(b"content-type", b"text/html")]) is PASS
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("INFO", "TIKTOK_PIXEL_ID is not set: responses pass untouched and nothing is tracked")
     ]
@@ -298,8 +295,8 @@ def test_the_answer_of_a_disk_is_awaited_on_any_loop(clients: list[Client]) -> N
 
 def test_our_own_path_is_answered(clients: list[Client]) -> None:
     client = client_of(clients)
-    assert client.answer(scope_facts("/")) is None
-    found = client.answer(scope_facts(client.setup.snippet.helper_path))
+    assert isinstance(client.begin(scope_facts("/").raw), Exchange)
+    found = client.begin(scope_facts(client.setup.snippet.helper_path).raw)
     assert isinstance(found, Answer)
     assert found.status == 200
 
@@ -311,8 +308,9 @@ def test_a_mistake_in_our_own_path_leaves_the_request_to_the_app(
     def broken(*_: object) -> None:
         raise ValueError("ours")
 
+    client = client_of(clients)
     monkeypatch.setattr(client_module, "answer", broken)
-    assert client_of(clients).answer(scope_facts("/")) is None
+    assert isinstance(client.begin(scope_facts(client.setup.snippet.helper_path).raw), Exchange)
 
 
 def test_a_client_is_closed_twice_without_harm(clients: list[Client]) -> None:

@@ -10,20 +10,21 @@ from tiktok_middleware.contrib import attach_to_requests
 from tiktok_middleware.core.context import tracker_var
 from tiktok_middleware.core.headers import encoded
 from tiktok_middleware.core.responses import Answer, Wanted
-from tiktok_middleware.core.steps import Forward, Phase, Step
+from tiktok_middleware.core.steps import PASS, Commit, Forward, Phase, Step
 from tiktok_middleware.errors import ConfigError
 from tiktok_middleware.event_loop import is_in_event_loop
 
 if TYPE_CHECKING:
     from tiktok_middleware.client import Client
     from tiktok_middleware.core.exchange import Exchange
-    from tiktok_middleware.core.facts import RequestFacts
 
 __all__ = ["TikTokMiddleware"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+_SEARCHING, _DONE = Phase.SEARCHING, Phase.DONE
+
 ASGIApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
@@ -53,10 +54,39 @@ class TikTokMiddleware:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """One connection."""
         kind = scope["type"]
+        if kind != "http" or self._error is not None:
+            await self._other(kind, scope, receive, send)
+            return
+        client = self.client
+        exchange = client.begin(scope)
+        if exchange is None:
+            await self.app(scope, receive, send)
+            return
+        if isinstance(exchange, (Answer, Wanted)):
+            await self._answer(exchange, receive, send)
+            return
+        attach_to_requests()
+        token = tracker_var.set(exchange.tracker)
+        response = _Response(exchange, client, send)
+        try:
+            await self.app(scope, receive, response.send)
+            if exchange.phase is _SEARCHING:  # it has returned without its last piece
+                await response.give_up()
+        except Exception:
+            with contextlib.suppress(Exception):  # who is gone takes nothing more
+                await response.give_up()
+            raise
+        except BaseException:
+            exchange.give_up()  # cancelled: nothing more can be sent
+            raise
+        finally:
+            tracker_var.reset(token)
+            client.end(exchange)
+
+    async def _other(self, kind: str, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """What is no HTTP request, or comes although the configuration is in error."""
         if self._error is not None:
             await self._refuse(self._error, kind, receive, send)
-        elif kind == "http":
-            await self._http(scope, receive, send)
         elif kind == "websocket":
             await self._websocket(scope, receive, send)
         elif kind == "lifespan":
@@ -71,49 +101,20 @@ class TikTokMiddleware:
         await receive()
         await send({"type": "lifespan.startup.failed", "message": f"tiktok_middleware: {error}"})
 
-    async def _http(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        client = self.client
-        facts = client.read_scope(scope)
-        own = client.answer(facts)
-        if own is not None:
-            await self._answer(own, facts, receive, send)
-            return
-        exchange = client.begin(facts)
-        if exchange is None:
-            await self.app(scope, receive, send)
-            return
-        attach_to_requests()
-        token = tracker_var.set(exchange.tracker)
-        response = _Response(exchange, client, send)
-        try:
-            await self.app(scope, receive, response.send)
-            if exchange.phase is Phase.SEARCHING:  # it has returned without its last piece
-                await response.give_up()
-        except Exception:
-            with contextlib.suppress(Exception):  # who is gone takes nothing more
-                await response.give_up()
-            raise
-        except BaseException:
-            exchange.give_up()  # cancelled: nothing more can be sent
-            raise
-        finally:
-            tracker_var.reset(token)
-            client.end(exchange)
-
-    async def _answer(self, own: Answer | Wanted, facts: RequestFacts | None, receive: Receive, send: Send) -> None:
+    async def _answer(self, own: Answer | Wanted, receive: Receive, send: Send) -> None:
         """Our own response."""
         if isinstance(own, Wanted):
             body = await _body(receive, own.limit_bytes)
             if body is None:
                 return
-            own = await self.client.collect_async(facts, body)
+            own = await self.client.collect_async(own.facts, body)
         await send({"type": "http.response.start", "status": own.status, "headers": encoded(own.headers)})
         await send({"type": "http.response.body", "body": own.body})
 
     async def _websocket(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """A socket has no page to write into: what is tracked goes by the server channel at once."""
-        exchange = self.client.begin(self.client.read_scope(scope))
-        if exchange is None:
+        exchange = self.client.begin(scope)
+        if exchange is None or isinstance(exchange, (Answer, Wanted)):  # a socket gets no answer
             await self.app(scope, receive, send)
             return
         self.client.end(exchange)
@@ -158,36 +159,35 @@ class _Response:
         self._send = send
         self._start: Message | None = None  # the app's head, while it is held
 
-    async def send(self, message: Message) -> None:
-        """What the app sends, on to the server."""
-        kind = message["type"]
+    def send(self, message: Message) -> Awaitable[None]:
+        """What the app sends, on to the server; no coroutine of ours where the server's own will do."""
+        exchange, kind = self._exchange, message["type"]
+        step: Step = PASS
         if kind == "http.response.body":
-            exchange = self._exchange
-            last = not message.get("more_body", False)
-            if self._start is None and (exchange.phase is Phase.DONE or (not last and exchange.passes)):
-                await self._send(message)
-                return
-            await self._do(self._exchange.body_received(message.get("body", b""), last=last), message)
+            if exchange.phase is not _DONE:
+                step = exchange.body_received(message.get("body", b""), last=not message.get("more_body", False))
         elif kind == "http.response.start":
             headers = message.get("headers")
             if not isinstance(headers, list):  # any iterable will do, and none at all
-                message = {**message, "headers": list(headers or ())}
-            step = self._exchange.response_started(message["status"], message["headers"])
-            if isinstance(step, Forward) and step.headers is message["headers"]:
-                await self._send(message)  # most answers: nothing to do, and nothing to wait for
-                return
-            self._start = message
-            await self._do(step, None)
-        else:
-            if self._start is not None and kind in _BODIES_UNSEEN:
-                await self._do(self._exchange.body_unseen(), None)
-            await self._send(message)
+                headers = list(headers or ())
+                message = {**message, "headers": headers}
+            step = exchange.response_started(message["status"], headers)
+            if step is not PASS:
+                self._start = message
+                return self._do(step, None)
+        elif self._start is not None and kind in _BODIES_UNSEEN:
+            return self._send_unseen(message)
+        return self._send(message) if step is PASS else self._do(step, message)
 
     async def give_up(self) -> None:
         """The app has raised: what was held goes out as it would have without us."""
         step = self._exchange.give_up()
         if step is not None:
             await self._do(step, {"type": "http.response.body", "more_body": True})
+
+    async def _send_unseen(self, message: Message) -> None:
+        await self._do(self._exchange.body_unseen(), None)
+        await self._send(message)
 
     async def _do(self, step: Step, message: Message | None) -> None:
         """Carry out a step of the exchange.
@@ -196,20 +196,19 @@ class _Response:
             step: what the exchange answered.
             message: the body message that led to it, whose other keys are kept; None where there is none.
         """
-        forward = await self._client.carry_out_async(self._exchange, step)
-        if forward is None:
-            if message is not None and self._exchange.phase is Phase.DONE:
+        if isinstance(step, Commit):
+            step = await self._client.carry_out_async(self._exchange, step)
+        if not isinstance(step, Forward):
+            if message is not None and self._exchange.phase is _DONE:
                 await self._send(message)  # we have failed with nothing held
             return
-        if forward.headers is not None and self._start is not None:
-            start, self._start = self._start, None
+        start, headers = self._start, step.headers
+        if headers is not None and start is not None:
+            self._start = None
             # An app may send the same dict again: what it sent is never written to.
-            await self._send(
-                start if forward.headers is start["headers"] else {**start, "headers": encoded(forward.headers)}
-            )
+            await self._send(start if headers is start["headers"] else {**start, "headers": encoded(headers)})
         if message is not None:
-            is_same = forward.body is message.get("body")
-            await self._send(message if is_same else {**message, "body": forward.body})
+            await self._send(message if step.body is message.get("body") else {**message, "body": step.body})
 
 
 # Extensions that send a body which never passes here.

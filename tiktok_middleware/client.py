@@ -68,6 +68,7 @@ class Client:
         self._log = Log()
         framework_keys = tuple(secret_keys)
         self._throttle = Throttle()
+        self._late = self.take_late
         self.setup: Setup = make_setup(
             self.config,
             signer=Signer(signing_keys(self.config, framework_keys), clock),
@@ -117,35 +118,28 @@ class Client:
             with self._guard("start"):
                 self.delivery.wake()
 
-    def read_scope(self, scope: MutableMapping[str, Any]) -> RequestFacts | None:
-        """What an ASGI scope says of its request; None where we fail to read it."""
-        return self._read(ScopeFacts, scope)
-
-    def read_environ(self, environ: MutableMapping[str, Any]) -> RequestFacts | None:
-        """What a WSGI environ says of its request; None where we fail to read it."""
-        return self._read(EnvironFacts, environ)
-
-    def _read(self, kind: type[RequestFacts], raw: MutableMapping[str, Any]) -> RequestFacts | None:
-        try:
-            return kind(raw, self.setup.proxies)
-        except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
-            self._log.failure("facts", error)
-            return None
-
-    def begin(self, facts: RequestFacts | None) -> Exchange | None:
-        """The story of one request, its tracker told to the raw request.
+    def begin(self, raw: MutableMapping[str, Any]) -> Exchange | Answer | Wanted | None:
+        """The story of one request, its tracker told to the raw request; or our own answer to it.
 
         None where there is nothing to tell: another door of this client already does, or we fail at the very start.
+
+        Args:
+            raw: the ASGI scope or WSGI environ.
         """
-        if facts is None:
-            return None
+        setup = self.setup
         try:
-            outer = facts.raw.get(KEY)
-            if outer is not None and outer.setup is self.setup:
+            outer = raw.get(KEY)
+            if outer is not None and outer.setup is setup:
                 return None
+            facts = (EnvironFacts if "REQUEST_METHOD" in raw else ScopeFacts)(raw, setup.proxies)
+            if facts.is_near(setup.endpoint):
+                own = self.answer(facts)
+                if own is not None:
+                    return own
             exchange = self.exchange(facts)
-            exchange.ask_as_bare()
-            facts.raw[KEY] = exchange.tracker
+            if facts.asks_whether_changed:
+                exchange.ask_as_bare()
+            raw[KEY] = exchange.tracker
         except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
             self._log.failure("request", error)
             return None
@@ -155,10 +149,8 @@ class Client:
         """The exchange of one request, known to nobody yet."""
         return Exchange(facts, self.setup)
 
-    def carry_out(self, exchange: Exchange, step: Step) -> Forward | None:
+    def carry_out(self, exchange: Exchange, step: Commit) -> Forward | None:
         """What is to be sent, once what a step wants stored is stored."""
-        if not isinstance(step, Commit):
-            return step
         try:
             claims = self.wait(self.submit(step))
         except Exception as error:  # noqa: BLE001  # as above
@@ -166,10 +158,8 @@ class Client:
             return exchange.failed()
         return _sendable(exchange.committed(claims))
 
-    async def carry_out_async(self, exchange: Exchange, step: Step) -> Forward | None:
+    async def carry_out_async(self, exchange: Exchange, step: Commit) -> Forward | None:
         """The same on an event loop."""
-        if not isinstance(step, Commit):
-            return step
         try:
             claims = await self.wait_async(self.submit(step))
         except Exception as error:  # noqa: BLE001  # as above
@@ -179,21 +169,21 @@ class Client:
 
     def end(self, exchange: Exchange) -> None:
         """The response has ended: what was tracked since goes by the server, and so does what comes later."""
-        commit = exchange.finish(self.take_late)
-        if isinstance(commit, Commit):
+        commit = exchange.finish(self._late)
+        if commit is not None:
             try:
                 self.submit(commit)
             except Exception as error:  # noqa: BLE001  # as above
                 self._log.failure("submit", error)
 
-    def answer(self, facts: RequestFacts | None) -> Answer | Wanted | None:
+    def answer(self, facts: RequestFacts) -> Answer | Wanted | None:
         """Our own response to a request of our path prefix, None for the app's requests.
 
         Where it depends on the request's body, ``collect`` gives it.
         """
         try:
-            own = answer(facts, self.setup) if facts is not None else None
-            if facts is not None and isinstance(own, Wanted):
+            own = answer(facts, self.setup)
+            if isinstance(own, Wanted):
                 wait_s = self._throttle.wait_s(facts, self.setup.clock())
                 return refuse(self.setup, 429, "too_many", [("Retry-After", str(wait_s))]) if wait_s else own
         except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
@@ -201,24 +191,24 @@ class Client:
             return None
         return own
 
-    def collect(self, facts: RequestFacts | None, body: bytes) -> Answer:
+    def collect(self, facts: RequestFacts, body: bytes) -> Answer:
         """Our response to a page's report, once its events are stored."""
         try:
-            heard = hear(facts, self.setup, body) if facts is not None else None
+            heard = hear(facts, self.setup, body)
             if not isinstance(heard, Report):
-                return heard or refuse(self.setup, 503, "failed")
+                return heard
             claims = self.wait(self.submit(Commit(heard.submissions))) if heard.submissions else []
             return heard.answer(claims, ())
         except Exception as error:  # noqa: BLE001  # as above
             self._log.failure("collect", error)
             return refuse(self.setup, 503, "failed")
 
-    async def collect_async(self, facts: RequestFacts | None, body: bytes) -> Answer:
+    async def collect_async(self, facts: RequestFacts, body: bytes) -> Answer:
         """The same on an event loop."""
         try:
-            heard = hear(facts, self.setup, body) if facts is not None else None
+            heard = hear(facts, self.setup, body)
             if not isinstance(heard, Report):
-                return heard or refuse(self.setup, 503, "failed")
+                return heard
             claims = await self.wait_async(self.submit(Commit(heard.submissions))) if heard.submissions else []
             return heard.answer(claims, ())
         except Exception as error:  # noqa: BLE001  # as above

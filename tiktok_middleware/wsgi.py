@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from tiktok_middleware.contrib import attach_to_requests
 from tiktok_middleware.core.context import tracker_var
 from tiktok_middleware.core.responses import Answer, Wanted
-from tiktok_middleware.core.steps import Forward, Phase, Step
+from tiktok_middleware.core.steps import PASS, Commit, Forward, Phase, Step
 
 if TYPE_CHECKING:
     from tiktok_middleware.client import Client
     from tiktok_middleware.core.exchange import Exchange
-    from tiktok_middleware.core.facts import RequestFacts
     from tiktok_middleware.core.headers import Headers
 
 __all__ = ["TikTokMiddleware"]
@@ -25,6 +24,8 @@ Write = Callable[[bytes], object]
 StartResponse = Callable[..., Write]
 WSGIApp = Callable[[Environ, Any], Iterable[bytes]]
 
+
+_DONE = Phase.DONE
 
 # Not what inherits from them, which may have something to close.
 _WHOLE = (list, tuple)
@@ -48,13 +49,11 @@ class TikTokMiddleware:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
         client = self.client
-        facts = client.read_environ(environ)
-        own = client.answer(facts)
-        if own is not None:
-            return _answered(own, client, facts, environ, start_response)
-        exchange = client.begin(facts)
+        exchange = client.begin(environ)
         if exchange is None:
             return self.app(environ, start_response)
+        if isinstance(exchange, (Answer, Wanted)):
+            return _answered(exchange, client, environ, start_response)
         attach_to_requests()
         tracker_var.set(exchange.tracker)
         response = _Response(exchange, client, start_response)
@@ -75,12 +74,10 @@ class TikTokMiddleware:
         return body
 
 
-def _answered(
-    own: Answer | Wanted, client: Client, facts: RequestFacts | None, environ: Environ, start_response: StartResponse
-) -> list[bytes]:
+def _answered(own: Answer | Wanted, client: Client, environ: Environ, start_response: StartResponse) -> list[bytes]:
     """Our own response."""
     if isinstance(own, Wanted):
-        own = client.collect(facts, _body(environ, own.limit_bytes + 1))
+        own = client.collect(own.facts, _body(environ, own.limit_bytes + 1))
     start_response(own.status_line, own.headers)
     return [own.body]
 
@@ -122,7 +119,7 @@ class _Response:
     @property
     def is_untouched(self) -> bool:
         """Whether the head has left and the body is none of our business."""
-        return self._is_started and self._exchange.phase is Phase.DONE
+        return self._is_started and self._exchange.phase is _DONE
 
     @property
     def holds_head(self) -> bool:
@@ -135,7 +132,12 @@ class _Response:
             self._release()
             return self._start(status, headers, exc_info)  # the server re-raises
         self._status, self._exc_info = status, exc_info
-        self._do(self._exchange.response_started(_status_code(status), headers))
+        step = self._exchange.response_started(_status_code(status), headers)
+        if step is PASS:
+            self._is_started = True
+            self._write = self._call_start(headers)
+            return self._write
+        self._do(step)
         return self.write
 
     def write(self, data: bytes) -> None:
@@ -147,9 +149,8 @@ class _Response:
     def body(self, data: bytes, *, last: bool) -> bytes:
         """What may leave now that these bytes have come."""
         self._has_body = self._has_body or bool(data)
-        if self.is_untouched or (self._is_started and not last and self._exchange.passes):
-            return data
-        return self._do(self._exchange.body_received(data, last=last))
+        step = self._exchange.body_received(data, last=last)
+        return data if step is PASS else self._do(step)
 
     def whole(self, pieces: Sequence[bytes]) -> list[bytes]:
         """What leaves of a body that is there at once.
@@ -188,8 +189,9 @@ class _Response:
                 self._write(chunk)
 
     def _do(self, step: Step) -> bytes:
-        forward = self._client.carry_out(self._exchange, step)
-        return self._send(forward) if forward is not None else b""
+        if isinstance(step, Commit):
+            step = self._client.carry_out(self._exchange, step)
+        return self._send(step) if isinstance(step, Forward) else b""
 
     def _send(self, step: Forward) -> bytes:
         if step.headers is not None and not self._is_started:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any, NamedTuple
 from wsgiref.validate import validator
@@ -57,7 +57,7 @@ def make_client(**options: Any) -> Client:
         **options,
     )
     client = Client(config, clock=lambda: NOW)
-    client.setup = client.setup._replace(random_bytes=CountedBytes())
+    client.setup = replace(client.setup, random_bytes=CountedBytes())
     return client
 
 

@@ -22,10 +22,11 @@ from tests.contract.doors import (
 from tiktok_middleware import Client
 from tiktok_middleware import client as client_module
 from tiktok_middleware.core import exchange as exchange_module
+from tiktok_middleware.core import page_policy as page_policy_module
 from tiktok_middleware.core.facts import EnvironFacts, ScopeFacts
 from tiktok_middleware.core.handout import Handout
+from tiktok_middleware.core.head import Head
 from tiktok_middleware.core.html import Injector
-from tiktok_middleware.core.policy import Head
 from tiktok_middleware.core.snippet import Snippet
 from tiktok_middleware.core.tracker import Tracker
 from tiktok_middleware.delivery import Delivery
@@ -62,7 +63,6 @@ def fail(*_: object, **__: object) -> Any:
 
 FAULTS: dict[str, tuple[Any, str, Any]] = {
     "exchange": (client_module, "Exchange", fail),
-    "answer": (client_module, "answer", fail),
     "plan": (exchange_module, "plan", fail),
     "head": (Head, "read", fail),
     "handout": (exchange_module, "Handout", fail),
@@ -73,7 +73,7 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
     "handout.may_write_snippet": (Handout, "may_write_snippet", property(fail)),
     "make_submission": (exchange_module, "make_submission", fail),
     "with_changes": (exchange_module, "with_changes", fail),
-    "policies": (exchange_module, "read_policies", fail),
+    "policies": (page_policy_module, "read_policies", fail),
     "body": (exchange_module, "open_body", fail),
     "injector.feed": (Injector, "feed", fail),
     "snippet.page": (Snippet, "page", fail),
@@ -86,16 +86,16 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
     "client.wait": (Client, "wait", fail),
     "client.wait_async": (Client, "wait_async", fail),
     **{
-        f"{facts.__name__}.{name}": (facts, name, fail if name in {"header", "_mount"} else property(fail))
+        f"{facts.__name__}.{name}": (facts, name, fail if name in {"header", "__init__"} else property(fail))
         for facts in (ScopeFacts, EnvironFacts)
         for name in (
             "header",
             "method",
             "path",
             "query",
-            "_mount",
+            "__init__",
             "peer",
-            "cookies",
+            "kept",
             "scheme",
             "host",
             "hostname",
@@ -149,11 +149,10 @@ def test_a_fault_of_ours_leaves_the_response_as_the_app_sent_it(
         assert seen == bare
 
 
-# These fail when the snippet is already in the page, as all does that fails over what is tracked there, or before the
-# request is the app's at all.
-LATER = {"handout.late_script", "snippet.late", "answer"}
+# These fail when the snippet is already in the page, as all does that fails over what is tracked there.
+LATER = {"handout.late_script", "snippet.late"}
 # These fail where the script is made, which for a streamed page is after its head has left.
-IN_THE_PAGE = {"handout.script", "snippet.page", "ScopeFacts._mount", "EnvironFacts._mount"}
+IN_THE_PAGE = {"handout.script", "snippet.page", "ScopeFacts.__init__", "EnvironFacts.__init__"}
 
 
 def test_every_fault_is_met_by_some_response(

@@ -9,7 +9,8 @@ from urllib.parse import unquote_to_bytes
 
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent import make_reader
-from tiktok_middleware.core.facts import EnvironFacts, Proxies, RequestFacts, ScopeFacts
+from tiktok_middleware.core.facts import EnvironFacts, RequestFacts, ScopeFacts
+from tiktok_middleware.core.proxies import Proxies
 from tiktok_middleware.core.setup import Setup, make_setup
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.tracker import Tracker

@@ -84,7 +84,7 @@ def test_switched_off_we_answer_nothing(make: MakeFacts, options: dict[str, Any]
 @pytest.mark.parametrize("mount", ["", "/shop", "/ü"])
 def test_a_report_is_answered_once_its_body_is_read(make: MakeFacts, mount: str) -> None:
     report = make("/_tiktok/collect", {"sec-fetch-site": "same-origin"}, method="POST", mount=mount)
-    assert answer(report, SETUP) == Wanted(16_384)
+    assert answer(report, SETUP) == Wanted(16_384, report)
 
 
 @both

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from tests.core.core_world import FETCH, GOOD_TTP, NAVIGATION, counts, scope_facts, setup_of
 from tiktok_middleware.core.carry import CARRY, read_carry, write_carry
 from tiktok_middleware.core.event import Claim, Submission
-from tiktok_middleware.core.exchange import Commit, Exchange, Forward, Phase, Step
+from tiktok_middleware.core.exchange import PASS, Commit, Exchange, Forward, Phase, Step
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.policy import Place
 from tiktok_middleware.core.setup import Setup
@@ -50,11 +51,18 @@ class Story:
         self.headers: Headers | None = None
         self.body = b""
 
-    def do(self, step: Step) -> Step:
-        """Carry out a step, as a door does."""
+    def do(self, step: Step, *given: Any) -> Step:
+        """Carry out a step, as a door does.
+
+        Args:
+            step: what the exchange answered.
+            given: what it was given: the headers, or None and a piece of the body.
+        """
         if isinstance(step, Commit):
             self.submissions += step.submissions
             step = self.exchange.committed([self.claim] * len(step.submissions))
+        if step is PASS:
+            step = Forward(*given)
         if isinstance(step, Forward):
             if step.headers is not None:
                 assert self.headers is None, "the head left twice"
@@ -65,11 +73,12 @@ class Story:
         return step
 
     def start(self, status: int = 200, headers: Headers = HTML) -> Step:
-        return self.do(self.exchange.response_started(status, list(headers)))
+        given = list(headers)
+        return self.do(self.exchange.response_started(status, given), given)
 
     def feed(self, *chunks: bytes, last: bool = True) -> None:
         for index, chunk in enumerate(chunks):
-            self.do(self.exchange.body_received(chunk, last=last and index == len(chunks) - 1))
+            self.do(self.exchange.body_received(chunk, last=last and index == len(chunks) - 1), None, chunk)
 
     def answer(self, status: int, headers: Headers, *chunks: bytes) -> Story:
         self.start(status, headers)
@@ -113,11 +122,9 @@ class Story:
 def test_what_does_not_concern_us_passes_at_once_and_as_it_is() -> None:
     story = Story("/", FETCH)
     assert story.is_in(Phase.WAITING)
-    headers = list(JSON)
-    step = story.exchange.response_started(200, headers)
-    assert isinstance(step, Forward)
-    assert step.headers is headers
+    assert story.exchange.response_started(200, list(JSON)) is PASS
     assert story.is_in(Phase.DONE)
+    assert story.exchange.body_received(b"{}", last=True) is PASS
     assert story.exchange.plan is None
 
 
@@ -404,7 +411,7 @@ def test_whatever_fails_of_ours_the_response_passes_untouched(
         raise OSError("broken")
 
     replacement: Any = Broken() if part in {"snippet", "signer"} else broken
-    setup = setup._replace(**{part: replacement})
+    setup = replace(setup, **{part: replacement})
     status, headers, body = answer
     story = Story("/?ttclid=E.C.P.x", {**NAVIGATION, "cookie": cookie}, setup)
     story.track("Contact", event_id="mine")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.core.core_world import DOORS, MakeFacts, environ_facts, scope_facts
 from tiktok_middleware.core.address import server_address
 from tiktok_middleware.core.cookies import set_cookie
-from tiktok_middleware.core.facts import EnvironFacts, Proxies, ScopeFacts
+from tiktok_middleware.core.facts import EnvironFacts, ScopeFacts
+from tiktok_middleware.core.proxies import Proxies
 
 both = pytest.mark.parametrize("make", DOORS)
 

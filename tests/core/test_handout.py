@@ -10,8 +10,10 @@ from tests.core.core_world import FETCH, GOOD_TTP, NAVIGATION, NOW, counts, scop
 from tiktok_middleware.core.carry import CARRY, LIMIT_CHARS, read_carry, write_carry
 from tiktok_middleware.core.event import Event
 from tiktok_middleware.core.facts import RequestFacts
-from tiktok_middleware.core.handout import HEADER_BUDGET_BYTES, Handout, Header
-from tiktok_middleware.core.policy import Head, plan
+from tiktok_middleware.core.handout import HEADER_BUDGET_BYTES, Handout
+from tiktok_middleware.core.head import Head
+from tiktok_middleware.core.policy import plan
+from tiktok_middleware.core.set_cookies import Header
 from tiktok_middleware.core.setup import Setup
 from tiktok_middleware.core.snippet import Copy
 from tiktok_middleware.core.tracker import Tracker

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.core_world import DOORS, FETCH, NAVIGATION, NOW, MakeFacts, scope_facts
-from tiktok_middleware.core.policy import Audience, Codec, Head, Place, Plan, Timing, plan
+from tiktok_middleware.core.head import Head
+from tiktok_middleware.core.policy import Audience, Codec, Place, Plan, Timing, plan
 
 REQUESTS = {
     "navigation": NAVIGATION,

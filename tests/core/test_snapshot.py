@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -170,7 +171,7 @@ def test_a_length_that_cannot_be_right_raises_in_strict_mode_alone(wrong: Any) -
 def test_a_key_that_will_not_last_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     visitor_of(setup_of()).snapshot()
     assert not caplog.records
-    setup = setup_of()._replace(has_secret_key=False)
+    setup = replace(setup_of(), has_secret_key=False)
     for _ in range(3):
         assert visitor_of(setup).snapshot()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
@@ -277,7 +278,6 @@ def test_it_stands_in_for_a_request() -> None:
     assert (facts.client, facts.peer, facts.header("user-agent")) == ("203.0.113.9", "203.0.113.9", AGENT)
     assert (facts.scheme, facts.host, facts.hostname) == ("https", "shop.example", "shop.example")
     assert (facts.method, facts.mount, dict(facts.cookies), facts.header("referer")) == ("GET", "", {}, "")
-    assert facts.mentions("user-agent", "iPhone")
     facts.replace_header("user-agent", "x")
     assert facts.header("user-agent") == AGENT
     assert SnapshotFacts(Snapshot(Consent(State.GRANTED))).scheme == "https"

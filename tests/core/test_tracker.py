@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
+from dataclasses import replace
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
@@ -266,7 +267,7 @@ def test_a_mistake_of_ours_fails_no_view(swallowed: list[BaseException]) -> None
     def broken(_: int) -> bytes:
         raise OSError("no randomness")
 
-    setup = setup_of()._replace(random_bytes=broken)
+    setup = replace(setup_of(), random_bytes=broken)
     assert tracker_of(setup).track("Contact").channels.server.reason == "invalid"
     assert [str(error) for error in swallowed] == ["no randomness"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import cycle, product
 from typing import NamedTuple
 from unittest.mock import patch
@@ -22,7 +23,7 @@ from tests.contract.doors import (
 from tests.core.readers.headers_seen import SEEN
 from tiktok_middleware import Client
 from tiktok_middleware.core.consent import make_reader
-from tiktok_middleware.core.facts import Proxies
+from tiktok_middleware.core.proxies import Proxies
 from tiktok_middleware.core.setup import Setup
 from tiktok_middleware.core.state import State
 from tiktok_middleware.notices import Log
@@ -77,7 +78,7 @@ def _setups(client: Client) -> list[Setup]:
         make_reader(setting, implied=implied) for setting, implied in product(_CONSENTS, (State.UNKNOWN, State.GRANTED))
     ]
     found = product(readers, map(Proxies, _PROXIES))
-    return [client.setup._replace(reader=reader, proxies=proxies) for reader, proxies in found]
+    return [replace(client.setup, reader=reader, proxies=proxies) for reader, proxies in found]
 
 
 _worlds: list[_World] = []

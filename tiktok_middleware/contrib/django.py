@@ -20,9 +20,8 @@ from tiktok_middleware.client import Client
 from tiktok_middleware.contrib import attach_to_requests
 from tiktok_middleware.core.context import tracker_of, tracker_var
 from tiktok_middleware.core.exchange import Exchange
-from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.responses import Answer, Wanted
-from tiktok_middleware.core.steps import Forward, Phase, Step
+from tiktok_middleware.core.steps import PASS, Commit, Forward, Phase, Step
 from tiktok_middleware.core.tracker import Tracker
 
 __all__ = ["TikTokMiddleware", "tiktok_from"]
@@ -58,38 +57,33 @@ class TikTokMiddleware:
         return self._async(request) if self._is_async else self._sync(request)
 
     def _sync(self, request: HttpRequest) -> HttpResponseBase:
-        facts = self._facts(request)
-        own = self.client.answer(facts)
-        if own is not None:
-            return _own_response(own if isinstance(own, Answer) else self.client.collect(facts, _body(request, own)))
-        exchange = self._begin(request, facts)
+        exchange = self._begin(request)
         if exchange is None:
             return self.get_response(request)  # type: ignore[no-any-return]  # whatever Django's handler gives
+        if isinstance(exchange, Wanted):
+            exchange = self.client.collect(exchange.facts, _body(request, exchange))
+        if isinstance(exchange, Answer):
+            return _own_response(exchange)
         tracker_var.set(exchange.tracker)
         return _Response(exchange, self.client, self.get_response(request)).handed_on()
 
     async def _async(self, request: HttpRequest) -> HttpResponseBase:
-        facts = self._facts(request)
-        own = self.client.answer(facts)
-        if own is not None:
-            if isinstance(own, Wanted):
-                own = await self.client.collect_async(facts, _body(request, own))
-            return _own_response(own)
-        exchange = self._begin(request, facts)
+        exchange = self._begin(request)
         if exchange is None:
             return await self.get_response(request)  # type: ignore[no-any-return]  # as above
+        if isinstance(exchange, Wanted):
+            exchange = await self.client.collect_async(exchange.facts, _body(request, exchange))
+        if isinstance(exchange, Answer):
+            return _own_response(exchange)
         tracker_var.set(exchange.tracker)
         return await _Response(exchange, self.client, await self.get_response(request)).handed_on_async()
 
-    def _facts(self, request: HttpRequest) -> RequestFacts | None:
-        raw = _raw(request)
-        return self.client.read_scope(raw) if "asgi" in raw else self.client.read_environ(raw)
-
-    def _begin(self, request: HttpRequest, facts: RequestFacts | None) -> Exchange | None:
-        """The story of the app's response."""
-        exchange = self.client.begin(facts)
-        if facts is not None and "HTTP_IF_NONE_MATCH" in request.META:
-            request.META["HTTP_IF_NONE_MATCH"] = facts.header("if-none-match")  # under ASGI a copy of the scope's
+    def _begin(self, request: HttpRequest) -> Exchange | Answer | Wanted | None:
+        """The story of the app's response, or our own."""
+        exchange = self.client.begin(_raw(request))
+        if isinstance(exchange, Exchange) and "HTTP_IF_NONE_MATCH" in request.META:
+            # Under ASGI a copy of the scope's, which is another one now if it named a page of ours.
+            request.META["HTTP_IF_NONE_MATCH"] = exchange.tracker.facts.header("if-none-match")
         return exchange
 
 
@@ -127,7 +121,7 @@ class _Response:
         if response.streaming:
             self._stream()
         else:
-            response.content = self._do(self._exchange.body_received(response.content, last=True))
+            response.content = self._body(response.content, last=True)
         return self._response
 
     async def handed_on_async(self) -> HttpResponseBase:
@@ -137,7 +131,7 @@ class _Response:
             return self._response
         response: Any = self._response
         if not response.streaming:
-            response.content = await self._do_async(self._exchange.body_received(response.content, last=True))
+            response.content = await self._body_async(response.content, last=True)
         elif response.is_async:
             pieces = self._pieces_async(aiter(response.streaming_content))
             response.streaming_content = _chain_async(await anext(pieces, b""), pieces)
@@ -158,26 +152,36 @@ class _Response:
 
     def _pieces(self, content: Iterator[bytes]) -> Iterator[bytes]:
         for data in content:
-            chunk = self._do(self._exchange.body_received(data, last=False))
+            chunk = self._body(data, last=False)
             if chunk:
                 yield chunk
-        yield self._do(self._exchange.body_received(b"", last=True))
+        yield self._body(b"", last=True)
 
     async def _pieces_async(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for data in content:
-            chunk = await self._do_async(self._exchange.body_received(data, last=False))
+            chunk = await self._body_async(data, last=False)
             if chunk:
                 yield chunk
-        yield await self._do_async(self._exchange.body_received(b"", last=True))
+        yield await self._body_async(b"", last=True)
+
+    def _body(self, data: bytes, *, last: bool) -> bytes:
+        step = self._exchange.body_received(data, last=last)
+        return data if step is PASS else self._do(step)
+
+    async def _body_async(self, data: bytes, *, last: bool) -> bytes:
+        step = self._exchange.body_received(data, last=last)
+        return data if step is PASS else await self._do_async(step)
 
     def _do(self, step: Step) -> bytes:
-        return self._apply(self._client.carry_out(self._exchange, step))
+        return self._apply(self._client.carry_out(self._exchange, step) if isinstance(step, Commit) else step)
 
     async def _do_async(self, step: Step) -> bytes:
-        return self._apply(await self._client.carry_out_async(self._exchange, step))
+        if isinstance(step, Commit):
+            step = await self._client.carry_out_async(self._exchange, step)
+        return self._apply(step)
 
-    def _apply(self, step: Forward | None) -> bytes:
-        if step is None:
+    def _apply(self, step: Step) -> bytes:
+        if not isinstance(step, Forward):
             return b""
         if step.headers is not None and step.headers is not self._headers:
             _write_headers(self._response, self._headers, [(str(name), str(value)) for name, value in step.headers])

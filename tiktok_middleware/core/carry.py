@@ -25,7 +25,7 @@ def read_carry(facts: RequestFacts, signer: Signer) -> list[Copy]:
     Raises:
         TokenError: the cookie is forged, expired or not ours.
     """
-    token = facts.cookies.get(CARRY)
+    token = facts.kept.get(CARRY)
     if not token:
         return []
     copies = signer.load(token, purpose="carry", max_age_s=MAX_AGE_S)

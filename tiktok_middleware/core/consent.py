@@ -68,7 +68,7 @@ def make_reader(
         raise ConfigError(
             "TIKTOK_CONSENT", setting, f"implied, required, cookie:NAME=VALUE, {_FUNCTION}; or {error}"
         ) from None
-    return lambda facts: read(facts.header("cookie"))
+    return lambda facts: read(facts.cookie_header)
 
 
 # Under a bridge the choice comes from the page, and is then read from our own cookie.
@@ -94,16 +94,20 @@ def read_consent(facts: RequestFacts, reader: Reader, *, gpc: str, limited_data_
         if gpc == "deny":
             return Consent(State.DENIED, limited, "gpc")
         limited = True
-    own = facts.cookies.get(OWN_COOKIE)
+    own = facts.kept.get(OWN_COOKIE)
     if own == "d":
         return Consent(State.DENIED, limited, "denied")
-    opted_out = opt_out(facts.header("cookie"))
+    opted_out = opt_out(facts.cookie_header)
     if opted_out:
         return Consent(State.DENIED, limited, opted_out)
     state = reader(facts)
-    if state is State.UNKNOWN and own == "g":
-        state = State.GRANTED
-    return Consent(state, limited, "" if state is State.GRANTED else _REASONS[state])
+    if state is _GRANTED or (own == "g" and state is State.UNKNOWN):
+        return _GRANTED_LIMITED if limited else _GRANTED_FULLY
+    return Consent(state, limited, _REASONS[state])
+
+
+_GRANTED = State.GRANTED
+_GRANTED_FULLY, _GRANTED_LIMITED = Consent(_GRANTED), Consent(_GRANTED, limited_data_use=True)
 
 
 _REASONS = {State.DENIED: "denied", State.UNKNOWN: "consent_unknown"}

@@ -12,19 +12,24 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2, to
 _DOMAIN = re.compile(r"[a-z0-9_](?:[a-z0-9._-]{0,251}[a-z0-9_])?")
 
 
-def read_cookies(header: str) -> dict[str, str]:
+def read_cookies(header: str, within: str = "=") -> dict[str, str]:
     """Values by name; of a name that comes twice the first, which browsers send from the closest path.
 
     The standard library's ``SimpleCookie`` gives up at the first odd cookie and drops the rest; consent
     platforms write such cookies, so this splits on semicolons and never fails.
+
+    Args:
+        header: the ``Cookie`` header.
+        within: a text that the wanted cookies hold; most of the others are passed over.
     """
     if len(header) > _MAX_HEADER_CHARS:
         header = header[:_MAX_HEADER_CHARS].rpartition(";")[0]  # the cookie at the cut is no longer itself
     cookies: dict[str, str] = {}
     for pair in header.split(";"):
-        name, equals, value = pair.partition("=")
-        if equals:
-            cookies.setdefault(name.strip(), value.strip())
+        if within in pair:
+            name, equals, value = pair.partition("=")
+            if equals:
+                cookies.setdefault(name.strip(), value.strip())
     return cookies
 
 

@@ -15,11 +15,11 @@ _YEAR_S = 31_536_000
 def answer(facts: RequestFacts, setup: Setup) -> Answer | Wanted | None:
     """Our response, or that it depends on the request's body; None where the request is the app's."""
     path = facts.path
-    if setup.config.endpoint not in path or not setup.config.is_on:
+    if setup.endpoint not in path or not setup.is_on or not facts.method:  # a socket has none
         return None
     if path == setup.collect_url(facts):
-        return refusal(facts, setup) or Wanted(MAX_BODY_BYTES)
-    prefix = f"{facts.mount}{setup.config.endpoint}/helper-"
+        return refusal(facts, setup) or Wanted(MAX_BODY_BYTES, facts)
+    prefix = f"{facts.mount}{setup.endpoint}/helper-"
     if not (path.startswith(prefix) and path.endswith(".js")) or facts.method not in {"GET", "HEAD"}:
         return None
     # A page from before a deployment asks for a helper that is gone: today's serves it, but must not be kept as it.

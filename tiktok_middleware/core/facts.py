@@ -2,82 +2,39 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable, Mapping, MutableMapping
-from typing import Any
-from urllib.parse import parse_qsl, quote
+from functools import lru_cache
+from typing import Any, Union
+from urllib.parse import quote, unquote_plus
 
 from tiktok_middleware.core.cookies import read_cookies
+from tiktok_middleware.core.proxies import Proxies, parsed_address
 
-__all__ = ["EnvironFacts", "Proxies", "RequestFacts", "ScopeFacts"]
+__all__ = ["EnvironFacts", "Names", "RequestFacts", "ScopeFacts", "Values"]
 
 _MAX_QUERY_CHARS = 8192
 
 # A host goes into addresses and into the Domain of cookies: what is no name, IPv4 or IPv6 address is not believed.
 _HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9._-]{0,253}[a-z0-9_.])?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
+#: What a request holds under :class:`Names`: as its server gave it, None where it has no such header.
+Values = tuple[Union[bytes, str, None], ...]  # noqa: UP007  # a run-time alias on Python 3.10
 
-class Proxies:
-    """Which peers' forwarding headers count: a number of hops, or networks.
+
+class Names:
+    """Several header names, as each door looks them up.
 
     Args:
-        setting: a checked value of ``TIKTOK_TRUSTED_PROXIES``, such as ``2`` or ``10.0.0.0/8``.
+        names: lower-case.
     """
 
-    def __init__(self, setting: str) -> None:
-        self.hops = int(setting) if setting.isdigit() else 0
-        self.networks = (
-            () if setting.isdigit() else tuple(ipaddress.ip_network(part, strict=False) for part in setting.split(","))
-        )
+    __slots__ = ("in_environ", "in_scope", "texts")
 
-    def client_address(self, peer: str, forwarded_for: str) -> str:
-        """The visitor's address: the first one, from the right, that no trusted proxy wrote.
-
-        Args:
-            peer: address of the connection.
-            forwarded_for: the joined ``X-Forwarded-For`` values; its left end is whatever the visitor typed.
-        """
-        chain = [_bare_address(part) for part in forwarded_for.split(",") if part.strip()]
-        chain.append(peer)
-        if not self.networks:
-            return chain[max(len(chain) - 1 - self.hops, 0)]
-        while len(chain) > 1 and self._is_trusted(chain[-1]):
-            chain.pop()
-        return chain[-1]
-
-    def trusts(self, peer: str) -> bool:
-        """Whether this peer's ``X-Forwarded-Proto`` and ``X-Forwarded-Host`` count."""
-        return self.hops > 0 or (bool(self.networks) and self._is_trusted(peer))
-
-    def outermost(self, values: str) -> str:
-        """Of a header that each proxy adds a value to, the one that the outermost trusted proxy wrote.
-
-        Args:
-            values: joined by commas; most proxies replace the header instead, so that there is but one.
-        """
-        written = [value.strip() for value in values.split(",")]
-        return written[-min(max(self.hops, 1), len(written))]
-
-    def _is_trusted(self, address: str) -> bool:
-        parsed = _parsed_address(address)
-        return parsed is not None and any(parsed in network for network in self.networks)
-
-
-def _bare_address(part: str) -> str:
-    part = part.strip().strip('"')
-    if part.startswith("["):
-        return part[1:].partition("]")[0]
-    return part.rpartition(":")[0] if part.count(":") == 1 else part
-
-
-def _parsed_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address; an IPv4 address in IPv6 clothes, as dual-stack servers show it, is the IPv4 address."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
+    def __init__(self, *names: str) -> None:
+        self.texts = names
+        self.in_scope = tuple(name.encode("latin-1") for name in names)
+        self.in_environ = tuple(map(_environ_key, names))
 
 
 class RequestFacts:
@@ -89,16 +46,15 @@ class RequestFacts:
             own into the same scope or environ later.
     """
 
-    __slots__ = ("_cookies", "_headers", "_proxies", "mount", "raw")
+    __slots__ = ("_cookies", "_headers", "_kept", "_proxies", "mount", "raw")
 
-    raw: MutableMapping[str, Any]
-
-    def __init__(self, raw: MutableMapping[str, Any], proxies: Proxies) -> None:
+    def __init__(self, raw: MutableMapping[str, Any], proxies: Proxies, mount: str = "") -> None:
         self.raw = raw
-        self.mount = self._mount()
+        self.mount = mount
         self._proxies = proxies
-        self._cookies: dict[str, str] | None = None
-        self._headers: dict[bytes, bytes] | None = None
+        self._headers: Mapping[bytes, bytes] | None = None
+        self._cookies: Mapping[str, str] | None = None
+        self._kept: Mapping[str, str] | None = None
 
     @property
     def method(self) -> str:
@@ -110,8 +66,9 @@ class RequestFacts:
         """The whole decoded path, mount point included."""
         raise NotImplementedError
 
-    def _mount(self) -> str:
-        raise NotImplementedError
+    def is_near(self, endpoint: str) -> bool:
+        """Whether the path holds that of our own answers: a cheap look, for the many requests that do not."""
+        return endpoint in self.path
 
     @property
     def query(self) -> str:
@@ -131,9 +88,19 @@ class RequestFacts:
         """
         raise NotImplementedError
 
-    def mentions(self, name: str, text: str) -> bool:
-        """Whether a header holds a text: a cheap look, for the many requests that have none such."""
-        raise NotImplementedError
+    def values(self, names: Names) -> Values:
+        """Several headers at once, unread: what can be looked up without being understood."""
+        return tuple(map(self.header, names.texts))
+
+    @property
+    def cookie_header(self) -> str:
+        """The ``Cookie`` header; empty when absent."""
+        return self.header("cookie")
+
+    @property
+    def asks_whether_changed(self) -> bool:
+        """Whether this is a conditional request, by entity tags."""
+        return bool(self.header("if-none-match"))
 
     def replace_header(self, name: str, value: str) -> None:
         """Let the app find another value in a header that is there."""
@@ -149,13 +116,20 @@ class RequestFacts:
     def cookies(self) -> Mapping[str, str]:
         """Cookies by name, the first of each name."""
         if self._cookies is None:
-            self._cookies = read_cookies(self.header("cookie"))
+            self._cookies = read_cookies(self.cookie_header)
         return self._cookies
+
+    @property
+    def kept(self) -> Mapping[str, str]:
+        """The same of those cookies that TikTok and we keep, all of whose names hold ``tt``; others may be missing."""
+        if self._kept is None:
+            self._kept = read_cookies(self.cookie_header, "tt")
+        return self._kept
 
     @property
     def scheme(self) -> str:
         """``http`` or ``https``, as the visitor's browser used it."""
-        if self._proxies.trusts(self.peer):
+        if self._proxies.are_any and self._proxies.trusts(self.peer):
             forwarded = self._proxies.outermost(self.header("x-forwarded-proto")).lower()
             if forwarded in {"http", "https"}:
                 return forwarded
@@ -167,10 +141,15 @@ class RequestFacts:
 
         What cannot be a host is not believed; the server's own name stands in for it.
         """
-        named = [self.header("host"), self._own_host()]
-        if self._proxies.trusts(self.peer):
-            named.insert(0, self._proxies.outermost(self.header("x-forwarded-host")))
-        return next((host.lower() for host in named if _HOST.fullmatch(host.lower())), "localhost")
+        if self._proxies.are_any and self._proxies.trusts(self.peer):
+            forwarded = self._proxies.outermost(self.header("x-forwarded-host")).lower()
+            if _HOST.fullmatch(forwarded):
+                return forwarded
+        host = self.header("host").lower()
+        if _HOST.fullmatch(host):
+            return host
+        own = self._own_host().lower()
+        return own if _HOST.fullmatch(own) else "localhost"
 
     @property
     def hostname(self) -> str:
@@ -207,14 +186,18 @@ class RequestFacts:
     def client(self) -> str:
         """The visitor's IP address, behind the trusted proxies; empty when it is not an address."""
         address = self._proxies.client_address(self.peer, self.header("x-forwarded-for"))
-        return str(_parsed_address(address) or "")
+        return str(parsed_address(address) or "")
 
     def query_value(self, key: str) -> str:
-        """The last value of a query key, decoded; empty when absent."""
+        """The last value of a query key, decoded; empty when absent or empty."""
         query = self.query
         if key not in query or len(query) > _MAX_QUERY_CHARS:
             return ""
-        return next((value for name, value in reversed(parse_qsl(query)) if name == key), "")
+        for pair in reversed(query.split("&")):
+            name, _, value = pair.partition("=")
+            if value and (name == key or ("%" in name and unquote_plus(name) == key)):
+                return unquote_plus(value)
+        return ""
 
 
 class ScopeFacts(RequestFacts):
@@ -222,9 +205,13 @@ class ScopeFacts(RequestFacts):
 
     __slots__ = ()
 
+    def __init__(self, raw: MutableMapping[str, Any], proxies: Proxies) -> None:
+        mount = raw.get("root_path")
+        super().__init__(raw, proxies, str(mount).rstrip("/") if mount else "")
+
     @property
     def method(self) -> str:
-        return str(self.raw["method"])
+        return str(self.raw.get("method", ""))  # a socket has none
 
     @property
     def path(self) -> str:
@@ -232,27 +219,38 @@ class ScopeFacts(RequestFacts):
         path, mount = str(self.raw["path"]), self.mount
         return path if not mount or path == mount or path.startswith(mount + "/") else mount + path
 
-    def _mount(self) -> str:
-        return str(self.raw.get("root_path") or "").rstrip("/")
+    def is_near(self, endpoint: str) -> bool:
+        return endpoint in self.raw["path"]
 
     @property
     def query(self) -> str:
-        return bytes(self.raw.get("query_string") or b"").decode("latin-1")
+        query = self.raw.get("query_string")
+        return bytes(query).decode("latin-1") if query else ""
 
     @property
     def peer(self) -> str:
         client = self.raw.get("client")
         return str(client[0]) if client else ""
 
-    def header(self, name: str) -> str:
-        headers = self._headers
-        if headers is None:
-            headers = self._headers = _by_name(self.raw["headers"])
-        return headers.get(name.encode("latin-1"), b"").decode("latin-1")
+    @property
+    def _by_name(self) -> Mapping[bytes, bytes]:
+        if self._headers is None:
+            self._headers = _by_name(self.raw["headers"])
+        return self._headers
 
-    def mentions(self, name: str, text: str) -> bool:
-        wanted = text.encode("latin-1")
-        return any(wanted in value and key.lower() == name.encode("latin-1") for key, value in self.raw["headers"])
+    def header(self, name: str) -> str:
+        return self._by_name.get(name.encode("latin-1"), b"").decode("latin-1")
+
+    def values(self, names: Names) -> Values:
+        return tuple(map(self._by_name.get, names.in_scope))
+
+    @property
+    def cookie_header(self) -> str:
+        return self._by_name.get(b"cookie", b"").decode("latin-1")
+
+    @property
+    def asks_whether_changed(self) -> bool:
+        return b"if-none-match" in self._by_name
 
     def replace_header(self, name: str, value: str) -> None:
         wanted = name.encode("latin-1")
@@ -274,6 +272,10 @@ class EnvironFacts(RequestFacts):
 
     __slots__ = ()
 
+    def __init__(self, raw: MutableMapping[str, Any], proxies: Proxies) -> None:
+        mount = raw.get("SCRIPT_NAME")
+        super().__init__(raw, proxies, _from_wsgi(str(mount)).rstrip("/") if mount else "")
+
     @property
     def method(self) -> str:
         return str(self.raw["REQUEST_METHOD"])
@@ -282,8 +284,8 @@ class EnvironFacts(RequestFacts):
     def path(self) -> str:
         return _from_wsgi(str(self.raw.get("SCRIPT_NAME", "")) + str(self.raw.get("PATH_INFO", ""))) or "/"
 
-    def _mount(self) -> str:
-        return _from_wsgi(str(self.raw.get("SCRIPT_NAME") or "")).rstrip("/")
+    def is_near(self, endpoint: str) -> bool:
+        return endpoint in self.raw.get("PATH_INFO", "")
 
     @property
     def query(self) -> str:
@@ -293,14 +295,22 @@ class EnvironFacts(RequestFacts):
     def peer(self) -> str:
         return str(self.raw.get("REMOTE_ADDR") or "")
 
-    def mentions(self, name: str, text: str) -> bool:
-        return text in self.header(name)
+    def header(self, name: str) -> str:
+        return str(self.raw.get(_environ_key(name)) or "")
+
+    def values(self, names: Names) -> Values:
+        return tuple(map(self.raw.get, names.in_environ))
+
+    @property
+    def cookie_header(self) -> str:
+        return str(self.raw.get("HTTP_COOKIE") or "")
+
+    @property
+    def asks_whether_changed(self) -> bool:
+        return "HTTP_IF_NONE_MATCH" in self.raw
 
     def replace_header(self, name: str, value: str) -> None:
-        self.raw["HTTP_" + name.upper().replace("-", "_")] = value
-
-    def header(self, name: str) -> str:
-        return str(self.raw.get("HTTP_" + name.upper().replace("-", "_")) or "")
+        self.raw[_environ_key(name)] = value
 
     def _own_scheme(self) -> str:
         return str(self.raw.get("wsgi.url_scheme") or "http")
@@ -309,9 +319,14 @@ class EnvironFacts(RequestFacts):
         return _as_host(str(self.raw.get("SERVER_NAME") or ""))
 
 
-def _by_name(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def _by_name(pairs: Iterable[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
     """Headers by lower-case name; one that comes several times is joined, as RFC 9110 and RFC 9113 say."""
-    found: dict[bytes, bytes] = {}
+    pairs = pairs if isinstance(pairs, list) else list(pairs)
+    found = dict(pairs)
+    # Nearly always that is all. A server that keeps the case of letters gives itself away by `Host`, which all have.
+    if len(found) == len(pairs) and b"host" in found:
+        return found
+    found = {}
     for key, value in pairs:
         name = key.lower()
         if name in found:
@@ -321,9 +336,14 @@ def _by_name(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return found
 
 
+@lru_cache(maxsize=256)
+def _environ_key(name: str) -> str:
+    return "HTTP_" + name.upper().replace("-", "_")
+
+
 def _from_wsgi(text: str) -> str:
     """A path as text: PEP 3333 hands over its bytes in the guise of latin-1."""
-    return text.encode("latin-1", "replace").decode("utf-8", "replace")
+    return text if text.isascii() else text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _as_host(server: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
+from tiktok_middleware.core.header_names import ByHeaderName
 from tiktok_middleware.core.validators import marked_tag
 
 __all__ = ["Headers", "encoded", "with_changes"]
@@ -14,31 +14,14 @@ __all__ = ["Headers", "encoded", "with_changes"]
 #: ASGI's pairs of bytes or WSGI's pairs of text.
 Headers = Union[list[tuple[bytes, bytes]], list[tuple[str, str]]]  # noqa: UP007  # a run-time alias on Python 3.10
 
-# What a change can make untrue, by name. What describes the very bytes of the body goes once a script is among them.
-_OF_THE_BYTES, _LENGTH, _TAG, _DATE = "of the bytes", "length", "tag", "date"
-_CACHING, _TARGETED, _POLICY = "caching", "targeted", "policy"
-_KINDS: dict[bytes | str, str] = {
-    "content-length": _LENGTH,
-    "etag": _TAG,
-    "last-modified": _DATE,
-    "cache-control": _CACHING,
-    "content-security-policy": _POLICY,
-    "content-security-policy-report-only": _POLICY,
-}
-for _name in (
-    *("accept-ranges", "content-md5", "digest", "content-digest", "repr-digest"),
-    *("signature", "signature-input"),
-):
-    _KINDS[_name] = _OF_THE_BYTES
-for _name in (
-    *("surrogate-control", "edge-control", "x-accel-expires", "expires"),
-    *("cdn-cache-control", "cloudflare-cdn-cache-control", "vercel-cdn-cache-control", "netlify-cdn-cache-control"),
-):
-    _KINDS[_name] = _TARGETED  # what lets a cache keep the response goes once it is one visitor's
-_KINDS.update({str(_name).encode(): kind for _name, kind in tuple(_KINDS.items())})
 
-_SHARES = re.compile(r"\s*(public|s-maxage\b.*)\s*$", re.IGNORECASE)
-_SPEAKS_OF_SHARING = ("private", "no-store", "no-cache")
+class _Changed(NamedTuple):
+    """What has become of the response; see :func:`with_changes`."""
+
+    body_growth_bytes: int | None
+    is_private: bool
+    extend_policy: Callable[[str], str] | None
+    mark: str
 
 
 def with_changes(
@@ -60,51 +43,89 @@ def with_changes(
         mark: names our script where the body holds nothing else of ours: then entity tags are marked, not dropped.
         extend_policy: gives each Content Security Policy the sources that the script needs.
     """
-    is_grown = body_growth_bytes != 0
-    gone_if_grown = _gone if is_grown else None
-    # Text to text for each kind of header; empty: the header goes; None: it stays as it is.
-    changes: dict[str, Callable[[str], str] | None] = {
-        _OF_THE_BYTES: gone_if_grown,
-        _LENGTH: gone_if_grown if body_growth_bytes is None else partial(_grown, body_growth_bytes),
-        _TAG: (lambda tag: marked_tag(tag, mark)) if mark else gone_if_grown,
-        _DATE: None if mark else gone_if_grown,
-        _CACHING: _private if is_private else None,
-        _TARGETED: _gone if is_private else None,
-        _POLICY: extend_policy,
-    }
+    changed = _Changed(body_growth_bytes, is_private, extend_policy, mark)
     kept: list[Any] = []
     says_cache_control = False
     for pair in headers:
         name, value = pair
-        kind = _KINDS.get(name) or _KINDS.get(name.lower())
-        change = changes[kind] if kind is not None else None
-        says_cache_control = says_cache_control or kind is _CACHING
+        change = _CHANGES[name]
         if change is None:
             kept.append(pair)
-        elif text := change(value if isinstance(value, str) else bytes(value).decode("latin-1")):
-            kept.append((name, text if isinstance(value, str) else text.encode("latin-1")))
-    ours = list(added)
+            continue
+        says_cache_control = says_cache_control or change is _caching
+        text = value if isinstance(value, str) else bytes(value).decode("latin-1")
+        new = change(text, changed)
+        if new == text:
+            kept.append(pair)
+        elif new:
+            kept.append((name, new if text is value else new.encode("latin-1")))
     if is_private and not says_cache_control:
-        ours.append(("Cache-Control", "private"))
-    is_bytes = bool(headers) and isinstance(headers[0][0], bytes)
-    return [*kept, *(encoded(ours) if is_bytes else ours)]
+        added = (*added, ("Cache-Control", "private"))
+    if added:
+        kept += encoded(list(added)) if headers and isinstance(headers[0][0], bytes) else added
+    return kept
 
 
-def _gone(_: str) -> str:
-    return ""
+# -- what each kind of header says then; nothing: it goes
 
 
-def _private(value: str) -> str:
+def _of_the_bytes(text: str, changed: _Changed) -> str:
+    """What describes the very bytes of the body goes once a script is among them."""
+    return text if changed.body_growth_bytes == 0 else ""
+
+
+def _length(text: str, changed: _Changed) -> str:
+    """What is no number is the app's own mistake, and its server's to answer."""
+    growth_bytes = changed.body_growth_bytes
+    if growth_bytes is None:
+        return ""
+    return str(int(text) + growth_bytes) if growth_bytes and text.strip().isdecimal() else text
+
+
+def _tag(text: str, changed: _Changed) -> str:
+    return marked_tag(text, changed.mark) if changed.mark else _of_the_bytes(text, changed)
+
+
+def _date(text: str, changed: _Changed) -> str:
+    return text if changed.mark else _of_the_bytes(text, changed)
+
+
+_SHARES = re.compile(r"\s*(public|s-maxage\b.*)\s*$", re.IGNORECASE)
+_SPEAKS_OF_SHARING = ("private", "no-store", "no-cache")
+
+
+def _caching(text: str, changed: _Changed) -> str:
     """A Cache-Control that keeps the response from shared caches."""
-    if any(word in value.lower() for word in _SPEAKS_OF_SHARING):
-        return value
-    kept = [part.strip() for part in value.split(",") if not _SHARES.match(part)]
+    if not changed.is_private or any(word in text.lower() for word in _SPEAKS_OF_SHARING):
+        return text
+    kept = [part.strip() for part in text.split(",") if not _SHARES.match(part)]
     return ", ".join([*filter(None, kept), "private"])
 
 
-def _grown(growth_bytes: int, value: str) -> str:
-    """A Content-Length; what is no number is the app's own mistake, and its server's to answer."""
-    return str(int(value) + growth_bytes) if growth_bytes and value.strip().isdecimal() else value
+def _targeted(text: str, changed: _Changed) -> str:
+    """What lets one kind of cache keep the response goes once it is one visitor's."""
+    return "" if changed.is_private else text
+
+
+def _policy(text: str, changed: _Changed) -> str:
+    return text if changed.extend_policy is None else changed.extend_policy(text)
+
+
+_CHANGES: ByHeaderName[Callable[[str, _Changed], str]] = ByHeaderName(
+    {
+        "content-length": _length,
+        "etag": _tag,
+        "last-modified": _date,
+        "cache-control": _caching,
+        "content-security-policy": _policy,
+        "content-security-policy-report-only": _policy,
+        **dict.fromkeys(("accept-ranges", "content-md5", "digest", "content-digest", "repr-digest"), _of_the_bytes),
+        **dict.fromkeys(("signature", "signature-input"), _of_the_bytes),
+        **dict.fromkeys(("surrogate-control", "edge-control", "x-accel-expires", "expires"), _targeted),
+        **dict.fromkeys(("cdn-cache-control", "cloudflare-cdn-cache-control"), _targeted),
+        **dict.fromkeys(("vercel-cdn-cache-control", "netlify-cdn-cache-control"), _targeted),
+    }
+)
 
 
 def encoded(headers: Headers) -> Headers:

@@ -33,7 +33,7 @@ class PageFacts(RequestFacts):
 
     def __init__(self, request: RequestFacts, address: str, referrer: str, word: str = "") -> None:
         self._request = request
-        super().__init__(request.raw, request._proxies)  # noqa: SLF001  # its own kind
+        super().__init__(request.raw, request._proxies, request.mount)  # noqa: SLF001  # its own kind
         self._path, self._query = _split(address)
         self._referrer = referrer[:_MAX_ADDRESS_CHARS]
         self._cookies = {**request.cookies, OWN_COOKIE: word} if word else dict(request.cookies)
@@ -72,14 +72,12 @@ class PageFacts(RequestFacts):
             return self._referrer
         return _OF_A_PAGE[name] if name in _OF_A_PAGE else self._request.header(name)
 
-    def mentions(self, name: str, text: str) -> bool:
-        return text in self.header(name)
+    @property
+    def kept(self) -> Mapping[str, str]:
+        return self.cookies
 
     def replace_header(self, name: str, value: str) -> None:
         self._request.replace_header(name, value)
-
-    def _mount(self) -> str:
-        return self._request.mount
 
     def _own_scheme(self) -> str:
         return self._request._own_scheme()  # noqa: SLF001  # its own kind

@@ -7,15 +7,14 @@ A new case is a new value in one of the columns, never a branch elsewhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from enum import Enum
-from functools import lru_cache
 from typing import NamedTuple
 
 from tiktok_middleware.core.codings import has_coding, is_known, missing_packages
-from tiktok_middleware.core.facts import RequestFacts
+from tiktok_middleware.core.facts import Names, RequestFacts, Values
+from tiktok_middleware.core.head import PLANNED, Head
 
-__all__ = ["Audience", "Codec", "Head", "Place", "Plan", "Timing", "plan", "says_html"]
+__all__ = ["Audience", "Codec", "Place", "Plan", "Timing", "plan"]
 
 
 class Place(Enum):
@@ -51,59 +50,6 @@ class Timing(Enum):
     PREFETCH = "prefetch"
 
 
-class Head(NamedTuple):
-    """The response headers that the tables read, as text; empty where absent.
-
-    A header that comes several times is joined by commas.
-    """
-
-    content_type: str = ""
-    content_length: str = ""
-    content_encoding: str = ""
-    cache_control: str = ""
-    targeted: str = ""  # what is said to one cache alone, such as CDN-Cache-Control, whose word outranks the others'
-    x_accel_expires: str = ""
-    expires: str = ""
-    content_disposition: str = ""
-    content_security_policy: str = ""
-    content_security_policy_report_only: str = ""
-
-    @classmethod
-    def read(cls, headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]) -> Head:
-        """The head, from ASGI's pairs of bytes or WSGI's pairs of text, in any case of letters."""
-        found: dict[str, str] = {}
-        for name, value in headers:
-            field = _FIELDS.get(name) or _FIELDS.get(name.lower()) or _targeted(name)
-            if field is not None:
-                text = value.decode("latin-1") if isinstance(value, bytes) else value
-                found[field] = f"{found[field]}, {text}" if field in found else text
-        return cls(**found)
-
-
-def says_html(headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]) -> bool:
-    """Whether a response calls itself some kind of HTML: a look at one header, for the many that do not."""
-    for name, value in headers:
-        if len(name) == _CONTENT_TYPE_CHARS and name.lower() in _CONTENT_TYPE:
-            return b"html" in value.lower() if isinstance(value, bytes) else "html" in value.lower()
-    return False
-
-
-def _targeted(name: bytes | str) -> str | None:
-    """The field of a header that speaks to one cache (RFC 9213 and the vendors' own names)."""
-    if len(name) < _SHORTEST_TARGETED:
-        return None
-    text = (name.decode("latin-1") if isinstance(name, bytes) else name).lower()
-    return "targeted" if text.endswith("cdn-cache-control") or text in {"surrogate-control", "edge-control"} else None
-
-
-_SHORTEST_TARGETED = len("edge-control")
-_CONTENT_TYPE = frozenset({b"content-type", "content-type"})
-_CONTENT_TYPE_CHARS = len("content-type")
-_FIELDS: dict[bytes | str, str] = {}
-for _name in Head._fields:
-    _FIELDS[_name.replace("_", "-")] = _FIELDS[_name.replace("_", "-").encode()] = _name
-
-
 class Plan(NamedTuple):
     """The four columns and, for each answer that is not the plain one, why.
 
@@ -129,10 +75,30 @@ def plan(status: int, head: Head, facts: RequestFacts, *, now_s: float, shared: 
         now_s: Unix seconds, which ``Expires`` is compared with.
         shared: the app's own word on the audience, which outranks the headers.
     """
-    # `Expires` is the one header whose meaning changes with the time; without it alike responses get one plan.
-    decide = _decide.__wrapped__ if head.expires else _decide
-    said = head._replace(content_length="", content_security_policy="", content_security_policy_report_only="")
-    return decide(status, said, _Asked.read(facts), shared, now_s if head.expires else 0.0)
+    # A site gives few kinds of answers to few kinds of requests: to those that are alike in all this, one plan.
+    alike = (status, head[:PLANNED], facts.method, facts.values(_ASKED), shared)
+    made = _made.get(alike)
+    if made is None:
+        _, said, method, values, _ = alike
+        made = _decide(status, head, _Asked.read(method, values), shared, now_s)
+        # `Expires` is the one header whose meaning changes with the time. What is long is seldom sent again.
+        if not head.expires and sum(map(len, filter(None, (*said, *values)))) <= _MAX_ALIKE_CHARS:
+            if len(_made) >= _MAX_PLANS:
+                _made.clear()
+            _made[alike] = made
+    return made
+
+
+_MAX_PLANS = 512
+_MAX_ALIKE_CHARS = 1024
+_made: dict[tuple[object, ...], Plan] = {}
+
+
+_ASKED = Names(
+    *("sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "accept"),
+    *("hx-request", "x-requested-with", "turbo-frame"),
+    *("sec-purpose", "purpose", "x-moz", "x-purpose"),
+)
 
 
 class _Asked(NamedTuple):
@@ -141,27 +107,20 @@ class _Asked(NamedTuple):
     is_head: bool
     destination: str
     mode: str
-    fragment: str
-    purpose: str
     site: str
     accepts_html: bool
+    fragment: str
+    purpose: str
 
     @classmethod
-    def read(cls, facts: RequestFacts) -> _Asked:
-        header = facts.header
-        return cls(
-            facts.method == "HEAD",
-            header("sec-fetch-dest"),
-            header("sec-fetch-mode"),
-            header("hx-request") or header("x-requested-with") or header("turbo-frame"),
-            header("sec-purpose") or header("purpose") or header("x-moz") or header("x-purpose"),
-            header("sec-fetch-site"),
-            "text/html" in header("accept"),
-        )
+    def read(cls, method: str, values: Values) -> _Asked:
+        texts = [value.decode("latin-1") if isinstance(value, bytes) else value or "" for value in values]
+        destination, mode, site, accept, *rest = texts
+        fragment, purpose = next(filter(None, rest[:3]), ""), next(filter(None, rest[3:]), "")
+        return cls(method == "HEAD", destination, mode, site, "text/html" in accept, fragment, purpose)
 
 
-@lru_cache(maxsize=512)
-def _decide(status: int, head: Head, asked: _Asked, shared: bool | None, now_s: float) -> Plan:  # a key
+def _decide(status: int, head: Head, asked: _Asked, shared: bool | None, now_s: float) -> Plan:
     codec, codec_reason = _codec(head)
     place, place_reason = _place(status, head, asked)
     if codec is Codec.OPAQUE and place in {Place.DOCUMENT, Place.EMBEDDED}:

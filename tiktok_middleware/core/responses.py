@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from tiktok_middleware.core.facts import RequestFacts
 
 __all__ = ["Answer", "Wanted"]
 
@@ -36,6 +39,8 @@ class Wanted(NamedTuple):
 
     Attributes:
         limit_bytes: one byte more than this is all that need be read.
+        facts: the request.
     """
 
     limit_bytes: int
+    facts: RequestFacts

@@ -5,14 +5,16 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent import Reader
 from tiktok_middleware.core.csp import extended, pixel_hosts
-from tiktok_middleware.core.facts import Proxies, RequestFacts
+from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.names import event_name
+from tiktok_middleware.core.proxies import Proxies
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.snippet import Snippet
 from tiktok_middleware.errors import ConfigError, EventError
@@ -33,7 +35,8 @@ class Notices(Protocol):
         """A mistake of ours that was kept away from the app."""
 
 
-class Setup(NamedTuple):
+@dataclass(slots=True, eq=False, kw_only=True)
+class Setup:
     """The parts of one configuration.
 
     Attributes:
@@ -51,6 +54,16 @@ class Setup(NamedTuple):
         random_bytes: that many random bytes.
         notices: where to say what was noticed.
         has_secret_key: whether the signer's key is a secret of its own, which lasts longer than an access token.
+        is_on: whether there is anything to do at all.
+        endpoint: the path prefix of our own answers.
+        browser_reason, server_reason: why nothing may go by a channel; empty when something may.
+        pixels: the pixel codes.
+        is_tiktok_api: whether server events would reach TikTok's own hosts.
+        gate: what the script of a page asks the browser itself, as ``Snippet.page`` takes it; where consent is implied
+            it asks for refusals too: whoever keeps a page, against its headers, for other visitors, keeps nothing that
+            loads the pixel for those who said no.
+        is_implied: whether who says nothing has agreed.
+        counts_pages: whether the script of a document counts a page view.
     """
 
     config: Config
@@ -68,6 +81,27 @@ class Setup(NamedTuple):
     random_bytes: Callable[[int], bytes]
     notices: Notices
     has_secret_key: bool = True
+    is_on: bool = field(init=False)
+    endpoint: str = field(init=False)
+    browser_reason: str = field(init=False)
+    server_reason: str = field(init=False)
+    pixels: tuple[str, ...] = field(init=False)
+    is_tiktok_api: bool = field(init=False)
+    is_implied: bool = field(init=False)
+    gate: int = field(init=False)
+    counts_pages: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        config = self.config
+        self.is_on = config.is_on
+        self.endpoint = config.endpoint
+        self.browser_reason = config.browser_reason
+        self.server_reason = config.server_reason
+        self.pixels = config.pixels
+        self.is_tiktok_api = config.is_tiktok_api
+        self.is_implied = config.consent == "implied"
+        self.gate = 0 if not self.is_implied else 2 if config.gpc == "ignore" else 1
+        self.counts_pages = config.page_view == "browser"
 
     def helper_url(self, facts: RequestFacts) -> str:
         """The path of the helper script under this request's mount point."""

@@ -12,8 +12,9 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from tiktok_middleware.core.consent import Consent, State
-from tiktok_middleware.core.facts import Proxies, RequestFacts
+from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.identity import Identity
+from tiktok_middleware.core.proxies import Proxies
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.visitor import Visitor, is_ttclid, is_ttp
 from tiktok_middleware.errors import EventError, TokenError
@@ -74,9 +75,6 @@ class SnapshotFacts(RequestFacts):
     def path(self) -> str:
         return unquote(urlsplit(self.url).path)
 
-    def _mount(self) -> str:
-        return ""
-
     @property
     def query(self) -> str:
         return urlsplit(self.url).query
@@ -95,9 +93,6 @@ class SnapshotFacts(RequestFacts):
 
     def header(self, name: str) -> str:
         return self._snapshot.user_agent if name == "user-agent" else ""
-
-    def mentions(self, name: str, text: str) -> bool:
-        return text in self.header(name)
 
     def replace_header(self, name: str, value: str) -> None:
         """Nobody reads what was never sent."""

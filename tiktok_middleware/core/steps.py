@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Union
+from typing import TYPE_CHECKING, Final, Union
 
 if TYPE_CHECKING:
     from tiktok_middleware.core.event import Submission
     from tiktok_middleware.core.headers import Headers
 
-__all__ = ["Commit", "Forward", "Phase", "Step"]
+__all__ = ["PASS", "Commit", "Forward", "Pass", "Phase", "Step"]
 
 
 class Phase(Enum):
@@ -21,7 +21,16 @@ class Phase(Enum):
     DONE = "done"  # bytes pass and nothing of ours remains to be done
 
 
-class Forward(NamedTuple):
+class Pass(Enum):
+    """What the app has just given, head or piece, is to be sent as it came; nothing is held."""
+
+    AS_IT_CAME = "as it came"
+
+
+PASS: Final = Pass.AS_IT_CAME
+
+
+class Forward:
     """What is to be sent now.
 
     Attributes:
@@ -29,14 +38,25 @@ class Forward(NamedTuple):
         body: bytes of the body.
     """
 
-    headers: Headers | None
-    body: bytes = b""
+    __slots__ = ("body", "headers")
+
+    def __init__(self, headers: Headers | None, body: bytes = b"") -> None:
+        self.headers = headers
+        self.body = body
 
 
-class Commit(NamedTuple):
-    """What delivery is to store before anything more may be sent."""
+class Commit:
+    """What delivery is to store before anything more may be sent.
 
-    submissions: tuple[Submission, ...]
+    Attributes:
+        submissions: one for each event.
+    """
+
+    __slots__ = ("submissions",)
+
+    def __init__(self, submissions: tuple[Submission, ...]) -> None:
+        self.submissions = submissions
 
 
-Step = Union[Forward, Commit, None]  # noqa: UP007  # a run-time alias on Python 3.10
+#: None: what came is held.
+Step = Union[Forward, Commit, Pass, None]  # noqa: UP007  # a run-time alias on Python 3.10

@@ -13,7 +13,7 @@ TTCLID = "ttclid"
 TTP = "_ttp"
 #: Names, by an initial each, the visitor's cookies that were renewed within the last day.
 FRESH_COOKIE = "_tt_fresh"
-_INITIALS = {TTCLID: "c", TTP: "p"}
+_TTCLID_INITIAL, _TTP_INITIAL = "c", "p"
 
 #: Lifetimes in seconds: TikTok keeps ``_ttp`` for 13 months and asks to keep a click id for 28 days or more.
 LIFETIME_S = {TTP: 34_190_000, TTCLID: 2_592_000, FRESH_COOKIE: 86_400}
@@ -55,24 +55,30 @@ class Visitor(NamedTuple):
 
 def read_visitor(facts: RequestFacts) -> Visitor:
     """The visitor's ids, from the URL and the cookies of this request."""
-    cookies = facts.cookies
-    landed = facts.query_value(TTCLID)
-    kept = [cookies[name] for name in _TTCLID_COOKIES if cookies.get(name)]
-    ttp = cookies.get(TTP, "")
+    cookies = facts.kept
     ignored = 0
-    if landed and not _TTCLID.fullmatch(landed):
-        landed, ignored = "", ignored + 1
-    valid = [value for value in kept if _TTCLID.fullmatch(value)]
-    ignored += len(kept) - len(valid)
+    ttclid = facts.query_value(TTCLID)
+    if ttclid and not _TTCLID.fullmatch(ttclid):
+        ttclid, ignored = "", 1
+    for name in _TTCLID_COOKIES:
+        value = cookies.get(name)
+        if not value:
+            continue
+        if not _TTCLID.fullmatch(value):
+            ignored += 1
+        elif not ttclid:
+            ttclid = value
+    ttp = cookies.get(TTP, "")
     if ttp and not _TTP.fullmatch(ttp):
         ttp, ignored = "", ignored + 1
-    ttclid = landed or (valid[0] if valid else "")
     fresh = cookies.get(FRESH_COOKIE, "")
-    renew = []
-    if ttclid and (_INITIALS[TTCLID] not in fresh or ttclid != cookies.get(TTCLID)):
-        renew.append(TTCLID)
-    if ttp and _INITIALS[TTP] not in fresh:
-        renew.append(TTP)
-    is_fresh = {*renew, *(name for name, initial in _INITIALS.items() if initial in fresh)}
-    initials = "".join(sorted(_INITIALS[name] for name in is_fresh))
-    return Visitor(ttclid, ttp, tuple(renew), initials, ignored)
+    is_ttclid_fresh, is_ttp_fresh = _TTCLID_INITIAL in fresh, _TTP_INITIAL in fresh
+    renew: tuple[str, ...] = ()
+    if ttclid and (not is_ttclid_fresh or ttclid != cookies.get(TTCLID)):
+        renew = (TTCLID,)
+        is_ttclid_fresh = True
+    if ttp and not is_ttp_fresh:
+        renew = (*renew, TTP)
+        is_ttp_fresh = True
+    initials = (_TTCLID_INITIAL if is_ttclid_fresh else "") + (_TTP_INITIAL if is_ttp_fresh else "")
+    return Visitor(ttclid, ttp, renew, initials, ignored)

@@ -17,6 +17,8 @@ def opt_out(header: str) -> str:
     Args:
         header: the raw ``Cookie`` header.
     """
+    if "GPP" not in header and "__gpp" not in header and "privacy" not in header:
+        return ""  # nearly always
     if any(_says_so(gpp.has_opt_out, value) for value in gpp.values_in(header)):
         return "gpp_opt_out"
     said = [value for name, value in pairs_of(header, "privacy") if name in usprivacy.NAMES]
