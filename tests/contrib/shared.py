@@ -51,7 +51,7 @@ def sent(client: Client) -> list[dict[str, Any]]:
 
 def inline_events(html: str) -> list[list[Any]]:
     """The events that a page's script fires: ``[name, properties, event_id]`` each."""
-    found = re.search(r"\}\)\(window, document,\s*(\{.*?\})\);</script>", html, re.DOTALL)
+    found = re.search(r"\}\)\(window,document,(\{.*?\})\);</script>", html, re.DOTALL)
     assert found, "the page carries no snippet"
     events: list[list[Any]] = json.loads(found[1]).get("e", [])
     return events

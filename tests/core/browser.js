@@ -1,55 +1,94 @@
-// A browser of a few lines: what the base code and the helper need, and a diary of what they do. Used by test_snippet.py.
-// Reads a JSON plan from standard input: scripts to run in order, and what the browser is like.
-const plan = JSON.parse(require('fs').readFileSync(0, 'utf8'));
+// A browser of a few lines: what the base code and the helper need, and a diary of what they do. Used by page_world.py.
+// Each line of standard input is a JSON plan: scripts to run in order, what the browser is like, and steps that follow.
+// Each is answered by a line, the diary.
 const vm = require('vm');
-const diary = {loaded: [], errors: [], observed: []};
-function session() {
-  const kept = (diary.session = {...plan.session});
-  return {getItem: (key) => (key in kept ? kept[key] : null), setItem: (key, value) => { kept[key] = String(value); }};
-}
-const cookies = {...plan.cookies};
-const listeners = {};
-const documentListeners = {};
-const first = {parentNode: {insertBefore: (element) => diary.loaded.push({src: element.src, async: element.async, nonce: element.nonce})}};
-const document = {
-  currentScript: {nonce: plan.nonce || ''},
-  prerendering: plan.prerendering,
-  createElement: () => ({}),
-  getElementsByTagName: () => [first],
-  addEventListener: (name, listener) => { documentListeners[name] = listener; },
-  get cookie() { return Object.entries(cookies).map(([name, value]) => name + '=' + value).join('; '); },
-  set cookie(text) {
-    const [name, value] = text.split(';')[0].split('=');
-    if (/Max-Age=0/.test(text)) delete cookies[name]; else cookies[name] = value;
-  },
-};
-const window = {document, navigator: {globalPrivacyControl: plan.gpc}, location: {origin: 'https://shop.example'}, JSON, atob, Date};
-if (plan.session !== null) window.sessionStorage = session();
-window.window = window;
-window.PerformanceObserver = class {
-  constructor(listener) { this.listener = listener; }
-  observe(options) {
-    diary.observed.push(options);
-    if (plan.entries) this.listener({getEntries: () => plan.entries});
+
+async function live(plan) {
+  const diary = {loaded: [], errors: [], observed: [], posts: []};
+  function session() {
+    const kept = (diary.session = {...plan.session});
+    return {getItem: (key) => (key in kept ? kept[key] : null), setItem: (key, value) => { kept[key] = String(value); }};
   }
-};
-if (plan.before) vm.runInNewContext(plan.before, vm.createContext(window));
-const context = vm.createContext(window);
-for (const script of plan.scripts) {
-  try { vm.runInContext(script, context); } catch (error) { diary.errors.push(String(error)); }
+  const cookies = {...plan.cookies};
+  const listeners = {};
+  const ticks = [];
+  const answers = [...(plan.answers || [])];
+  const first = {parentNode: {insertBefore: (element) => diary.loaded.push({src: element.src, async: element.async, nonce: element.nonce})}};
+  const document = {
+    currentScript: {nonce: plan.nonce || '', src: 'https://shop.example/_tiktok/helper-0123456789abcdef.js'},
+    prerendering: plan.prerendering,
+    referrer: 'https://shop.example/before',
+    documentElement: {dataset: {}},
+    createElement: () => ({}),
+    getElementsByTagName: () => [first],
+    querySelector: () => null,
+    querySelectorAll: () => [],
+    addEventListener: (name, listener) => (listeners[name] = listeners[name] || []).push(listener),
+    get cookie() { return Object.entries(cookies).map(([name, value]) => name + '=' + value).join('; '); },
+    set cookie(text) {
+      const [name, value] = text.split(';')[0].split('=');
+      if (/Max-Age=0/.test(text)) delete cookies[name]; else cookies[name] = value;
+    },
+  };
+  const location = new URL('https://shop.example' + (plan.path || '/'));
+  const window = {
+    document, location, URL, URLSearchParams, atob, queueMicrotask, crypto: globalThis.crypto,
+    navigator: {globalPrivacyControl: plan.gpc},
+    setInterval: (listener) => ticks.push(listener),
+    fetch: async (url, options) => {
+      diary.posts.push({url, ...options, body: JSON.parse(options.body)});
+      const answer = answers.shift() || {load: true};
+      if (answer === 'lost') throw new TypeError('Failed to fetch');
+      if (typeof answer === 'number') return {ok: false, status: answer};
+      Object.assign(cookies, answer.cookies);
+      return {ok: true, status: 200, json: async () => answer};
+    },
+  };
+  if (plan.session !== null) window.sessionStorage = session();
+  window.window = window;
+  window.PerformanceObserver = class {
+    constructor(listener) { this.listener = listener; }
+    observe(options) {
+      diary.observed.push(options);
+      if (plan.entries) this.listener({getEntries: () => plan.entries});
+    }
+  };
+  const context = vm.createContext(window);
+  const run = (script) => {
+    try { return vm.runInContext(script, context); } catch (error) { diary.errors.push(String(error)); }
+  };
+  const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+  const deeds = {
+    run,
+    cookies: (set) => Object.assign(cookies, set),
+    tick: (seconds) => { while (seconds--) ticks.forEach((listener) => listener()); },
+    activate: () => {
+      document.prerendering = false;
+      (listeners.prerenderingchange || []).forEach((listener) => listener());
+    },
+    // What events.js does once it is there: it runs the callbacks that waited for it.
+    arrive: () => { for (const call of Array.from(window.ttq || [])) if (call[0] === 'ready') call[1](); },
+  };
+
+  if (plan.before) run(plan.before);
+  for (const script of plan.scripts) run(script);
+  await settled();
+  for (const [deed, what] of plan.steps || []) {
+    deeds[deed](what);
+    await settled();
+  }
+  // Calls to all pixels, then those to each; what waits for the script's arrival is no call.
+  const calls = (queue) => Array.from(queue, (call) => Array.from(call)).filter((call) => call[0] !== 'ready');
+  const queues = () => [window.ttq, ...Object.values(window.ttq._i || {})];
+  diary.queue = window.ttq ? JSON.parse(JSON.stringify(queues().flatMap(calls))) : null;
+  diary.isArray = window.ttq ? vm.runInContext('Array.isArray(window.ttq)', context) : null;
+  diary.methods = window.ttq ? Object.keys(window.ttq).filter((name) => typeof window.ttq[name] === 'function') : [];
+  diary.cookies = cookies;
+  diary.globals = Object.keys(window);
+  return diary;
 }
-if (plan.activate && documentListeners.prerenderingchange) {
-  document.prerendering = false;
-  documentListeners.prerenderingchange();
-}
-// What events.js does once it is there: it runs the callbacks that waited for it.
-if (plan.arrives) for (const call of Array.from(window.ttq || [])) if (call[0] === 'ready') call[1]();
-// Calls to all pixels, then those to each; what waits for the script's arrival is no call.
-const calls = (queue) => Array.from(queue, (call) => Array.from(call)).filter((call) => call[0] !== 'ready');
-const queues = () => [window.ttq, ...Object.values(window.ttq._i || {})];
-diary.queue = window.ttq ? JSON.parse(JSON.stringify(queues().flatMap(calls))) : null;
-diary.isArray = window.ttq ? vm.runInContext('Array.isArray(window.ttq)', context) : null;
-diary.methods = window.ttq ? Object.keys(window.ttq).filter((name) => typeof window.ttq[name] === 'function') : [];
-diary.cookies = cookies;
-diary.globals = Object.keys(window);
-process.stdout.write(JSON.stringify(diary));
+
+require('readline').createInterface({input: process.stdin}).on('line', async (line) => {
+  process.stdout.write(JSON.stringify(await live(JSON.parse(line))) + '\n');
+});

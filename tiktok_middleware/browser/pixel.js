@@ -1,7 +1,8 @@
 // The TikTok Pixel's base code, in our own writing: an array that keeps every call until events.js replays it.
 // `c` holds what the server knows: u script address, p pixels, o load options, v page view, i identity hashes,
 // e events as [name, properties, id], k name of the cookie to clear once they have fired, g gate: 1 asks for
-// Global Privacy Control and our own refusal cookie first, 2 only for the cookie.
+// Global Privacy Control and our own refusal cookie first, 2 only for the cookie, 3 leaves the Control to the server;
+// w wait for leave, h a page that many visitors share. What it cannot do by itself it leaves to the helper, in `todo`.
 (function (w, d, c) {
 var t = w.tiktok = w.tiktok || {}, q;
 function methods(target) {
@@ -61,9 +62,11 @@ function emit(events, then) {
     try { then && then(); } catch (e) {}
   });
 }
-function run() {
+function run(limited) {
   try {
     var held = t.held || [], kept = c.k && cookie();
+    t.held = [];
+    if (limited) c.o.limited_data_use = true;
     q = w.ttq = w.ttq || [];
     w.TiktokAnalyticsObject = 'ttq';
     if (!q.load) stub();
@@ -77,12 +80,29 @@ function run() {
     held.forEach(function (events) { t.emit(events); });
   } catch (e) {}
 }
-var nonce = (d.currentScript || {}).nonce || '';
+// A cache may keep a page without regard to its query: where that may name somebody, the server has to look first.
+var NAMES = /@|%40|%2b|\+\d|eyJ|_(live|test)_|\d{3}\W+(20)?\d{3}\W(20)?\d{4}|[2-6]\d{12}|(name|phone|mobile|tel|msisdn|whatsapp|passw|pwd|birth|dob|ssn|iban)[^&]*=/i;
+function begin() {
+  // A sandboxed page may not even look at its cookies.
+  try {
+    var signal = c.g && navigator.globalPrivacyControl, l = w.location;
+    if (t.off || signal && c.g < 2 || c.g && /(^|;\s)_tt_consent=d/.test(d.cookie) || /\w(@|%40)\w|eyJ/.test(l.hash)) c.w = 1, c.h = 0;
+    else if (signal && c.g > 2 || c.h && NAMES.test(l.search)) c.w = c.h = 1;
+    if (!c.w) run();
+    c.r = run;
+    c.d = d.cookie;
+    t.todo.push(['page', c]);
+  } catch (e) {}
+}
 try {
-  if (c.g && (c.g < 2 && navigator.globalPrivacyControl || /(^|; )_tt_consent=d/.test(d.cookie))) return;
-  // What comes while nobody sees the page yet waits with it; on a page that may not, nobody listens.
+  var nonce = (d.currentScript || {}).nonce || '';
+  t.todo = t.todo || [];
+  ['track', 'grantConsent', 'revokeConsent'].forEach(function (name) {
+    t[name] = t[name] || function () { t.todo.push([name].concat([].slice.call(arguments))); };
+  });
+  // What comes while nobody sees the page yet, or before there is leave, waits with it.
   t.emit = t.emit || function (events) { (t.held = t.held || []).push(events); };
-  if (d.prerendering) d.addEventListener('prerenderingchange', run, {once: true});
-  else run();
-} catch (e) {} // a sandboxed page may not even look at its cookies
+  if (d.prerendering) d.addEventListener('prerenderingchange', begin, {once: true});
+  else begin();
+} catch (e) {}
 })(window, document,
