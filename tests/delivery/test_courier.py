@@ -19,7 +19,7 @@ from tiktok_middleware.delivery.courier import MAX_WAIT_S, Courier, DeadLetters
 from tiktok_middleware.delivery.desk import Desk
 from tiktok_middleware.delivery.letters import Choice
 from tiktok_middleware.delivery.memory import Dead
-from tiktok_middleware.delivery.relay import PAIRED_TTL_S, UNPAIRED_TTL_S
+from tiktok_middleware.delivery.settlement import PAIRED_TTL_S, UNPAIRED_TTL_S
 
 Answer = Callable[[Sequence[Record]], Sequence[Verdict]]
 

@@ -131,6 +131,20 @@ def test_a_duplicate_is_counted_and_not_sent(open_: Open) -> None:
     assert delivery.stats()["duplicates"] == 1
 
 
+def test_events_that_follow_closely_share_a_request_and_one_alone_goes_soon(open_: Open) -> None:
+    sink = ToldSink()
+    delivery = open_(sink=lambda _: sink)
+    for number in range(200):
+        delivery.submit(submissions(1, f"dense-{number}", event_time=time.time()))
+        time.sleep(0.0002)
+    assert wait_until(lambda: len(sink.sent) == 200)
+    assert len(sink.batches) <= 50
+    began = time.monotonic()
+    delivery.submit(submissions(1, "alone", event_time=time.time()))
+    assert wait_until(lambda: len(sink.sent) == 201)
+    assert time.monotonic() - began < 5, "milliseconds on an idle machine"
+
+
 def test_a_teams_own_sink_is_made_from_the_options_and_closed(open_: Open) -> None:
     sink = ToldSink()
     made: list[tuple[DeliveryOptions, str]] = []

@@ -22,7 +22,7 @@ from tiktok_middleware.core.event import Record
 from tiktok_middleware.delivery.desk import Desk
 from tiktok_middleware.delivery.letters import Choice, Retried
 from tiktok_middleware.delivery.outbox import Taker
-from tiktok_middleware.delivery.relay import PAIRED_TTL_S, UNPAIRED_TTL_S
+from tiktok_middleware.delivery.settlement import PAIRED_TTL_S, UNPAIRED_TTL_S
 from tiktok_middleware.delivery.sqlite import SqliteOutbox
 
 HASH = "f" * 64

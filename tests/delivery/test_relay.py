@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,9 @@ from tiktok_middleware.core.event import Record
 from tiktok_middleware.core.payload import Delivered, Halted, Rejected, Retry, Verdict
 from tiktok_middleware.delivery.memory import MemoryOutbox
 from tiktok_middleware.delivery.outbox import Leased, Taker
-from tiktok_middleware.delivery.relay import IMPORTED_TTL_S, PAIRED_TTL_S, UNPAIRED_TTL_S, Relay
+from tiktok_middleware.delivery.relay import Relay
+from tiktok_middleware.delivery.settlement import IMPORTED_TTL_S, PAIRED_TTL_S, UNPAIRED_TTL_S
+from tiktok_middleware.delivery.sqlite import SqliteOutbox
 from tiktok_middleware.errors import OutboxError
 
 Answer = Callable[[Sequence[Record]], Sequence[Verdict]]
@@ -399,3 +402,19 @@ def test_halted_pixels_go_on_when_an_operator_says_so() -> None:
     world.run()
     assert sorted(world.sink.sent[2:]) == ["a", "b"]
     assert world.relay.pace.halted == {}
+
+
+def test_a_full_request_does_not_wait_for_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiktok_middleware.delivery.relay._GATHER_S", 60.0)
+    outbox, sink = SqliteOutbox(tmp_path / "o.db"), ToldSink()
+    relay = Relay(lambda: [outbox], lambda: sink, time.time, limit=2)
+    relay.wake()
+    for event_id in ("a", "b"):
+        taker = relay.taker()
+        assert taker
+        outbox.put([submission(record(event_id, event_time=time.time()))], time.time(), taker)
+        relay.hand(outbox, taker)
+        relay.wake()
+    assert wait_until(lambda: len(sink.sent) == 2)
+    assert relay.stop(10)
+    outbox.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from tiktok_middleware.delivery.letters import DEAD, IN_FLIGHT, WAITING, Choice, Group, Letter, Retried, Summary
-from tiktok_middleware.delivery.relay import ttl_s
+from tiktok_middleware.delivery.settlement import ttl_s
 from tiktok_middleware.delivery.sqlite import SCHEMA
 from tiktok_middleware.errors import OutboxError
 

@@ -36,9 +36,14 @@ class Handover:
         self._got = 0  # counted by the relay alone
 
     @property
+    def waiting(self) -> int:
+        """Rows that are on their way."""
+        return self._put - self._got
+
+    @property
     def is_full(self) -> bool:
         """Whether enough is on its way."""
-        return self._put - self._got >= _MAX_ROWS
+        return self.waiting >= _MAX_ROWS
 
     def put(self, outbox: Outbox, taker: Taker) -> None:
         """Hand over the rows that ``taker`` leased."""

@@ -16,9 +16,6 @@ from tiktok_middleware.core.event import Record
 from tiktok_middleware.core.payload import (
     MAX_REQUEST_BYTES,
     MAX_REQUEST_EVENTS,
-    Delivered,
-    Halted,
-    Rejected,
     Retry,
     Verdict,
 )
@@ -27,25 +24,19 @@ from tiktok_middleware.delivery.handover import Batch, Handover
 from tiktok_middleware.delivery.histogram import Histogram
 from tiktok_middleware.delivery.outbox import Leased, Outbox, Taker
 from tiktok_middleware.delivery.pace import Pace
+from tiktok_middleware.delivery.settlement import Settlement
 from tiktok_middleware.errors import OutboxError
 
-__all__ = ["IMPORTED_TTL_S", "PAIRED_TTL_S", "UNPAIRED_TTL_S", "Relay", "Sink", "ttl_s"]
+__all__ = ["Relay", "Sink"]
 
 log = logging.getLogger(__name__)
-
-PAIRED_TTL_S = 47 * 3600
-"""An hour before TikTok forgets the browser's copy and would count a late server copy anew (TikTok, 4)."""
-
-UNPAIRED_TTL_S = 7 * 86400
-"""TikTok's default click-through window; what is older is attributed to nothing (TikTok, 1.11)."""
-
-IMPORTED_TTL_S = 28 * 86400
-"""Offline and CRM events, which no browser sends too: TikTok's longest click-through window."""
 
 _LEASE_S = 20.0  # also how long the rows of a killed process stay unsent
 _LEASE_MARGIN_S = 16.0  # a lease that has less left is renewed before a further request
 _MAX_BODIES_BYTES = MAX_REQUEST_BYTES - 1024  # the envelope has the rest
 _IDLE_S = 5.0  # how soon a row is found whose process died between commit and lease
+_GATHER_S = 0.01  # how long an event waits for company; as long again while more keep coming
+_MAX_GATHER_S = 0.1
 
 
 class Sink(Protocol):
@@ -79,8 +70,6 @@ class Relay:
         clock: Callable[[], float],
         limit: int = MAX_REQUEST_EVENTS,
     ) -> None:
-        self.counts: Counter[str] = Counter()
-        self.buried: Counter[str] = Counter()
         self.batch_records = Histogram(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
         self.send_s = Histogram(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
         self.pace = Pace(random.random)
@@ -89,9 +78,12 @@ class Relay:
         self._clock = clock
         self._limit = limit
         self._owner = secrets.token_hex(8)
+        self._settlement = Settlement(self._owner, self.pace, clock, self._note_resumes)
         self._sink: Sink | None = None
         self._handover = Handover()
         self._bell = threading.Event()
+        self._hurry = threading.Event()  # gathering ends
+        self._is_full = False  # the last round filled a request, so that more may wait
         self._lock = threading.Lock()
         self._turn = threading.Lock()  # one round at a time: the thread's, or that of a `drain` at exit
         self._thread: threading.Thread | None = None
@@ -99,8 +91,18 @@ class Relay:
         self._failing: set[int] = set()
         self._resumes = 0
 
+    @property
+    def counts(self) -> Counter[str]:
+        """Rows ``delivered``, and times that one was ``retried``."""
+        return self._settlement.counts
+
+    @property
+    def buried(self) -> Counter[str]:
+        """Rows that became dead letters, by what was the matter: ``rejected``, ``expired``."""
+        return self._settlement.buried
+
     def wake(self) -> None:
-        """Look into the outboxes now."""
+        """Look into the outboxes, as soon as what comes together has gathered."""
         if self._thread is None:
             self._start()
         self._bell.set()
@@ -114,11 +116,14 @@ class Relay:
     def hand(self, outbox: Outbox, taker: Taker) -> None:
         """Send the rows that ``taker`` holds."""
         self._handover.put(outbox, taker)
+        if self._handover.waiting >= self._limit:
+            self._hurry.set()
 
     def stop(self, timeout_s: float) -> bool:
         """Whether the thread ended within ``timeout_s`` seconds; what it had on lease goes back."""
         self._is_stopping = True
         self._bell.set()
+        self._hurry.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
         is_done = self._thread is None or not self._thread.is_alive()
@@ -147,17 +152,33 @@ class Relay:
                 self._thread = thread
 
     def _run(self) -> None:
+        is_busy = True
         while not self._is_stopping:
-            try:
-                while self.round() and not self._is_stopping:
-                    pass
-                self._bell.wait(self._idle_s())
-            except Exception:
-                log.exception("The relay failed, trying again")
-                self._bell.wait(_IDLE_S)
-            self._bell.clear()
+            is_busy = self._next_round(is_busy)
         while self._send_handed():  # gives back what nobody will send any more
             pass
+
+    def _next_round(self, was_busy: bool) -> bool:
+        """Whether there was a batch to send, once there was reason to look."""
+        try:
+            if not was_busy:
+                self._bell.wait(self._idle_s())
+            self._gather()
+            self._bell.clear()
+            self._hurry.clear()
+            return self.round()
+        except Exception:
+            log.exception("The relay failed, trying again")
+            self._bell.wait(_IDLE_S)
+            return True
+
+    def _gather(self) -> None:
+        """Wait as long as more keeps coming, since a request costs the same with one event as with a hundred."""
+        deadline = time.monotonic() + _MAX_GATHER_S
+        while self._bell.is_set() and not self._is_full and time.monotonic() < deadline:
+            self._bell.clear()
+            if self._hurry.wait(_GATHER_S):
+                return
 
     def _idle_s(self) -> float:
         now = self._clock()
@@ -173,6 +194,7 @@ class Relay:
     def round(self) -> bool:
         """Whether there was a batch to send."""
         with self._turn:
+            self._is_full = False
             self._resume_if_asked()
             was_busy = self._send_handed()
             for outbox in self._outboxes():
@@ -185,6 +207,9 @@ class Relay:
         if self.pace.halted and self._asked() != self._resumes:
             log.info("Asked to try again: %s", ", ".join(sorted(self.pace.halted)))
             self.pace.resume()
+
+    def _note_resumes(self) -> None:
+        self._resumes = self._asked()
 
     def _asked(self) -> int:
         """How often operators have asked so far to try again."""
@@ -229,18 +254,19 @@ class Relay:
     def _send(self, batch: Batch) -> None:
         """Send what is on lease; a batch that is refused as a whole goes again in parts until the culprit is alone."""
         outbox, pixel = batch.outbox, batch.rows[0].record.pixel
-        rows = self._bury_expired(outbox, batch.rows, self._clock())
+        rows = self._settlement.bury_expired(outbox, batch.rows)
         limit = self.pace.limit(pixel, self._limit)
-        self._release(outbox, rows[limit:])
+        self._is_full |= len(rows) >= limit or sum([len(row.record.body) for row in rows]) > _MAX_BODIES_BYTES // 2
+        self._settlement.release(outbox, rows[limit:])
         search = CulpritSearch(rows[:limit])
         while part := search.next_part():
             now = self._clock()
             if self._is_stopping or pixel in self.pace.blocked(now) or not self._holds(batch, part, now):
-                self._release(outbox, part)
+                self._settlement.release(outbox, part)
                 continue
             verdicts = self._ask(part)
             if search.is_settled(part, verdicts):
-                self._settle(outbox, part, verdicts)
+                self._settlement.settle(outbox, part, verdicts)
 
     def _holds(self, batch: Batch, part: list[Leased], now: float) -> bool:
         """Whether ``part`` of a batch is ours for as long as a request may take."""
@@ -264,58 +290,3 @@ class Relay:
         finally:
             self.send_s.observe(time.perf_counter() - began)
         return [Retry(None, reason)] * len(rows)
-
-    def _settle(self, outbox: Outbox, rows: list[Leased], verdicts: Sequence[Verdict]) -> None:
-        """Write down what became of each row."""
-        now = self._clock()
-        pixel = rows[0].record.pixel
-        told = list(zip(rows, verdicts, strict=True))
-        if delivered := [row.id for row, verdict in told if isinstance(verdict, Delivered)]:
-            self.counts["delivered"] += outbox.ack(self._owner, delivered)
-        rejected = [(row, verdict.reason) for row, verdict in told if isinstance(verdict, Rejected)]
-        for row, reason in rejected:
-            self._bury(outbox, [row], "rejected", reason, now)
-        if delivered or rejected:
-            self.pace.succeeded(pixel)
-        if late := [(row, verdict) for row, verdict in told if isinstance(verdict, Retry)]:
-            waits = [verdict.after_s for _, verdict in late if verdict.after_s is not None]
-            self.pace.failed(pixel, now, max(waits, default=None), late[0][1].reason)
-            self._retry(outbox, [row for row, _ in late], now, late[0][1].reason)
-        if halted := [(row, verdict) for row, verdict in told if isinstance(verdict, Halted)]:
-            if not self.pace.halted:
-                self._resumes = self._asked()
-            self.pace.halt(pixel, halted[0][1].reason)
-            self._release(outbox, [row for row, _ in halted], halted[0][1].reason)
-
-    def _retry(self, outbox: Outbox, rows: list[Leased], now: float, reason: str) -> None:
-        """Put rows back in halves that are due apart, so that a row which alone makes them fail is soon alone."""
-        tries = max(row.tries for row in rows)
-        middle = len(rows) // 2 if tries else 0
-        for half in (rows[:middle], rows[middle:]):
-            if half:
-                at = self.pace.due(half[0].record.pixel, now, tries)
-                self.counts["retried"] += outbox.retry(self._owner, [row.id for row in half], at, reason)
-
-    def _release(self, outbox: Outbox, rows: list[Leased], reason: str = "") -> None:
-        if rows:
-            outbox.release(self._owner, [row.id for row in rows], self._clock(), reason)
-
-    def _bury_expired(self, outbox: Outbox, rows: list[Leased], now: float) -> list[Leased]:
-        """The rows that may still be sent; the others are dead letters now."""
-        expired = [row for row in rows if now - row.record.event_time > ttl_s(row.record.paired, row.record.source)]
-        if not expired:
-            return rows
-        self._bury(outbox, expired, "expired", "expired", now)
-        return [row for row in rows if now - row.record.event_time <= ttl_s(row.record.paired, row.record.source)]
-
-    def _bury(self, outbox: Outbox, rows: list[Leased], kind: str, reason: str, now: float) -> None:
-        self.buried[kind] += outbox.bury(self._owner, [row.id for row in rows], reason, now)
-        first = rows[0].record
-        log.warning("%d event(s) become dead letters, first %s %s: %s", len(rows), first.event, first.event_id, reason)
-
-
-def ttl_s(is_paired: bool, source: str = "web") -> int:
-    """Seconds after which an event is not sent any more, by whether its browser copy was handed out."""
-    if source != "web":
-        return IMPORTED_TTL_S
-    return PAIRED_TTL_S if is_paired else UNPAIRED_TTL_S
