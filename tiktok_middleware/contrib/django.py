@@ -6,7 +6,7 @@ Put ``"tiktok_middleware.contrib.django.TikTokMiddleware"`` first in ``MIDDLEWAR
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from http.cookies import SimpleCookie
 from itertools import chain
 from typing import Any
@@ -17,8 +17,10 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from tiktok_middleware.client import Client
+from tiktok_middleware.config import Config
 from tiktok_middleware.contrib import attach_to_requests
-from tiktok_middleware.core.context import tracker_of, tracker_var
+from tiktok_middleware.core.context import NONCE_KEY, tracker_of, tracker_var
+from tiktok_middleware.core.csp import allows_inline, framework_nonce
 from tiktok_middleware.core.exchange import Exchange
 from tiktok_middleware.core.responses import Answer, Wanted
 from tiktok_middleware.core.steps import PASS, Commit, Forward, Phase, Step
@@ -50,6 +52,9 @@ class TikTokMiddleware:
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
+        if _uses_nonces(self.client.config) and not allows_inline(_configured_policy()):
+            # Django looks for this name once, when it starts.
+            self.process_view = self._before_view_async if self._is_async else self._before_view
         attach_to_requests()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
@@ -77,6 +82,14 @@ class TikTokMiddleware:
             return _own_response(exchange)
         tracker_var.set(exchange.tracker)
         return await _Response(exchange, self.client, await self.get_response(request)).handed_on_async()
+
+    def _before_view(self, request: HttpRequest, *_view: object) -> None:
+        """A policy names its nonce only if somebody asked for it before the response."""
+        if _may_get_page(request):
+            _raw(request)[NONCE_KEY] = framework_nonce(request)
+
+    async def _before_view_async(self, request: HttpRequest, *_view: object) -> None:
+        self._before_view(request)
 
     def _begin(self, request: HttpRequest) -> Exchange | Answer | Wanted | None:
         """The story of the app's response, or our own."""
@@ -228,6 +241,28 @@ def _add_cookie(cookies: SimpleCookie, line: str) -> None:
 def _raw(request: HttpRequest) -> Any:
     """The environ or scope that the server gave."""
     return getattr(request, "scope", None) or request.META
+
+
+def _may_get_page(request: HttpRequest) -> bool:
+    """Whether the answer may be a page: what scripts and images ask for needs no nonce in its policy."""
+    asked_for, accept = request.META.get("HTTP_SEC_FETCH_DEST", ""), request.META.get("HTTP_ACCEPT", "")
+    return asked_for in {"document", "iframe", "frame"} or "text/html" in accept
+
+
+def _uses_nonces(config: Config) -> bool:
+    return config.is_on and config.csp != "off" and not config.browser_reason
+
+
+def _configured_policy() -> Mapping[str, object]:
+    """What Django's own middleware (6.0 and newer) or django-csp writes: the policy that blocks, else that reports."""
+    for kind in ("", "_REPORT_ONLY"):
+        package = getattr(settings, f"CONTENT_SECURITY_POLICY{kind}", None)
+        directives = package.get("DIRECTIVES") if isinstance(package, Mapping) else None
+        for policy in (getattr(settings, f"SECURE_CSP{kind}", None), directives):
+            if isinstance(policy, Mapping) and policy:
+                return policy
+    names = ("default-src", "script-src", "script-src-elem")  # django-csp before 4.0
+    return {name: getattr(settings, f"CSP_{name.upper().replace('-', '_')}", None) for name in names}
 
 
 def _client() -> Client:

@@ -365,7 +365,7 @@ class Exchange:
 
     @property
     def _nonce(self) -> str:
-        return nonce_of(self._head, self._setup)
+        return nonce_of(self._head, self._setup, self._facts)
 
     def _head_of_page(self, growth_bytes: int | None, *, is_personal: bool, mark: str = "") -> Headers | None:
         """The head of a page that a script goes into; None when it has left already."""

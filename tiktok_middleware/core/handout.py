@@ -29,14 +29,21 @@ _BROWSER_MARKS = Names("sec-fetch-mode", "sec-fetch-site", "hx-request", "x-requ
 
 
 class Script(NamedTuple):
-    """Script elements, and whether they hold what only this visitor may see."""
+    """Script elements.
+
+    Attributes:
+        data: their bytes.
+        is_personal: whether they hold what only this visitor may see.
+        nonce: of the page's Content Security Policy; another one each time.
+    """
 
     data: bytes
     is_personal: bool = False
+    nonce: str = ""
 
     def mark(self, setup: Setup) -> str:
         """What marks the entity tag of a page that holds nothing else of ours; empty where it holds more."""
-        return "" if self.is_personal else setup.snippet.mark
+        return "" if self.is_personal or self.nonce else setup.snippet.mark
 
 
 class Handout:
@@ -122,7 +129,8 @@ class Handout:
         page = setup.counts_pages and self._plan.place is _DOCUMENT and not tracker.has_page_view
         usual = setup.config.limited_data_use
         if self._is_shared:
-            return Script(setup.snippet.constant(mount, page=page, gate=setup.gate, limited=usual, nonce=nonce))
+            data = setup.snippet.constant(mount, page=page, gate=setup.gate, limited=usual, nonce=nonce)
+            return Script(data, nonce=nonce)
         carried = self._carried()
         limited = tracker.consent.limited_data_use
         identity = tracker.identity.pixel() if tracker.identity else None
@@ -130,7 +138,7 @@ class Handout:
             is_same_for_all = setup.is_implied and limited == usual
             gate = setup.gate if is_same_for_all else 0
             data = setup.snippet.constant(mount, page=page, gate=gate, limited=limited, nonce=nonce)
-            return Script(data, is_personal=not is_same_for_all)
+            return Script(data, is_personal=not is_same_for_all, nonce=nonce)
         data = setup.snippet.page(
             mount,
             page=page,
