@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 from tiktok_middleware.assembly import (
     announce,
@@ -40,6 +40,8 @@ from tiktok_middleware.notices import Log
 from tiktok_middleware.throttle import Throttle
 
 __all__ = ["COMMIT_WAIT_S", "Client"]
+
+_T = TypeVar("_T")
 
 #: How long a response waits for its events to be on disk, in seconds; past that it goes and they stay in memory.
 COMMIT_WAIT_S = 0.25
@@ -197,8 +199,12 @@ class Client:
             heard = hear(facts, self.setup, body)
             if not isinstance(heard, Report):
                 return heard
-            claims = self.wait(self.submit(Commit(heard.submissions))) if heard.submissions else []
-            return heard.answer(claims, ())
+            judgement = heard.judged([self.wait(self.delivery.take(ref)) for ref in heard.references])
+            stored = judgement.submissions
+            if not stored:
+                return judgement.answer([])
+            claims = self.wait(self.delivery.submit(stored))
+            return judgement.answer(claims)
         except Exception as error:  # noqa: BLE001  # as above
             self._log.failure("collect", error)
             return refuse(self.setup, 503, "failed")
@@ -209,8 +215,12 @@ class Client:
             heard = hear(facts, self.setup, body)
             if not isinstance(heard, Report):
                 return heard
-            claims = await self.wait_async(self.submit(Commit(heard.submissions))) if heard.submissions else []
-            return heard.answer(claims, ())
+            judgement = heard.judged([await self.wait_async(self.delivery.take(ref)) for ref in heard.references])
+            stored = judgement.submissions
+            if not stored:
+                return judgement.answer([])
+            claims = await self.wait_async(self.delivery.submit(stored))
+            return judgement.answer(claims)
         except Exception as error:  # noqa: BLE001  # as above
             self._log.failure("collect", error)
             return refuse(self.setup, 503, "failed")
@@ -254,15 +264,15 @@ class Client:
         """The claims, once the events are stored."""
         return self.delivery.submit(commit.submissions)
 
-    def wait(self, future: Future[list[Claim]], timeout_s: float | None = None) -> list[Claim] | None:
-        """The claims, or None when storing takes longer; than a response may wait, where no time is given."""
+    def wait(self, future: Future[_T], timeout_s: float | None = None) -> _T | None:
+        """What delivery says, or None when it takes longer; than a response may wait, where no time is given."""
         try:
             return future.result(COMMIT_WAIT_S if timeout_s is None else timeout_s)
         except Exception as error:  # noqa: BLE001  # a slow or failing disk must not fail the response
             self._undurable(error)
             return None
 
-    async def wait_async(self, future: Future[list[Claim]], timeout_s: float | None = None) -> list[Claim] | None:
+    async def wait_async(self, future: Future[_T], timeout_s: float | None = None) -> _T | None:
         """The same on an event loop, asyncio's or trio's, without blocking it."""
         try:
             if not future.done():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from tests.core.core_world import NOW, MakeFacts, scope_facts
-from tiktok_middleware.core.collect import Report, hear
+from tiktok_middleware.core.collect import Judgement, Report, hear
 from tiktok_middleware.core.envelope import SEALED_LIFE_S, Envelope, write_envelope
 from tiktok_middleware.core.event import Claim
 from tiktok_middleware.core.event_ids import timed_event_id
@@ -46,26 +46,33 @@ def heard(
     return hear(facts, setup, said if isinstance(said, bytes) else msgspec.json.encode(said))
 
 
-def report(setup: Setup, said: Mapping[str, Any], headers: Mapping[str, str] | None = None, **more: Any) -> Report:
-    """The report, which is understood."""
+def report(
+    setup: Setup,
+    said: Mapping[str, Any],
+    headers: Mapping[str, str] | None = None,
+    *,
+    parcels: Sequence[bytes | None] = (),
+    **more: Any,
+) -> Judgement:
+    """The report, which is understood, and judged."""
     found = heard(setup, said, headers, **more)
     assert isinstance(found, Report)
-    return found
+    return found.judged(parcels)
 
 
-def answered(found: Report, *, browser: bool = True) -> dict[str, Any]:
+def answered(found: Judgement, *, browser: bool = True) -> dict[str, Any]:
     """What the page hears, once the claims are made."""
     claims = [Claim(browser and submission.browser, bool(submission.records)) for submission in found.submissions]
-    said: dict[str, Any] = msgspec.json.decode(found.answer(claims, ()).body)
+    said: dict[str, Any] = msgspec.json.decode(found.answer(claims).body)
     return said
 
 
-def cookies(found: Report) -> dict[str, str]:
+def cookies(found: Judgement) -> dict[str, str]:
     """The cookies that the answer sets, by name, with the rest of their line."""
-    lines = [value for name, value in found.answer(None, ()).headers if name == "Set-Cookie"]
+    lines = [value for name, value in found.answer(None).headers if name == "Set-Cookie"]
     return {line.partition("=")[0]: line.partition("=")[2] for line in lines}
 
 
-def items(found: Report) -> list[dict[str, Any]]:
+def items(found: Judgement) -> list[dict[str, Any]]:
     """The server copies."""
     return [msgspec.json.decode(record.body) for submission in found.submissions for record in submission.records]

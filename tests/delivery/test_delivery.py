@@ -28,7 +28,7 @@ from tests.delivery.delivery_world import (
     submissions,
     wait_until,
 )
-from tiktok_middleware.core.event import Claim, Record, Submission
+from tiktok_middleware.core.event import Claim, Parcel, Record, Submission
 from tiktok_middleware.core.payload import Delivered, Halted, Rejected, Retry, Verdict
 from tiktok_middleware.delivery import Delivery, DeliveryOptions, open_delivery
 from tiktok_middleware.delivery.sqlite import SqliteOutbox
@@ -326,6 +326,31 @@ def test_an_unwritable_disk_means_memory_and_is_said_once(tmp_path: Path, caplog
     assert delivery.submit([order]).result(10) == [Claim(browser=False, server=False)]
     assert wait_until(lambda: sink.sent == ["order"])
     assert caplog.text.count("Events wait in memory") == 1
+    delivery.close(1)
+
+
+@pytest.mark.parametrize("kind", ["disk", "memory", "broken"])
+def test_a_copy_is_there_for_whoever_asks(tmp_path: Path, kind: str) -> None:
+    if kind == "broken":
+        (tmp_path / "o").write_text("in the way")
+    url = "memory://" if kind == "memory" else f"sqlite:///{tmp_path}/o/o.db"
+    delivery = open_delivery(DeliveryOptions(outbox=url))
+    delivery.submit([Submission("a", browser=True, parcel=Parcel("ref", b"[1]"))])
+    assert delivery.take("ref").result(10) == b"[1]"
+    assert delivery.take("none").result(10) is None
+    delivery.close(1)
+
+
+def test_a_disk_that_is_lost_meanwhile_has_no_copies(tmp_path: Path) -> None:
+    delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{tmp_path}/o/o.db"))
+    (tmp_path / "o").write_text("in the way")
+    assert delivery.take("ref").result(10) is None
+    delivery.close(1)
+
+
+def test_a_queue_that_is_full_reads_nothing(tmp_path: Path) -> None:
+    delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{tmp_path}/o.db", limit_uncommitted=0))
+    assert delivery.take("ref").result(10) is None
     delivery.close(1)
 
 

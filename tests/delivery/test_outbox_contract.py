@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.delivery.delivery_world import NOW, record, submission, submissions
-from tiktok_middleware.core.event import Claim, Submission
+from tiktok_middleware.core.event import Claim, Parcel, Submission
+from tiktok_middleware.delivery import parcels
 from tiktok_middleware.delivery.memory import MemoryOutbox
 from tiktok_middleware.delivery.outbox import Leased, Limits, Outbox
+from tiktok_middleware.delivery.parcels import PARCEL_LIFE_S
 from tiktok_middleware.delivery.sqlite import SqliteOutbox
 
 Open = Callable[..., Outbox]
@@ -97,6 +99,30 @@ def test_a_lost_claim_of_several_pixels_stores_none_of_them(open_outbox: Open) -
     twice = submission(record("o", pixel="C1"), record("o", pixel="C2"), once=True)
     assert outbox.put([twice, twice], NOW) == [Claim(browser=False, server=True), Claim(browser=False, server=False)]
     assert outbox.counts()["waiting"] == 2
+
+
+def test_a_copy_is_kept_for_a_day_for_whoever_asks(open_pair: Callable[..., tuple[Outbox, Outbox]]) -> None:
+    one, other = open_pair()
+    one.put([Submission("a", browser=True, parcel=Parcel("ref", b"[1]"))], NOW)
+    assert [outbox.take("ref", NOW + hour * 3600) for outbox in (one, other) for hour in (0, 23)] == [b"[1]"] * 4
+    assert other.take("ref", NOW + PARCEL_LIFE_S) is None
+    assert other.take("other", NOW) is None
+
+
+def test_a_copy_whose_claim_is_lost_is_not_kept(open_outbox: Open) -> None:
+    outbox = open_outbox()
+    outbox.put([Submission("a", browser=True, once=True)], NOW)
+    outbox.put([Submission("a", browser=True, once=True, parcel=Parcel("ref", b"[1]"))], NOW)
+    assert outbox.take("ref", NOW) is None
+
+
+def test_of_too_many_copies_the_oldest_make_room(open_outbox: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parcels, "_LIMIT", 2)
+    monkeypatch.setattr(parcels, "_MEMORY_LIMIT", 2)
+    outbox = open_outbox()
+    for number in range(3):
+        outbox.put([Submission("a", browser=True, parcel=Parcel(str(number), b"[]"))], NOW + number)
+    assert [outbox.take(str(number), NOW + 3) for number in range(3)] == [None, b"[]", b"[]"]
 
 
 def test_a_lease_holds_one_pixel_and_one_source(open_outbox: Open) -> None:

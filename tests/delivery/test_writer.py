@@ -52,6 +52,27 @@ def test_each_caller_gets_its_own_claims_in_order() -> None:
     assert writer.close(10)
 
 
+def test_what_is_read_is_read_after_what_was_handed_over_before() -> None:
+    disk = Disk()
+    writer = Writer(disk.commit, 2)
+    disk.is_free.clear()
+    writer.submit(submissions(1))
+    assert disk.is_busy.wait(10)
+    writer.submit(submissions(1, "x"))
+    read = writer.read(lambda: list(disk.groups))
+    assert writer.read(lambda: None) is None, "too much waits"
+    disk.is_free.set()
+    assert read is not None
+    assert read.result(10) == [["evt-0"], ["x-0"]]
+    failing = writer.read(lambda: 1 // 0)
+    assert failing is not None
+    assert isinstance(failing.exception(10), ZeroDivisionError)
+    after = writer.submit(submissions(1))
+    assert after is not None
+    assert len(after.result(10)) == 1
+    assert writer.close(10)
+
+
 def test_a_group_is_bounded() -> None:
     disk = Disk()
     writer = Writer(disk.commit, 10_000)

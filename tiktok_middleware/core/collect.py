@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tiktok_middleware.core.address import holds_identity
-from tiktok_middleware.core.confirm import confirmed, sent
+from tiktok_middleware.core.confirm import Verdict, confirmed, redeemed, sent
 from tiktok_middleware.core.event import Claim, Submission
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.handout import Handout
@@ -23,7 +23,7 @@ from tiktok_middleware.core.responses import Answer
 from tiktok_middleware.core.setup import Setup
 from tiktok_middleware.core.tracker import Tracker
 
-__all__ = ["MAX_BODY_BYTES", "Report", "hear", "refusal", "refuse"]
+__all__ = ["MAX_BODY_BYTES", "Judgement", "Report", "hear", "refusal", "refuse"]
 
 #: The most that is read of a report.
 MAX_BODY_BYTES = 16_384
@@ -55,52 +55,91 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Report(NamedTuple):
-    """A report that was understood, on its way to an answer.
+    """A report that was understood.
 
     Attributes:
-        submissions: what is to be stored and claimed.
-        references: of the copies that the page asks for.
-        tracker: the visitor.
+        tracker: the visitor who sends it.
         may_load: whether the pixel may load, and events fire, in this page.
-        ids: of the event behind each submission.
-        refused: ids of events that are not to be counted, whatever the browser thinks.
+        references: of what the page asks for and may have.
+        said: its body.
+        refused: why none of its events counts; empty where they may.
     """
 
-    submissions: tuple[Submission, ...]
-    references: tuple[str, ...]
     tracker: Tracker
     may_load: bool
-    ids: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
+    references: tuple[str, ...]
+    said: _Body
+    refused: str
 
-    def answer(self, claims: Sequence[Claim] | None, copies: Sequence[bytes | None]) -> Answer:
+    def judged(self, parcels: Sequence[bytes | None]) -> Judgement:
+        """Which of its events count.
+
+        Args:
+            parcels: what is kept under each reference, None where nothing is.
+        """
+        tracker, said, browser = self.tracker, self.said, self.may_load
+        if self.refused:
+            for _ in (*said.c, *said.e):
+                tracker.setup.notices.count(f"collect_{self.refused}")
+            return Judgement(self, ())
+        found = [_opened(parcel) for parcel in parcels if parcel is not None]
+        verdicts = [
+            *(confirmed(tracker, token, event_id, browser=browser) for token, event_id in said.c),
+            *(sent(tracker, name, given, event_id, browser=browser) for name, given, event_id in said.e),
+            *(redeemed(tracker, token, browser=browser) for token in found if isinstance(token, str)),
+        ]
+        return Judgement(self, tuple(verdicts), [copy for copy in found if not isinstance(copy, str)])
+
+
+class Judgement(NamedTuple):
+    """A report's events, on their way to an answer.
+
+    Attributes:
+        report: that they came with.
+        verdicts: one for each of them.
+        copies: that the page is to fire as they are.
+    """
+
+    report: Report
+    verdicts: tuple[Verdict, ...]
+    copies: Sequence[object] = ()
+
+    @property
+    def submissions(self) -> tuple[Submission, ...]:
+        """What is to be stored and claimed."""
+        return tuple(verdict.submission for verdict in self.verdicts if verdict.submission is not None)
+
+    def answer(self, claims: Sequence[Claim] | None) -> Answer:
         """Our response.
 
         Args:
             claims: one for each submission, None where delivery could not say in time: then the browser fires, since
                 a copy too many is dropped by TikTok and a lost one is lost.
-            copies: one for each reference: JSON of the copy, None where there is none.
         """
-        tracker = self.tracker
-        said: dict[str, object] = {"load": self.may_load}
+        tracker, may_load = self.report.tracker, self.report.may_load
+        said: dict[str, object] = {"load": may_load}
         if tracker.consent.limited_data_use:
             said["ldu"] = True
-        known = [msgspec.Raw(copy) for copy in copies if copy is not None]
-        if known:
-            said["e"] = known
-        not_ours = [*self.refused, *self._counted_before(claims)]
-        if not_ours:
-            said["no"] = not_ours
+        copies, counted = self._sorted(claims) if may_load else ([], [])
+        counted += [verdict.event_id for verdict in self.verdicts if verdict.submission is None and verdict.event_id]
+        if copies:
+            said["e"] = copies
+        if counted:
+            said["no"] = counted
         cookies = Handout(tracker.facts, tracker.setup, tracker, _PAGE).headers([])
         return _answer(200, _encode(said), cookies)
 
-    def _counted_before(self, claims: Sequence[Claim] | None) -> list[str]:
-        if not (claims and self.may_load):
-            return []
-        counted = [event_id for event_id, claim in zip(self.ids, claims, strict=True) if not claim.browser]
-        for _ in counted:
-            self.tracker.setup.notices.count("already_counted")
-        return counted
+    def _sorted(self, claims: Sequence[Claim] | None) -> tuple[list[object], list[str]]:
+        """What the browser is to fire, and the ids that it must not, since they are counted already."""
+        copies, counted = list(self.copies), []
+        stored = [verdict for verdict in self.verdicts if verdict.submission is not None]
+        for index, verdict in enumerate(stored):
+            if claims is not None and not claims[index].browser:
+                counted.append(verdict.event_id)
+                self.report.tracker.setup.notices.count("already_counted")
+            elif verdict.copy is not None:
+                copies.append(verdict.copy)
+        return copies, counted
 
 
 def refusal(facts: RequestFacts, setup: Setup) -> Answer | None:
@@ -135,7 +174,8 @@ def hear(facts: RequestFacts, setup: Setup, body: bytes) -> Report | Answer:
     tracker = _visitor(facts, setup, said)
     is_told = holds_identity(tracker.facts.target)
     may_load = tracker.may_send and not (is_told or setup.config.browser_reason or _is_excluded(tracker))
-    return _judged(tracker, said, may_load=may_load)
+    refused = tracker.consent.reason or ("excluded" if _is_excluded(tracker) else "")
+    return Report(tracker, may_load, tuple(said.x) if may_load else (), said, refused)
 
 
 def _is_same_origin(facts: RequestFacts) -> bool:
@@ -165,27 +205,9 @@ def _visitor(facts: RequestFacts, setup: Setup, said: _Body) -> Tracker:
     return tracker
 
 
-def _judged(tracker: Tracker, said: _Body, *, may_load: bool) -> Report:
-    """The events of the report, as far as the visitor's consent lets them count."""
-    notices = tracker.setup.notices
-    refused = tracker.consent.reason or ("excluded" if _is_excluded(tracker) else "")
-    if refused:
-        for _ in (*said.c, *said.e):
-            notices.count(f"collect_{refused}")
-        return Report((), (), tracker, may_load)
-    confirmations = [(event_id, confirmed(tracker, token, event_id, browser=may_load)) for token, event_id in said.c]
-    events = [
-        (event_id, sent(tracker, name, properties, event_id, browser=may_load)) for name, properties, event_id in said.e
-    ]
-    made = [(event_id, submission) for event_id, submission in (*confirmations, *events) if submission is not None]
-    return Report(
-        submissions=tuple(submission for _, submission in made),
-        references=tuple(said.x),
-        tracker=tracker,
-        may_load=may_load,
-        ids=tuple(event_id for event_id, _ in made),
-        refused=tuple(event_id for event_id, submission in confirmations if submission is None),
-    )
+def _opened(parcel: bytes) -> Any:
+    """A copy, as a list, or the token of an envelope; ours, since a reference names it."""
+    return msgspec.json.decode(parcel)
 
 
 def _answer(status: int, body: bytes, headers: Sequence[tuple[str, str]]) -> Answer:

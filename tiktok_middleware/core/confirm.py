@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,11 +13,12 @@ from tiktok_middleware.core.event_ids import check_event_id, is_minted_now
 from tiktok_middleware.core.names import event_name
 from tiktok_middleware.core.page_facts import PageFacts
 from tiktok_middleware.core.properties import clean_properties
+from tiktok_middleware.core.snippet import Copy
 from tiktok_middleware.core.submission import make_submission
 from tiktok_middleware.core.tracker import ONCE_MAX_AGE_S, Tracker
 from tiktok_middleware.errors import EventError, TokenError
 
-__all__ = ["confirmed", "sent"]
+__all__ = ["Verdict", "confirmed", "redeemed", "sent", "unsealed"]
 
 _OPEN = Channels(Channel(sends=True), Channel(sends=True))
 
@@ -33,8 +35,22 @@ class _Confirmer(Tracker):
         self._consent = reporter.consent._replace(limited_data_use=limited)
 
 
-def confirmed(tracker: Tracker, token: str, event_id: str, *, browser: bool) -> Submission | None:
-    """What is to be stored for an event that a browser confirms; None where there is nothing to count.
+class Verdict(NamedTuple):
+    """What becomes of one event of a report.
+
+    Attributes:
+        event_id: its id in the browser.
+        submission: what is to be stored; None where it does not count.
+        copy: what the browser is to fire once that is stored, where it does not have it.
+    """
+
+    event_id: str
+    submission: Submission | None
+    copy: Copy | None = None
+
+
+def confirmed(tracker: Tracker, token: str, event_id: str, *, browser: bool) -> Verdict:
+    """What becomes of an event that a browser confirms.
 
     Args:
         tracker: who reports.
@@ -42,18 +58,38 @@ def confirmed(tracker: Tracker, token: str, event_id: str, *, browser: bool) -> 
         event_id: the browser's own where the envelope is a template, else the envelope's.
         browser: whether the browser fires its copy.
     """
-    setup = tracker.setup
-    now_s = setup.clock()
-    try:
-        envelope = open_envelope(token, setup.signer, setup.config.pixels, now_s)
-    except TokenError as error:
-        setup.notices.count(f"envelope_{error.reason}")
-        return None
+    envelope = _opened(tracker, token)
+    happened = unsealed(tracker, envelope, event_id) if envelope is not None else None
+    return Verdict(event_id, _counted(*happened, browser=browser) if happened is not None else None)
+
+
+def redeemed(tracker: Tracker, token: str, *, browser: bool) -> Verdict:
+    """The same for an event whose envelope was too large for the page, and waited with us."""
+    envelope = _opened(tracker, token)
+    if envelope is None:
+        return Verdict("", None)
+    happened = unsealed(tracker, envelope, envelope.event_id)
+    if happened is None:
+        return Verdict("", None)
+    event, visitor = happened
+    copy = (event.event, event.properties, event.event_id)
+    return Verdict(event.event_id, _counted(event, visitor, browser=browser), copy)
+
+
+def unsealed(tracker: Tracker, envelope: Envelope, event_id: str) -> tuple[Event, Tracker] | None:
+    """The event of an envelope as it happened to this visitor; None, and counted, where it cannot have.
+
+    Args:
+        tracker: the visitor as they are now.
+        envelope: as it was opened.
+        event_id: as for :func:`confirmed`.
+    """
+    notices, now_s = tracker.setup.notices, tracker.setup.clock()
     if not (is_minted_now(event_id, now_s) if envelope.is_template else event_id == envelope.event_id):
-        setup.notices.count("envelope_id")
+        notices.count("envelope_id")
         return None
     if envelope.once and now_s - envelope.event_time > ONCE_MAX_AGE_S:
-        setup.notices.count("too_old")
+        notices.count("too_old")
         return None
     event = Event(
         event=envelope.event,
@@ -63,13 +99,11 @@ def confirmed(tracker: Tracker, token: str, event_id: str, *, browser: bool) -> 
         channels=_OPEN,
         once=envelope.once,
     )
-    return _counted(event, _Confirmer(tracker, envelope), browser=browser)
+    return event, _Confirmer(tracker, envelope)
 
 
-def sent(
-    tracker: Tracker, name: str, properties: Mapping[str, object], event_id: str, *, browser: bool
-) -> Submission | None:
-    """What is to be stored for an event that a page sends by itself; None where it may not, or cannot be sent.
+def sent(tracker: Tracker, name: str, properties: Mapping[str, object], event_id: str, *, browser: bool) -> Verdict:
+    """What becomes of an event that a page sends by itself.
 
     Args:
         tracker: who reports.
@@ -78,6 +112,25 @@ def sent(
         event_id: the browser's.
         browser: whether the browser fires its copy.
     """
+    event = _own_event(tracker, name, properties, event_id)
+    if event is None:
+        return Verdict("", None)
+    submission = _counted(event, tracker, browser=browser)
+    # A page may call its event as it likes: it claims nothing that is counted once by its order number.
+    return Verdict(event_id, msgspec.structs.replace(submission, event_id=f"page:{event.event_id}"))
+
+
+def _opened(tracker: Tracker, token: str) -> Envelope | None:
+    setup = tracker.setup
+    try:
+        return open_envelope(token, setup.signer, setup.config.pixels, setup.clock())
+    except TokenError as error:
+        setup.notices.count(f"envelope_{error.reason}")
+        return None
+
+
+def _own_event(tracker: Tracker, name: str, properties: Mapping[str, object], event_id: str) -> Event | None:
+    """The event; None where it may not be sent, or nothing of it can be."""
     setup = tracker.setup
     try:
         known, _ = event_name(name)
@@ -91,12 +144,9 @@ def sent(
     cleaned = clean_properties(known, properties)
     for _ in cleaned.problems:
         setup.notices.count("invalid")
-    event = Event(
+    return Event(
         event=known, event_id=own_id, event_time=int(setup.clock()), properties=cleaned.properties, channels=_OPEN
     )
-    submission = _counted(event, tracker, browser=browser)
-    # A page may call its event as it likes: it claims nothing that is counted once by its order number.
-    return msgspec.structs.replace(submission, event_id=f"page:{own_id}")
 
 
 def _counted(event: Event, visitor: Tracker, *, browser: bool) -> Submission:
@@ -104,4 +154,4 @@ def _counted(event: Event, visitor: Tracker, *, browser: bool) -> Submission:
     setup = visitor.setup
     setup.notices.count("confirmed")
     submission = make_submission(event, visitor, browser=browser, server=not setup.config.server_reason)
-    return msgspec.structs.replace(submission, once=True)
+    return msgspec.structs.replace(submission, once=True, passing=not event.once)

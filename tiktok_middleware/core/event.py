@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import msgspec
 
-__all__ = ["PAGE_VIEW", "Channel", "Channels", "Claim", "Event", "Record", "Submission", "channels_closed"]
+__all__ = ["PAGE_VIEW", "Channel", "Channels", "Claim", "Event", "Parcel", "Record", "Submission", "channels_closed"]
 
 
 #: The name that the pixel itself gives a page view, so that both copies match (TikTok has no official server name).
@@ -84,6 +84,18 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     paired: bool = False
 
 
+class Parcel(msgspec.Struct, frozen=True, gc=False):
+    """A browser copy that is too large for a header, kept for the page that asks for it.
+
+    Attributes:
+        ref: a random name, as long as a secret.
+        body: JSON of the copy, ``[name, properties, event_id]``, or of the envelope that holds it.
+    """
+
+    ref: str
+    body: bytes
+
+
 class Submission(msgspec.Struct, frozen=True, gc=False):
     """One event handed to delivery: what to store and what to claim, in one transaction.
 
@@ -92,12 +104,16 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
         records: the server copies, one a pixel; empty when no server copy is wanted.
         browser: True when a browser copy is about to be handed out.
         once: True when each channel may carry this ``event_id`` only once, ever.
+        passing: True when the claim need be remembered for some days only, as for an id that a browser made.
+        parcel: the browser copy, where it is to wait here; kept if its claim is won.
     """
 
     event_id: str
     records: tuple[Record, ...] = ()
     browser: bool = False
     once: bool = False
+    passing: bool = False
+    parcel: Parcel | None = None
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

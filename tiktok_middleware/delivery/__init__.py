@@ -126,6 +126,18 @@ class Delivery:
             future.set_result(self._refuse(submissions, "queue_full") if self._disk else self._commit(submissions))
         return future
 
+    def take(self, ref: str) -> Future[bytes | None]:
+        """A future of the copy that is kept under a reference, None where there is none.
+
+        Never raises, and never waits for a disk.
+        """
+        self._use()
+        future = self._writer.read(lambda: self._storage.take(ref, self._clock())) if self._disk else None
+        if future is None:
+            future = Future()
+            future.set_result(None if self._disk else self._storage.take(ref, self._clock()))
+        return future
+
     def wake(self) -> None:
         """Start sending what an earlier process left, without waiting for the first submission."""
         self._use()

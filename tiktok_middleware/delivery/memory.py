@@ -11,6 +11,7 @@ import msgspec
 
 from tiktok_middleware.core.event import PAGE_VIEW, Claim, Record, Submission
 from tiktok_middleware.delivery.outbox import Leased, Limits, Room, Taker
+from tiktok_middleware.delivery.parcels import MemoryParcels, won
 
 __all__ = ["MEMORY_LIMITS", "Dead", "MemoryOutbox"]
 
@@ -80,6 +81,7 @@ class MemoryOutbox:
         self._lanes: dict[tuple[str, str], _Lane] = {}
         self._held: dict[int, _Held] = {}
         self._once: dict[tuple[str, str], None] = {}
+        self._parcels = MemoryParcels()
         self._last_id = 0
         self._rows = 0
         self._bytes = 0
@@ -87,7 +89,7 @@ class MemoryOutbox:
     def put(
         self,
         submissions: Sequence[Submission],
-        now: float,  # noqa: ARG002 - rows are due at once
+        now: float,
         taker: Taker | None = None,  # noqa: ARG002 - leasing is cheap
     ) -> list[Claim]:
         with self._lock:
@@ -96,9 +98,14 @@ class MemoryOutbox:
             claims = [room.decide(submission, self._claim) for submission in submissions]
             for record in room.stored:
                 self._store(record)
+            self._parcels.keep(won(submissions, claims), now)
             self.dropped += room.dropped
             self.duplicates += room.duplicates
             return claims
+
+    def take(self, ref: str, now: float) -> bytes | None:
+        with self._lock:
+            return self._parcels.take(ref, now)
 
     def _claim(self, event_id: str, channel: str) -> bool:
         key = (event_id, channel)

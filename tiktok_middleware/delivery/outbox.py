@@ -78,6 +78,9 @@ class Outbox(Protocol):
             taker: who would lease the new rows at once; an outbox where leasing is cheap may ignore it.
         """
 
+    def take(self, ref: str, now: float) -> bytes | None:
+        """The copy that is kept under a reference, any number of times for a day; None where there is none."""
+
     def lease(
         self,
         owner: str,

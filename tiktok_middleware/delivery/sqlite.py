@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from tiktok_middleware.core.event import PAGE_VIEW, Claim, Record, Submission
+from tiktok_middleware.delivery import parcels
 from tiktok_middleware.delivery.database import Database
 from tiktok_middleware.delivery.outbox import Leased, Limits, Room, Taker
 
@@ -50,6 +51,7 @@ _MIGRATIONS = (
     ALTER TABLE waiting ADD COLUMN reason TEXT NOT NULL DEFAULT '';
     ALTER TABLE tally ADD COLUMN resumes INTEGER NOT NULL DEFAULT 0;
     """,
+    parcels.MIGRATION,
 )
 
 SCHEMA = len(_MIGRATIONS)
@@ -98,12 +100,16 @@ class SqliteOutbox:
             claims = [room.decide(submission, wins) for submission in submissions]
             owner, due = (taker.owner, taker.until) if taker else (None, now)
             last_id = _store(db, room.stored, owner, due)
+            parcels.keep(db, parcels.won(submissions, claims), now)
         if taker:
             first_id = last_id - len(room.stored) + 1
             taker.rows += [Leased(first_id + i, 0, record) for i, record in enumerate(room.stored)]
         self.dropped += room.dropped
         self.duplicates += room.duplicates
         return claims
+
+    def take(self, ref: str, now: float) -> bytes | None:
+        return parcels.take(self._database, ref, now)
 
     def _make_room(self, db: sqlite3.Connection, room: Room, submissions: Sequence[Submission]) -> None:
         rows, size = room.missing(submissions)
@@ -241,6 +247,7 @@ class SqliteOutbox:
             self._prune_at = now + _PRUNE_EVERY_S
             with self._database.transaction() as db:
                 db.execute("DELETE FROM once WHERE at < ?", (now - ONCE_RETENTION_S,))
+                parcels.prune(db, now)
 
     def close(self) -> None:
         self._database.close()

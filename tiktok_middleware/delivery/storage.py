@@ -65,6 +65,16 @@ class Storage:
             self._memory = MemoryOutbox(self._memory_limits)
         return self._memory.put(submissions, now)
 
+    def take(self, ref: str, now: float) -> bytes | None:
+        """The copy that is kept under a reference; None where there is none, or the disk does not answer."""
+        found = None
+        if self.disk and self._is_disk_up():
+            try:
+                found = self.disk.take(ref, now)
+            except OutboxError as error:
+                self.lose_disk(error)
+        return found if found is not None or self._memory is None else self._memory.take(ref, now)
+
     def lose_disk(self, error: OutboxError) -> None:
         """Do without the disk for a while; said once."""
         self._disk_again_at = time.monotonic() + _DISK_AGAIN_S

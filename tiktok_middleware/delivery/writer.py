@@ -6,10 +6,13 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from tiktok_middleware.core.event import Claim, Submission
 
 __all__ = ["Commit", "Writer"]
+
+_T = TypeVar("_T")
 
 Commit = Callable[[Sequence[Submission]], "list[Claim]"]
 
@@ -17,13 +20,14 @@ _GATHER = 1000  # submissions in one transaction: more cost no less each and mak
 
 
 class _Job:
-    """What one caller handed over, and where the answer goes."""
+    """What one caller handed over, or wants read, and where the answer goes."""
 
-    __slots__ = ("future", "submissions")
+    __slots__ = ("future", "read", "submissions")
 
-    def __init__(self, submissions: Sequence[Submission]) -> None:
+    def __init__(self, submissions: Sequence[Submission], read: Callable[[], Any] | None = None) -> None:
         self.submissions = submissions
-        self.future: Future[list[Claim]] = Future()
+        self.read = read
+        self.future: Future[Any] = Future()
         self.future.set_running_or_notify_cancel()  # a caller that gives up waiting does not take its event back
 
 
@@ -50,9 +54,15 @@ class Writer:
 
     def submit(self, submissions: Sequence[Submission]) -> Future[list[Claim]] | None:
         """A future that resolves when ``submissions`` are durable, or None when too many wait already."""
+        return self._hand_over(_Job(submissions))
+
+    def read(self, call: Callable[[], _T]) -> Future[_T] | None:
+        """A future of what ``call`` gives after all that was submitted before; None when too much waits already."""
+        return self._hand_over(_Job((), call))
+
+    def _hand_over(self, job: _Job) -> Future[Any] | None:
         if self._queue.qsize() >= self._limit:
             return None
-        job = _Job(submissions)
         self._queue.put(job)
         if self._is_closed or (self._thread is None and not self._start()):
             self._drain()
@@ -116,6 +126,16 @@ class Writer:
         start = 0
         for done in jobs:
             end = start + len(done.submissions)
-            done.future.set_result(claims[start:end])
+            if done.read is None:
+                done.future.set_result(claims[start:end])
+            else:
+                _answer(done.future, done.read)
             start = end
         return goes_on
+
+
+def _answer(future: Future[Any], read: Callable[[], Any]) -> None:
+    try:
+        future.set_result(read())
+    except Exception as error:  # noqa: BLE001  # it is the reader's, and the writer goes on
+        future.set_exception(error)
