@@ -32,14 +32,19 @@ def _id(row: Leased) -> int:
 
 
 class _Lane:
-    """What waits for one pixel and one source: page views apart, so that they can go first when room is short."""
+    """What waits for one pixel and one source: page views apart, so that they can go first when room is short.
 
-    __slots__ = ("events", "later", "views")
+    What is due later waits in parts that came back together, newest row first: a place in the heap for each row would
+    take more memory than the row itself.
+    """
+
+    __slots__ = ("_parts", "events", "later", "views")
 
     def __init__(self) -> None:
         self.events: deque[Leased] = deque()
         self.views: deque[Leased] = deque()
-        self.later: list[tuple[float, int, Leased]] = []
+        self.later: list[tuple[float, int, list[Leased]]] = []
+        self._parts = 0
 
     def due(self) -> float | None:
         if self.events or self.views:
@@ -48,13 +53,25 @@ class _Lane:
 
     def pop(self, now: float) -> Leased | None:
         if self.later and self.later[0][0] <= now:
-            return heapq.heappop(self.later)[2]
+            part = self.later[0][2]
+            row = part.pop()
+            if not part:
+                heapq.heappop(self.later)
+            return row
         queue = self.events or self.views
         return queue.popleft() if queue else None
 
+    def put_back(self, rows: list[Leased], at: float) -> None:
+        self._parts += 1
+        heapq.heappush(self.later, (at, self._parts, sorted(rows, key=_id, reverse=True)))
+
+    def waiting_later(self) -> Iterator[Leased]:
+        return (row for _, _, part in self.later for row in part)
+
     def oldest(self) -> Leased | None:
         heads = [queue[0] for queue in (self.events, self.views) if queue]
-        return min(heads + [row for _, _, row in self.later], key=_id, default=None)
+        heads += [part[-1] for _, _, part in self.later]
+        return min(heads, key=_id, default=None)
 
 
 class _Held(msgspec.Struct, gc=False):
@@ -157,7 +174,7 @@ class MemoryOutbox:
             while len(batch) < limit and (row := lane.pop(now)):
                 size += len(row.record.body)
                 if batch and size > limit_bytes:
-                    heapq.heappush(lane.later, (now, row.id, row))
+                    lane.put_back([row], now)
                     break
                 batch.append(row)
                 self._held[row.id] = _Held(owner, now + for_s, row)
@@ -169,12 +186,17 @@ class MemoryOutbox:
                 yield key, due
 
     def _take_back(self, now: float) -> None:
-        for held in [held for held in self._held.values() if held.until <= now]:
-            self._put_back(held.row, now)
+        self._put_back([held.row for held in self._held.values() if held.until <= now], now)
 
-    def _put_back(self, row: Leased, at: float) -> None:
-        del self._held[row.id]
-        heapq.heappush(self._lanes[row.record.pixel, row.record.source].later, (at, row.id, row))
+    def _put_back(self, rows: list[Leased], at: float, tries: int = 0) -> None:
+        """Let rows that were on lease wait until ``at``, so many tries older."""
+        by_lane: dict[tuple[str, str], list[Leased]] = {}
+        for row in rows:
+            del self._held[row.id]
+            older = Leased(row.id, row.tries + tries, row.record) if tries else row
+            by_lane.setdefault((row.record.pixel, row.record.source), []).append(older)
+        for key, part in by_lane.items():
+            self._lanes[key].put_back(part, at)
 
     def _mine(self, owner: str, ids: Collection[int]) -> list[Leased]:
         return [held.row for id_ in ids if (held := self._held.get(id_)) and held.owner == owner]
@@ -190,8 +212,7 @@ class MemoryOutbox:
     def retry(self, owner: str, ids: Collection[int], at: float, reason: str = "") -> int:  # noqa: ARG002 - as below
         with self._lock:
             rows = self._mine(owner, ids)
-            for row in rows:
-                self._put_back(Leased(row.id, row.tries + 1, row.record), at)
+            self._put_back(rows, at, tries=1)
             return len(rows)
 
     def renew(self, owner: str, ids: Collection[int], until: float) -> int:
@@ -204,8 +225,7 @@ class MemoryOutbox:
     def release(self, owner: str, ids: Collection[int], at: float, reason: str = "") -> int:  # noqa: ARG002 - nobody lists
         with self._lock:
             rows = self._mine(owner, ids)
-            for row in rows:
-                self._put_back(row, at)
+            self._put_back(rows, at)
             return len(rows)
 
     def bury(self, owner: str, ids: Collection[int], reason: str, now: float) -> int:  # noqa: ARG002 - not kept
@@ -251,7 +271,7 @@ class MemoryOutbox:
         """What is not on lease, oldest first."""
         with self._lock:
             lanes = self._lanes.values()
-            rows = [row for lane in lanes for row in (*lane.events, *lane.views, *(late for _, _, late in lane.later))]
+            rows = [row for lane in lanes for row in (*lane.events, *lane.views, *lane.waiting_later())]
             return [row.record for row in sorted(rows, key=_id)]
 
     def resumes(self) -> int:
