@@ -306,8 +306,8 @@ class Exchange:
         handed: list[Event] = []
         submissions: list[Submission] = []
         for event, browser in zip(events, may_go, strict=True):
-            server = bool(event.channels.server) and is_live and self.tracker.may_send
-            if not is_live and event.channels.server:
+            server = event.channels.server.sends and is_live and self.tracker.may_send
+            if not is_live and event.channels.server.sends:
                 self._setup.notices.count("server_prefetch")
             if browser or server:
                 handed.append(event)

@@ -37,6 +37,12 @@ class Names:
         self.in_environ = tuple(map(_environ_key, names))
 
 
+# What needs no percent-encoding, and an address that there is but one way to write.
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/:@!$&'()*+,;=~._-]*")
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+
+
 class RequestFacts:
     """One request, whichever door it came through.
 
@@ -163,7 +169,9 @@ class RequestFacts:
     def url(self) -> str:
         """The absolute address of the request, path percent-encoded, with its query."""
         query = self.query
-        path = quote(self.path, safe="/:@!$&'()*+,;=~-._")
+        path = self.path
+        if _PLAIN_PATH.fullmatch(path) is None:
+            path = quote(path, safe="/:@!$&'()*+,;=~-._")
         return f"{self.scheme}://{self.host}{path}" + (f"?{query}" if query else "")
 
     @property
@@ -185,7 +193,11 @@ class RequestFacts:
     @property
     def client(self) -> str:
         """The visitor's IP address, behind the trusted proxies; empty when it is not an address."""
-        address = self._proxies.client_address(self.peer, self.header("x-forwarded-for"))
+        address = self.peer
+        if self._proxies.are_any:
+            address = self._proxies.client_address(address, self.header("x-forwarded-for"))
+        if _IPV4.fullmatch(address):  # what most are, and as it is written
+            return address
         return str(parsed_address(address) or "")
 
     def query_value(self, key: str) -> str:

@@ -56,13 +56,14 @@ class Handout:
         plan: what may be done with the response.
     """
 
-    __slots__ = ("_facts", "_is_excluded", "_is_page", "_is_shared", "_plan", "_setup", "_tracker")
+    __slots__ = ("_facts", "_is_excluded", "_is_page", "_is_shared", "_plan", "_setup", "_tells", "_tracker")
 
     def __init__(self, facts: RequestFacts, setup: Setup, tracker: Tracker, plan: Plan) -> None:
         self._facts = facts
         self._setup = setup
         self._tracker = tracker
         self._plan = plan
+        self._tells: bool | None = None
         place = plan.place
         self._is_page = place is _DOCUMENT or place is _EMBEDDED
         self._is_shared = plan.audience is _SHARED
@@ -94,7 +95,8 @@ class Handout:
         copies: list[Copy] = []
         for event in events:
             refusal = reason or event.channels.browser.reason or self._is_wasted(event)
-            refusal = refusal or self._does_not_fit([*copies, _copy(event)])
+            if not (refusal or self._is_page):
+                refusal = self._does_not_fit([*copies, _copy(event)])
             if refusal:
                 self._setup.notices.count(f"browser_{refusal}")
             else:
@@ -157,7 +159,9 @@ class Handout:
     @property
     def _tells_too_much(self) -> bool:
         """Whether the pixel, which reports a page's address as it is, would tell TikTok of a person."""
-        return holds_identity(self._facts.target)
+        if self._tells is None:
+            self._tells = holds_identity(self._facts.target)
+        return self._tells
 
     def _no_copies_reason(self) -> str:
         if self._plan.place is _UNTOUCHABLE:
