@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from tiktok_middleware.config import Config
+from tiktok_middleware.core.consent import bridges
 from tiktok_middleware.core.imports import imported
 from tiktok_middleware.core.signing import derive_key
 from tiktok_middleware.core.source import SOURCES
@@ -15,7 +16,15 @@ from tiktok_middleware.delivery import DeliveryOptions
 from tiktok_middleware.delivery.location import outbox_risk, outbox_url
 from tiktok_middleware.errors import ConfigError
 
-__all__ = ["announce", "browser_file", "delivery_options", "no_domain", "registrable_domain", "signing_keys"]
+__all__ = [
+    "announce",
+    "browser_file",
+    "delivery_options",
+    "helper_file",
+    "no_domain",
+    "registrable_domain",
+    "signing_keys",
+]
 
 log = logging.getLogger("tiktok_middleware")
 
@@ -35,6 +44,20 @@ def browser_file(name: str) -> str:
     from importlib import resources  # noqa: PLC0415  # 8 ms of imports that importing a door need not pay
 
     return resources.files("tiktok_middleware.browser").joinpath(name).read_text("utf-8")
+
+
+def helper_file(consent: str) -> str:
+    """The text of the helper script, with what asks the consent platforms that only their pages can read.
+
+    Args:
+        consent: the value of ``TIKTOK_CONSENT``.
+
+    Raises:
+        ConfigError: it names a platform that we do not know how to ask.
+    """
+    asked = bridges(consent)
+    names = ["helper.js", "bridge.js", *(f"bridges/{name}.js" for name in asked)] if asked else ["helper.js"]
+    return "\n".join(map(browser_file, names))
 
 
 def no_domain(_: str) -> str:

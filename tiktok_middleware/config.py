@@ -79,8 +79,8 @@ class Config:
     enabled: bool = _option(True, boolean)
     #: Raise on invalid input instead of logging it once.
     strict: bool = _option(False, boolean)
-    #: Whose leave is needed: ``implied``, ``required``, a consent platform such as ``onetrust``, ``cookie:NAME=VALUE``
-    #: ``import:package.module:function``, or ``bridge`` where only the page can read the choice.
+    #: Whose leave is needed: ``implied``, ``required``, a consent platform such as ``onetrust``, ``cookie:NAME=VALUE``,
+    #: ``import:package.module:function``, or ``bridge`` (``bridge:usercentrics``) where only the page knows the choice.
     consent: str = _option("implied", consent)
     #: What a consent platform's own default, that nobody clicked, counts as.
     consent_implied: str = _option("unknown", choice("unknown", "granted"))

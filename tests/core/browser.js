@@ -5,8 +5,8 @@ const vm = require('vm');
 
 async function live(plan) {
   const diary = {loaded: [], errors: [], observed: [], posts: []};
-  function session() {
-    const kept = (diary.session = {...plan.session});
+  function storage(name) {
+    const kept = (diary[name] = {...plan[name]});
     return {getItem: (key) => (key in kept ? kept[key] : null), setItem: (key, value) => { kept[key] = String(value); }};
   }
   const cookies = {...plan.cookies};
@@ -35,6 +35,7 @@ async function live(plan) {
     document, location, URL, URLSearchParams, atob, queueMicrotask, crypto: globalThis.crypto,
     navigator: {globalPrivacyControl: plan.gpc},
     setInterval: (listener) => ticks.push(listener),
+    addEventListener: (name, listener) => (listeners[name] = listeners[name] || []).push(listener),
     fetch: async (url, options) => {
       diary.posts.push({url, ...options, body: JSON.parse(options.body)});
       const answer = answers.shift() || {load: true};
@@ -44,7 +45,8 @@ async function live(plan) {
       return {ok: true, status: 200, json: async () => answer};
     },
   };
-  if (plan.session !== null) window.sessionStorage = session();
+  if (plan.session !== null) window.sessionStorage = storage('session');
+  if (plan.local !== null) window.localStorage = storage('local');
   window.window = window;
   window.PerformanceObserver = class {
     constructor(listener) { this.listener = listener; }
@@ -63,6 +65,7 @@ async function live(plan) {
     run,
     cookies: (set) => Object.assign(cookies, set),
     tick: (seconds) => { while (seconds--) ticks.forEach((listener) => listener()); },
+    dispatch: (name) => (listeners[name] || []).forEach((listener) => listener()),
     activate: () => {
       document.prerendering = false;
       (listeners.prerenderingchange || []).forEach((listener) => listener());

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.imports import imported
-from tiktok_middleware.core.readers import opt_out, reader_for
+from tiktok_middleware.core.readers import BROWSER_ONLY, opt_out, reader_for
 from tiktok_middleware.core.state import State
 from tiktok_middleware.errors import ConfigError
 
-__all__ = ["OWN_COOKIE", "Consent", "Reader", "State", "make_reader", "read_consent"]
+__all__ = ["OWN_COOKIE", "Consent", "Reader", "State", "bridges", "make_reader", "read_consent"]
 
 #: Our own first-party cookie: what ``grant_consent()`` and ``revoke_consent()`` said last, ``g`` or ``d``.
 OWN_COOKIE = "_tt_consent"
@@ -54,8 +54,8 @@ def make_reader(
         ConfigError: the platform is unknown or lacks its setting, or an ``import:`` path leads to nothing callable.
     """
     kind, _, rest = setting.partition(":")
-    if setting in _WITHOUT_COOKIE:
-        state = _WITHOUT_COOKIE[setting]
+    if setting in _WITHOUT_COOKIE or (kind == "bridge" and bridges(setting)):
+        state = _WITHOUT_COOKIE[kind]
         return lambda _: state
     if kind == "cookie":
         name, _, granted = rest.partition("=")
@@ -69,6 +69,20 @@ def make_reader(
             "TIKTOK_CONSENT", setting, f"implied, required, cookie:NAME=VALUE, {_FUNCTION}; or {error}"
         ) from None
     return lambda facts: read(facts.cookie_header)
+
+
+def bridges(setting: str) -> tuple[str, ...]:
+    """The platforms whose page scripts are asked, all that we know where ``bridge`` names none; empty without a bridge.
+
+    Raises:
+        ConfigError: the platform is none that we know how to ask.
+    """
+    kind, colon, name = setting.partition(":")
+    if kind != "bridge":
+        return ()
+    if colon and name not in BROWSER_ONLY:
+        raise ConfigError("TIKTOK_CONSENT", setting, f"bridge, or bridge:NAME with one of {', '.join(BROWSER_ONLY)}")
+    return (name,) if colon else BROWSER_ONLY
 
 
 # Under a bridge the choice comes from the page, and is then read from our own cookie.

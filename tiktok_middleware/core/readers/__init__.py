@@ -5,6 +5,6 @@ their exact case; a grant needs the platform's exact word, and somebody's click;
 """
 
 from tiktok_middleware.core.readers.optouts import opt_out
-from tiktok_middleware.core.readers.registry import READERS, reader_for
+from tiktok_middleware.core.readers.registry import BROWSER_ONLY, READERS, reader_for
 
-__all__ = ["READERS", "opt_out", "reader_for"]
+__all__ = ["BROWSER_ONLY", "READERS", "opt_out", "reader_for"]

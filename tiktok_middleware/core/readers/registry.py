@@ -12,13 +12,13 @@ from typing import NamedTuple
 from tiktok_middleware.core.readers import auto, axeptio, gpp, iubenda, lists, onetrust, records, tcf, tokens, words
 from tiktok_middleware.core.readers.answers import State
 
-__all__ = ["READERS", "HeaderReader", "Platform", "reader_for"]
+__all__ = ["BROWSER_ONLY", "READERS", "HeaderReader", "Platform", "reader_for"]
 
 #: From the raw ``Cookie`` header to the answer.
 HeaderReader = Callable[[str], State]
 
-#: Platforms whose choice no server sees.
-_BROWSER_ONLY = ("usercentrics", "osano", "termly", "sourcepoint")
+#: Platforms whose choice no server sees: only their scripts in the page know it.
+BROWSER_ONLY = ("usercentrics", "osano", "termly", "sourcepoint", "google")
 
 _PART = re.compile(r"[^\s;,](?:[^;,\r\n]*[^\s;,])?")
 _NUMBER = re.compile(r"[1-9][0-9]{0,4}")
@@ -79,7 +79,7 @@ def reader_for(setting: str, *, implied: State) -> HeaderReader:
 
 def _names_for(name: str) -> str:
     known = name.strip().lower()
-    if known in _BROWSER_ONLY:
+    if known in BROWSER_ONLY:
         return f"bridge:{known}, for this platform keeps the choice where only its page sees it"
     near = difflib.get_close_matches(known, READERS, n=1)
     usages = ", ".join(platform.usage for platform in READERS.values())
