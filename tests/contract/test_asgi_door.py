@@ -97,7 +97,9 @@ def test_unknown_messages_pass_in_their_place(client: Client) -> None:
 def test_a_body_that_is_sent_another_way_lets_the_head_go_first(client: Client, kind: str) -> None:
     message = {"type": kind, "path": "/srv/page.html"}
     start = {**START, "headers": [*START["headers"], (b"content-length", b"75"), (b"etag", b'"a"')]}
+    before = client.stats()["counts"].get("page_body_unseen", 0)
     assert sent(TikTokMiddleware(app_of(start, message), client)) == [start, message]
+    assert client.stats()["counts"]["page_body_unseen"] == before + 1
 
 
 def test_other_keys_of_a_message_are_kept_and_missing_ones_allowed(client: Client) -> None:

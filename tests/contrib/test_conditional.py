@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,40 @@ def test_starlettes_static_pages_give_304_as_bare(tmp_path: Path) -> None:
             assert (await http.get("/", headers={header: value})).status_code == 304
 
     visit(app, use)
+
+
+def test_static_pages_that_the_server_sends_by_their_path_give_304_as_bare(tmp_path: Path) -> None:
+    """They leave without a script, and with the tag that they had."""
+    (tmp_path / "index.html").write_text(PAGE)
+    static = Starlette(routes=[Mount("/", StaticFiles(directory=tmp_path, html=True))])
+    client = make_client()
+    door = AsgiDoor(static, client)
+
+    def fetched(app: Any, *headers: tuple[bytes, bytes]) -> list[dict[str, Any]]:
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        scope: dict[str, Any] = {
+            "type": "http", "method": "GET", "scheme": "http", "path": "/", "raw_path": b"/", "query_string": b"",
+            "headers": [(b"host", b"shop.example"), (b"accept", b"text/html"), *headers], "client": None, "server": None,
+            "extensions": {"http.response.pathsend": {}},
+        }  # fmt: skip
+        asyncio.run(app(scope, receive, send))
+        return sent
+
+    start, body = fetched(door)
+    assert [start, body] == fetched(static)
+    assert body["type"] == "http.response.pathsend"
+    assert client.stats()["counts"]["page_body_unseen"] == 1
+    for name, value in ((b"if-none-match", b"etag"), (b"if-modified-since", b"last-modified")):
+        header = (name, dict(start["headers"])[value])
+        assert fetched(door, header)[0]["status"] == 304
+        assert fetched(door, header) == fetched(static, header)
 
 
 def test_flasks_pages_give_304_as_bare() -> None:

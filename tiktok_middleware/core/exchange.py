@@ -27,17 +27,19 @@ from tiktok_middleware.core.head import Head, says_html
 from tiktok_middleware.core.headers import Headers, with_changes
 from tiktok_middleware.core.html import Search
 from tiktok_middleware.core.page_policy import nonce_of, say_what_is_blocked
-from tiktok_middleware.core.policy import Place, Plan, Timing, plan
+from tiktok_middleware.core.policy import Codec, Place, Plan, Timing, plan
 from tiktok_middleware.core.setup import Setup
 from tiktok_middleware.core.steps import PASS, Commit, Forward, Phase, Step
 from tiktok_middleware.core.submission import late_submission, make_submission
 from tiktok_middleware.core.tracker import Pending, Tracker
+from tiktok_middleware.core.unread import note_unread, note_without_place
 from tiktok_middleware.core.validators import bare_tags
 
 __all__ = ["PASS", "Commit", "Exchange", "Forward", "Phase", "Step"]
 
 # Looking up an enum's member by its name costs more than comparing it.
 _SEARCHING, _PASSING, _DONE = Phase.SEARCHING, Phase.PASSING, Phase.DONE
+_OPAQUE = Codec.OPAQUE
 _FOUND, _NEVER = Search.FOUND, Search.NEVER
 
 
@@ -226,6 +228,8 @@ class Exchange:
             self.phase = _SEARCHING
             self._body = open_body(head.content_encoding)
             return None
+        if made.codec is _OPAQUE:
+            note_unread(made, head, setup)
         return self._settle(self._leave_head)
 
     def _take_headers(self) -> Headers:
@@ -283,6 +287,7 @@ class Exchange:
 
     def _without_place(self, reason: str, place: Place) -> Step:
         """There is no place in this body; while the head is still here, its headers can carry events."""
+        note_without_place(reason, place, self._setup)
         if self._headers is None or self.plan is None:
             for _ in self._copies:
                 self._setup.notices.count(f"browser_{reason}")
