@@ -150,6 +150,7 @@ MESSAGES = [
         "sqlite:///",
         "TIKTOK_OUTBOX is 'sqlite:///'; allowed: sqlite: (the user's state directory), sqlite:///path/to/file or memory://",
     ),
+    ("FLUSH", "never", "TIKTOK_FLUSH is 'never'; allowed: one of background, request"),
     ("SYNC", "fast", "TIKTOK_SYNC is 'fast'; allowed: one of normal, full"),
     ("SINK", "celeryy", "TIKTOK_SINK is 'celeryy'; allowed: direct, celery or import:package.module:factory"),
     (

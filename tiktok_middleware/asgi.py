@@ -81,7 +81,9 @@ class TikTokMiddleware:
             raise
         finally:
             tracker_var.reset(token)
-            client.end(exchange)
+            late = client.end(exchange)
+        if late is not None:
+            await client.wait_async(late)
 
     async def _other(self, kind: str, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """What is no HTTP request, or comes although the configuration is in error."""

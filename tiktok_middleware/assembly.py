@@ -91,6 +91,7 @@ def delivery_options(config: Config) -> DeliveryOptions:
     return DeliveryOptions(
         outbox=outbox_url(config) if config.is_on else "memory://",
         sync=config.sync,
+        flush=config.flush,
         api_url=config.api_url,
         tokens=config.token_by_pixel if any(not config.source_reason(source) for source in SOURCES) else {},
         test_event_code=config.test_event_code or None,

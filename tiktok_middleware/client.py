@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ from tiktok_middleware.core.collect import Report, hear, refuse
 from tiktok_middleware.core.consent import make_reader
 from tiktok_middleware.core.context import KEY
 from tiktok_middleware.core.endpoint import answer
-from tiktok_middleware.core.event import Claim
+from tiktok_middleware.core.event import Claim, Submission
 from tiktok_middleware.core.exchange import Exchange
 from tiktok_middleware.core.facts import EnvironFacts, RequestFacts, ScopeFacts
 from tiktok_middleware.core.job import job_tracker
@@ -34,8 +34,8 @@ from tiktok_middleware.core.state import State
 from tiktok_middleware.core.steps import Commit, Forward, Step
 from tiktok_middleware.core.submission import late_submission
 from tiktok_middleware.core.tracker import Pending, Tracker
-from tiktok_middleware.delivery import Delivery, open_delivery
-from tiktok_middleware.event_loop import wait_for
+from tiktok_middleware.delivery import FLUSH_S, Delivery, open_delivery
+from tiktok_middleware.event_loop import in_thread, is_in_event_loop, wait_for
 from tiktok_middleware.job import Job
 from tiktok_middleware.notices import Log
 from tiktok_middleware.throttle import Throttle
@@ -170,14 +170,20 @@ class Client:
             return exchange.failed()
         return _sendable(exchange.committed(claims))
 
-    def end(self, exchange: Exchange) -> None:
-        """The response has ended: what was tracked since goes by the server, and so does what comes later."""
+    def end(self, exchange: Exchange) -> Future[list[Claim]] | None:
+        """The response has ended: what was tracked since goes by the server, and so does what comes later.
+
+        Returns what an event loop has to wait for, where a process may be frozen as soon as its request is over.
+        """
         commit = exchange.finish(self._late)
         if commit is not None:
             try:
-                self.submit(commit)
+                future = self.submit(commit)
             except Exception as error:  # noqa: BLE001  # as above
                 self._log.failure("submit", error)
+            else:
+                return future if self.delivery.is_inline else None
+        return None
 
     def answer(self, facts: RequestFacts) -> Answer | Wanted | None:
         """Our own response to a request of our path prefix, None for the app's requests.
@@ -262,8 +268,8 @@ class Client:
         return Job(tracker, self)
 
     def submit(self, commit: Commit) -> Future[list[Claim]]:
-        """The claims, once the events are stored."""
-        return self.delivery.submit(commit.submissions)
+        """The claims, once the events are stored, and, with ``TIKTOK_FLUSH=request``, sent."""
+        return self._submit(commit.submissions)
 
     def wait(self, future: Future[_T], timeout_s: float | None = None) -> _T | None:
         """What delivery says, or None when it takes longer; than a response may wait, where no time is given."""
@@ -277,7 +283,8 @@ class Client:
         """The same on an event loop, asyncio's or trio's, without blocking it."""
         try:
             if not future.done():
-                await wait_for(future, COMMIT_WAIT_S if timeout_s is None else timeout_s)
+                flush_s = FLUSH_S if self.delivery.is_inline else 0.0
+                await wait_for(future, flush_s + (COMMIT_WAIT_S if timeout_s is None else timeout_s))
             return future.result(0)
         except Exception as error:  # noqa: BLE001  # as above
             self._undurable(error)
@@ -288,7 +295,7 @@ class Client:
         with self._guard("late"):
             submission = late_submission(pending, tracker)
             if submission is not None:
-                self.delivery.submit((submission,))
+                self._submit((submission,))
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Whether everything accepted so far is delivered, or dead, within the time."""
@@ -301,6 +308,11 @@ class Client:
     def stats(self) -> dict[str, Any]:
         """Counts of this process: what was tracked, and lost by which reason; with the delivery's own."""
         return {**self.delivery.stats(), "counts": dict(self._log.counts)}
+
+    def _submit(self, submissions: Sequence[Submission]) -> Future[list[Claim]]:
+        if self.delivery.is_inline and is_in_event_loop():
+            return in_thread(lambda: self.delivery.submit(submissions).result(0))
+        return self.delivery.submit(submissions)
 
     def _undurable(self, error: Exception) -> None:
         self._log.count("undurable")

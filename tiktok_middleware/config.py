@@ -120,6 +120,8 @@ class Config:
     outbox: str = _option("sqlite:", outbox)
     #: SQLite durability: ``normal`` survives a killed process, ``full`` a power cut.
     sync: str = _option("normal", choice("normal", "full"))
+    #: ``background`` threads, or ``request``: every event is sent before its response ends, and no thread is left.
+    flush: str = _option("background", choice("background", "request"))
     #: ``direct``, ``celery``, or ``import:package.module:factory``.
     sink: str = _option("direct", sink)
     #: URL of the broker that the ``celery`` sink publishes to. Empty: that of the app's own Celery.

@@ -1,20 +1,43 @@
-"""Waiting for a thread on an event loop, asyncio's or trio's, without blocking it; it knows no events of ours."""
+"""Work on a thread, and waiting for it on an event loop, asyncio's or trio's; it knows no events of ours."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["is_in_event_loop", "wait_for"]
+__all__ = ["in_thread", "is_in_event_loop", "wait_for"]
+
+_T = TypeVar("_T")
 
 
 async def wait_for(future: Future[Any], timeout_s: float) -> None:
     """Wait until the future is done or the time is over; neither cancels nor reads it."""
     await (_wait_asyncio(future, timeout_s) if _is_asyncio() else _wait_trio(future, timeout_s))
+
+
+def in_thread(call: Callable[[], _T]) -> Future[_T]:
+    """The result of a call on a thread of its own, which ends with it; no pool is left behind."""
+    from concurrent.futures import Future  # noqa: PLC0415  # a door's import need not pay it
+    from threading import Thread  # noqa: PLC0415
+
+    future: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except Exception as error:  # noqa: BLE001  # whoever waits is told
+            future.set_exception(error)
+
+    try:
+        Thread(target=run, name="tiktok-request").start()
+    except RuntimeError:  # the interpreter shuts down
+        run()
+    return future
 
 
 def _is_asyncio() -> bool:

@@ -34,10 +34,16 @@ from tiktok_middleware.delivery.storage import Storage
 from tiktok_middleware.delivery.writer import Writer
 from tiktok_middleware.errors import ConfigError, OutboxError
 
-__all__ = ["Delivery", "DeliveryOptions", "open_delivery"]
+__all__ = ["FLUSH_S", "Delivery", "DeliveryOptions", "open_delivery"]
 
 log = logging.getLogger(__name__)
 
+FLUSH_S = 2.0
+"""How long a request may wait for TikTok where events are sent before its response ends, in seconds."""
+
+_LAST_START_S = 0.5  # of these: a post begins no later,
+_ANSWER_S = FLUSH_S - _LAST_START_S  # and is given up after so long
+_KEEP_S = 5.0  # a connection that was kept while the process was frozen is dead and does not know it
 _COMMIT_S = 5.0  # what is accepted gets this long to reach the disk at exit, whatever `close` was granted
 _EXIT_S = 2.0
 _POLL_S = 0.005
@@ -49,6 +55,7 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         outbox: ``sqlite:///path`` (three slashes and a relative path, four and an absolute one) or ``memory://``.
         sync: ``normal`` or ``full``, see `TIKTOK_SYNC`.
+        flush: ``background``, or ``request``: `submit` sends as well, on the caller's thread, and no thread is started.
         api_url: base URL of the Events API.
         tokens: access token of each pixel; empty where only browsers send, so that only claims are kept.
         test_event_code: sends every event alone, and to Test Events.
@@ -60,6 +67,7 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     outbox: str = "memory://"
     sync: str = "normal"
+    flush: str = "background"
     api_url: str = TIKTOK_API_URL
     tokens: Mapping[str, str] = {}
     test_event_code: str | None = None
@@ -73,7 +81,7 @@ def open_delivery(options: DeliveryOptions, *, clock: Callable[[], float] = time
     """A delivery that opens no file and starts no thread before the first submission.
 
     Raises:
-        ConfigError: ``outbox``, ``sync`` or ``sink`` is none of the allowed values.
+        ConfigError: ``outbox``, ``sync``, ``flush`` or ``sink`` is none of the allowed values.
     """
     return Delivery(options, clock=clock)
 
@@ -84,6 +92,9 @@ class Delivery:
     Args:
         options: how events are kept and sent.
         clock: Unix seconds.
+
+    Attributes:
+        is_inline: whether whoever submits also stores and sends, so that no thread is needed.
     """
 
     def __init__(self, options: DeliveryOptions, *, clock: Callable[[], float] = time.time) -> None:
@@ -92,7 +103,10 @@ class Delivery:
         self._disk = _open_outbox(options)
         if options.sink != "direct" and not callable(options.sink):
             raise ConfigError("sink", options.sink, "direct, or a callable that makes a sink")
+        if options.flush not in {"background", "request"}:
+            raise ConfigError("flush", options.flush, "background, request")
         self._sends = bool(options.tokens) or callable(options.sink)
+        self.is_inline = options.flush == "request"
         self._begin()
         _alive.add(self)
 
@@ -112,11 +126,14 @@ class Delivery:
         self._writer = Writer(self._commit, options.limit_uncommitted)
         limit = 1 if options.test_event_code else MAX_REQUEST_EVENTS
         self._relay = Relay(self._storage.outboxes, self._open_sink, self._clock, limit)
+        if self.is_inline:
+            self._writer.close(0)  # from now on whoever submits commits
 
     def submit(self, submissions: Sequence[Submission]) -> Future[list[Claim]]:
         """A future of what each submission won; once it resolves, what was stored survives the process.
 
-        Never raises, and never waits for a disk or a network.
+        Never raises, and never waits for a disk or a network; with ``flush="request"`` it waits for both, for `FLUSH_S`
+        at most once all is stored, and what could not be sent is sent with the next submission.
         """
         self._use()
         self._counts["submitted"] += len(submissions)
@@ -124,6 +141,8 @@ class Delivery:
         if future is None:
             future = Future()
             future.set_result(self._refuse(submissions, "queue_full") if self._disk else self._commit(submissions))
+        if self._sends and self.is_inline:
+            self._relay.drain(time.monotonic() + _LAST_START_S)
         return future
 
     def take(self, ref: str) -> Future[bytes | None]:
@@ -141,7 +160,10 @@ class Delivery:
     def wake(self) -> None:
         """Start sending what an earlier process left, without waiting for the first submission."""
         self._use()
-        if self._sends:
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._sends and not self.is_inline:
             self._relay.wake()
 
     def flush(self, timeout_s: float) -> bool:
@@ -219,8 +241,7 @@ class Delivery:
             log.exception("An event could not be stored and has no server copy")
             return self._refuse(submissions, "unstorable")
         self._counts["accepted"] += sum([len(s.records) for s, c in zip(submissions, claims, strict=True) if c.server])
-        if self._sends:
-            self._relay.wake()
+        self._wake()
         return claims
 
     def _refuse(self, submissions: Sequence[Submission], reason: str) -> list[Claim]:
@@ -233,7 +254,8 @@ class Delivery:
         options = self._options
         if callable(options.sink):
             return options.sink(options)
-        return EventsApi(options.api_url, options.tokens, options.test_event_code, clock=self._clock)
+        patience = {"deadline_s": _ANSWER_S, "keep_s": _KEEP_S} if self.is_inline else {}
+        return EventsApi(options.api_url, options.tokens, options.test_event_code, clock=self._clock, **patience)
 
     def _wait_until_sent(self, deadline: float) -> bool:
         """Whether all that this process stored, and what was stored before it, is gone by monotonic ``deadline``."""

@@ -35,6 +35,7 @@ class EventsApi:
         tokens: access token of each pixel; they appear in no log and no reason.
         test_event_code: shows the events under Test Events.
         deadline_s: seconds that a request may take altogether, however slowly the answer drips.
+        keep_s: seconds that a connection without work is kept.
         clock: Unix seconds, for ``Retry-After`` dates.
     """
 
@@ -45,12 +46,14 @@ class EventsApi:
         test_event_code: str | None = None,
         *,
         deadline_s: float = 15.0,
+        keep_s: float = 60.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._url = api_url.rstrip("/") + "/event/track/"  # without the last slash TikTok answers 404
         self._tokens = dict(tokens)
         self._test_event_code = test_event_code
         self._deadline_s = deadline_s
+        self._keep_s = keep_s
         self._clock = clock
         self._client: httpx.Client | None = None
         self._stream: Any = None
@@ -80,7 +83,7 @@ class EventsApi:
         with contextlib.suppress(RuntimeError):  # at exit no thread can start, and `close` has a deadline of its own
             watchdog.start()
         try:
-            client = self._client = self._client or _open(self._url)
+            client = self._client = self._client or _open(self._url, self._deadline_s, self._keep_s)
             with client.stream(
                 "POST", self._url, content=body, headers={"Access-Token": token}, extensions={"trace": self._trace}
             ) as response:
@@ -108,12 +111,12 @@ class EventsApi:
                 socket.socket.shutdown(wire, socket.SHUT_RDWR)
 
 
-def _open(url: str) -> httpx.Client:
+def _open(url: str, deadline_s: float, keep_s: float) -> httpx.Client:
     import httpx  # noqa: PLC0415 - as above
 
     return httpx.Client(
-        timeout=httpx.Timeout(_READ_S, connect=_CONNECT_S),
-        limits=httpx.Limits(max_connections=1, keepalive_expiry=60.0),
+        timeout=httpx.Timeout(min(_READ_S, deadline_s), connect=min(_CONNECT_S, deadline_s)),
+        limits=httpx.Limits(max_connections=1, keepalive_expiry=keep_s),
         trust_env=not _is_loopback(url),
         headers={"Content-Type": "application/json", "User-Agent": "tiktok-middleware", "Accept-Encoding": "identity"},
     )

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import inf
 from typing import Protocol
 
 from tiktok_middleware.core.event import Record
@@ -88,6 +89,7 @@ class Relay:
         self._turn = threading.Lock()  # one round at a time: the thread's, or that of a `drain` at exit
         self._thread: threading.Thread | None = None
         self._is_stopping = False
+        self._until = inf  # the monotonic second after which no request begins
         self._failing: set[int] = set()
         self._resumes = 0
 
@@ -136,9 +138,13 @@ class Relay:
         return is_done
 
     def drain(self, deadline: float) -> None:
-        """Send what is due on the caller's thread, where ours is not there; until monotonic second ``deadline``."""
+        """Send what is due on the caller's thread, where ours is not there; no request begins after ``deadline``.
+
+        Args:
+            deadline: a second of the monotonic clock.
+        """
         if self._thread is None or not self._thread.is_alive():
-            while time.monotonic() < deadline and self.round():
+            while time.monotonic() < deadline and self.round(deadline):
                 pass
 
     def _start(self) -> None:
@@ -191,9 +197,12 @@ class Relay:
             dues.append(opens_at)
         return min(max(min(dues, default=now + _IDLE_S) - now, 0.0), _IDLE_S)
 
-    def round(self) -> bool:
-        """Whether there was a batch to send."""
-        with self._turn:
+    def round(self, until: float = inf) -> bool:
+        """Whether there was a batch to send; False as well when another thread's round takes until that second."""
+        if not self._turn.acquire(timeout=min(max(until - time.monotonic(), 0.0), threading.TIMEOUT_MAX)):
+            return False
+        try:
+            self._until = until
             self._is_full = False
             self._resume_if_asked()
             was_busy = self._send_handed()
@@ -201,6 +210,8 @@ class Relay:
                 with self._forbearing(outbox):
                     was_busy |= self._send_due(outbox)
                     self._failing.discard(id(outbox))
+        finally:
+            self._turn.release()
         return was_busy
 
     def _resume_if_asked(self) -> None:
@@ -261,12 +272,15 @@ class Relay:
         search = CulpritSearch(rows[:limit])
         while part := search.next_part():
             now = self._clock()
-            if self._is_stopping or pixel in self.pace.blocked(now) or not self._holds(batch, part, now):
+            if self._is_over() or pixel in self.pace.blocked(now) or not self._holds(batch, part, now):
                 self._settlement.release(outbox, part)
                 continue
             verdicts = self._ask(part)
             if search.is_settled(part, verdicts):
                 self._settlement.settle(outbox, part, verdicts)
+
+    def _is_over(self) -> bool:
+        return self._is_stopping or time.monotonic() > self._until
 
     def _holds(self, batch: Batch, part: list[Leased], now: float) -> bool:
         """Whether ``part`` of a batch is ours for as long as a request may take."""
