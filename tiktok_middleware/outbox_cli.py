@@ -86,6 +86,7 @@ def status(url: str | None, /, as_json: bool) -> None:
     if as_json:
         counts = {state: found.count(state) for state in (WAITING, IN_FLIGHT, DEAD)}
         sizes = {"oldest_s": oldest_s, "waiting_bytes": found.waiting_bytes, "file_bytes": found.file_bytes}
+        sizes["counted_once"] = found.claims
         groups = [{**msgspec.structs.asdict(group), "oldest": _iso(group.oldest)} for group in found.groups]
         _print_json({"outbox": str(path), **counts, **sizes, "events": groups})
     else:
@@ -274,6 +275,7 @@ def _print_summary(found: Summary, path: Path, oldest_s: float | None, now: floa
     counts = ", ".join(f"{found.count(state)} {state.replace('_', ' ')}" for state in (WAITING, IN_FLIGHT, DEAD))
     click.echo(f"{path}\n{counts}")
     click.echo(f"{found.waiting_bytes:,} bytes wait, {found.file_bytes:,} bytes on disk")
+    click.echo(f"{found.claims:,} conversions are remembered as counted, one for each channel")
     if oldest_s is not None:
         click.echo(f"the oldest that waits happened {_span(oldest_s)} ago")
     if found.groups:

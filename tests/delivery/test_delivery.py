@@ -21,6 +21,7 @@ import pytest
 from tests.delivery.delivery_world import (
     PIXEL,
     Api,
+    Clock,
     ToldSink,
     record,
     running_api,
@@ -118,6 +119,32 @@ def test_claims_work_without_a_token_and_no_relay_starts(open_: Open) -> None:
     delivery.wake()
     assert "tiktok-relay" not in threads()
     assert delivery.flush(10)
+
+
+def test_without_a_token_claims_are_forgotten_too(tmp_path: Path) -> None:
+    clock = Clock()
+    path = tmp_path / "outbox.sqlite3"
+    delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{path}"), clock=clock)
+    assert delivery.submit([Submission("old", browser=True, once=True)]).result(10)[0].browser
+    clock.pass_by(401 * 86400)
+    assert delivery.submit([Submission("new", browser=True, once=True)]).result(10)[0].browser
+    assert delivery.submit([Submission("old", browser=True, once=True)]).result(10)[0].browser
+    delivery.close(1)
+
+
+def test_a_file_that_goes_bad_between_storing_and_tidying_is_left_for_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def tidy(*_: object) -> None:
+        raise OutboxError("bad disk")
+
+    monkeypatch.setattr(SqliteOutbox, "tidy", tidy)
+    delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{tmp_path}/outbox.sqlite3"))
+    order = Submission("order-1", browser=True, once=True)
+    assert delivery.submit([order]).result(10) == [Claim(browser=True, server=False)]
+    assert delivery.submit([order]).result(10), "memory goes on"
+    assert "bad disk" in caplog.text
+    delivery.close(1)
 
 
 def test_a_duplicate_is_counted_and_not_sent(open_: Open) -> None:

@@ -18,7 +18,7 @@ from tiktok_middleware import outbox_cli
 from tiktok_middleware.cli import main
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
-from tiktok_middleware.core.event import Record
+from tiktok_middleware.core.event import Record, Submission
 from tiktok_middleware.delivery.desk import Desk
 from tiktok_middleware.delivery.letters import Choice, Retried
 from tiktok_middleware.delivery.outbox import Taker
@@ -100,6 +100,7 @@ def test_status_counts_by_state_event_and_reason(full: Shop) -> None:
     assert found["waiting_bytes"] > 300
     assert found["file_bytes"] > 4096
     assert found["outbox"] == str(full.path)
+    assert found["counted_once"] == 0
     groups = {(g["state"], g["event"], g["reason"]): g["count"] for g in found["events"]}
     assert groups[("dead", "Purchase", "expired")] == 1
     assert groups[("dead", "Contact", "40002 Batch.0 [bold]wrong[/bold] <hash>")] == 1
@@ -107,6 +108,14 @@ def test_status_counts_by_state_event_and_reason(full: Shop) -> None:
     assert "2 waiting, 1 in flight, 3 dead" in printed
     assert "the oldest that waits happened 2 h ago" in printed
     assert "[bold]wrong[/bold] <hash>" in printed
+
+
+def test_status_tells_how_much_is_remembered_as_counted_once(shop: Shop) -> None:
+    shop.outbox.put([Submission(f"order-{i}", browser=True, once=True) for i in range(1200)], time.time())
+    assert shop.ask("status")["counted_once"] == 1200
+    assert "1,200 conversions are remembered as counted, one for each channel" in shop.run("status").output
+    shop.run("purge", "--waiting", "--dead", "--yes")
+    assert shop.ask("status")["counted_once"] == 1200, "what was counted once stays counted"
 
 
 def test_an_empty_outbox_is_said_in_a_line(shop: Shop) -> None:

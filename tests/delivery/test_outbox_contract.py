@@ -352,8 +352,10 @@ def test_closing_is_not_the_end(open_outbox: Open) -> None:
     outbox.tidy(NOW)
 
 
-def test_memory_forgets_the_oldest_claims_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tiktok_middleware.delivery.memory._MAX_ONCE", 2)
-    outbox = MemoryOutbox()
-    claims = [Submission(name, browser=True, once=True) for name in ("a", "b", "c", "b", "a")]
-    assert [claim.browser for claim in outbox.put(claims, NOW)] == [True, True, True, False, True]
+def test_the_ledger_is_bounded_and_forgets_the_oldest_claims_first(open_outbox: Open) -> None:
+    outbox = open_outbox(Limits(rows=10, bytes=10_000, dead=1, claims=2))
+    for age, name in enumerate(("a", "b", "c")):
+        outbox.put([Submission(name, browser=True, once=True)], NOW + age)
+    outbox.tidy(NOW)
+    asked = [Submission(name, browser=True, once=True) for name in ("b", "c", "a")]
+    assert [claim.browser for claim in outbox.put(asked, NOW + 9)] == [False, False, True]

@@ -19,7 +19,7 @@ from tests.delivery.delivery_world import NOW, record, submission, submissions
 from tiktok_middleware.core.event import Claim, Submission
 from tiktok_middleware.delivery import database
 from tiktok_middleware.delivery.outbox import Leased, Limits, Taker
-from tiktok_middleware.delivery.sqlite import ONCE_RETENTION_S, SqliteOutbox
+from tiktok_middleware.delivery.sqlite import ONCE_RETENTION_S, SCHEMA, SqliteOutbox
 from tiktok_middleware.errors import OutboxError
 
 
@@ -74,6 +74,49 @@ def test_a_claim_is_kept_above_a_year_and_then_forgotten(path: Path) -> None:
     outbox.tidy(NOW + ONCE_RETENTION_S + 1)
     assert outbox.put([order], NOW) == [Claim(browser=True, server=False)]
     outbox.close()
+
+
+def test_what_is_forgotten_goes_in_parts_and_all_of_it_goes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiktok_middleware.delivery.sqlite._PRUNE_PART", 10)
+    outbox = SqliteOutbox(path, limits=Limits(rows=10, bytes=10_000, dead=1, claims=15))
+    outbox.put([Submission(f"old-{i}", browser=True, once=True) for i in range(25)], NOW - ONCE_RETENTION_S - 1)
+    outbox.put([Submission(f"new-{i}", browser=True, once=True) for i in range(40)], NOW)
+    kept = []
+    for _ in range(7):
+        outbox.tidy(NOW)
+        with sqlite3.connect(path) as db:
+            kept.append(db.execute("SELECT count(*), (SELECT claims FROM tally) FROM once").fetchone())
+        db.close()
+    assert kept == [(55, 55), (45, 45), (35, 35), (25, 25), (15, 15), (15, 15), (15, 15)], "never more than a part"
+    again = outbox.put([Submission(f"old-{i}", browser=True, once=True) for i in range(25)], NOW)
+    assert all(claim.browser for claim in again)
+    outbox.close()
+
+
+def test_a_year_of_claims_takes_bounded_room(path: Path) -> None:
+    """Some 115 bytes each, so that the five million that are kept at most take 0.6 GB."""
+    outbox = SqliteOutbox(path)
+    for part in range(20):
+        orders = [Submission(f"{part:04x}{i:04x}".ljust(32, "f"), browser=True, once=True) for i in range(1000)]
+        outbox.put(orders, NOW + part)
+    outbox.close()
+    assert path.stat().st_size / 20_000 < 140
+
+
+def test_claims_of_an_older_file_are_counted_when_it_is_opened(path: Path) -> None:
+    outbox = SqliteOutbox(path)
+    outbox.put([Submission(name, browser=True, once=True) for name in "abc"], NOW)
+    outbox.close()
+    with sqlite3.connect(path) as db:
+        db.execute("ALTER TABLE tally DROP COLUMN claims")
+        db.execute(f"PRAGMA user_version={SCHEMA - 1}")
+    db.close()
+    outbox = SqliteOutbox(path)
+    outbox.put([Submission("d", browser=True, once=True)], NOW)
+    outbox.close()
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT claims FROM tally").fetchone() == (4,)
+    db.close()
 
 
 def test_a_dead_letter_keeps_all_it_had_and_why(path: Path) -> None:

@@ -241,7 +241,10 @@ class Delivery:
             log.exception("An event could not be stored and has no server copy")
             return self._refuse(submissions, "unstorable")
         self._counts["accepted"] += sum([len(s.records) for s, c in zip(submissions, claims, strict=True) if c.server])
-        self._wake()
+        if self._sends:
+            self._wake()
+        else:
+            self._storage.tidy(self._clock())  # no relay does it
         return claims
 
     def _refuse(self, submissions: Sequence[Submission], reason: str) -> list[Claim]:

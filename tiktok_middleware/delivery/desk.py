@@ -61,7 +61,7 @@ class Desk:
         with self._open("ro") as db:
             values = self._values(Choice())
             rows = [row for sql in _TABLES.values() for row in db.execute(query.format(sql), values)]
-            size = db.execute("SELECT bytes FROM tally").fetchone()[0]
+            size, claims = db.execute("SELECT bytes, claims FROM tally").fetchone()
         groups: dict[tuple[str, str, str], Group] = {}
         for state, event, reason, count, oldest in rows:
             key = state, event, _shown(reason)
@@ -70,7 +70,8 @@ class Desk:
                 Group(*key, count + known.count, min(oldest, known.oldest)) if known else Group(*key, count, oldest)
             )
         files = (Path(f"{self._path}{tail}") for tail in ("", "-wal"))
-        return Summary(list(groups.values()), size, sum(file.stat().st_size for file in files if file.exists()))
+        on_disk = sum(file.stat().st_size for file in files if file.exists())
+        return Summary(list(groups.values()), size, on_disk, claims)
 
     def count(self, choice: Choice) -> int:
         """How many rows are meant."""

@@ -88,11 +88,13 @@ class Summary(msgspec.Struct, frozen=True):
         groups: all rows, by state, event and reason.
         waiting_bytes: bodies of what is not dead, in bytes.
         file_bytes: the file and its log.
+        claims: what is remembered as counted once, a channel each.
     """
 
     groups: list[Group]
     waiting_bytes: int
     file_bytes: int
+    claims: int
 
     def count(self, state: str) -> int:
         """How many rows are in ``state``."""

@@ -15,9 +15,7 @@ from tiktok_middleware.delivery.parcels import MemoryParcels, won
 
 __all__ = ["MEMORY_LIMITS", "Dead", "MemoryOutbox"]
 
-MEMORY_LIMITS = Limits(rows=100_000, bytes=64 * 1024 * 1024, dead=1_000)
-
-_MAX_ONCE = 1_000_000  # claims kept before the oldest are forgotten
+MEMORY_LIMITS = Limits(rows=100_000, bytes=64 * 1024 * 1024, dead=1_000, claims=300_000)
 
 
 class Dead(msgspec.Struct, frozen=True, gc=False):
@@ -129,7 +127,7 @@ class MemoryOutbox:
         if key in self._once:
             return False
         self._once[key] = None
-        if len(self._once) > _MAX_ONCE:
+        if len(self._once) > self._limits.claims:
             del self._once[next(iter(self._once))]
         return True
 

@@ -48,11 +48,13 @@ class Limits(msgspec.Struct, frozen=True):
         rows: waiting records.
         bytes: their bodies, in bytes.
         dead: dead letters; the oldest make room.
+        claims: what was counted once, a channel each; the oldest are forgotten first.
     """
 
     rows: int
     bytes: int
     dead: int
+    claims: int = 5_000_000
 
 
 class Outbox(Protocol):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import secrets
 import sqlite3
@@ -52,6 +51,10 @@ _MIGRATIONS = (
     ALTER TABLE tally ADD COLUMN resumes INTEGER NOT NULL DEFAULT 0;
     """,
     parcels.MIGRATION,
+    """
+    ALTER TABLE tally ADD COLUMN claims INTEGER NOT NULL DEFAULT 0;
+    UPDATE tally SET claims = (SELECT count(*) FROM once);
+    """,
 )
 
 SCHEMA = len(_MIGRATIONS)
@@ -68,7 +71,10 @@ _COLUMNS = "id, tries, event, event_id, event_time, paired, body"
 _PART = 50
 _EVICT_SHARE = 100  # page views that give way go by the hundredth of the limit, so that one search serves many puts
 _CHECKPOINT_EVERY = 1000  # transactions, each about five pages of four kilobytes
-_PRUNE_EVERY_S = 86400.0
+_PRUNE_EVERY_S = 3600.0
+_PRUNE_PART = 500
+_OLD_CLAIMS = "SELECT count(*) FROM (SELECT 1 FROM once WHERE at < ? LIMIT ?)"
+_FORGET = "DELETE FROM once WHERE (event_id, channel) IN (SELECT event_id, channel FROM once ORDER BY at LIMIT ?)"
 
 _T = TypeVar("_T")
 
@@ -96,11 +102,12 @@ class SqliteOutbox:
             rows, size = db.execute("SELECT rows, bytes FROM tally").fetchone()
             room = Room(self._limits.rows - rows, self._limits.bytes - size)
             self._make_room(db, room, submissions)
-            wins = functools.partial(_claim, db, now)
-            claims = [room.decide(submission, wins) for submission in submissions]
+            ledger = _Ledger(db, now)
+            claims = [room.decide(submission, ledger.wins) for submission in submissions]
             owner, due = (taker.owner, taker.until) if taker else (None, now)
             last_id = _store(db, room.stored, owner, due)
             parcels.keep(db, parcels.won(submissions, claims), now)
+            _count(db, len(room.stored), sum([len(r.body) for r in room.stored]), ledger.new)
         if taker:
             first_id = last_id - len(room.stored) + 1
             taker.rows += [Leased(first_id + i, 0, record) for i, record in enumerate(room.stored)]
@@ -192,6 +199,7 @@ class SqliteOutbox:
         owner = secrets.token_hex(8)
         with self._database.transaction() as db:
             last_id = _store(db, list(records), owner, now)
+            _count(db, len(records), sum([len(r.body) for r in records]))
             self._bury(db, owner, range(last_id - len(records) + 1, last_id + 1), reason, now)
 
     def _bury(self, db: sqlite3.Connection, owner: str, ids: Collection[int], reason: str, now: float) -> int:
@@ -243,18 +251,44 @@ class SqliteOutbox:
         if self._transactions >= _CHECKPOINT_EVERY:
             self._transactions = 0
             self._database.checkpoint()
-        if now >= self._prune_at:
+        if now >= self._prune_at and not self._prune(now):
             self._prune_at = now + _PRUNE_EVERY_S
-            with self._database.transaction() as db:
-                db.execute("DELETE FROM once WHERE at < ?", (now - ONCE_RETENTION_S,))
-                parcels.prune(db, now)
+
+    def _prune(self, now: float) -> bool:
+        """Whether there may be more claims to forget: other processes wait for each part, so none takes long."""
+        claims = cast("int", (self._database.read("SELECT claims FROM tally") or (0,))[0])
+        surplus = min(max(claims - self._limits.claims, 0), _PRUNE_PART)
+        with self._database.transaction() as db:
+            old = db.execute(_OLD_CLAIMS, (now - ONCE_RETENTION_S, _PRUNE_PART)).fetchone()[0]
+            gone = db.execute(_FORGET, (max(old, surplus),)).rowcount
+            _count(db, 0, 0, -gone)
+            parcels.prune(db, now)
+        return gone == _PRUNE_PART
 
     def close(self) -> None:
         self._database.close()
 
 
-def _claim(db: sqlite3.Connection, now: float, event_id: str, channel: str) -> bool:
-    return db.execute("INSERT OR IGNORE INTO once VALUES (?, ?, ?)", (event_id, channel, now)).rowcount == 1
+class _Ledger:
+    """What is claimed in one transaction.
+
+    Attributes:
+        new: how many claims were won.
+    """
+
+    __slots__ = ("_db", "_now", "new")
+
+    def __init__(self, db: sqlite3.Connection, now: float) -> None:
+        self._db = db
+        self._now = now
+        self.new = 0
+
+    def wins(self, event_id: str, channel: str) -> bool:
+        """Whether this is the first claim of the event for the channel."""
+        values = (event_id, channel, self._now)
+        is_first = self._db.execute("INSERT OR IGNORE INTO once VALUES (?, ?, ?)", values).rowcount == 1
+        self.new += is_first
+        return is_first
 
 
 def _store(db: sqlite3.Connection, records: list[Record], owner: str | None, due: float) -> int:
@@ -263,8 +297,6 @@ def _store(db: sqlite3.Connection, records: list[Record], owner: str | None, due
     last_id: int | None = 0
     for part in _parts(rows):
         last_id = db.execute(_INSERT + ", ".join([_ROW] * len(part)), [v for row in part for v in row]).lastrowid
-    if rows:
-        _count(db, len(records), sum([len(r.body) for r in records]))
     return last_id or 0
 
 
@@ -285,8 +317,9 @@ def _parts(rows: list[_T]) -> Iterator[list[_T]]:
         yield rows[start : start + 1]
 
 
-def _count(db: sqlite3.Connection, rows: int, size: int) -> None:
-    db.execute("UPDATE tally SET rows = rows + ?, bytes = bytes + ?", (rows, size))
+def _count(db: sqlite3.Connection, rows: int, size: int, claims: int = 0) -> None:
+    if rows or claims:
+        db.execute("UPDATE tally SET rows = rows + ?, bytes = bytes + ?, claims = claims + ?", (rows, size, claims))
 
 
 def _not_in(pixels: Collection[str]) -> str:

@@ -75,6 +75,14 @@ class Storage:
                 self.lose_disk(error)
         return found if found is not None or self._memory is None else self._memory.take(ref, now)
 
+    def tidy(self, now: float) -> None:
+        """House-keeping, where no relay calls for it."""
+        try:
+            for outbox in self.outboxes():
+                outbox.tidy(now)
+        except OutboxError as error:  # only a disk fails so
+            self.lose_disk(error)
+
     def lose_disk(self, error: OutboxError) -> None:
         """Do without the disk for a while; said once."""
         self._disk_again_at = time.monotonic() + _DISK_AGAIN_S
