@@ -70,13 +70,18 @@ class Worker:
         self.tell(**order)
         return self.hear()
 
-    def end(self) -> None:
+    def kill(self) -> None:
+        """End it at once, with nothing done any more."""
+        self.process.kill()
+        self.process.wait()
+
+    def end(self, within_s: float = _END_S) -> None:
         """End it: by the end of its input, and if that does not help by its id."""
         if self.process.poll() is None:
             assert self.process.stdin is not None
             try:
                 self.process.stdin.close()
-                self.process.wait(_END_S)
+                self.process.wait(within_s)
             except (OSError, subprocess.TimeoutExpired):
                 self.process.kill()
                 self.process.wait()

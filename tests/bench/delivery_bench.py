@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import random
 import socket
 import statistics
@@ -14,6 +12,7 @@ from typing import Any
 
 from tests.bench.crew import Crew, WorkerError
 from tests.bench.goals import GOALS
+from tests.bench.loss_bench import LossBench, ask_sink
 from tests.bench.report import Table, verdict
 from tests.bench.senders import SENDERS
 
@@ -39,6 +38,7 @@ class DeliveryBench:
         self._folder = folder
         self._port = port
         self._events = 10_000 if quick else 30_000
+        self._is_quick = quick
         self._repeats = 1 if quick else 5
         self._held = 20_000 if quick else 80_000
         self._files = 0
@@ -49,6 +49,8 @@ class DeliveryBench:
         yield self._delivered(runs, missing)
         yield self._handed_over(runs, missing)
         yield self._memory()
+        if not self._is_quick:
+            yield from LossBench(self._crew, self._folder, self._port).tables()
 
     def _outbox(self) -> str:
         self._files += 1
@@ -101,12 +103,7 @@ class DeliveryBench:
             time.sleep(0.02)
 
     def _ask_sink(self, path: str) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
-        try:
-            connection.request("GET", path)
-            return json.loads(connection.getresponse().read())
-        finally:
-            connection.close()
+        return ask_sink(self._port, path)
 
     def _delivered(self, runs: dict[str, list[dict[str, float]]], missing: dict[str, str]) -> Table:
         table = Table(

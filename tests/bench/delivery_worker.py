@@ -70,6 +70,17 @@ class _DeliveryWorker:
         return time.process_time() - self._cpu
 
     @staticmethod
+    def _do_accept(sender: Sender, count: int) -> None:
+        """Take events, and wait for nothing: what comes next is the end."""
+        for number in range(count):
+            sender.send(number)
+
+    @staticmethod
+    def _do_resume(sender: Sender) -> None:
+        """Send what an earlier process left, where a sender does that."""
+        getattr(sender, "resume", lambda: None)()
+
+    @staticmethod
     def _do_hold(sender: Sender, count: int) -> float:
         """KB that each event takes while it waits."""
         gc.collect()

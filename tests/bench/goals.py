@@ -44,6 +44,7 @@ GOALS: dict[str, Goal] = {
     "memory": Goal(1, "under 1 MB"),
     "import": Goal(50, "under 50 ms, no httpx"),
     "delivered": Goal(40_000, "40,000 events/s", is_at_least=True),
+    "lost": Goal(0, "none"),
     "waiting in memory": Goal(1, "under 1 KB"),
     "waiting on disk": Goal(0.1, "none (caches: under 0.1 KB)"),
 }

@@ -74,6 +74,10 @@ class _Tracked:
     def flush(self) -> None:
         """It does not wait for more."""
 
+    def resume(self) -> None:
+        """What a new process does of itself: send what an earlier one left."""
+        self._client.start()
+
 
 class _Submitted:
     """Ours from the hand-over on."""

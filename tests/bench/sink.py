@@ -1,5 +1,6 @@
-"""A stand-in for every service that is measured: reads requests, counts events, answers at once. A process of its own.
+"""A stand-in for every service that is measured: reads requests, counts events, answers. A process of its own.
 
+`GET /reset` begins anew; with ``?distinct`` each event counts once, however often it comes, and answers take 50 ms.
 It understands just enough HTTP/1.1 for the clients measured here: bodies with a length, or in chunks.
 """
 
@@ -9,12 +10,14 @@ import asyncio
 import contextlib
 import gzip
 import json
+import re
 import time
 
 __all__ = ["MARK", "serve"]
 
 #: Every event that is measured holds this once.
 MARK = b"mk-"
+_MARKED = re.compile(re.escape(MARK) + rb"\d+")
 
 _TIKTOK = b'{"code":0,"message":"OK","request_id":"1","data":{},"status":1,"success":true}'
 _MAX_LIFE_S = 900
@@ -24,9 +27,31 @@ class _Counts:
     """What has come since the last reset."""
 
     def __init__(self) -> None:
-        self.events = 0
         self.requests = 0
         self.last = 0.0
+        self._events = 0
+        self._distinct: set[bytes] | None = None
+        self.answer_s = 0.0
+
+    def reset(self, *, is_distinct: bool) -> None:
+        """Begin anew."""
+        self.__init__()  # type: ignore[misc]
+        if is_distinct:
+            self._distinct, self.answer_s = set(), 0.05
+
+    def take(self, body: bytes) -> None:
+        """One request."""
+        if self._distinct is None:
+            self._events += body.count(MARK)
+        else:
+            self._distinct.update(_MARKED.findall(body))
+        self.requests += 1
+        self.last = time.time()
+
+    def report(self) -> dict[str, float]:
+        """What has come."""
+        events = self._events if self._distinct is None else len(self._distinct)
+        return {"events": events, "requests": self.requests, "last": self.last}
 
 
 class _Connection(asyncio.Protocol):
@@ -64,17 +89,21 @@ class _Connection(asyncio.Protocol):
 
     def _answer(self, body: bytes) -> None:
         if self._head.startswith(b"GET /counts"):
-            answer = json.dumps(vars(self._counts)).encode()
+            answer = json.dumps(self._counts.report()).encode()
         elif self._head.startswith(b"GET /reset"):
-            self._counts.__init__()  # type: ignore[misc]  # begins anew
+            self._counts.reset(is_distinct=b"?distinct " in self._head)
             answer = b"{}"
         else:
             if b"content-encoding: gzip" in self._head.lower():
                 body = gzip.decompress(body)
-            self._counts.events += body.count(MARK)
-            self._counts.requests += 1
-            self._counts.last = time.time()
+            self._counts.take(body)
             answer = _TIKTOK
+        if self._counts.answer_s:
+            asyncio.get_running_loop().call_later(self._counts.answer_s, self._write, answer)
+        else:
+            self._write(answer)
+
+    def _write(self, answer: bytes) -> None:
         self._transport.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer)
         )
