@@ -584,6 +584,51 @@ def test_a_forked_child_delivers_its_own_and_the_parent_its_own(outbox: str, api
     assert len(api.ids) == len(set(api.ids)), "no process sends what is another's"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_in_the_middle_of_the_relays_imports_leaves_the_child_a_relay_that_sends(
+    tmp_path: Path, api: Api
+) -> None:
+    """An app that tracks while it is preloaded: the lock of an import that was cut off is never let go in the child."""
+    code = """
+    delivery.submit(fresh(1, "preloaded")).result(10)
+    while "httpx" not in sys.modules:
+        time.sleep(0.001)
+    pid = os.fork()
+    delivery.submit(fresh(1, "parent" if pid else "child")).result(10)
+    is_sent = delivery.flush(10)
+    if pid == 0:
+        os._exit(not is_sent)
+    assert is_sent
+    assert os.waitpid(pid, 0)[1] == 0
+    """
+    ended = run(code, f"sqlite:///{tmp_path}/o.db", api.url)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert set(api.ids) == {"preloaded-0", "parent-0", "child-0"}
+
+
+def test_a_fork_waits_a_second_at_most_for_a_first_send_that_hangs(open_: Open) -> None:
+    leave, sending = threading.Event(), threading.Event()
+
+    def hang(batch: Sequence[Record]) -> Sequence[Verdict]:
+        sending.set()
+        leave.wait(10)
+        return [Delivered()] * len(batch)
+
+    delivery = open_(sink=lambda _: ToldSink(hang))
+    delivery.submit(fresh(1)).result(10)
+    assert sending.wait(10)
+    began = time.monotonic()
+    delivery._relay.before_fork(0.1)
+    delivery._relay.after_fork()
+    assert time.monotonic() - began < 5
+    leave.set()
+    assert delivery.flush(10)
+    delivery._relay.before_fork(0.1)
+    delivery._relay.after_fork()
+    delivery.submit(fresh(1, "more")).result(10)
+    assert delivery.flush(10), "it goes on in the parent"
+
+
 def test_two_processes_share_a_file_and_count_once(tmp_path: Path, api: Api) -> None:
     code = """
     from tests.delivery.delivery_world import record, submission

@@ -46,6 +46,7 @@ _ANSWER_S = FLUSH_S - _LAST_START_S  # and is given up after so long
 _KEEP_S = 5.0  # a connection that was kept while the process was frozen is dead and does not know it
 _COMMIT_S = 5.0  # what is accepted gets this long to reach the disk at exit, whatever `close` was granted
 _EXIT_S = 2.0
+_FORK_WAIT_S = 1.0
 _POLL_S = 0.005
 
 
@@ -287,6 +288,16 @@ def _begin_all() -> None:  # pragma: no cover - runs in forked children
         delivery._begin()  # noqa: SLF001
 
 
+def _before_fork() -> None:
+    for delivery in list(_alive):
+        delivery._relay.before_fork(_FORK_WAIT_S)  # noqa: SLF001
+
+
+def _after_fork() -> None:
+    for delivery in list(_alive):
+        delivery._relay.after_fork()  # noqa: SLF001
+
+
 @atexit.register
 def _close_all() -> None:  # pragma: no cover - runs after the last test
     for delivery in list(_alive):
@@ -301,7 +312,7 @@ def _close_at_exit(delivery: Delivery) -> None:  # pragma: no cover - as above
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
-    os.register_at_fork(after_in_child=_begin_all)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_all)
 
 
 def _open_outbox(options: DeliveryOptions) -> SqliteOutbox | None:

@@ -81,6 +81,8 @@ class Relay:
         self._owner = secrets.token_hex(8)
         self._settlement = Settlement(self._owner, self.pace, clock, self._note_resumes)
         self._sink: Sink | None = None
+        self._opening = threading.Lock()  # held during the first send
+        self._is_held = False  # the same, by a fork
         self._handover = Handover()
         self._bell = threading.Event()
         self._hurry = threading.Event()  # gathering ends
@@ -293,9 +295,8 @@ class Relay:
         self.batch_records.observe(len(rows))
         began = time.perf_counter()
         try:
-            if self._sink is None:
-                self._sink = self._open_sink()
-            verdicts = self._sink.send([row.record for row in rows])
+            records = [row.record for row in rows]
+            verdicts = self._sink.send(records) if self._sink is not None else self._send_first(records)
             if len(verdicts) == len(rows):
                 return verdicts
             reason = f"the sink gave {len(verdicts)} verdicts on {len(rows)} records"
@@ -304,3 +305,18 @@ class Relay:
         finally:
             self.send_s.observe(time.perf_counter() - began)
         return [Retry(None, reason)] * len(rows)
+
+    def _send_first(self, records: list[Record]) -> Sequence[Verdict]:
+        with self._opening:
+            self._sink = self._open_sink()
+            return self._sink.send(records)
+
+    def before_fork(self, timeout_s: float) -> None:
+        """Wait for what the first send imports: an import that a fork cuts off is locked in the child for ever."""
+        self._is_held = self._opening.acquire(timeout=timeout_s)
+
+    def after_fork(self) -> None:
+        """Go on, in the parent."""
+        if self._is_held:
+            self._is_held = False
+            self._opening.release()
