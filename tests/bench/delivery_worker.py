@@ -71,9 +71,10 @@ class _DeliveryWorker:
 
     @staticmethod
     def _do_accept(sender: Sender, count: int) -> None:
-        """Take events, and wait for nothing: what comes next is the end."""
+        """Take events, until a sender says that it has; what comes next is the end."""
         for number in range(count):
             sender.send(number)
+        getattr(sender, "accepted", lambda: None)()
 
     @staticmethod
     def _do_resume(sender: Sender) -> None:

@@ -69,10 +69,14 @@ class _Tracked:
         exchange = client.exchange(ScopeFacts(self._scope, client.setup.proxies))
         exchange.tracker.track("ViewContent", _properties(number))
         commit = exchange.finish()
-        client.submit(commit)  # type: ignore[arg-type]  # there is an event, so there is a commit
+        self._last = client.submit(commit)  # type: ignore[arg-type]  # there is an event, so there is a commit
 
     def flush(self) -> None:
         """It does not wait for more."""
+
+    def accepted(self) -> None:
+        """Wait as a response does: it leaves once its event is on disk."""
+        self._last.result(10)
 
     def resume(self) -> None:
         """What a new process does of itself: send what an earlier one left."""
