@@ -60,6 +60,32 @@ def test_a_future_that_is_done_already_is_not_waited_for(run: Callable[[Any], No
     run(main)
 
 
+def test_many_waits_of_one_loop_each_end_in_their_own_time() -> None:
+    never: Future[int] = Future()
+    soon: Future[int] = Future()
+
+    async def timed(future: Future[int], timeout_s: float) -> float:
+        began = time.monotonic()
+        await wait_for(future, timeout_s)
+        return time.monotonic() - began
+
+    async def main() -> None:
+        waits = [asyncio.create_task(timed(never, 0.05))]
+        await asyncio.sleep(0.03)
+        waits += [asyncio.create_task(timed(*wait)) for wait in ((never, 0.05), (soon, 30), (never, 0.01))]
+        threading.Timer(0.02, soon.set_result, (1,)).start()
+        first, second, third, fourth = await asyncio.gather(*waits)
+        assert 0.045 < first < 10
+        assert 0.045 < second < 10
+        assert 0.01 < third < 10
+        assert 0.008 < fourth < 10
+        assert 0.045 < await timed(never, 0.05) < 10, "after a time without any"
+
+    for _ in range(2):  # each with a loop of its own
+        soon = Future()
+        asyncio.run(main())
+
+
 def test_who_is_cancelled_stops_waiting() -> None:
     future: Future[int] = Future()
 

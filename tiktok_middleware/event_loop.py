@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    import asyncio
     from concurrent.futures import Future
 
 __all__ = ["in_thread", "is_in_event_loop", "wait_for"]
@@ -60,21 +63,63 @@ async def _wait_asyncio(future: Future[Any], timeout_s: float) -> None:
     loop = asyncio.get_running_loop()
     done = loop.create_future()
 
-    def end() -> None:
-        if not done.done():
-            done.set_result(None)
-
     def tell(_: object) -> None:
         with contextlib.suppress(RuntimeError):  # the disk was slower than the server's end
-            loop.call_soon_threadsafe(end)
+            loop.call_soon_threadsafe(_end, done)
 
     # `asyncio.wait` does the same by way of four more objects and turns of the loop, at three times the cost.
     future.add_done_callback(tell)
-    timer = loop.call_later(timeout_s, end)
-    try:
-        await done
-    finally:
-        timer.cancel()
+    _patience_of(loop, timeout_s).end_in_time(done)
+    await done
+
+
+def _end(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)
+
+
+class _Patience:
+    """Ends the waits of one loop that take too long: one timer for all, since one for each costs as much as the wait.
+
+    Args:
+        loop: the loop.
+        timeout_s: how long each of the waits may take, in seconds.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, timeout_s: float) -> None:
+        self.loop = loop
+        self._timeout_s = timeout_s
+        self._waits: deque[tuple[float, asyncio.Future[None]]] = deque()  # in the order in which their time is over
+
+    def end_in_time(self, done: asyncio.Future[None]) -> None:
+        """End this wait, which begins now, once its time is over."""
+        if not self._waits:
+            self.loop.call_later(self._timeout_s, self._look)
+        self._waits.append((self.loop.time() + self._timeout_s, done))
+
+    def _look(self) -> None:
+        now = self.loop.time()
+        while self._waits and (self._waits[0][0] <= now or self._waits[0][1].done()):
+            _end(self._waits.popleft()[1])
+        if self._waits:
+            self.loop.call_at(self._waits[0][0], self._look)
+
+
+class _Patiences(threading.local):
+    """Those of the loop that this thread ran last, by their time."""
+
+    def __init__(self) -> None:
+        self.by_timeout: dict[float, _Patience] = {}
+
+
+_patiences = _Patiences()
+
+
+def _patience_of(loop: asyncio.AbstractEventLoop, timeout_s: float) -> _Patience:
+    known = _patiences.by_timeout.get(timeout_s)
+    if known is None or known.loop is not loop:
+        known = _patiences.by_timeout[timeout_s] = _Patience(loop, timeout_s)
+    return known
 
 
 async def _wait_trio(future: Future[Any], timeout_s: float) -> None:
