@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test lint format system soak bench fuzz clean
+.PHONY: help demo test lint format system modules soak bench fuzz clean
 
 help:
 	@echo "make demo   start the shop and the stand-in for TikTok (PORT=8000)"
@@ -44,6 +44,15 @@ system:
 	$(call need,test -x /usr/bin/chromium,chromium,a real browser)
 	$(call need,command -v node >/dev/null,nodejs,Node.js for the scripts of pages)
 	$(call need,command -v redis-server >/dev/null,redis-server,a real broker)
+	$(call need,command -v npm >/dev/null,npm,htmx and Turbo)
+
+# The real htmx and Turbo, which the browser tests load into pages.
+MODULES := tests/browser/node_modules
+$(MODULES)/.installed: tests/browser/package.json
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix tests/browser
+	@touch $@
+
+modules: system $(MODULES)/.installed
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
@@ -54,7 +63,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-test: $(VENV)/.installed-dev system lint
+test: $(VENV)/.installed-dev modules lint
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 # Every server, workers killed in twenty rounds, and Starlette's and Flask's own test suites with every app wrapped.

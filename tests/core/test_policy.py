@@ -273,6 +273,7 @@ def test_an_answer_needs_no_body_that_can_be_read() -> None:
         ({"purpose": "Prefetch"}, Timing.PREFETCH),
         ({"x-moz": "prefetch"}, Timing.PREFETCH),
         ({"x-purpose": "preview"}, Timing.PREFETCH),
+        ({"x-sec-purpose": "prefetch"}, Timing.PREFETCH),  # Turbo, when the pointer comes over a link
         ({"purpose": "shopping"}, Timing.LIVE),
     ],
 )

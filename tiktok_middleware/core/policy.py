@@ -97,7 +97,7 @@ _made: dict[tuple[object, ...], Plan] = {}
 _ASKED = Names(
     *("sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "accept"),
     *("hx-request", "x-requested-with", "turbo-frame"),
-    *("sec-purpose", "purpose", "x-moz", "x-purpose"),
+    *("sec-purpose", "purpose", "x-moz", "x-purpose", "x-sec-purpose"),
 )
 
 
