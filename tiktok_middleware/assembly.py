@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from tiktok_middleware.bots import PERSON, TOOL, kind_of
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent import bridges
 from tiktok_middleware.core.imports import imported
@@ -18,6 +20,7 @@ from tiktok_middleware.errors import ConfigError
 
 __all__ = [
     "announce",
+    "bot_rule",
     "browser_file",
     "delivery_options",
     "helper_file",
@@ -37,6 +40,17 @@ def signing_keys(config: Config, framework_keys: tuple[str, ...]) -> list[str]:
         return [derive_key(key) for key in framework_keys]
     # Without a token there is no server copy that a forged cookie could cause.
     return [derive_key(config.access_token or config.pixel_id)]
+
+
+def bot_rule(config: Config) -> Callable[[str], bool]:
+    """Whether a user agent is no person's.
+
+    Tools, such as curl or a browser that a test drives, are what a site is tried out with: they are bots only where
+    events count, and not in the sandbox, Test Events or a sink of the team's own.
+    """
+    counts = config.is_tiktok_api and not config.test_event_code and config.sink in {"direct", "celery"}
+    people = {PERSON} if counts else {PERSON, TOOL}
+    return lambda agent: kind_of(agent) not in people
 
 
 def browser_file(name: str) -> str:

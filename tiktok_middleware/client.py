@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from tiktok_middleware.assembly import (
     announce,
+    bot_rule,
     browser_file,
     delivery_options,
     helper_file,
@@ -86,6 +87,7 @@ class Client:
             clock=clock,
             random_bytes=os.urandom,
             notices=self._log,
+            is_bot=bot_rule(self.config),
             has_secret_key=bool(self.config.secret_key or framework_keys),
         )
         options = delivery_options(self.config)

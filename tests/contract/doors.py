@@ -103,8 +103,10 @@ class Seen(NamedTuple):
 
 def track(raw: Mapping[str, Any], events: Iterable[tuple[str, dict[str, Any]]]) -> None:
     if KEY in raw:  # absent when the app runs bare
-        for name, properties in events:
-            raw[KEY].track(name, properties)
+        for name, given in events:
+            options = {key: given[key] for key in ("event_time", "once", "keep") if key in given}
+            properties = {key: value for key, value in given.items() if key not in options}
+            raw[KEY].track(name, properties, **options)
 
 
 # -- ASGI

@@ -12,7 +12,7 @@ from tests.delivery.delivery_world import NOW, record, submission, submissions
 from tiktok_middleware.core.event import Claim, Parcel, Submission
 from tiktok_middleware.delivery import parcels
 from tiktok_middleware.delivery.memory import MemoryOutbox
-from tiktok_middleware.delivery.outbox import Leased, Limits, Outbox
+from tiktok_middleware.delivery.outbox import PAIRED_TTL_S, Leased, Limits, Outbox
 from tiktok_middleware.delivery.parcels import PARCEL_LIFE_S
 from tiktok_middleware.delivery.sqlite import SqliteOutbox
 
@@ -92,6 +92,37 @@ def test_once_is_won_once_a_channel_by_whoever_asks_first(open_pair: Callable[..
     ]
     assert names(lease(one)) == ["order-1", "order-2"]
     assert other.duplicates == 2
+
+
+LATE = PAIRED_TTL_S + 1
+
+
+@pytest.mark.parametrize(("wait_s", "wins"), [(0, True), (PAIRED_TTL_S, True), (LATE, False), (300 * 86400, False)])
+def test_one_channel_does_not_follow_the_other_past_tiktoks_window(
+    open_pair: Callable[..., tuple[Outbox, Outbox]], wait_s: float, wins: bool
+) -> None:
+    outbox, other = open_pair()
+    server, browser = submission(record("a"), once=True), Submission("a", browser=True, once=True)
+    assert outbox.put([server], NOW) == [Claim(browser=False, server=True)]
+    assert other.put([browser], NOW + wait_s) == [Claim(browser=wins, server=False)]
+    server, browser = submission(record("b"), once=True), Submission("b", browser=True, once=True)
+    assert outbox.put([browser], NOW) == [Claim(browser=True, server=False)]
+    assert other.put([server], NOW + wait_s) == [Claim(browser=False, server=wins)]
+
+
+def test_a_second_visit_after_the_window_counts_nothing(open_outbox: Open) -> None:
+    outbox = open_outbox()
+    both = submission(record("order"), browser=True, once=True)
+    assert outbox.put([both], NOW) == [Claim(browser=True, server=True)]
+    assert outbox.put([both], NOW + LATE) == [Claim(browser=False, server=False)]
+
+
+def test_a_server_copy_is_paired_once_a_browser_has_its_own(open_pair: Callable[..., tuple[Outbox, Outbox]]) -> None:
+    """A webhook's copy that an outage holds back must not arrive when TikTok has forgotten the thank-you page's."""
+    outbox, other = open_pair()
+    outbox.put([submission(record("order"), once=True), submission(record("alone"), once=True)], NOW)
+    other.put([Submission("order", browser=True, once=True)], NOW)
+    assert [(row.record.event_id, row.record.paired) for row in lease(outbox)] == [("order", True), ("alone", False)]
 
 
 def test_a_lost_claim_of_several_pixels_stores_none_of_them(open_outbox: Open) -> None:

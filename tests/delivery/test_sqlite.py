@@ -56,7 +56,7 @@ def test_the_file_is_in_wal_mode_and_synced_as_asked(path: Path, sync: str, leve
 
 def test_rows_and_claims_outlive_the_outbox(path: Path) -> None:
     first = SqliteOutbox(path)
-    order = submission(record("order-1"), browser=True, once=True)
+    order = submission(record("order-1", paired=True), browser=True, once=True)
     first.put([order], NOW)
     first.close()
     second = SqliteOutbox(path)

@@ -153,5 +153,6 @@ def _counted(event: Event, visitor: Tracker, *, browser: bool) -> Submission:
     """What is to be stored: whoever repeats the report, with the same id, adds nothing."""
     setup = visitor.setup
     setup.notices.count("confirmed")
-    submission = make_submission(event, visitor, browser=browser, server=not setup.config.server_reason)
+    server = not (setup.config.server_reason or visitor.is_bot)
+    submission = make_submission(event, visitor, browser=browser, server=server)
     return msgspec.structs.replace(submission, once=True, passing=not event.once)

@@ -120,7 +120,8 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     """What a submission won: the channels whose copy may go.
 
     A submission without ``once`` wins whatever it asks for. With ``once`` each channel is won by the
-    first submission that asks for it, on any process that shares the outbox.
+    first submission that asks for it, on any process that shares the outbox; but by none once the other
+    channel's claim is so old that TikTok has forgotten its copy, and would count a second conversion.
     """
 
     browser: bool

@@ -175,6 +175,11 @@ class RequestFacts:
         return f"{self.scheme}://{self.host}{path}" + (f"?{query}" if query else "")
 
     @property
+    def is_browser(self) -> bool:
+        """Whether it looks like a browser's request, rather than an app's or a payment provider's."""
+        return self.header("user-agent").startswith("Mozilla/") or any(self.values(_OF_BROWSERS))
+
+    @property
     def page_url(self) -> str:
         """The page that the visitor is on: for a fetch the page it came from, where it is of the same site."""
         if (
@@ -360,3 +365,6 @@ def _from_wsgi(text: str) -> str:
 
 def _as_host(server: str) -> str:
     return f"[{server}]" if ":" in server else server
+
+
+_OF_BROWSERS = Names("sec-fetch-mode", "sec-fetch-site", "hx-request", "x-requested-with", "turbo-frame", "origin")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tiktok_middleware.core.address import holds_identity
 from tiktok_middleware.core.carry import CARRY, LIMIT_CHARS, MAX_AGE_S, read_carry, write_carry
 from tiktok_middleware.core.event import Event
-from tiktok_middleware.core.facts import Names, RequestFacts
+from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.policy import Audience, Place, Plan, Timing
 from tiktok_middleware.core.set_cookies import Header, choice_cookies, site_cookie, visitor_cookies
 from tiktok_middleware.core.setup import Setup
@@ -24,8 +24,6 @@ HEADER_BUDGET_BYTES = 1536
 # Looking up an enum's member by its name costs more than comparing it.
 _DOCUMENT, _EMBEDDED, _CARRY, _ANSWER = Place.DOCUMENT, Place.EMBEDDED, Place.CARRY, Place.ANSWER
 _UNTOUCHABLE, _SHARED, _LIVE = Place.UNTOUCHABLE, Audience.SHARED, Timing.LIVE
-
-_BROWSER_MARKS = Names("sec-fetch-mode", "sec-fetch-site", "hx-request", "x-requested-with", "turbo-frame", "origin")
 
 
 class Script(NamedTuple):
@@ -182,13 +180,9 @@ class Handout:
             return ""
         if self._plan.timing is Timing.PREFETCH:
             return "prefetch"  # nobody may ever look at this page
-        if self._plan.place is _ANSWER and not self._is_browser:
+        if self._plan.place is _ANSWER and not self._facts.is_browser:
             return "no_browser"  # a payment provider's webhook, say
         return ""
-
-    @property
-    def _is_browser(self) -> bool:
-        return self._facts.header("user-agent").startswith("Mozilla/") or any(self._facts.values(_BROWSER_MARKS))
 
     def _does_not_fit(self, copies: Sequence[Copy]) -> str:
         if self._plan.place is _ANSWER:

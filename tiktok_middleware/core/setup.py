@@ -35,6 +35,10 @@ class Notices(Protocol):
         """A mistake of ours that was kept away from the app."""
 
 
+def _never(_: str) -> bool:
+    return False
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class Setup:
     """The parts of one configuration.
@@ -53,6 +57,7 @@ class Setup:
         clock: Unix seconds.
         random_bytes: that many random bytes.
         notices: where to say what was noticed.
+        is_bot: whether a user agent is no person's.
         has_secret_key: whether the signer's key is a secret of its own, which lasts longer than an access token.
         is_on: whether there is anything to do at all.
         endpoint: the path prefix of our own answers.
@@ -80,6 +85,7 @@ class Setup:
     clock: Callable[[], float]
     random_bytes: Callable[[int], bytes]
     notices: Notices
+    is_bot: Callable[[str], bool] = _never
     has_secret_key: bool = True
     is_on: bool = field(init=False)
     endpoint: str = field(init=False)
@@ -123,6 +129,7 @@ def make_setup(
     clock: Callable[[], float],
     random_bytes: Callable[[int], bytes],
     notices: Notices,
+    is_bot: Callable[[str], bool] = _never,
     has_secret_key: bool = True,
 ) -> Setup:
     """The configuration made ready.
@@ -137,6 +144,7 @@ def make_setup(
         clock: as in :class:`Setup`.
         random_bytes: as in :class:`Setup`.
         notices: as in :class:`Setup`.
+        is_bot: as in :class:`Setup`.
         has_secret_key: as in :class:`Setup`.
 
     Raises:
@@ -165,6 +173,7 @@ def make_setup(
         clock=clock,
         random_bytes=random_bytes,
         notices=notices,
+        is_bot=is_bot,
         has_secret_key=has_secret_key,
     )
 

@@ -32,6 +32,7 @@ __all__ = ["Pending", "Tracker"]
 ONCE_MAX_AGE_S = 47 * 3600
 
 _RANDOM_BYTES = 10
+_READS = frozenset({"GET", "HEAD"})
 
 
 class Pending(NamedTuple):
@@ -231,6 +232,19 @@ class Tracker:
         """Whether the visitor's consent, as it is now, lets an event go."""
         return self.consent.is_granted and not self.is_disabled
 
+    @property
+    def is_bot(self) -> bool:
+        """Whether no person has made this request.
+
+        A call that is none of a browser's and reads nothing, such as a webhook's, is somebody's doing; and where no
+        user agent is given, as with a job, nothing speaks against a person.
+        """
+        facts = self.facts
+        agent = facts.header("user-agent")
+        if not agent or not self.has_browser:
+            return False
+        return (facts.method in _READS or facts.is_browser) and self.setup.is_bot(agent)
+
     def discard(self) -> int:
         """Drop the events of a failed request, but for those that are to be kept; how many went."""
         kept = [pending for pending in self.pending if pending.keep]
@@ -307,7 +321,11 @@ class Tracker:
         if self.source is not WEB:
             return channels_closed(reason or "no_browser", reason or config.source_reason(self.source.name))
         browser = "no_browser" if not self.has_browser else "late" if self.late is not None else config.browser_reason
-        return channels_closed(reason or browser, reason or config.server_reason)
+        server = reason or config.server_reason
+        if not server and self.is_bot:
+            self.setup.notices.count("server_bot")
+            server = "bot"
+        return channels_closed(reason or browser, server)
 
     def _closed(self) -> str:
         """Why nothing at all may go; empty when something may."""

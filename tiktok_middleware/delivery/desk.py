@@ -35,7 +35,8 @@ _CHOSEN = """
     AND (CASE WHEN state = 'dead' THEN at ELSE event_time END) <= :before
 """
 _PUT_BACK = """INSERT INTO waiting (pixel, source, event, event_id, event_time, paired, body, due)
-    SELECT pixel, source, event, event_id, event_time, paired AND NOT :as_new, body, :now FROM dead WHERE id = :id"""
+    SELECT pixel, source, event, event_id, event_time,
+        CASE WHEN :as_new THEN -1 ELSE paired END, body, :now FROM dead WHERE id = :id"""
 
 _Progress = Callable[[int], None]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 import threading
 from collections import Counter, deque
@@ -10,12 +11,14 @@ from collections.abc import Collection, Iterator, Sequence
 import msgspec
 
 from tiktok_middleware.core.event import PAGE_VIEW, Claim, Record, Submission
-from tiktok_middleware.delivery.outbox import Leased, Limits, Room, Taker
+from tiktok_middleware.delivery.outbox import PAIRED_TTL_S, Leased, Limits, Room, Taker
 from tiktok_middleware.delivery.parcels import MemoryParcels, won
 
 __all__ = ["MEMORY_LIMITS", "Dead", "MemoryOutbox"]
 
 MEMORY_LIMITS = Limits(rows=100_000, bytes=64 * 1024 * 1024, dead=1_000, claims=300_000)
+
+_OTHER = {"browser": "server", "server": "browser"}
 
 
 class Dead(msgspec.Struct, frozen=True, gc=False):
@@ -95,7 +98,7 @@ class MemoryOutbox:
         self._lock = threading.Lock()
         self._lanes: dict[tuple[str, str], _Lane] = {}
         self._held: dict[int, _Held] = {}
-        self._once: dict[tuple[str, str], None] = {}
+        self._once: dict[tuple[str, str], float] = {}
         self._parcels = MemoryParcels()
         self._last_id = 0
         self._rows = 0
@@ -110,7 +113,8 @@ class MemoryOutbox:
         with self._lock:
             room = Room(self._limits.rows - self._rows, self._limits.bytes - self._bytes)
             self._make_room(room, submissions)
-            claims = [room.decide(submission, self._claim) for submission in submissions]
+            wins = functools.partial(self._claim, now)
+            claims = [room.decide(submission, wins) for submission in submissions]
             for record in room.stored:
                 self._store(record)
             self._parcels.keep(won(submissions, claims), now)
@@ -122,11 +126,14 @@ class MemoryOutbox:
         with self._lock:
             return self._parcels.take(ref, now)
 
-    def _claim(self, event_id: str, channel: str) -> bool:
+    def _claim(self, now: float, event_id: str, channel: str) -> bool:
         key = (event_id, channel)
         if key in self._once:
             return False
-        self._once[key] = None
+        other = self._once.get((event_id, _OTHER[channel]))
+        if other is not None and other < now - PAIRED_TTL_S:
+            return False
+        self._once[key] = now
         if len(self._once) > self._limits.claims:
             del self._once[next(iter(self._once))]
         return True
@@ -174,9 +181,16 @@ class MemoryOutbox:
                 if batch and size > limit_bytes:
                     lane.put_back([row], now)
                     break
+                row = self._paired(row)
                 batch.append(row)
                 self._held[row.id] = _Held(owner, now + for_s, row)
             return batch
+
+    def _paired(self, row: Leased) -> Leased:
+        """The row, paired where a later submission has handed out a browser's copy."""
+        if row.record.paired or (row.record.event_id, "browser") not in self._once:
+            return row
+        return msgspec.structs.replace(row, record=msgspec.structs.replace(row.record, paired=True))
 
     def _dues(self, pixels_blocked: Collection[str]) -> Iterator[tuple[tuple[str, str], float]]:
         for key, lane in self._lanes.items():

@@ -10,7 +10,10 @@ import msgspec
 
 from tiktok_middleware.core.event import PAGE_VIEW, Claim, Record, Submission
 
-__all__ = ["Leased", "Limits", "Outbox", "Room", "Taker", "claim_of"]
+__all__ = ["PAIRED_TTL_S", "Leased", "Limits", "Outbox", "Room", "Taker", "claim_of"]
+
+PAIRED_TTL_S = 47 * 3600
+"""An hour before TikTok forgets one copy of an event and would count the other one anew (TikTok, 4)."""
 
 
 class Leased(msgspec.Struct, frozen=True, gc=False):
@@ -94,6 +97,8 @@ class Outbox(Protocol):
         pixels_blocked: Collection[str] = (),
     ) -> list[Leased]:
         """Due rows of one pixel and one source, at least one if there is any, held until ``now + for_s``.
+
+        A record is ``paired`` as soon as a browser's copy of its event was handed out, by whichever submission.
 
         Args:
             owner: random id of who leases; `ack` and the like want the same.
@@ -190,7 +195,8 @@ class Room:
 
         Args:
             submission: one event.
-            wins: claims an ``event_id`` for a channel, and says whether it was the first to do so.
+            wins: claims an ``event_id`` for a channel, and says whether it was the first to do so, and no more than
+                `PAIRED_TTL_S` after the other channel.
         """
         once, event_id, records = submission.once, submission.event_id, submission.records
         browser = submission.browser and (not once or wins(event_id, "browser"))

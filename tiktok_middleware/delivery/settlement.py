@@ -7,15 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from tiktok_middleware.core.payload import Delivered, Halted, Rejected, Retry, Verdict
-from tiktok_middleware.delivery.outbox import Leased, Outbox
+from tiktok_middleware.delivery.outbox import PAIRED_TTL_S, Leased, Outbox
 from tiktok_middleware.delivery.pace import Pace
 
 __all__ = ["IMPORTED_TTL_S", "PAIRED_TTL_S", "UNPAIRED_TTL_S", "Settlement", "ttl_s"]
 
 log = logging.getLogger(__name__)
-
-PAIRED_TTL_S = 47 * 3600
-"""An hour before TikTok forgets the browser's copy and would count a late server copy anew (TikTok, 4)."""
 
 UNPAIRED_TTL_S = 7 * 86400
 """TikTok's default click-through window; what is older is attributed to nothing (TikTok, 1.11)."""

@@ -16,7 +16,7 @@ from typing import TypeVar, cast
 from tiktok_middleware.core.event import PAGE_VIEW, Claim, Record, Submission
 from tiktok_middleware.delivery import parcels
 from tiktok_middleware.delivery.database import Database
-from tiktok_middleware.delivery.outbox import Leased, Limits, Room, Taker
+from tiktok_middleware.delivery.outbox import PAIRED_TTL_S, Leased, Limits, Room, Taker
 
 __all__ = ["DISK_LIMITS", "ONCE_RETENTION_S", "SCHEMA", "SqliteOutbox"]
 
@@ -62,12 +62,17 @@ SCHEMA = len(_MIGRATIONS)
 
 _INSERT = "INSERT INTO waiting (pixel, source, event, event_id, event_time, paired, body, due, owner) VALUES "
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# Where a row's own submission handed out no browser's copy, a later one may have. An operator who lets a pair go as a
+# new event (-1) has the last word.
+_PAIRED = """CASE paired WHEN 0 THEN EXISTS (
+    SELECT 1 FROM once WHERE once.event_id = waiting.event_id AND channel = 'browser') ELSE paired > 0 END"""
 _BURY = (
-    "INSERT OR REPLACE INTO dead SELECT id, pixel, source, event, event_id, event_time, paired, body, tries, ?, ?"
+    f"INSERT OR REPLACE INTO dead SELECT id, pixel, source, event, event_id, event_time, {_PAIRED}, body, tries, ?, ?"
     " FROM waiting WHERE owner = ? AND id IN "
 )
+_CLAIM = "INSERT OR IGNORE INTO once SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM once WHERE event_id = ? AND at < ?)"
 _LEASE = "UPDATE waiting SET owner = ?, due = ? WHERE id IN "
-_COLUMNS = "id, tries, event, event_id, event_time, paired, body"
+_COLUMNS = f"id, tries, event, event_id, event_time, {_PAIRED}, body"
 _PART = 50
 _EVICT_SHARE = 100  # page views that give way go by the hundredth of the limit, so that one search serves many puts
 _CHECKPOINT_EVERY = 1000  # transactions, each about five pages of four kilobytes
@@ -284,9 +289,9 @@ class _Ledger:
         self.new = 0
 
     def wins(self, event_id: str, channel: str) -> bool:
-        """Whether this is the first claim of the event for the channel."""
-        values = (event_id, channel, self._now)
-        is_first = self._db.execute("INSERT OR IGNORE INTO once VALUES (?, ?, ?)", values).rowcount == 1
+        """Whether this is the first claim of the event for the channel, and not too long after the other's."""
+        values = (event_id, channel, self._now, event_id, self._now - PAIRED_TTL_S)
+        is_first = self._db.execute(_CLAIM, values).rowcount == 1
         self.new += is_first
         return is_first
 

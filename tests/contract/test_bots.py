@@ -1,0 +1,89 @@
+"""Through both doors: a crawler gets the page that everybody gets, and none of its events reaches TikTok's server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.contract.doors import HTML, PAGE, Request, Response, Seen, make_client, through_asgi, through_wsgi
+from tests.core.core_world import scope_facts
+from tiktok_middleware import Client, Config
+
+GOOGLE = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+PERSON = "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0"
+HEADLESS = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/140.0.0.0 Safari/537.36"
+)
+VIEW = Response(events=(("ViewContent", {"content_ids": ["SKU-1"]}),))
+PAID = Response(
+    headers=(("Content-Type", "application/json"),),
+    pieces=(b"{}",),
+    events=(("Purchase", {"order_id": "A-1", "value": 5, "currency": "EUR"}),),
+)
+NAVIGATION = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+
+Door = Callable[[Client, Request, Response], Seen]
+DOORS: list[Door] = [through_asgi, through_wsgi]
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    ("agent", "method", "response", "accepted"),
+    [
+        (PERSON, "GET", VIEW, 1),
+        (GOOGLE, "GET", VIEW, 0),
+        ("", "GET", VIEW, 1),  # nothing speaks against a person
+        ("facebookexternalhit/1.1", "GET", VIEW, 0),
+        (GOOGLE, "POST", PAID, 0),  # what a page's script asks for, run by a crawler
+        ("Stripe/1.0 (+https://stripe.com/docs/webhooks)", "POST", PAID, 1),
+        ("okhttp/4.12.0", "POST", PAID, 1),  # an app
+        ("curl/8.5.0", "GET", VIEW, 1),  # tools try a site out, as long as nothing counts
+        (HEADLESS, "GET", VIEW, 1),
+    ],
+)
+def test_what_no_person_does_is_not_sent(
+    door: Door, agent: str, method: str, response: Response, accepted: int
+) -> None:
+    client = make_client()
+    door(
+        client, Request(method, "/", headers={**(NAVIGATION if method == "GET" else {}), "user-agent": agent}), response
+    )
+    assert client.flush(20)
+    stats = client.stats()
+    assert stats["accepted"] == accepted
+    assert stats["counts"].get("server_bot", 0) == 1 - accepted
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("agent", [HEADLESS, "curl/8.5.0"])
+def test_where_events_count_a_tool_is_no_person(door: Door, agent: str) -> None:
+    client = make_client()
+    client.setup.is_bot = make_live().setup.is_bot
+    door(client, Request(headers={**NAVIGATION, "user-agent": agent}), VIEW)
+    assert client.stats()["counts"]["server_bot"] == 1
+
+
+def make_live() -> Client:
+    return Client(Config(pixel_id="C0000000000000000000", access_token="t", outbox="memory://"))
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_crawler_gets_the_bytes_that_everybody_gets(door: Door) -> None:
+    plain = Response(headers=(HTML,), pieces=(PAGE,))
+    seen: list[Any] = [
+        door(make_client(), Request(headers={**NAVIGATION, "user-agent": agent}), plain) for agent in (PERSON, GOOGLE)
+    ]
+    assert seen[0] == seen[1]
+    tracked = [
+        door(make_client(), Request(headers={**NAVIGATION, "user-agent": agent}), VIEW) for agent in (PERSON, GOOGLE)
+    ]
+    assert tracked[0] == tracked[1]
+
+
+def test_its_view_is_told_why() -> None:
+    client = make_client()
+    tracker = client.exchange(scope_facts("/", {"user-agent": GOOGLE})).tracker
+    assert tracker.page().channels.server.reason == "bot"
+    assert tracker.track("Contact").channels.browser

@@ -1,0 +1,129 @@
+"""One order is one conversion, with one copy on each channel: page, webhook, reload, second browser, in any order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from tests.contract.doors import NOW, Request, Response, Seen, through_asgi, through_wsgi
+from tests.core.core_world import Clock
+from tiktok_middleware import Client, Config
+from tiktok_middleware.core.event_ids import once_event_id
+
+ID = once_event_id("Purchase", "A-1")
+HOUR_S = 3600
+PERSON = "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0"
+VISIT = Request(
+    path="/thanks", headers={"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "user-agent": PERSON}
+)
+ORDER: dict[str, Any] = {"order_id": "A-1", "value": 59.9, "currency": "EUR"}
+THANKS = Response(events=(("Purchase", ORDER),))
+
+Door = Callable[[Client, Request, Response], Seen]
+DOORS: list[Door] = [through_asgi, through_wsgi]
+
+
+class Shop:
+    """One host: a thank-you page behind a door, a webhook beside it, and how many copies left on each channel."""
+
+    def __init__(self, door: Door, clock: Clock) -> None:
+        self.door = door
+        self.clock = clock
+        config = Config(
+            pixel_id="C0000000000000000000",
+            access_token="t",
+            secret_key="k",
+            api_url="http://127.0.0.1:9/v",
+            outbox="memory://",
+            sink="import:tests.contract.doors:make_sink",
+        )
+        self.client = Client(config, clock=clock)
+        self.browser = 0
+
+    def visit(self, **more: Any) -> None:
+        response = Response(events=(("Purchase", {**ORDER, **more}),))
+        self.browser += len(re.findall(ID, self.door(self.client, VISIT, response).body.decode()))
+
+    def webhook(self, **more: Any) -> None:
+        with self.client.tracker(consent=True) as tiktok:
+            tiktok.track("Purchase", once="A-1", value=59.9, currency="EUR", **more)
+
+    @property
+    def server(self) -> int:
+        return int(self.client.stats()["accepted"])
+
+
+@pytest.fixture(params=DOORS)
+def shop(request: pytest.FixtureRequest) -> Iterator[Shop]:
+    found = Shop(request.param, Clock(NOW))
+    yield found
+    found.client.close(0)
+
+
+@pytest.mark.parametrize("order", sorted(set(permutations(["visit", "webhook", "visit", "webhook"]))))
+def test_webhook_and_thank_you_page_make_one_pair(shop: Shop, order: tuple[str, ...]) -> None:
+    for step in order:
+        getattr(shop, step)()
+        shop.clock.now += 60
+    assert (shop.browser, shop.server) == (1, 1)
+
+
+@pytest.mark.parametrize("order", [("visit", "webhook"), ("webhook", "visit")])
+def test_each_channel_once_and_neither_after_the_other_is_forgotten(shop: Shop, order: tuple[str, ...]) -> None:
+    """TikTok drops a second copy for 48 hours; one that comes later would be a second conversion."""
+    getattr(shop, order[0])()
+    first = shop.browser, shop.server
+    shop.clock.now += 49 * HOUR_S
+    for _ in range(2):
+        getattr(shop, order[1])()
+        getattr(shop, order[0])()
+    assert (shop.browser, shop.server) == first
+    assert shop.browser + shop.server <= 2
+
+
+def test_a_webhook_just_inside_the_window_completes_the_pair(shop: Shop) -> None:
+    shop.webhook()
+    shop.clock.now += 46 * HOUR_S
+    shop.visit()
+    assert (shop.browser, shop.server) == (1, 1)
+
+
+def test_reload_back_and_a_second_browser_after_49_hours_add_nothing(shop: Shop) -> None:
+    shop.visit()
+    for hours in (0, 1, 48, 300 * 24):
+        shop.clock.now += hours * HOUR_S
+        shop.visit()
+    assert (shop.browser, shop.server) == (1, 1)
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("first", ["visit", "webhook"])
+def test_two_hosts_agree_on_the_id_and_past_the_window_on_the_time(door: Door, first: str) -> None:
+    """Hosts share no outbox: within 48 hours TikTok drops the second copy, and beyond that the event's time does."""
+    clock = Clock(NOW)
+    one, other = Shop(door, clock), Shop(door, clock)
+    getattr(one, first)(event_time=NOW)
+    clock.now += 46 * HOUR_S
+    other.visit(event_time=NOW)
+    other.webhook(event_time=NOW)
+    assert (other.browser, other.server) == (1, 1)  # with the same id, for TikTok to drop
+    third = Shop(door, clock)
+    clock.now = NOW + 47 * HOUR_S + 1
+    third.visit(event_time=NOW)
+    third.webhook(event_time=NOW)
+    assert (third.browser, third.server) == (0, 0)
+    assert third.client.stats()["counts"]["too_old"] == 2
+    for host in (one, other, third):
+        host.client.close(0)
+
+
+def test_an_order_that_failed_can_still_be_counted(shop: Shop) -> None:
+    shop.door(shop.client, VISIT, Response(status=500, events=(("Purchase", ORDER),)))
+    assert shop.server == 0
+    shop.webhook()
+    shop.visit()
+    assert (shop.browser, shop.server) == (1, 1)

@@ -1,0 +1,108 @@
+"""Crawlers are told from people as the list tells them, at a price that a request can pay."""
+
+from __future__ import annotations
+
+import time
+
+import crawleruseragents
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiktok_middleware import bots
+from tiktok_middleware.bots import BOT, PERSON, TOOL, _kind, kind_of
+
+PEOPLE = [
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5"
+        " Mobile/15E148 Safari/604.1"
+    ),
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:143.0) Gecko/20100101 Firefox/143.0",
+    "Mozilla/5.0 (Linux; Android 10; CUBOT X20) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Mobile Safari/537.36",
+    (
+        "Mozilla/5.0 (Linux; Android 15; SM-S938B Build/AP3A; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0"
+        " Chrome/139.0.0.0 Mobile Safari/537.36 trill_2024 BytedanceWebview/d8a21c6"
+    ),
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148"
+        " Instagram 390.0.0.0 (iPhone16,2; iOS 18_5; de_DE)"
+    ),
+    "",
+]
+CRAWLERS = [
+    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    (
+        "Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X Build/MMB29P) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0"
+        " Mobile Safari/537.36 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+    ),
+    "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
+    "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
+    "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)",
+    "Mozilla/5.0 (Linux; Android 5.0) AppleWebKit/537.36 (KHTML, like Gecko; compatible; Bytespider)",
+]
+TOOLS = [
+    "curl/8.5.0",
+    "python-requests/2.32",
+    "okhttp/4.12.0",
+    "Mozilla/5.0 (X11) HeadlessChrome/140.0.0.0 Safari/537.36",
+]
+
+
+@pytest.mark.parametrize(
+    ("agent", "kind"),
+    [
+        *((agent, PERSON) for agent in PEOPLE),
+        *((agent, BOT) for agent in CRAWLERS),
+        *((agent, TOOL) for agent in TOOLS),
+    ],
+)
+def test_people_crawlers_and_tools(agent: str, kind: str) -> None:
+    assert kind_of(agent) == kind
+
+
+def test_every_crawler_that_the_list_has_seen_is_known() -> None:
+    entries = crawleruseragents.CRAWLER_USER_AGENTS_DATA
+    seen = [agent for entry in entries for agent in entry["instances"]]
+    assert len(seen) > 2000
+    assert [agent for agent in seen if bool(kind_of(agent)) != crawleruseragents.is_crawler(agent[:1024])] == []
+
+
+@given(agent=st.text(max_size=200) | st.sampled_from(CRAWLERS + PEOPLE).flatmap(
+    lambda agent: st.tuples(st.integers(0, len(agent)), st.integers(0, len(agent))).map(lambda cut: agent[min(cut):max(cut)])
+))  # fmt: skip
+def test_what_it_says_is_what_the_list_says(agent: str) -> None:
+    assert bool(kind_of(agent)) == crawleruseragents.is_crawler(agent)
+
+
+def test_without_its_list_everybody_is_a_person(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def nowhere(_: str) -> None:
+        return None
+
+    monkeypatch.setattr(bots, "find_spec", nowhere)
+    monkeypatch.setattr(bots, "_read", [])
+    _kind.cache_clear()
+    assert [kind_of(agent) for agent in CRAWLERS] == [PERSON] * len(CRAWLERS)
+    assert caplog.text.count("list of crawlers cannot be read") == 1
+    _kind.cache_clear()
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    for number in range(5000):
+        kind_of(f"Mozilla/5.0 {number} {'x' * 2000}")
+    assert _kind.cache_info().currsize <= 4096
+    assert kind_of("x" * 1024 + "Googlebot/") == PERSON
+
+
+def test_a_decision_costs_microseconds() -> None:
+    _kind.cache_clear()
+    kind_of(PEOPLE[0])
+    times = []
+    for number in range(200):
+        start = time.perf_counter()
+        kind_of(f"{PEOPLE[0]} {number}")
+        times.append(time.perf_counter() - start)
+    print(f"new user agent: {sorted(times)[100] * 1e6:.0f} us")
+    assert sorted(times)[100] < 0.001

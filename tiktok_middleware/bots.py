@@ -1,0 +1,112 @@
+"""Tells by its user agent what is no person, from the list of crawler-user-agents; it knows no requests.
+
+The list (https://github.com/monperrus/crawler-user-agents, a release a month) is read on the first question, its
+patterns alone: its own module keeps ten times as much and tries every pattern on every user agent.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+__all__ = ["BOT", "PERSON", "TOOL", "kind_of"]
+
+log = logging.getLogger("tiktok_middleware")
+
+PERSON = ""
+#: A crawler, a preview, a monitor.
+BOT = "bot"
+#: What programs speak with: HTTP libraries, and browsers that are driven by one.
+TOOL = "tool"
+
+_TOOL_TAGS = frozenset({"http-library", "browser-automation"})
+_MAX_CHARS = 1024
+_KEY_CHARS = 3
+_SPECIAL = re.compile(r"[\^$.|?*+()\[\]{}\\]")
+_ESCAPED = re.compile(r"\\([^A-Za-z0-9])")
+
+
+class _Entry(msgspec.Struct):
+    pattern: str
+    tags: list[str] = []
+
+
+class _List(NamedTuple):
+    """The patterns of one kind.
+
+    Attributes:
+        texts: plain texts by their first characters, so that one walk along a user agent meets them all.
+        rest: all other patterns.
+    """
+
+    texts: dict[str, tuple[str, ...]]
+    rest: re.Pattern[str]
+
+    def knows(self, agent: str) -> bool:
+        texts = self.texts
+        for at in range(len(agent) - _KEY_CHARS + 1):
+            found = texts.get(agent[at : at + _KEY_CHARS])
+            if found is not None and agent.startswith(found, at):
+                return True
+        return self.rest.search(agent) is not None
+
+
+@lru_cache(maxsize=4096)
+def _kind(agent: str) -> str:
+    bots, tools = _lists()
+    return BOT if bots.knows(agent) else TOOL if tools.knows(agent) else PERSON
+
+
+def kind_of(agent: str) -> str:
+    """``PERSON``, ``BOT`` or ``TOOL``; who gives no user agent is nothing that is known.
+
+    Args:
+        agent: the ``User-Agent`` header; its first 1,024 characters count.
+    """
+    return _kind(agent[:_MAX_CHARS])
+
+
+_lock = threading.Lock()
+_read: list[tuple[_List, _List]] = []
+
+
+def _lists() -> tuple[_List, _List]:
+    """Bots and tools, read once."""
+    with _lock:
+        if not _read:
+            entries = _entries()
+            tools = [entry.pattern for entry in entries if _TOOL_TAGS.intersection(entry.tags)]
+            bots = [entry.pattern for entry in entries if not _TOOL_TAGS.intersection(entry.tags)]
+            _read.append((_sorted_out(bots), _sorted_out(tools)))
+        return _read[0]
+
+
+def _entries() -> list[_Entry]:
+    """The list; empty where it is not as it should be, since a person's event outweighs a crawler's."""
+    try:
+        spec = find_spec("crawleruseragents")
+        folder = next(iter(spec.submodule_search_locations or ())) if spec is not None else ""
+        return msgspec.json.decode(Path(folder, "crawler-user-agents.json").read_bytes(), type=list[_Entry])
+    except (OSError, msgspec.MsgspecError, StopIteration) as error:
+        log.warning("the list of crawlers cannot be read (%s): their events are sent as people's", type(error).__name__)
+        return []
+
+
+def _sorted_out(patterns: list[str]) -> _List:
+    texts: dict[str, tuple[str, ...]] = {}
+    rest = []
+    for pattern in patterns:
+        text = _ESCAPED.sub(r"\1", pattern)
+        if len(text) < _KEY_CHARS or _SPECIAL.search(_ESCAPED.sub("", pattern)):
+            rest.append(pattern)
+        else:
+            key = text[:_KEY_CHARS]
+            texts[key] = (*texts.get(key, ()), text)
+    return _List(texts, re.compile("|".join(rest) or r"(?!)"))
