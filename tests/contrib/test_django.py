@@ -37,6 +37,7 @@ if not settings.configured:
         ALLOWED_HOSTS=["*"],
         ROOT_URLCONF=__name__,
         SECRET_KEY="of the tests",
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
         MIDDLEWARE=[
             "tiktok_middleware.contrib.django.TikTokMiddleware",
             "django.middleware.common.CommonMiddleware",

@@ -13,6 +13,9 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured, SynchronousOnlyOperation
+from django.db import transaction
+from django.db.transaction import TransactionManagementError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
@@ -25,6 +28,7 @@ from tiktok_middleware.core.exchange import Exchange
 from tiktok_middleware.core.responses import Answer, Wanted
 from tiktok_middleware.core.steps import PASS, Commit, Forward, Phase, Step
 from tiktok_middleware.core.tracker import Tracker
+from tiktok_middleware.errors import EventError
 
 __all__ = ["TikTokMiddleware", "tiktok_from"]
 
@@ -38,6 +42,17 @@ def tiktok_from(request: HttpRequest) -> Tracker:
         LookupError: the middleware is not in ``MIDDLEWARE``.
     """
     return tracker_of(_raw(request))
+
+
+def _after_commit(call: Callable[[], None]) -> None:
+    """Call once the transaction around this code has committed; at once where there is none."""
+    try:
+        transaction.on_commit(call)
+    except (SynchronousOnlyOperation, ImproperlyConfigured):
+        call()  # Django holds no transaction on an event loop, nor without a database
+    except TransactionManagementError:
+        allowed = "True in a transaction of Django's own (atomic), or in autocommit mode"
+        raise EventError("on_commit", "True in a transaction that Django does not manage", allowed) from None
 
 
 class TikTokMiddleware:
@@ -94,7 +109,10 @@ class TikTokMiddleware:
     def _begin(self, request: HttpRequest) -> Exchange | Answer | Wanted | None:
         """The story of the app's response, or our own."""
         exchange = self.client.begin(_raw(request))
-        if isinstance(exchange, Exchange) and "HTTP_IF_NONE_MATCH" in request.META:
+        if not isinstance(exchange, Exchange):
+            return exchange
+        exchange.tracker.after_commit = _after_commit
+        if "HTTP_IF_NONE_MATCH" in request.META:
             # Under ASGI a copy of the scope's, which is another one now if it named a page of ours.
             request.META["HTTP_IF_NONE_MATCH"] = exchange.tracker.facts.header("if-none-match")
         return exchange

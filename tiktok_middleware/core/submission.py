@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from tiktok_middleware.core.address import server_address
-from tiktok_middleware.core.event import Event, Record, Submission
+from tiktok_middleware.core.event import Event, Record, Submission, channels_closed
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.payload import encode_item
 from tiktok_middleware.core.setup import Setup
@@ -52,6 +52,8 @@ def make_submission(event: Event, tracker: Tracker, *, browser: bool, server: bo
 def late_submission(pending: Pending, tracker: Tracker) -> Submission | None:
     """An event whose response can no longer carry it: it goes by the server, or, where it may not, nowhere."""
     tracker.setup.notices.count("late")
+    event = pending.event
+    event.channels = channels_closed("late", event.channels.server.reason)
     return server_submission(pending, tracker)
 
 

@@ -12,6 +12,7 @@ from tiktok_middleware.core.consent import Consent, State, read_consent
 from tiktok_middleware.core.event import PAGE_VIEW, Channels, Event, channels_closed
 from tiktok_middleware.core.event_ids import check_event_id, check_event_time, check_once, once_event_id, timed_event_id
 from tiktok_middleware.core.facts import RequestFacts
+from tiktok_middleware.core.held import Held
 from tiktok_middleware.core.identity import Identity, read_identity
 from tiktok_middleware.core.names import STANDARD_EVENTS, event_name
 from tiktok_middleware.core.properties import clean_properties
@@ -61,6 +62,8 @@ class Tracker:
         source: where its events come from.
         lead_id: TikTok's id of the lead that they belong to, for ``crm``.
         refusal: why nothing goes, in a snake_case word, where something was wrong from the start.
+        after_commit: calls what it is given once the app's transaction has committed; None where no framework of
+            the app has one.
         late: takes events that are tracked after the response has ended.
         facts: the request.
         setup: the configuration it works by.
@@ -77,6 +80,7 @@ class Tracker:
     source: Source = WEB
     lead_id: str = ""
     refusal: str = ""
+    after_commit: Callable[[Callable[[], None]], None] | None = None
     late: Callable[[Tracker, Pending], None] | None = None
     _consent: Consent | None = None
     _visitor: Visitor | None = None
@@ -100,6 +104,7 @@ class Tracker:
         once: str | int | UUID | None = None,
         event_time: float | datetime | None = None,
         keep: bool = False,
+        on_commit: bool = False,
         **more: Unpack[Properties],
     ) -> Event:
         """The event, with its id and where it goes.
@@ -112,6 +117,8 @@ class Tracker:
                 A ``Purchase`` with ``order_id`` implies it.
             event_time: when it happened: Unix seconds or an aware datetime; now where it is not given.
             keep: send the event even if this request fails.
+            on_commit: hold it until the database transaction around this call commits, and drop it where that is
+                rolled back; under ``contrib.django`` alone.
             more: parameters by keyword.
 
         Raises:
@@ -119,7 +126,8 @@ class Tracker:
                 a bad parameter is left out and a bad name or id drops the event.
         """
         try:
-            return self._track(event, _together(properties, more), event_id, once, event_time, keep=keep)
+            given = _together(properties, more)
+            return self._track(event, given, event_id, once, event_time, keep=keep, on_commit=on_commit)
         except EventError as error:
             self._invalid(error)
         except Exception as error:  # noqa: BLE001  # ours must never fail the view
@@ -261,8 +269,11 @@ class Tracker:
         event_time: float | datetime | None,
         *,
         keep: bool,
+        on_commit: bool,
     ) -> Event:
         setup = self.setup
+        if on_commit and self.after_commit is None:
+            raise EventError("on_commit", "True without Django", "True behind tiktok_middleware.contrib.django alone")
         notices = setup.notices
         name, warning = event_name(event)
         if warning:
@@ -286,7 +297,11 @@ class Tracker:
         made = Event(name, event_id, happened_s, cleaned.properties, channels, once=key != "")
         notices.count("tracked")
         if channels.browser.sends or channels.server.sends:
-            self._take(Pending(made, keep))
+            pending = Pending(made, keep)
+            if on_commit and self.after_commit is not None:
+                self.after_commit(Held(pending, self._take, notices))
+            else:
+                self._take(pending)
         else:
             notices.count(channels.server.reason)
         return made
