@@ -154,6 +154,14 @@ def test_a_transaction_that_django_does_not_manage_is_an_error(client: Client) -
     assert sent(client) == []
 
 
+def test_a_task_has_the_middlewares_client_or_one_of_its_own(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    get("/kept-open")
+    assert contrib.tiktok_client() is client
+    monkeypatch.setattr(contrib, "_clients", [])
+    own = contrib.tiktok_client()
+    assert contrib.tiktok_client() is own
+
+
 def test_without_django_it_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(EventError, match=r"on_commit is True without Django; allowed: True behind .*contrib\.django"):
         tracker_of(setup_of(strict=True)).track("Contact", on_commit=True)

@@ -30,7 +30,7 @@ from tiktok_middleware.core.steps import PASS, Commit, Forward, Phase, Step
 from tiktok_middleware.core.tracker import Tracker
 from tiktok_middleware.errors import EventError
 
-__all__ = ["TikTokMiddleware", "tiktok_from"]
+__all__ = ["TikTokMiddleware", "tiktok_client", "tiktok_from"]
 
 GetResponse = Callable[[HttpRequest], Any]
 
@@ -42,6 +42,16 @@ def tiktok_from(request: HttpRequest) -> Tracker:
         LookupError: the middleware is not in ``MIDDLEWARE``.
     """
     return tracker_of(_raw(request))
+
+
+_clients: list[Client] = []
+
+
+def tiktok_client() -> Client:
+    """The client of this process, for webhooks, tasks and commands: the middleware's, or one of the same settings."""
+    if not _clients:
+        _clients.append(_client())
+    return _clients[0]
 
 
 def _after_commit(call: Callable[[], None]) -> None:
@@ -64,6 +74,7 @@ class TikTokMiddleware:
     def __init__(self, get_response: GetResponse, client: Client | None = None) -> None:
         self.get_response = get_response
         self.client = client if client is not None else _client()
+        _clients[:] = [self.client]
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
