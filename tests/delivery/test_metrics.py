@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import subprocess
+import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +18,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.delivery.delivery_world import PIXEL, Api, record, running_api, submission
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
+from tiktok_middleware.core.event import PAGE_VIEW
+from tiktok_middleware.delivery import DeliveryOptions, open_delivery
 from tiktok_middleware.delivery.histogram import Histogram
 from tiktok_middleware.delivery.metrics import METRICS, TikTokCollector
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -34,7 +42,10 @@ def client(api: Api, tmp_path: Path) -> Iterator[Client]:
 
 def scraped(registry: CollectorRegistry) -> dict[str, float]:
     """Every sample by its name and labels."""
-    text = generate_latest(registry).decode()
+    return samples(generate_latest(registry).decode())
+
+
+def samples(text: str) -> dict[str, float]:
     return {
         sample.name + "".join(f"[{key}={value}]" for key, value in sorted(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
@@ -71,13 +82,85 @@ def test_a_scrape_counts_what_happened(client: Client, api: Api) -> None:
     assert 0 < found["tiktok_send_duration_seconds_sum"] < 60
 
 
+def test_what_is_lost_or_buried_is_counted_by_reason(api: Api) -> None:
+    registry = CollectorRegistry()
+    delivery = open_delivery(DeliveryOptions(tokens={PIXEL: "t"}, api_url=api.url, limit_rows=1))
+    registry.register(TikTokCollector(delivery))
+    api.status, api.body = 503, b""
+    old = time.time() - 8 * 86400
+    for name, event, at in (
+        ("expired", "Purchase", old),
+        ("first", "Purchase", time.time()),
+        ("view", PAGE_VIEW, time.time()),
+        ("sale", "Purchase", time.time()),
+    ):
+        delivery.submit([submission(record(name, event=event, event_time=at))]).result(10)
+        delivery.flush(0.2)
+    found = scraped(registry)
+    delivery.close(1)
+    assert found["tiktok_records_buried_total[reason=expired]"] == 1
+    assert found["tiktok_records_dropped_total[reason=overflow_page_view]"] == 1
+    assert found["tiktok_records_dropped_total[reason=overflow]"] == 1
+    assert found["tiktok_records_accepted_total"] == 2
+
+
+WORKER = """
+import sys, time
+from prometheus_client import CollectorRegistry, start_http_server
+from tests.delivery.delivery_world import PIXEL, submissions
+from tiktok_middleware import Client, Config
+from tiktok_middleware.delivery.metrics import TikTokCollector
+
+name, outbox, url = sys.argv[1:4]
+client = Client(Config(pixel_id=PIXEL, access_token="t", api_url=url, outbox=outbox))
+registry = CollectorRegistry()
+registry.register(TikTokCollector(client))
+server, thread = start_http_server(0, "127.0.0.1", registry)
+for part in range(10):
+    client.delivery.submit(submissions(10, f"{name}-{part}", event_time=time.time())).result(10)
+client.flush(10)
+print(server.server_port, flush=True)
+sys.stdin.read()
+server.shutdown()
+client.close(1)
+"""
+
+
+def test_processes_add_up_and_agree_on_the_outbox_that_they_share(api: Api, tmp_path: Path) -> None:
+    """As gunicorn's workers, each with a port of its own."""
+    api.body = b'{"code":40105,"message":"expired"}'
+    arguments = (f"sqlite:///{tmp_path}/o.sqlite3", api.url)
+    with contextlib.ExitStack() as stack:
+        workers = []
+        for name in ("a", "b"):
+            command = [sys.executable, "-c", WORKER, name, *arguments]
+            worker = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            stack.callback(_end, worker)
+            workers.append(worker)
+        pages = [_scraped_over_http(int(worker.stdout.readline())) for worker in workers if worker.stdout]
+    assert [page["tiktok_events_submitted_total"] for page in pages] == [100, 100]
+    assert sum(page["tiktok_records_accepted_total"] for page in pages) == 200
+    assert sum(page["tiktok_pixels_halted"] for page in pages) == 2, "each process has found out for itself"
+    assert max(page["tiktok_outbox_waiting_records"] for page in pages) == 200, "one file, not two"
+    assert all(page["tiktok_outbox_oldest_age_seconds"] >= 0 for page in pages)
+
+
+def _end(worker: subprocess.Popen[str]) -> None:
+    worker.communicate(timeout=30)
+
+
+def _scraped_over_http(port: int) -> dict[str, float]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+        return samples(response.read().decode())
+
+
 def test_the_names_are_the_documented_ones(client: Client) -> None:
     registry = CollectorRegistry()
     registry.register(TikTokCollector(client))
     text = generate_latest(registry).decode()
     shown = {family.name for family in text_string_to_metric_families(text)}
     assert shown == {re.sub("_total$", "", name) for name in METRICS}
-    page = (Path(__file__).parents[2] / "docs" / "delivery.md").read_text("utf-8")
+    page = (ROOT / "docs" / "delivery.md").read_text("utf-8")
     assert [name for name in METRICS if f"`{name}`" not in page] == []
 
 
