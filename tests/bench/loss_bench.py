@@ -76,7 +76,7 @@ class LossBench:
         table = Table(
             f"Lost of {_EVENTS:,} accepted, when the process ends at once and starts again",
             ("sender", *ends, "goal"),
-            "Answers take 50 ms. What comes twice counts once. Ours has accepted an event when its response would leave.",
+            "Largest batches each allows; answers take 50 ms. What comes twice counts once. Ours has accepted an event when its response would leave.",
         )
         with socket.socket() as refusing:  # bound and not listening: whoever connects is refused
             refusing.bind(("127.0.0.1", 0))

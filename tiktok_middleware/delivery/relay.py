@@ -26,6 +26,7 @@ from tiktok_middleware.delivery.histogram import Histogram
 from tiktok_middleware.delivery.outbox import Leased, Outbox, Taker
 from tiktok_middleware.delivery.pace import Pace
 from tiktok_middleware.delivery.settlement import Settlement
+from tiktok_middleware.delivery.verdicts import fault_of
 from tiktok_middleware.errors import OutboxError
 
 __all__ = ["Relay", "Sink"]
@@ -297,9 +298,9 @@ class Relay:
         try:
             records = [row.record for row in rows]
             verdicts = self._sink.send(records) if self._sink is not None else self._send_first(records)
-            if len(verdicts) == len(rows):
+            reason = fault_of(verdicts, len(rows))
+            if not reason:
                 return verdicts
-            reason = f"the sink gave {len(verdicts)} verdicts on {len(rows)} records"
         except Exception as error:  # noqa: BLE001 - the message may quote the request, so only the name is kept
             reason = f"the sink raised {type(error).__name__}"
         finally:
