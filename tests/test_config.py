@@ -17,6 +17,11 @@ SANDBOX = {"TIKTOK_API_URL": "http://localhost:8001/v", "TIKTOK_PIXEL_URL": "htt
 
 MESSAGES = [
     (
+        "PROXY_HEADER",
+        "x forwarded",
+        "TIKTOK_PROXY_HEADER is 'x forwarded'; allowed: x-forwarded-for, forwarded, or a header's name such as cf-connecting-ip",
+    ),
+    (
         "PIXEL_ID",
         "A B",
         "TIKTOK_PIXEL_ID is 'A B'; allowed: words separated by commas, without spaces, quotes or empty places",
@@ -332,6 +337,7 @@ def test_a_list_may_be_a_text_or_a_list(given: Any) -> None:
     ("name", "given", "read"),
     [
         ("trusted_proxies", 2, "2"),
+        ("proxy_header", "CF-Connecting-IP", "cf-connecting-ip"),
         ("trusted_proxies", "10.0.0.0/8, 2001:db8::/32", "10.0.0.0/8,2001:db8::/32"),
         ("trusted_proxies", "10.0.0.1", "10.0.0.1"),
         ("cookie_domain", ".Shop.Example", "shop.example"),

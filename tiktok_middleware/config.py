@@ -18,6 +18,7 @@ from tiktok_middleware.options import (
     consent,
     cookie_domain,
     endpoint,
+    header_name,
     masked,
     outbox,
     path_globs,
@@ -96,6 +97,9 @@ class Config:
     cookie_domain: str = _option("auto", cookie_domain)
     #: Number of proxies, or CIDRs, whose forwarding headers count.
     trusted_proxies: str = _option("0", proxies)
+    #: Where trusted proxies write the visitor's address: ``x-forwarded-for``, ``forwarded`` (RFC 7239), or a header
+    #: that holds it alone, such as ``cf-connecting-ip``.
+    proxy_header: str = _option("x-forwarded-for", header_name)
     #: Path globs that carry no snippet and send nothing.
     exclude: str = _option("", path_globs)
     #: ``pixel`` injects the base code, ``off`` leaves only the server channel.

@@ -13,6 +13,7 @@ __all__ = [
     "consent",
     "cookie_domain",
     "endpoint",
+    "header_name",
     "masked",
     "outbox",
     "path_globs",
@@ -127,6 +128,14 @@ def proxies(value: object) -> str:
     except ValueError:
         raise ValueError("a number of proxies (0 to 20), or networks such as 10.0.0.0/8,192.168.0.0/16") from None
     return word
+
+
+def header_name(value: object) -> str:
+    """The name of a header (RFC 9110 section 5.6.2), lower-case."""
+    word = text(value).lower()
+    if re.fullmatch(r"[!#$%&'*+.^_`|~0-9a-z-]{1,64}", word):
+        return word
+    raise ValueError("x-forwarded-for, forwarded, or a header's name such as cf-connecting-ip")
 
 
 def path_globs(value: object) -> str:

@@ -40,6 +40,7 @@ def scope_facts(
     method: str = "GET",
     peer: str | None = "203.0.113.9",
     proxies: str = "0",
+    proxy_header: str = "x-forwarded-for",
     scheme: str = "https",
     mount: str = "",
 ) -> ScopeFacts:
@@ -58,7 +59,7 @@ def scope_facts(
             for name, value in {"host": "shop.example", **(headers or {})}.items()
         ],
     }
-    return ScopeFacts(raw, Proxies(proxies))
+    return ScopeFacts(raw, Proxies(proxies, proxy_header))
 
 
 def environ_facts(
@@ -68,6 +69,7 @@ def environ_facts(
     method: str = "GET",
     peer: str | None = "203.0.113.9",
     proxies: str = "0",
+    proxy_header: str = "x-forwarded-for",
     scheme: str = "https",
     mount: str = "",
 ) -> EnvironFacts:
@@ -85,7 +87,7 @@ def environ_facts(
         raw["REMOTE_ADDR"] = peer
     for name, value in {"host": "shop.example", **(headers or {})}.items():
         raw["HTTP_" + name.upper().replace("-", "_")] = value
-    return EnvironFacts(raw, Proxies(proxies))
+    return EnvironFacts(raw, Proxies(proxies, proxy_header))
 
 
 MakeFacts = Callable[..., RequestFacts]

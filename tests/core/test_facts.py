@@ -122,6 +122,65 @@ def test_scheme_and_host_come_from_the_outermost_trusted_proxy(
     assert make("/", {"x-forwarded-proto": proto, "x-forwarded-host": host}, proxies=proxies).url == url
 
 
+@both
+@pytest.mark.parametrize(
+    ("proxies", "header", "written", "client"),
+    [
+        ("1", "forwarded", "for=198.51.100.7", "198.51.100.7"),
+        ("1", "forwarded", "for=6.6.6.6, for=198.51.100.7;proto=https;by=10.0.0.1", "198.51.100.7"),
+        ("2", "forwarded", "for=6.6.6.6, For=198.51.100.7, for=10.0.0.2", "198.51.100.7"),
+        ("2", "forwarded", "for=6.6.6.6, for=198.51.100.7, proto=https", "198.51.100.7"),
+        ("10.0.0.0/8", "forwarded", "for=6.6.6.6, for=198.51.100.7, for=10.0.0.2", "198.51.100.7"),
+        ("1", "forwarded", 'proto=http; for="[2001:db8::7]:4711"', "2001:db8::7"),
+        ("1", "forwarded", 'for="198.51.100.7:4711"', "198.51.100.7"),
+        ("1", "forwarded", 'for="a, for=6.6.6.6", for=198.51.100.7', "198.51.100.7"),
+        ("1", "forwarded", 'for=198.51.100.7, for="6.6.6.6', ""),  # nobody closes the quote
+        ("1", "forwarded", "for=_hidden", ""),
+        ("1", "forwarded", "for=unknown", ""),
+        ("1", "forwarded", "", "10.0.0.1"),
+        ("0", "forwarded", "for=198.51.100.7", "10.0.0.1"),
+        ("1", "cf-connecting-ip", "198.51.100.7", "198.51.100.7"),
+        ("1", "cf-connecting-ip", "2001:db8::7", "2001:db8::7"),
+        ("3", "cf-connecting-ip", "198.51.100.7", "198.51.100.7"),
+        ("10.0.0.0/8", "cf-connecting-ip", "198.51.100.7", "198.51.100.7"),
+        ("192.168.0.0/16", "cf-connecting-ip", "198.51.100.7", "10.0.0.1"),  # its own invention
+        ("1", "cf-connecting-ip", "6.6.6.6, 198.51.100.7", ""),  # said twice: somebody lies
+        ("1", "cf-connecting-ip", "", "10.0.0.1"),
+        ("0", "cf-connecting-ip", "198.51.100.7", "10.0.0.1"),
+    ],
+)
+def test_the_header_that_proxies_write_into_can_be_chosen(
+    make: MakeFacts, proxies: str, header: str, written: str, client: str
+) -> None:
+    headers = {"x-forwarded-for": "9.9.9.9", **({header: written} if written else {})}
+    assert make("/", headers, proxies=proxies, proxy_header=header, peer="10.0.0.1").client == client
+
+
+@both
+@pytest.mark.parametrize(
+    ("proxies", "written", "url"),
+    [
+        ("1", "for=6.6.6.6;proto=http;host=www.shop.example", "http://www.shop.example/"),
+        ("1", "host=evil.example, for=6.6.6.6;proto=HTTP;host=www.shop.example", "http://www.shop.example/"),
+        ("2", "host=www.shop.example;proto=http, for=6.6.6.6;host=inner", "http://www.shop.example/"),
+        ("1", 'host="www.shop.example:8080"', "https://www.shop.example:8080/"),
+        ("1", "for=6.6.6.6", "https://shop.example/"),
+        ("0", "proto=http;host=www.shop.example", "https://shop.example/"),
+    ],
+)
+def test_the_standards_header_tells_scheme_and_host_too(make: MakeFacts, proxies: str, written: str, url: str) -> None:
+    headers = {"forwarded": written, "x-forwarded-proto": "http", "x-forwarded-host": "evil.example"}
+    assert make("/", headers, proxies=proxies, proxy_header="forwarded").url == url
+
+
+@both
+@given(st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=80))
+def test_no_forwarded_header_breaks_anything(make: MakeFacts, written: str) -> None:
+    facts = make("/", {"forwarded": written}, proxies="2", proxy_header="forwarded")
+    assert isinstance(facts.client, str)
+    assert facts.url.startswith("http")
+
+
 # -- hosts
 
 

@@ -136,7 +136,7 @@ class RequestFacts:
     def scheme(self) -> str:
         """``http`` or ``https``, as the visitor's browser used it."""
         if self._proxies.are_any and self._proxies.trusts(self.peer):
-            forwarded = self._proxies.outermost(self.header("x-forwarded-proto")).lower()
+            forwarded = self._proxies.scheme(self.header)
             if forwarded in {"http", "https"}:
                 return forwarded
         return self._own_scheme()
@@ -148,7 +148,7 @@ class RequestFacts:
         What cannot be a host is not believed; the server's own name stands in for it.
         """
         if self._proxies.are_any and self._proxies.trusts(self.peer):
-            forwarded = self._proxies.outermost(self.header("x-forwarded-host")).lower()
+            forwarded = self._proxies.host(self.header)
             if _HOST.fullmatch(forwarded):
                 return forwarded
         host = self.header("host").lower()
@@ -200,7 +200,7 @@ class RequestFacts:
         """The visitor's IP address, behind the trusted proxies; empty when it is not an address."""
         address = self.peer
         if self._proxies.are_any:
-            address = self._proxies.client_address(address, self.header("x-forwarded-for"))
+            address = self._proxies.address(address, self.header)
         if _IPV4.fullmatch(address):  # what most are, and as it is written
             return address
         return str(parsed_address(address) or "")

@@ -1,10 +1,19 @@
-"""Which of a request's forwarding headers count, and whose address they give; it knows no request."""
+"""Which of a request's forwarding headers count, and what they say of the visitor; it keeps nothing of a request."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
+from collections.abc import Callable
 
-__all__ = ["Proxies", "parsed_address"]
+__all__ = ["FORWARDED", "FORWARDED_FOR", "Proxies", "parsed_address"]
+
+#: The header of most proxies, to which each adds the peer that it saw.
+FORWARDED_FOR = "x-forwarded-for"
+#: The standard's (RFC 7239), to which each adds peer, scheme and host.
+FORWARDED = "forwarded"
+
+Header = Callable[[str], str]
 
 
 class Proxies:
@@ -12,6 +21,8 @@ class Proxies:
 
     Args:
         setting: a checked value of ``TIKTOK_TRUSTED_PROXIES``, such as ``2`` or ``10.0.0.0/8``.
+        header: where the visitor's address stands, lower-case: one of the two above, or the name of a header that
+            holds it alone, as the outermost proxy wrote it, such as ``cf-connecting-ip``.
 
     Attributes:
         are_any: whether anybody's can count.
@@ -19,22 +30,26 @@ class Proxies:
         networks: the networks.
     """
 
-    def __init__(self, setting: str) -> None:
+    def __init__(self, setting: str, header: str = FORWARDED_FOR) -> None:
         self.are_any = setting != "0"
         self.hops = int(setting) if setting.isdigit() else 0
         self.networks = (
             () if setting.isdigit() else tuple(ipaddress.ip_network(part, strict=False) for part in setting.split(","))
         )
+        self._header = header
 
-    def client_address(self, peer: str, forwarded_for: str) -> str:
+    def address(self, peer: str, header: Header) -> str:
         """The visitor's address: the first one, from the right, that no trusted proxy wrote.
 
         Args:
             peer: address of the connection.
-            forwarded_for: the joined ``X-Forwarded-For`` values; its left end is whatever the visitor typed.
+            header: the request's values of a header, joined by commas; the left end is whatever the visitor typed.
         """
-        chain = [_bare_address(part) for part in forwarded_for.split(",") if part.strip()]
-        chain.append(peer)
+        written = header(self._header)
+        if self._header not in _CHAINS:
+            return written.strip() if written and self.trusts(peer) else peer
+        parts = _forwarded(written, "for") if self._header == FORWARDED else _listed(written)
+        chain = [*map(_bare_address, parts), peer]
         if not self.networks:
             return chain[max(len(chain) - 1 - self.hops, 0)]
         while len(chain) > 1 and self._is_trusted(chain[-1]):
@@ -42,21 +57,42 @@ class Proxies:
         return chain[-1]
 
     def trusts(self, peer: str) -> bool:
-        """Whether this peer's ``X-Forwarded-Proto`` and ``X-Forwarded-Host`` count."""
+        """Whether what this peer says of scheme and host counts."""
         return self.hops > 0 or (bool(self.networks) and self._is_trusted(peer))
 
-    def outermost(self, values: str) -> str:
-        """Of a header that each proxy adds a value to, the one that the outermost trusted proxy wrote.
+    def scheme(self, header: Header) -> str:
+        """What the outermost trusted proxy was spoken to with, lower-case; empty where none says so."""
+        return self._outermost(header, "proto", "x-forwarded-proto")
 
-        Args:
-            values: joined by commas; most proxies replace the header instead, so that there is but one.
-        """
-        written = [value.strip() for value in values.split(",")]
-        return written[-min(max(self.hops, 1), len(written))]
+    def host(self, header: Header) -> str:
+        """The host that the outermost trusted proxy was asked for, lower-case; empty where none says so."""
+        return self._outermost(header, "host", "x-forwarded-host")
+
+    def _outermost(self, header: Header, parameter: str, name: str) -> str:
+        """Of what each proxy may add, the outermost trusted one's; most replace what they find."""
+        written = _forwarded(header(FORWARDED), parameter) if self._header == FORWARDED else _listed(header(name))
+        return written[-min(max(self.hops, 1), len(written))].lower() if written else ""
 
     def _is_trusted(self, address: str) -> bool:
         parsed = parsed_address(address)
         return parsed is not None and any(parsed in network for network in self.networks)
+
+
+_CHAINS = frozenset({FORWARDED_FOR, FORWARDED})
+# A quoted value may hold commas and semicolons; a quote that nobody closes ends with the header.
+_ELEMENT = re.compile(r"(?:[^,\"]|\"(?:[^\"\\]|\\.)*(?:\"|$))+")
+_PAIR = re.compile(r"(?:^|;)\s*([A-Za-z]+)=(\"(?:[^\"\\]|\\.)*\"|[^\s;\"]*)")
+
+
+def _listed(values: str) -> list[str]:
+    return [part.strip() for part in values.split(",") if part.strip()]
+
+
+def _forwarded(values: str, parameter: str) -> list[str]:
+    """A parameter of each element (RFC 7239 section 4); empty where a proxy did not write it."""
+    elements = [element for element in _ELEMENT.findall(values) if element.strip()]
+    pairs = [{name.lower(): value.strip('"') for name, value in _PAIR.findall(element)} for element in elements]
+    return [found.get(parameter, "") for found in pairs]
 
 
 def _bare_address(part: str) -> str:

@@ -163,7 +163,7 @@ def make_setup(
         signer=signer,
         snippet=snippet,
         reader=reader,
-        proxies=Proxies(config.trusted_proxies),
+        proxies=Proxies(config.trusted_proxies, config.proxy_header),
         is_excluded=_excluder(config.exclude),
         url_allow=frozenset(config.url_allow.split(",")) - {""},
         url_deny=frozenset(config.url_deny.lower().split(",")) - {""},
