@@ -93,6 +93,7 @@ $(FUZZ)/.installed: pyproject.toml
 fuzz: $(FUZZ)/.installed
 	$(FUZZ)/bin/python -m tests.fuzz pages --seconds $(FUZZ_SECONDS)
 	$(FUZZ)/bin/python -m tests.fuzz requests --seconds $(FUZZ_SECONDS)
+	$(FUZZ)/bin/python -m tests.fuzz reports --seconds $(FUZZ_SECONDS)
 
 clean:
 	rm -rf $(VENV) $(BENCH) $(FUZZ) .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-_TARGETS = ("pages", "requests")
+_TARGETS = ("pages", "requests", "reports")
 _INSTRUMENTED = ["tiktok_middleware", "html5lib"]
 
 

@@ -10,11 +10,11 @@ from types import ModuleType
 
 import pytest
 
-from tests.fuzz import pages, requests
+from tests.fuzz import pages, reports, requests
 from tiktok_middleware.core.html import Injector, Place, Search
 
 
-@pytest.mark.parametrize("target", [pages, requests], ids=["pages", "requests"])
+@pytest.mark.parametrize("target", [pages, requests, reports], ids=["pages", "requests", "reports"])
 def test_no_seed_breaks_a_promise(target: ModuleType) -> None:
     count = 0
     for seed in target.seeds():
