@@ -1,0 +1,182 @@
+"""For your own tests: what a piece of code would send on both channels, with nothing leaving; it knows no framework.
+
+::
+
+    def test_checkout(tiktok, browser):  # a pytest fixture; elsewhere: with record() as tiktok
+        browser.post("/checkout")
+        tiktok.assert_matched("Purchase", value=59.9, currency="EUR")
+
+The app needs any pixel id and any access token: while events are recorded, none is stored or sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tiktok_middleware.core.event import Claim, Event, Submission
+
+if TYPE_CHECKING:
+    from tiktok_middleware.core.handout import Handout
+
+__all__ = ["Recorded", "Recorder", "record"]
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """One copy of an event.
+
+    Attributes:
+        event: its name.
+        event_id: the id that both copies carry.
+        properties: what it tells.
+        user: who it is about, hashed, as the server's copy tells it; empty on the browser's.
+        page: ``url`` and ``referrer`` of the server's copy; empty on the browser's.
+        pixels: where the server's copy goes; empty on the browser's.
+    """
+
+    event: str
+    event_id: str
+    properties: Mapping[str, Any]
+    user: Mapping[str, Any] = {}
+    page: Mapping[str, str] = {}
+    pixels: tuple[str, ...] = ()
+
+
+class Recorder:
+    """The events of both channels since the recording began.
+
+    Attributes:
+        browser: copies that a response handed to a browser, in order.
+        server: copies that would have gone to TikTok, in order.
+    """
+
+    def __init__(self) -> None:
+        self.browser: list[Recorded] = []
+        self.server: list[Recorded] = []
+        self._claimed: set[tuple[str, str]] = set()
+
+    def clear(self) -> None:
+        """Forget the copies, but not what is counted once."""
+        self.browser.clear()
+        self.server.clear()
+
+    def assert_matched(self, event: str, /, **properties: object) -> Recorded:
+        """The server's copy of the one event of this name, which has gone through both channels alike.
+
+        Args:
+            event: its name, such as ``Purchase``.
+            properties: what both copies must say, among others.
+
+        Raises:
+            AssertionError: a channel has no copy or several, or the two differ, or say something else.
+        """
+        browser, server = ([copy for copy in copies if copy.event == event] for copies in (self.browser, self.server))
+        seen = f"browser: {_listed(self.browser)}; server: {_listed(self.server)}"
+        if (len(browser), len(server)) != (1, 1):
+            raise AssertionError(
+                f"{event} went to the browser {len(browser)} time(s) and to the server {len(server)} time(s), not"
+                f" once each; {seen}"
+            )
+        one, other = browser[0], server[0]
+        if (one.event_id, one.properties) != (other.event_id, other.properties):
+            raise AssertionError(f"the two copies of {event} differ: browser {one}, server {other}")
+        wrong = {
+            name: other.properties.get(name)
+            for name, value in properties.items()
+            if other.properties.get(name) != value
+        }
+        if wrong:
+            raise AssertionError(f"{event} says {wrong} instead of { {name: properties[name] for name in wrong} }")
+        return other
+
+    def assert_nothing(self) -> None:
+        """Nothing went anywhere.
+
+        Raises:
+            AssertionError: something did.
+        """
+        if self.browser or self.server:
+            raise AssertionError(f"browser: {_listed(self.browser)}; server: {_listed(self.server)}")
+
+    def submit(self, submissions: Sequence[Submission]) -> Future[list[Claim]]:
+        """In the place of a delivery: what each submission won."""
+        future: Future[list[Claim]] = Future()
+        future.set_result([self._claim(submission) for submission in submissions])
+        return future
+
+    def _claim(self, submission: Submission) -> Claim:
+        browser = submission.browser and self._wins(submission, "browser")
+        server = bool(submission.records) and self._wins(submission, "server")
+        if server:
+            first = submission.records[0]
+            item = msgspec.json.decode(first.body)
+            pixels = tuple(record.pixel for record in submission.records)
+            self.server.append(
+                Recorded(
+                    first.event, first.event_id, item.get("properties", {}), item.get("user", {}),
+                    item.get("page", {}), pixels,
+                )
+            )  # fmt: skip
+        return Claim(browser, server)
+
+    def _wins(self, submission: Submission, channel: str) -> bool:
+        key = submission.event_id, channel
+        if submission.once and key in self._claimed:
+            return False
+        self._claimed.add(key)
+        return True
+
+    def emit(self, events: Sequence[Event]) -> None:
+        """A response hands these to a browser."""
+        for event in events:
+            # As the page's script gets them: what JSON cannot hold would show here.
+            properties = msgspec.json.decode(msgspec.json.encode(event.properties))
+            self.browser.append(Recorded(event.event, event.event_id, properties))
+
+
+@contextlib.contextmanager
+def record() -> Iterator[Recorder]:
+    """The events of both channels, of all clients of this process, while the block runs; none is stored or sent."""
+    # pytest loads this file at every start, also where nothing is recorded: the rest of the package is brought in here.
+    from unittest import mock  # noqa: PLC0415
+
+    from tiktok_middleware.core.handout import Handout  # noqa: PLC0415
+    from tiktok_middleware.delivery import Delivery  # noqa: PLC0415
+
+    recorder = Recorder()
+    with contextlib.ExitStack() as patches:
+        patches.enter_context(
+            mock.patch.object(Delivery, "submit", lambda _, submissions: recorder.submit(submissions))
+        )
+        for name in ("headers", "script", "late_script"):
+            patches.enter_context(mock.patch.object(Handout, name, _heard(getattr(Handout, name), recorder)))
+        yield recorder
+
+
+def _heard(original: Callable[..., Any], recorder: Recorder) -> Callable[..., Any]:
+    def hand_out(handout: Handout, events: Sequence[Event], *more: Any) -> Any:
+        recorder.emit(events)
+        return original(handout, events, *more)
+
+    return hand_out
+
+
+def _listed(copies: Sequence[Recorded]) -> str:
+    return ", ".join(f"{copy.event} {copy.event_id}" for copy in copies) or "nothing"
+
+
+try:
+    import pytest
+except ImportError:  # unittest needs nothing of it
+    pass
+else:
+
+    @pytest.fixture(name="tiktok")
+    def _tiktok() -> Iterator[Recorder]:
+        """The events of both channels that the test causes; none is stored or sent."""
+        with record() as recorder:
+            yield recorder
