@@ -38,6 +38,7 @@ ALLOWED = {
     "testing": ("",),
     "cli": ("",),
     "outbox_cli": ("",),
+    "send_cli": ("",),
     "sandbox": ("",),
 }
 EVERYWHERE = ("errors", "config")
@@ -52,6 +53,7 @@ OTHERS = {
     "asgi": {"anyio"},
     "cli": {"click", "rich", "uvicorn"},
     "outbox_cli": {"click", "rich", "msgspec"},
+    "send_cli": {"click"},
     "sandbox": {"starlette", "msgspec", "uvicorn", "anyio"},
     "testing": {"pytest", "msgspec"},
 }

@@ -236,8 +236,9 @@ def test_in_production_the_same_is_counted(client: Client, caplog: pytest.LogCap
     assert "ada@example.com" not in caplog.text
 
 
-def test_without_a_pixel_a_job_does_nothing(clients: list[Client]) -> None:
-    client = client_of(clients, pixel_id="")
+@pytest.mark.parametrize("strict", [False, True])
+def test_without_a_pixel_a_job_does_nothing(clients: list[Client], strict: bool) -> None:
+    client = client_of(clients, pixel_id="", strict=strict)
     with client.tracker() as tiktok:
         assert tiktok.track("Contact").channels.server.reason == "no_pixel"
     assert client.stats()["submitted"] == 0

@@ -25,6 +25,7 @@ from tiktok_middleware.delivery.location import outbox_risk, outbox_url
 from tiktok_middleware.errors import TikTokError
 from tiktok_middleware.options import masked
 from tiktok_middleware.outbox_cli import outbox
+from tiktok_middleware.send_cli import send
 
 __all__ = ["main"]
 
@@ -97,6 +98,7 @@ def sandbox(port: int, host: str) -> None:
 
 
 main.add_command(outbox)
+main.add_command(send)
 
 
 @main.command()

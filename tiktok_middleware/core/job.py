@@ -105,7 +105,7 @@ def _source(setup: Setup, name: object) -> Source:
     source = SOURCES.get(name) if isinstance(name, str) else None
     if source is None:
         raise EventError("source", "none of them", ", ".join(map(repr, SOURCES)))
-    if not setup.config.targets(source.name):
+    if not source.is_web and not setup.config.targets(source.name):
         variable = f"TIKTOK_{source.name.upper()}_ID"
         raise EventError("source", f"{source.name!r} without {variable}", f"{source.name!r} with {variable} set")
     return source
