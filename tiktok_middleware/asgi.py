@@ -23,7 +23,7 @@ __all__ = ["TikTokMiddleware"]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-_SEARCHING, _DONE = Phase.SEARCHING, Phase.DONE
+_SEARCHING, _PASSING, _DONE = Phase.SEARCHING, Phase.PASSING, Phase.DONE
 
 ASGIApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
@@ -166,8 +166,9 @@ class _Response:
         exchange, kind = self._exchange, message["type"]
         step: Step = PASS
         if kind == "http.response.body":
-            if exchange.phase is not _DONE:
-                step = exchange.body_received(message.get("body", b""), last=not message.get("more_body", False))
+            phase, is_last = exchange.phase, not message.get("more_body", False)
+            if phase is not _DONE and (is_last or phase is not _PASSING):
+                step = exchange.body_received(message.get("body", b""), last=is_last)
         elif kind == "http.response.start":
             headers = message.get("headers")
             if not isinstance(headers, list):  # any iterable will do, and none at all

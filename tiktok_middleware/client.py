@@ -137,13 +137,13 @@ class Client:
             if outer is not None and outer.setup is setup:
                 return None
             facts = (EnvironFacts if "REQUEST_METHOD" in raw else ScopeFacts)(raw, setup.proxies)
-            if facts.is_near(setup.endpoint):
+            if setup.endpoint in facts.path:
                 own = self.answer(facts)
                 if own is not None:
                     return own
             exchange = self.exchange(facts)
-            if facts.asks_whether_changed:
-                exchange.ask_as_bare()
+            if facts.if_none_match:
+                exchange.ask_as_bare(raw)
             raw[KEY] = exchange.tracker
         except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
             self._log.failure("request", error)

@@ -25,7 +25,7 @@ StartResponse = Callable[..., Write]
 WSGIApp = Callable[[Environ, Any], Iterable[bytes]]
 
 
-_DONE = Phase.DONE
+_PASSING, _DONE = Phase.PASSING, Phase.DONE
 
 # Not what inherits from them, which may have something to close.
 _WHOLE = (list, tuple)
@@ -62,13 +62,15 @@ class TikTokMiddleware:
         except BaseException:
             response.give_up()
             raise
-        if response.is_untouched and not _is_made_later(iterable):
-            # The app's own object goes on: servers send files by its identity.
-            response.finish()
-            return iterable
-        if type(iterable) in _WHOLE:
+        kind = type(iterable)
+        # While a generator runs, code of the app does: until it ends this stays its current request.
+        if response.is_started and exchange.phase is _DONE and kind is not GeneratorType:
+            client.end(exchange)
+            tracker_var.set(None)
+            return iterable  # the app's own object: servers send files by its identity
+        if kind in _WHOLE:
             return response.whole(iterable)  # type: ignore[arg-type]  # a list or a tuple
-        body = _Body(iterable, response)
+        body = _Body(iterable, response, exchange)
         if response.holds_head:
             body.begin()
         return body
@@ -102,9 +104,13 @@ def _client() -> Client:
 
 
 class _Response:
-    """One response on its way out."""
+    """One response on its way out.
 
-    __slots__ = ("_client", "_exc_info", "_exchange", "_has_body", "_is_started", "_start", "_status", "_write")
+    Attributes:
+        is_started: whether the server has the head.
+    """
+
+    __slots__ = ("_client", "_exc_info", "_exchange", "_has_body", "_start", "_status", "_write", "is_started")
 
     def __init__(self, exchange: Exchange, client: Client, start_response: StartResponse) -> None:
         self._exchange = exchange
@@ -113,30 +119,29 @@ class _Response:
         self._status = ""
         self._exc_info: Any = None
         self._write: Write | None = None
-        self._is_started = False  # the server has the head
+        self.is_started = False
         self._has_body = False
-
-    @property
-    def is_untouched(self) -> bool:
-        """Whether the head has left and the body is none of our business."""
-        return self._is_started and self._exchange.phase is _DONE
 
     @property
     def holds_head(self) -> bool:
         """Whether the app has given its head and the server does not have it yet."""
-        return bool(self._status) and not self._is_started
+        return bool(self._status) and not self.is_started
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Write:
         """The app's ``start_response``."""
-        if exc_info is not None and (self._is_started or self._has_body):
+        if exc_info is not None and (self.is_started or self._has_body):
             self._release()
             return self._start(status, headers, exc_info)  # the server re-raises
-        self._status, self._exc_info = status, exc_info
-        step = self._exchange.response_started(_status_code(status), headers)
+        try:
+            code = int(status[:3])
+        except ValueError:
+            code = 0
+        step = self._exchange.response_started(code, headers)
         if step is PASS:
-            self._is_started = True
-            self._write = self._call_start(headers)
-            return self._write
+            self.is_started = True
+            self._write = write = self._start(status, headers, *([exc_info] if exc_info else ()))
+            return write
+        self._status, self._exc_info = status, exc_info
         self._do(step)
         return self.write
 
@@ -148,7 +153,8 @@ class _Response:
 
     def body(self, data: bytes, *, last: bool) -> bytes:
         """What may leave now that these bytes have come."""
-        self._has_body = self._has_body or bool(data)
+        if data:
+            self._has_body = True
         step = self._exchange.body_received(data, last=last)
         return data if step is PASS else self._do(step)
 
@@ -163,11 +169,6 @@ class _Response:
             return chunks or [self.body(b"", last=True)]
         finally:
             self.finish()
-
-    @property
-    def is_held(self) -> bool:
-        """Whether the head still waits, so that nothing can leave."""
-        return not self._is_started
 
     def give_up(self) -> bytes:
         """The app has raised; what was held, which without us would have left before."""
@@ -194,8 +195,8 @@ class _Response:
         return self._send(step) if isinstance(step, Forward) else b""
 
     def _send(self, step: Forward) -> bytes:
-        if step.headers is not None and not self._is_started:
-            self._is_started = True
+        if step.headers is not None and not self.is_started:
+            self.is_started = True
             self._write = self._call_start(step.headers)
         return step.body
 
@@ -211,10 +212,11 @@ class _Response:
 class _Body:
     """The app's iterable, with what we add; closed exactly once."""
 
-    __slots__ = ("_app_iterable", "_error", "_first", "_iterator", "_response")
+    __slots__ = ("_app_iterable", "_error", "_exchange", "_first", "_iterator", "_response")
 
-    def __init__(self, iterable: Iterable[bytes], response: _Response) -> None:
+    def __init__(self, iterable: Iterable[bytes], response: _Response, exchange: Exchange) -> None:
         self._app_iterable = iterable
+        self._exchange = exchange
         self._response = response
         self._iterator: Iterator[bytes] | None = iter(iterable)
         self._error: Exception | None = None
@@ -249,9 +251,11 @@ class _Body:
                     raise
                 self._error = error
                 return held
+            if self._exchange.phase is _PASSING:
+                return data
             chunk = self._response.body(data, last=False)
             # A held head holds the bytes: PEP 3333 wants start_response called before anything is given.
-            if chunk or not self._response.is_held:
+            if chunk or self._response.is_started:
                 return chunk
         if self._error is not None:
             raise self._error
@@ -274,13 +278,3 @@ class _Body:
         if not chunk:
             raise StopIteration
         return chunk
-
-
-def _is_made_later(iterable: Iterable[bytes]) -> bool:
-    """Whether code of the app still runs while the body is sent: until then this stays its current request."""
-    return isinstance(iterable, GeneratorType)
-
-
-def _status_code(status: str) -> int:
-    code = status[:3]
-    return int(code) if code.isdigit() else 0

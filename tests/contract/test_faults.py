@@ -86,13 +86,12 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
     "client.wait": (Client, "wait", fail),
     "client.wait_async": (Client, "wait_async", fail),
     **{
-        f"{facts.__name__}.{name}": (facts, name, fail if name in {"header", "__init__"} else property(fail))
+        f"{facts.__name__}.{name}": (facts, name, fail if name in {"header", "values", "__init__"} else property(fail))
         for facts in (ScopeFacts, EnvironFacts)
         for name in (
             "header",
             "method",
-            "path",
-            "query",
+            "values",
             "__init__",
             "peer",
             "kept",

@@ -16,7 +16,7 @@ from django.urls import path
 from tests.contrib.shared import NAVIGATION, PAGE, make_client
 from tests.contrib.test_django import Browser
 from tiktok_middleware.contrib import django as contrib
-from tiktok_middleware.core.context import NONCE_KEY
+from tiktok_middleware.core.context import KEY
 from tiktok_middleware.core.csp import allows_inline
 
 OURS, CONDITIONAL = (
@@ -177,11 +177,14 @@ def test_without_a_policy_django_is_given_no_hook() -> None:
     assert not hasattr(middleware, "process_view")
 
 
-def test_the_frameworks_nonce_goes_into_the_raw_request() -> None:
+def test_the_frameworks_nonce_is_told_to_the_tracker() -> None:
+    client = make_client()
     with override_settings(CSP_DEFAULT_SRC=["'self'"]):
-        middleware = contrib.TikTokMiddleware(lambda _request: HttpResponse(PAGE), make_client())
+        middleware = contrib.TikTokMiddleware(lambda _request: HttpResponse(PAGE), client)
     request = HttpRequest()
-    request.META = {"HTTP_ACCEPT": "text/html"}
+    request.META = {"REQUEST_METHOD": "GET", "HTTP_ACCEPT": "text/html"}
+    middleware.process_view(request)  # ours is not around this one
+    client.begin(request.META)
     request.csp_nonce = "abc"  # type: ignore[attr-defined]
     middleware.process_view(request)
-    assert request.META[NONCE_KEY] == "abc"
+    assert request.META[KEY].nonce == "abc"

@@ -416,7 +416,7 @@ def test_whatever_fails_of_ours_the_response_passes_untouched(
     story = Story("/?ttclid=E.C.P.x", {**NAVIGATION, "cookie": cookie}, setup)
     story.track("Contact", event_id="mine")
     story.answer(status, headers, body[:20], body[20:])
-    if swallowed and not story.submissions:
+    if swallowed and not story.submissions and part not in {"clock", "is_excluded"}:  # these fail the event alone
         assert (story.headers, story.body) == (headers, body)
     assert story.without_scripts == body
     assert story.headers is not None

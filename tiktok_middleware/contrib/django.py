@@ -22,7 +22,7 @@ from django.http.response import HttpResponseBase
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
 from tiktok_middleware.contrib import attach_to_requests
-from tiktok_middleware.core.context import NONCE_KEY, tracker_of, tracker_var
+from tiktok_middleware.core.context import KEY, tracker_of, tracker_var
 from tiktok_middleware.core.csp import allows_inline, framework_nonce
 from tiktok_middleware.core.exchange import Exchange
 from tiktok_middleware.core.responses import Answer, Wanted
@@ -111,8 +111,9 @@ class TikTokMiddleware:
 
     def _before_view(self, request: HttpRequest, *_view: object) -> None:
         """A policy names its nonce only if somebody asked for it before the response."""
-        if _may_get_page(request):
-            _raw(request)[NONCE_KEY] = framework_nonce(request)
+        tracker = _raw(request).get(KEY)
+        if tracker is not None and _may_get_page(request):
+            tracker.nonce = framework_nonce(request)
 
     async def _before_view_async(self, request: HttpRequest, *_view: object) -> None:
         self._before_view(request)
@@ -125,7 +126,7 @@ class TikTokMiddleware:
         exchange.tracker.after_commit = _after_commit
         if "HTTP_IF_NONE_MATCH" in request.META:
             # Under ASGI a copy of the scope's, which is another one now if it named a page of ours.
-            request.META["HTTP_IF_NONE_MATCH"] = exchange.tracker.facts.header("if-none-match")
+            request.META["HTTP_IF_NONE_MATCH"] = exchange.tracker.facts.if_none_match
         return exchange
 
 

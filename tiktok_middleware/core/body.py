@@ -6,9 +6,12 @@ from typing import Protocol
 
 from tiktok_middleware.core.codings import has_coding, layers_of
 from tiktok_middleware.core.encoding import CodedInjector
-from tiktok_middleware.core.html import Injector, Search
+from tiktok_middleware.core.html import Injector, Search, first_run
 
 __all__ = ["Body", "PlainBody", "open_body"]
+
+
+_FOUND = Search.FOUND
 
 
 class Body(Protocol):
@@ -63,38 +66,49 @@ def open_body(content_encoding: str) -> Body:
 
 
 class PlainBody:
-    """A body without a content coding."""
+    """A body without a content coding.
+
+    Attributes:
+        is_document: whether the bytes begin like a document, as far as is known.
+        is_untouched: plain bytes behind the place are never changed.
+    """
+
+    __slots__ = ("_after", "_before", "_injector", "is_document")
+
+    is_untouched = True
 
     def __init__(self) -> None:
-        self._injector = Injector()
-        self._before: list[bytes] = []  # searched, and free to leave
+        self._injector: Injector | None = None
+        self._before: list[bytes | memoryview] = []  # searched, and free to leave
         self._after: bytes | memoryview = b""  # behind the place
-
-    @property
-    def is_document(self) -> bool:
-        """Whether the bytes begin like a document, as far as is known."""
-        return bool(self._injector.is_document)
+        self.is_document = False
 
     @property
     def is_open(self) -> bool:
         """A script can always be added to plain bytes."""
         return True
 
-    @property
-    def is_untouched(self) -> bool:
-        """Plain bytes behind the place are never changed."""
-        return True
-
     def feed(self, piece: bytes, *, last: bool) -> Search:
         """One step of the search."""
-        place = self._injector.feed(piece, last=last)
-        if place.search is Search.FOUND:
-            view = memoryview(place.data)  # a page of 200 KB is copied once, when it is joined
-            self._before.append(view[: place.cut])  # type: ignore[arg-type]  # join takes both
-            self._after = view[place.cut :]
-        else:
-            self._before.append(place.data[: place.cut])
+        injector = self._injector
+        if injector is None:
+            cut, is_end = first_run(piece)
+            if is_end:
+                self.is_document = True
+                return self._found(piece, cut)
+            injector = self._injector = Injector(cut)
+        place = injector.feed(piece, last=last)
+        self.is_document = bool(injector.is_document)
+        if place.search is _FOUND:
+            return self._found(place.data, place.cut)
+        self._before.append(place.data[: place.cut])
         return place.search
+
+    def _found(self, data: bytes, cut: int) -> Search:
+        view = memoryview(data)  # a page of 200 KB is copied once, when it is joined
+        self._before.append(view[:cut])
+        self._after = view[cut:]
+        return _FOUND
 
     def release(self) -> bytes:
         """While the search goes on: what no longer matters to it."""
@@ -115,7 +129,8 @@ class PlainBody:
 
     def surrender(self, piece: bytes = b"") -> bytes:
         """After NEVER, or when we fail: all that was fed and has not left, without a script."""
-        held = b"".join((*self._before, self._after, self._injector.held, piece))
+        unsearched = self._injector.held if self._injector is not None else b""
+        held = b"".join((*self._before, self._after, unsearched, piece))
         self._before, self._after = [], b""
         return held
 

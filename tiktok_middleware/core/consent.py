@@ -108,10 +108,11 @@ def read_consent(facts: RequestFacts, reader: Reader, *, gpc: str, limited_data_
         if gpc == "deny":
             return Consent(State.DENIED, limited, "gpc")
         limited = True
-    own = facts.kept.get(OWN_COOKIE)
+    cookies = facts.cookie_header
+    own = facts.kept.get(OWN_COOKIE) if OWN_COOKIE in cookies else None
     if own == "d":
         return Consent(State.DENIED, limited, "denied")
-    opted_out = opt_out(facts.cookie_header)
+    opted_out = opt_out(cookies) if cookies else ""
     if opted_out:
         return Consent(State.DENIED, limited, opted_out)
     state = reader(facts)

@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tiktok_middleware.core.tracker import Tracker
 
-__all__ = ["KEY", "NONCE_KEY", "tracker_of", "tracker_var"]
+__all__ = ["KEY", "tracker_of", "tracker_var"]
 
 #: Where raw ASGI scopes and WSGI environs hold the tracker (PEP 3333 wants a dot in such keys).
 KEY = "tiktok_middleware.tracker"
-
-#: Where they hold the nonce of a Content Security Policy that is still to be written.
-NONCE_KEY = "tiktok_middleware.nonce"
 
 tracker_var: ContextVar[Tracker | None] = ContextVar("tiktok_middleware_tracker", default=None)
 

@@ -16,13 +16,14 @@ under a guard of its own: whatever goes wrong in our code, the app's bytes pass 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
+from typing import Any
 
 from tiktok_middleware.core.body import Body, open_body
 from tiktok_middleware.core.carry import CARRY
 from tiktok_middleware.core.event import Claim, Event, Submission
 from tiktok_middleware.core.facts import RequestFacts
-from tiktok_middleware.core.handout import Handout, Script
+from tiktok_middleware.core.handout import Handout
 from tiktok_middleware.core.head import Head, says_html
 from tiktok_middleware.core.headers import Headers, with_changes
 from tiktok_middleware.core.html import Search
@@ -34,11 +35,12 @@ from tiktok_middleware.core.submission import late_submission, make_submission
 from tiktok_middleware.core.tracker import Pending, Tracker
 from tiktok_middleware.core.unread import note_unread, note_without_place
 from tiktok_middleware.core.validators import bare_tags
+from tiktok_middleware.core.visitor import TTCLID
 
 __all__ = ["PASS", "Commit", "Exchange", "Forward", "Phase", "Step"]
 
 # Looking up an enum's member by its name costs more than comparing it.
-_SEARCHING, _PASSING, _DONE = Phase.SEARCHING, Phase.PASSING, Phase.DONE
+_SEARCHING, _PASSING, _REWRITING, _DONE = Phase.SEARCHING, Phase.PASSING, Phase.REWRITING, Phase.DONE
 _OPAQUE = Codec.OPAQUE
 _FOUND, _NEVER = Search.FOUND, Search.NEVER
 
@@ -81,14 +83,18 @@ class Exchange:
 
     # -- the request goes to the app
 
-    def ask_as_bare(self) -> None:
-        """Take our mark off a conditional request, where the app's page would get the same script again."""
+    def ask_as_bare(self, raw: MutableMapping[str, Any]) -> None:
+        """Take our mark off a conditional request, where the app's page would get the same script again.
+
+        Args:
+            raw: the scope or environ that the app will see.
+        """
         setup, facts = self._setup, self._facts
         mark = setup.snippet.mark
-        if not setup.is_on or mark not in facts.header("if-none-match"):
+        if not setup.is_on or mark not in facts.if_none_match:
             return
         if self.tracker.consent.is_granted and not setup.browser_reason:
-            facts.replace_header("if-none-match", bare_tags(facts.header("if-none-match"), mark))
+            facts.ask_with(raw, bare_tags(facts.if_none_match, mark))
             self._asked_for_marked = True
 
     # -- the response begins
@@ -106,7 +112,15 @@ class Exchange:
                 self._fail()
             if status == 304 and self._asked_for_marked:
                 return Forward(with_changes(self._take_headers(), mark=self._setup.snippet.mark))
-            if self._concerns_us(headers):
+            tracker, facts = self.tracker, self._facts
+            # Whether there can be anything to do: most answers end here.
+            if self._setup.is_on and (
+                tracker.pending
+                or says_html(headers)
+                or tracker.consent_word
+                or CARRY in facts.cookie_header
+                or TTCLID in facts.query
+            ):
                 return self._begin(status, headers)
         except Exception as error:  # noqa: BLE001  # the promise: nothing of ours reaches the app
             return self._swallowed("response_started", error)
@@ -205,24 +219,14 @@ class Exchange:
         for _ in range(self.tracker.discard()):
             self._setup.notices.count("request_failed")
 
-    def _concerns_us(self, headers: Headers) -> bool:
-        """Whether there can be anything to do; most answers end here."""
-        tracker, facts = self.tracker, self._facts
-        return self._setup.is_on and bool(
-            tracker.pending
-            or says_html(headers)
-            or tracker.consent_word
-            or CARRY in facts.cookie_header
-            or "ttclid" in facts.query
-        )
-
     def _begin(self, status: int, headers: Headers) -> Step:
         """Decide what may be done with the response, and do what needs no body."""
         tracker, facts, setup = self.tracker, self._facts, self._setup
         self._head = head = Head.read(headers)
         # A response that remembers the visitor's word on consent is that visitor's, whatever its headers say.
         shared = False if tracker.consent_word else tracker.shared_word
-        self.plan = made = plan(status, head, facts, now_s=setup.clock(), shared=shared)
+        now_s = setup.clock() if head.expires else 0.0
+        self.plan = made = plan(status, head, facts, now_s=now_s, shared=shared)
         self._handout = handout = Handout(facts, setup, tracker, made)
         if handout.may_write_snippet:
             self.phase = _SEARCHING
@@ -248,7 +252,7 @@ class Exchange:
             return self._settle(self._leave_with_script)
         if search is _NEVER:
             # Nor is the end of the body a place: it may lie inside a comment or a script.
-            self.phase = _DONE if last or body.is_untouched else _PASSING
+            self.phase = _DONE if last or body.is_untouched else _REWRITING
             self._held = body.surrender()
             if body.is_document:
                 return self._without_place("no_head_end", Place.CARRY)
@@ -260,19 +264,14 @@ class Exchange:
 
     def _pass_on(self, body: Body, data: bytes, *, last: bool) -> Step:
         """What follows the place, or a body that is left as it came."""
-        if not last:
-            if body.is_untouched:
-                return PASS
-            self._piece = bytes(data)
-            self._held = body.more(self._piece, last=False)
-            self._piece = b""
-            return self._let_go(None)
-        may_add = self.phase is _PASSING and bool(self.tracker.pending) and not self._head.content_length
-        self.phase = _DONE
-        if body.is_untouched and not may_add:
+        is_rewritten = self.phase is _REWRITING
+        may_add = last and self.phase is not _DONE and bool(self.tracker.pending) and not self._head.content_length
+        if last:
+            self.phase = _DONE
+        if not (is_rewritten or may_add):
             return PASS
         self._piece = bytes(data)
-        self._held = body.more(self._piece, last=not may_add)
+        self._held = body.more(self._piece, last=last and not may_add)
         self._piece = b""
         if may_add and body.is_open:
             return self._settle(self._leave_end)
@@ -301,9 +300,9 @@ class Exchange:
 
     def _settle(self, then: Callable[[], Forward]) -> Forward | Commit:
         """Hand over what was tracked until now, then go on with ``then``."""
-        taken = self.tracker.take()
-        if not taken:
+        if not self.tracker.pending:
             return then()
+        taken = self.tracker.take()
         self._then = then
         events = [pending.event for pending in taken]
         may_go = self._handout.choose(events) if self._handout is not None else [False] * len(events)
@@ -334,20 +333,30 @@ class Exchange:
 
     def _leave_with_script(self) -> Forward:
         """The page, with the script in its place."""
-        script, body = self._script(), self._body
-        if body is None:  # never with a page; keeps the types honest
+        handout, body = self._handout, self._body
+        if handout is None or body is None:  # never with a page; keeps the types honest
             return self._let_go(self._headers)
-        spliced = body.splice(script.data)
-        growth_bytes = body.growth_bytes(script.data, spliced, self._head.content_length)
-        headers = self._head_of_page(growth_bytes, is_personal=script.is_personal, mark=script.mark(self._setup))
+        nonce = self._nonce
+        script, is_personal = handout.script(self._copies, nonce)
+        self._copies = ()
+        spliced = body.splice(script)
+        if self.phase is _PASSING and not body.is_untouched:
+            self.phase = _REWRITING
+        headers = None
+        if self._headers is not None:
+            growth_bytes = body.growth_bytes(script, spliced, self._head.content_length)
+            mark = "" if is_personal or nonce else self._setup.snippet.mark
+            headers = self._head_of_page(self._headers, handout, growth_bytes, is_personal=is_personal, mark=mark)
         body.forget()
         self._held += spliced
         return self._let_go(headers)
 
     def _leave_without_script(self) -> Forward:
         """The first part of a streamed page, while its script is still to come."""
-        is_personal = self._handout is not None and self._handout.may_be_personal
-        return self._let_go(self._head_of_page(None, is_personal=is_personal))
+        headers, handout = self._headers, self._handout
+        if headers is not None and handout is not None:
+            headers = self._head_of_page(headers, handout, None, is_personal=handout.may_be_personal)
+        return self._let_go(headers)
 
     def _leave_end(self) -> Forward:
         """The last bytes of a streamed page, with what was tracked while it was made."""
@@ -363,25 +372,21 @@ class Exchange:
             self._headers = None
         return Forward(headers, held)
 
-    def _script(self) -> Script:
-        script = self._handout.script(self._copies, self._nonce) if self._handout is not None else Script(b"")
-        self._copies = ()
-        return script
-
     @property
     def _nonce(self) -> str:
-        return nonce_of(self._head, self._setup, self._facts)
+        told = self.tracker.nonce
+        return nonce_of(self._head, self._setup, told) if self._head.has_policy else told
 
-    def _head_of_page(self, growth_bytes: int | None, *, is_personal: bool, mark: str = "") -> Headers | None:
-        """The head of a page that a script goes into; None when it has left already."""
-        if self._headers is None or self._handout is None:
-            return None
-        added = self._handout.headers([])
+    def _head_of_page(
+        self, headers: Headers, handout: Handout, growth_bytes: int | None, *, is_personal: bool, mark: str = ""
+    ) -> Headers:
+        """The head of a page that a script goes into."""
+        added = handout.headers([])
         extend = self._setup.extend_policy
-        if extend is None:
+        if extend is None and self._head.has_policy:
             say_what_is_blocked(self._head, self._setup, self._facts)
         return with_changes(
-            self._headers,
+            headers,
             added=added,
             body_growth_bytes=growth_bytes,
             is_private=bool(added) or is_personal,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any, Union
 from urllib.parse import quote, unquote_plus
@@ -47,38 +47,52 @@ class RequestFacts:
     """One request, whichever door it came through.
 
     Attributes:
-        raw: the ASGI scope or WSGI environ itself, where the tracker is kept for raw access.
-        mount: the path prefix that we are mounted under, without a trailing slash; routers behind us write their
-            own into the same scope or environ later.
+        raw: a copy of the ASGI scope or WSGI environ: routers behind us write into the original, and the original
+            knows our tracker, which knows us: in a circle nothing would be freed with its request.
+        mount: the path prefix that we are mounted under, without a trailing slash.
+        path: the whole decoded path, mount point included.
+        query: the raw query string.
+        cookie_header: the ``Cookie`` header; empty when absent.
+        if_none_match: the entity tags of a conditional request; empty when it is none.
     """
 
-    __slots__ = ("_cookies", "_headers", "_kept", "_proxies", "mount", "raw")
+    __slots__ = (
+        "_cookies",
+        "_headers",
+        "_kept",
+        "_proxies",
+        "cookie_header",
+        "if_none_match",
+        "mount",
+        "path",
+        "query",
+        "raw",
+    )
 
-    def __init__(self, raw: MutableMapping[str, Any], proxies: Proxies, mount: str = "") -> None:
+    def __init__(  # what nearly every request is asked for, each door at its own price
+        self,
+        raw: MutableMapping[str, Any],
+        proxies: Proxies,
+        *,
+        mount: str = "",
+        path: str = "/",
+        query: str = "",
+        cookie_header: str = "",
+    ) -> None:
         self.raw = raw
         self.mount = mount
+        self.path = path
+        self.query = query
+        self.cookie_header = cookie_header
+        self.if_none_match = ""
         self._proxies = proxies
-        self._headers: Mapping[bytes, bytes] | None = None
+        self._headers: Mapping[bytes, bytes] = {}
         self._cookies: Mapping[str, str] | None = None
         self._kept: Mapping[str, str] | None = None
 
     @property
     def method(self) -> str:
         """The method, upper-case."""
-        raise NotImplementedError
-
-    @property
-    def path(self) -> str:
-        """The whole decoded path, mount point included."""
-        raise NotImplementedError
-
-    def is_near(self, endpoint: str) -> bool:
-        """Whether the path holds that of our own answers: a cheap look, for the many requests that do not."""
-        return endpoint in self.path
-
-    @property
-    def query(self) -> str:
-        """The raw query string."""
         raise NotImplementedError
 
     @property
@@ -98,19 +112,14 @@ class RequestFacts:
         """Several headers at once, unread: what can be looked up without being understood."""
         return tuple(map(self.header, names.texts))
 
-    @property
-    def cookie_header(self) -> str:
-        """The ``Cookie`` header; empty when absent."""
-        return self.header("cookie")
+    def ask_with(self, raw: MutableMapping[str, Any], if_none_match: str) -> None:  # noqa: ARG002  # for the doors
+        """Let the app find other entity tags in a conditional request.
 
-    @property
-    def asks_whether_changed(self) -> bool:
-        """Whether this is a conditional request, by entity tags."""
-        return bool(self.header("if-none-match"))
-
-    def replace_header(self, name: str, value: str) -> None:
-        """Let the app find another value in a header that is there."""
-        raise NotImplementedError
+        Args:
+            raw: the scope or environ that the app will see.
+            if_none_match: the tags.
+        """
+        self.if_none_match = if_none_match
 
     def _own_scheme(self) -> str:
         raise NotImplementedError
@@ -223,57 +232,48 @@ class ScopeFacts(RequestFacts):
     __slots__ = ()
 
     def __init__(self, raw: MutableMapping[str, Any], proxies: Proxies) -> None:
-        mount = raw.get("root_path")
-        super().__init__(raw, proxies, str(mount).rstrip("/") if mount else "")
+        self.raw = dict(raw)
+        path, mount, query = str(raw["path"]), raw.get("root_path"), raw.get("query_string")
+        self.mount = ""
+        if mount:
+            self.mount = mount = str(mount).rstrip("/")
+            # ASGI 3: `path` holds `root_path` too, but servers before that rule left it out.
+            if path != mount and not path.startswith(mount + "/"):
+                path = mount + path
+        self.path = path
+        self.query = bytes(query).decode("latin-1") if query else ""
+        pairs = raw["headers"]
+        if not isinstance(pairs, list):
+            pairs = raw["headers"] = list(pairs)  # any iterable will do, and the app must find it whole
+        self._headers = headers = _by_name(pairs)
+        cookies, tags = headers.get(b"cookie"), headers.get(b"if-none-match")
+        self.cookie_header = cookies.decode("latin-1") if cookies else ""
+        self.if_none_match = tags.decode("latin-1") if tags else ""
+        self._proxies = proxies
+        self._cookies = self._kept = None
 
     @property
     def method(self) -> str:
         return str(self.raw.get("method", ""))  # a socket has none
 
     @property
-    def path(self) -> str:
-        # ASGI 3: `path` holds `root_path` too, but servers before that rule left it out.
-        path, mount = str(self.raw["path"]), self.mount
-        return path if not mount or path == mount or path.startswith(mount + "/") else mount + path
-
-    def is_near(self, endpoint: str) -> bool:
-        return endpoint in self.raw["path"]
-
-    @property
-    def query(self) -> str:
-        query = self.raw.get("query_string")
-        return bytes(query).decode("latin-1") if query else ""
-
-    @property
     def peer(self) -> str:
         client = self.raw.get("client")
         return str(client[0]) if client else ""
 
-    @property
-    def _by_name(self) -> Mapping[bytes, bytes]:
-        if self._headers is None:
-            self._headers = _by_name(self.raw["headers"])
-        return self._headers
-
     def header(self, name: str) -> str:
-        return self._by_name.get(name.encode("latin-1"), b"").decode("latin-1")
+        value = self._headers.get(name.encode("latin-1"))
+        return value.decode("latin-1") if value else ""
 
     def values(self, names: Names) -> Values:
-        return tuple(map(self._by_name.get, names.in_scope))
+        return tuple(map(self._headers.get, names.in_scope))
 
-    @property
-    def cookie_header(self) -> str:
-        return self._by_name.get(b"cookie", b"").decode("latin-1")
-
-    @property
-    def asks_whether_changed(self) -> bool:
-        return b"if-none-match" in self._by_name
-
-    def replace_header(self, name: str, value: str) -> None:
-        wanted = name.encode("latin-1")
-        others = [pair for pair in self.raw["headers"] if pair[0].lower() != wanted]
-        self.raw["headers"] = [*others, (wanted, value.encode("latin-1"))]
-        self._headers = None
+    def ask_with(self, raw: MutableMapping[str, Any], if_none_match: str) -> None:
+        super().ask_with(raw, if_none_match)
+        tags = if_none_match.encode("latin-1")
+        others = [pair for pair in raw["headers"] if pair[0].lower() != b"if-none-match"]
+        raw["headers"] = [*others, (b"if-none-match", tags)]
+        self._headers = {**self._headers, b"if-none-match": tags}
 
     def _own_scheme(self) -> str:
         scheme = str(self.raw.get("scheme") or "http")
@@ -290,23 +290,23 @@ class EnvironFacts(RequestFacts):
     __slots__ = ()
 
     def __init__(self, raw: MutableMapping[str, Any], proxies: Proxies) -> None:
-        mount = raw.get("SCRIPT_NAME")
-        super().__init__(raw, proxies, _from_wsgi(str(mount)).rstrip("/") if mount else "")
+        self.raw = dict(raw)
+        path, mount = str(raw.get("PATH_INFO") or ""), raw.get("SCRIPT_NAME")
+        self.mount = ""
+        if mount:
+            mount = str(mount)
+            path = mount + path
+            self.mount = _from_wsgi(mount).rstrip("/")
+        self.path = (path if path.isascii() else _from_wsgi(path)) or "/"
+        self.query = str(raw.get("QUERY_STRING") or "")
+        self.cookie_header = str(raw.get("HTTP_COOKIE") or "")
+        self.if_none_match = str(raw.get("HTTP_IF_NONE_MATCH") or "")
+        self._proxies = proxies
+        self._cookies = self._kept = None
 
     @property
     def method(self) -> str:
         return str(self.raw["REQUEST_METHOD"])
-
-    @property
-    def path(self) -> str:
-        return _from_wsgi(str(self.raw.get("SCRIPT_NAME", "")) + str(self.raw.get("PATH_INFO", ""))) or "/"
-
-    def is_near(self, endpoint: str) -> bool:
-        return endpoint in self.raw.get("PATH_INFO", "")
-
-    @property
-    def query(self) -> str:
-        return str(self.raw.get("QUERY_STRING") or "")
 
     @property
     def peer(self) -> str:
@@ -318,16 +318,9 @@ class EnvironFacts(RequestFacts):
     def values(self, names: Names) -> Values:
         return tuple(map(self.raw.get, names.in_environ))
 
-    @property
-    def cookie_header(self) -> str:
-        return str(self.raw.get("HTTP_COOKIE") or "")
-
-    @property
-    def asks_whether_changed(self) -> bool:
-        return "HTTP_IF_NONE_MATCH" in self.raw
-
-    def replace_header(self, name: str, value: str) -> None:
-        self.raw[_environ_key(name)] = value
+    def ask_with(self, raw: MutableMapping[str, Any], if_none_match: str) -> None:
+        super().ask_with(raw, if_none_match)
+        self.raw["HTTP_IF_NONE_MATCH"] = raw["HTTP_IF_NONE_MATCH"] = if_none_match
 
     def _own_scheme(self) -> str:
         return str(self.raw.get("wsgi.url_scheme") or "http")
@@ -336,9 +329,8 @@ class EnvironFacts(RequestFacts):
         return _as_host(str(self.raw.get("SERVER_NAME") or ""))
 
 
-def _by_name(pairs: Iterable[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
+def _by_name(pairs: list[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
     """Headers by lower-case name; one that comes several times is joined, as RFC 9110 and RFC 9113 say."""
-    pairs = pairs if isinstance(pairs, list) else list(pairs)
     found = dict(pairs)
     # Nearly always that is all. A server that keeps the case of letters gives itself away by `Host`, which all have.
     if len(found) == len(pairs) and b"host" in found:
@@ -360,7 +352,7 @@ def _environ_key(name: str) -> str:
 
 def _from_wsgi(text: str) -> str:
     """A path as text: PEP 3333 hands over its bytes in the guise of latin-1."""
-    return text if text.isascii() else text.encode("latin-1", "replace").decode("utf-8", "replace")
+    return text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _as_host(server: str) -> str:

@@ -13,6 +13,7 @@ from tiktok_middleware.core.policy import Audience, Place, Plan, Timing
 from tiktok_middleware.core.set_cookies import Header, choice_cookies, site_cookie, visitor_cookies
 from tiktok_middleware.core.setup import Setup
 from tiktok_middleware.core.snippet import Copy, answer_headers
+from tiktok_middleware.core.state import State
 from tiktok_middleware.core.tracker import Tracker
 from tiktok_middleware.errors import TokenError
 
@@ -24,6 +25,8 @@ HEADER_BUDGET_BYTES = 1536
 # Looking up an enum's member by its name costs more than comparing it.
 _DOCUMENT, _EMBEDDED, _CARRY, _ANSWER = Place.DOCUMENT, Place.EMBEDDED, Place.CARRY, Place.ANSWER
 _UNTOUCHABLE, _SHARED, _LIVE = Place.UNTOUCHABLE, Audience.SHARED, Timing.LIVE
+_GRANTED, _DENIED = State.GRANTED, State.DENIED
+_NOBODY = Tracker.identity  # of most visitors
 
 
 class Script(NamedTuple):
@@ -37,11 +40,6 @@ class Script(NamedTuple):
 
     data: bytes
     is_personal: bool = False
-    nonce: str = ""
-
-    def mark(self, setup: Setup) -> str:
-        """What marks the entity tag of a page that holds nothing else of ours; empty where it holds more."""
-        return "" if self.is_personal or self.nonce else setup.snippet.mark
 
 
 class Handout:
@@ -65,7 +63,7 @@ class Handout:
         place = plan.place
         self._is_page = place is _DOCUMENT or place is _EMBEDDED
         self._is_shared = plan.audience is _SHARED
-        self._is_excluded = setup.is_excluded(facts.path)
+        self._is_excluded = setup.has_exclusions and setup.is_excluded(facts.path)
 
     @property
     def may_write_snippet(self) -> bool:
@@ -79,7 +77,7 @@ class Handout:
             # Without a server that reads this visitor's consent only an implied one can be assumed, and the
             # script still asks the browser for its privacy signals.
             return setup.is_implied
-        return self._tracker.consent.is_granted
+        return self._tracker.consent.state is _GRANTED
 
     @property
     def may_be_personal(self) -> bool:
@@ -114,9 +112,7 @@ class Handout:
             return _within_budget(choice_cookies(self._facts, self._setup, self._tracker))
         if self._plan.place is _UNTOUCHABLE or self._is_shared or not is_ours:
             return []
-        if self._is_page:
-            return self._cookies()
-        return [*self._event_headers(events), *self._cookies()]
+        return self._cookies() if self._is_page else [*self._event_headers(events), *self._cookies()]
 
     def script(self, events: Sequence[Event], nonce: str) -> Script:
         """The page's script elements.
@@ -127,18 +123,18 @@ class Handout:
         """
         setup, tracker, mount = self._setup, self._tracker, self._facts.mount
         page = setup.counts_pages and self._plan.place is _DOCUMENT and not tracker.has_page_view
-        usual = setup.config.limited_data_use
         if self._is_shared:
+            usual = setup.limited_data_use
             data = setup.snippet.constant(mount, page=page, gate=setup.gate, limited=usual, nonce=nonce)
-            return Script(data, nonce=nonce)
-        carried = self._carried()
+            return Script(data)
+        carried = self._carried() if CARRY in self._facts.cookie_header else []
         limited = tracker.consent.limited_data_use
-        identity = tracker.identity.pixel() if tracker.identity else None
+        identity = tracker.identity.pixel() if tracker.identity is not _NOBODY and tracker.identity else None
         if not (carried or events or identity):
-            is_same_for_all = setup.is_implied and limited == usual
+            is_same_for_all = setup.is_implied and limited == setup.limited_data_use
             gate = setup.gate if is_same_for_all else 0
             data = setup.snippet.constant(mount, page=page, gate=gate, limited=limited, nonce=nonce)
-            return Script(data, is_personal=not is_same_for_all, nonce=nonce)
+            return Script(data, is_personal=not is_same_for_all)
         data = setup.snippet.page(
             mount,
             page=page,
@@ -215,8 +211,9 @@ class Handout:
     def _cookies(self) -> list[Header]:
         """The visitor's choice and ids, or the end of them; the most important first."""
         facts, setup, tracker = self._facts, self._setup, self._tracker
-        wanted = choice_cookies(facts, setup, tracker)
-        if tracker.consent.is_granted and (self._is_page or self._plan.place is _CARRY):
+        state = tracker.consent.state
+        wanted = choice_cookies(facts, setup, tracker) if tracker.consent_word or state is _DENIED else []
+        if state is _GRANTED and (self._is_page or self._plan.place is _CARRY):
             wanted += visitor_cookies(facts, setup, tracker, may_mint=self._is_page)
         return _within_budget(wanted) if wanted else wanted
 

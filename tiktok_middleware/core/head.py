@@ -40,6 +40,11 @@ class Head(NamedTuple):
                 texts[place] = f"{texts[place]}, {text}" if texts[place] else text
         return cls._make(texts)
 
+    @property
+    def has_policy(self) -> bool:
+        """Whether the page says what scripts it allows."""
+        return bool(self.content_security_policy or self.content_security_policy_report_only)
+
 
 #: How many fields, from the first on, ``policy.plan`` reads: alike in these, two responses get the same plan.
 PLANNED = Head._fields.index("content_length")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Union
+from typing import Any, Union
 
 from tiktok_middleware.core.header_names import ByHeaderName
 from tiktok_middleware.core.validators import marked_tag
@@ -15,13 +15,18 @@ __all__ = ["Headers", "encoded", "with_changes"]
 Headers = Union[list[tuple[bytes, bytes]], list[tuple[str, str]]]  # noqa: UP007  # a run-time alias on Python 3.10
 
 
-class _Changed(NamedTuple):
+class _Changed:
     """What has become of the response; see :func:`with_changes`."""
 
-    body_growth_bytes: int | None
-    is_private: bool
-    extend_policy: Callable[[str], str] | None
-    mark: str
+    __slots__ = ("body_growth_bytes", "extend_policy", "is_private", "mark")
+
+    def __init__(
+        self, body_growth_bytes: int | None, extend_policy: Callable[[str], str] | None, mark: str, *, is_private: bool
+    ) -> None:
+        self.body_growth_bytes = body_growth_bytes
+        self.extend_policy = extend_policy
+        self.mark = mark
+        self.is_private = is_private
 
 
 def with_changes(
@@ -43,7 +48,7 @@ def with_changes(
         mark: names our script where the body holds nothing else of ours: then entity tags are marked, not dropped.
         extend_policy: gives each Content Security Policy the sources that the script needs.
     """
-    changed = _Changed(body_growth_bytes, is_private, extend_policy, mark)
+    changed = _Changed(body_growth_bytes, extend_policy, mark, is_private=is_private)
     kept: list[Any] = []
     says_cache_control = False
     for pair in headers:

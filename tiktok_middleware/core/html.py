@@ -26,7 +26,7 @@ from tiktok_middleware.core.html_tokens import (
     skip_tag,
 )
 
-__all__ = ["LIMIT_BYTES", "Injector", "Place", "Search"]
+__all__ = ["LIMIT_BYTES", "Injector", "Place", "Search", "first_run"]
 
 #: How far the end of the head is searched for. Real heads are far smaller; the bound keeps hostile ones cheap.
 LIMIT_BYTES = 65_536
@@ -73,8 +73,23 @@ _MORE, _FOUND, _NEVER = Search.MORE, Search.FOUND, Search.NEVER
 _Step = tuple[Union[Search, None], int]  # noqa: UP007  # a run-time alias on Python 3.10
 
 
+def first_run(data: bytes) -> tuple[int, bool]:
+    """How far a document begins plainly, and whether it comes to the end of its head so: most pages do, in one step.
+
+    Args:
+        data: the first bytes of the body.
+    """
+    match = FIRST_RUN.match(data, 0, _plain_end(data, 0, len(data)))
+    if match is None:
+        return 0, False
+    return (match.start(1), True) if match.lastindex else (match.end(), False)
+
+
 class Injector:
     """Searches one document for the end of its head.
+
+    Args:
+        begun_at: how far :func:`first_run` has come in the piece that is fed first.
 
     Attributes:
         is_document: None until known, then whether the bytes begin like a document and not like a fragment.
@@ -82,14 +97,26 @@ class Injector:
         held: bytes that were fed and have not been given back yet.
     """
 
-    __slots__ = ("_after_tag", "_raw", "_seen", "_state", "_tag", "_templates", "held", "is_document", "reason")
+    __slots__ = (
+        "_after_tag",
+        "_begun_at",
+        "_raw",
+        "_seen",
+        "_state",
+        "_tag",
+        "_templates",
+        "held",
+        "is_document",
+        "reason",
+    )
 
-    def __init__(self) -> None:
-        self.is_document: bool | None = None
+    def __init__(self, begun_at: int = 0) -> None:
+        self.is_document: bool | None = True if begun_at else None
         self.reason = ""
         self.held = b""
         self._seen = 0  # bytes before `held`
-        self._state: _State = Injector._beginning
+        self._begun_at = begun_at
+        self._state: _State = Injector._head if begun_at else Injector._beginning
         self._tag = ""  # state of an unfinished tag
         self._after_tag: _State = Injector._beginning  # the state once it has ended
         self._raw = b""  # the element whose raw text this is, or how far a script is escaped
@@ -108,7 +135,7 @@ class Injector:
             end = LIMIT_BYTES - self._seen
             last = False
         search: Search | None = None
-        position = 0
+        position, self._begun_at = self._begun_at, 0
         while search is None:
             search, position = self._state(self, data, position, end)
         if search is _FOUND:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from urllib.parse import unquote
 
 from tiktok_middleware.core.consent import OWN_COOKIE
@@ -29,21 +28,23 @@ class PageFacts(RequestFacts):
         word: what the visitor has just said about consent, ``g`` or ``d``, as our own cookie will keep it.
     """
 
-    __slots__ = ("_path", "_query", "_referrer", "_request")
+    __slots__ = ("_referrer", "_request")
 
     def __init__(self, request: RequestFacts, address: str, referrer: str, word: str = "") -> None:
         self._request = request
-        super().__init__(request.raw, request._proxies, request.mount)  # noqa: SLF001  # its own kind
-        self._path, self._query = _split(address)
+        path, query = _split(address)
+        proxies, cookies = request._proxies, request.cookie_header  # noqa: SLF001  # its own kind
+        if word:
+            cookies = f"{OWN_COOKIE}={word}; {cookies}"  # the first of a name counts
+        super().__init__(request.raw, proxies, mount=request.mount, path=path, query=query, cookie_header=cookies)
         self._referrer = referrer[:_MAX_ADDRESS_CHARS]
-        self._cookies = {**request.cookies, OWN_COOKIE: word} if word else dict(request.cookies)
 
     def at(self, path: str) -> PageFacts:
         """The same visitor's page at this path; without a query where that is another page."""
-        if path == self._path:
+        if path == self.path:
             return self
         other = PageFacts(self._request, "", "")
-        other._path = path
+        other.path = path
         return other
 
     @property
@@ -51,33 +52,13 @@ class PageFacts(RequestFacts):
         return "GET"
 
     @property
-    def path(self) -> str:
-        return self._path
-
-    @property
-    def query(self) -> str:
-        return self._query
-
-    @property
     def peer(self) -> str:
         return self._request.peer
-
-    @property
-    def cookies(self) -> Mapping[str, str]:
-        """Those of the script's request, and the word."""
-        return self._cookies or {}
 
     def header(self, name: str) -> str:
         if name == "referer":
             return self._referrer
         return _OF_A_PAGE[name] if name in _OF_A_PAGE else self._request.header(name)
-
-    @property
-    def kept(self) -> Mapping[str, str]:
-        return self.cookies
-
-    def replace_header(self, name: str, value: str) -> None:
-        self._request.replace_header(name, value)
 
     def _own_scheme(self) -> str:
         return self._request._own_scheme()  # noqa: SLF001  # its own kind

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tiktok_middleware.core.context import NONCE_KEY
 from tiktok_middleware.core.csp import Policies, read_policies
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.head import Head
@@ -11,13 +10,16 @@ from tiktok_middleware.core.setup import Setup
 __all__ = ["nonce_of", "say_what_is_blocked"]
 
 
-def nonce_of(head: Head, setup: Setup, facts: RequestFacts) -> str:
-    """The nonce that our scripts need; empty where the page has none, or is not to be asked."""
+def nonce_of(head: Head, setup: Setup, told: str) -> str:
+    """The nonce that our scripts need; empty where the page has none, or is not to be asked.
+
+    Args:
+        head: of the page.
+        setup: the configuration.
+        told: by the framework, for the policy that a middleware around us may write only after us.
+    """
     policies = _policies_of(head, setup)
-    if policies is not None:
-        return policies.nonce
-    # A middleware around us may write the policy only after us: then the framework has told its nonce.
-    return str(facts.raw.get(NONCE_KEY, ""))
+    return policies.nonce if policies is not None else told
 
 
 def say_what_is_blocked(head: Head, setup: Setup, facts: RequestFacts) -> None:

@@ -8,7 +8,7 @@ from tiktok_middleware.core.cookies import delete_cookie, set_cookie
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.setup import Setup
 from tiktok_middleware.core.tracker import Tracker
-from tiktok_middleware.core.visitor import FRESH_COOKIE, LIFETIME_S, TTCLID, TTP
+from tiktok_middleware.core.visitor import FRESH_COOKIE, LIFETIME_S, TTCLID, TTP, may_be_due
 
 __all__ = ["Header", "choice_cookies", "site_cookie", "visitor_cookies"]
 
@@ -51,7 +51,11 @@ def visitor_cookies(facts: RequestFacts, setup: Setup, tracker: Tracker, *, may_
         tracker: of the request.
         may_mint: whether a visitor without a ``_ttp`` may get one, where the configuration wants that.
     """
-    visitor, ttp, ttp_setting = tracker.visitor, tracker.visitor.ttp, setup.config.ttp
+    ttp_setting = setup.config.ttp
+    if ttp_setting != "mint" and not may_be_due(facts):
+        return []
+    visitor = tracker.visitor
+    ttp = visitor.ttp
     renew = list(visitor.renew) if ttp_setting != "off" else [name for name in visitor.renew if name != TTP]
     if may_mint and ttp_setting == "mint" and not ttp:
         ttp = setup.random_bytes(14).hex()[:27]

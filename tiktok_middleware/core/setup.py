@@ -61,7 +61,9 @@ class Setup:
         has_secret_key: whether the signer's key is a secret of its own, which lasts longer than an access token.
         is_on: whether there is anything to do at all.
         endpoint: the path prefix of our own answers.
+        has_exclusions: whether there are paths that carry nothing at all.
         browser_reason, server_reason: why nothing may go by a channel; empty when something may.
+        limited_data_use: TikTok's flag, as the site sets it for everybody.
         pixels: the pixel codes.
         is_tiktok_api: whether server events would reach TikTok's own hosts.
         gate: what the script of a page asks the browser itself, as ``Snippet.page`` takes it; where consent is implied
@@ -89,6 +91,8 @@ class Setup:
     has_secret_key: bool = True
     is_on: bool = field(init=False)
     endpoint: str = field(init=False)
+    has_exclusions: bool = field(init=False)
+    limited_data_use: bool = field(init=False)
     browser_reason: str = field(init=False)
     server_reason: str = field(init=False)
     pixels: tuple[str, ...] = field(init=False)
@@ -101,6 +105,8 @@ class Setup:
         config = self.config
         self.is_on = config.is_on
         self.endpoint = config.endpoint
+        self.has_exclusions = config.exclude != ""
+        self.limited_data_use = config.limited_data_use
         self.browser_reason = config.browser_reason
         self.server_reason = config.server_reason
         self.pixels = config.pixels

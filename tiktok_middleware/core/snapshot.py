@@ -64,20 +64,13 @@ class SnapshotFacts(RequestFacts):
     __slots__ = ("_snapshot",)
 
     def __init__(self, snapshot: Snapshot) -> None:
-        super().__init__({}, Proxies("0"))
+        address = urlsplit(snapshot.url)
+        super().__init__({}, Proxies("0"), path=unquote(address.path), query=address.query)
         self._snapshot = snapshot
 
     @property
     def method(self) -> str:
         return "GET"
-
-    @property
-    def path(self) -> str:
-        return unquote(urlsplit(self.url).path)
-
-    @property
-    def query(self) -> str:
-        return urlsplit(self.url).query
 
     @property
     def peer(self) -> str:
@@ -93,9 +86,6 @@ class SnapshotFacts(RequestFacts):
 
     def header(self, name: str) -> str:
         return self._snapshot.user_agent if name == "user-agent" else ""
-
-    def replace_header(self, name: str, value: str) -> None:
-        """Nobody reads what was never sent."""
 
     def _own_scheme(self) -> str:
         return urlsplit(self.url).scheme or "https"

@@ -96,14 +96,17 @@ class Snippet:
         self.helper_path = f"{endpoint}/helper-{hashlib.sha256(self.helper).hexdigest()[:16]}.js"
         self._base = _compact(pixel_js)
         self._config: dict[str, object] = {"u": pixel_url, "p": list(pixels), "o": dict(options)}
-        self._cached = lru_cache(maxsize=64)(self.page)
+        self._cached = lru_cache(maxsize=64)(self._constant)
         #: Names the scripts of this configuration; changes with whatever they are made of.
         self.mark = hashlib.sha256(self.page("", page=True)).hexdigest()[:8]
 
     def constant(self, mount: str, *, page: bool, gate: int, limited: bool, nonce: str) -> bytes:
         """The script elements of a page without events or identity, the same for every visitor but for the nonce."""
-        made = self._cached(mount, page=page, gate=gate, limited=limited)
+        made = self._cached(mount, page, gate, limited)
         return made.replace(b"<script", f'<script nonce="{nonce}"'.encode("ascii")) if nonce else made
+
+    def _constant(self, mount: str, page: bool, gate: int, limited: bool) -> bytes:  # the cache's key
+        return self.page(mount, page=page, gate=gate, limited=limited)
 
     def page(
         self,

@@ -17,7 +17,8 @@ class Phase(Enum):
 
     WAITING = "waiting"  # for the app's response head
     SEARCHING = "searching"  # for the place of the script; the head may still be held
-    PASSING = "passing"  # bytes pass; something may be added at the end
+    PASSING = "passing"  # bytes pass as they come; something may be added at the end
+    REWRITING = "rewriting"  # the same of a body whose coding is written anew: each piece is
     DONE = "done"  # bytes pass and nothing of ours remains to be done
 
 

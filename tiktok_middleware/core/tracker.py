@@ -64,6 +64,7 @@ class Tracker:
         refusal: why nothing goes, in a snake_case word, where something was wrong from the start.
         after_commit: calls what it is given once the app's transaction has committed; None where no framework of
             the app has one.
+        nonce: of a Content Security Policy that is still to be written, where the framework tells it.
         late: takes events that are tracked after the response has ended.
         facts: the request.
         setup: the configuration it works by.
@@ -81,6 +82,7 @@ class Tracker:
     lead_id: str = ""
     refusal: str = ""
     after_commit: Callable[[Callable[[], None]], None] | None = None
+    nonce: str = ""
     late: Callable[[Tracker, Pending], None] | None = None
     _consent: Consent | None = None
     _visitor: Visitor | None = None

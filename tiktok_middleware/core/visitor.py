@@ -7,7 +7,17 @@ from typing import NamedTuple
 
 from tiktok_middleware.core.facts import RequestFacts
 
-__all__ = ["FRESH_COOKIE", "LIFETIME_S", "TTCLID", "TTP", "Visitor", "is_ttclid", "is_ttp", "read_visitor"]
+__all__ = [
+    "FRESH_COOKIE",
+    "LIFETIME_S",
+    "TTCLID",
+    "TTP",
+    "Visitor",
+    "is_ttclid",
+    "is_ttp",
+    "may_be_due",
+    "read_visitor",
+]
 
 TTCLID = "ttclid"
 TTP = "_ttp"
@@ -51,6 +61,22 @@ class Visitor(NamedTuple):
     renew: tuple[str, ...]
     fresh: str
     ignored: int
+
+
+def may_be_due(facts: RequestFacts) -> bool:
+    """Whether a cookie may have to be written: a cheap look, for the many requests of a day after the first."""
+    if TTCLID in facts.query:
+        return True
+    cookies = facts.cookie_header
+    at = cookies.find(_FRESH)
+    fresh = cookies[at + len(_FRESH) : at + len(_FRESH) + 2] if at >= 0 else ""
+    return (TTCLID in cookies and (_TTCLID_INITIAL not in fresh or _OTHER_TTCLID in cookies)) or (
+        TTP in cookies and _TTP_INITIAL not in fresh
+    )
+
+
+_FRESH = f"{FRESH_COOKIE}="
+_OTHER_TTCLID = f"_{TTCLID}"
 
 
 def read_visitor(facts: RequestFacts) -> Visitor:
