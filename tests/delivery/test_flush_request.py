@@ -130,13 +130,14 @@ def test_what_is_tracked_when_even_the_app_is_done_is_sent_too(client: Client, a
 
 @pytest.mark.parametrize("visit", VISITS.values(), ids=VISITS)
 def test_what_fails_is_sent_with_the_next_that_is_tracked(client: Client, api: Api, visit: Visit) -> None:
+    client.delivery._relay.pace._random = lambda: 1.0  # a second
     api.status, api.body = 503, b""
     assert visit(client, SHAPES["page"], api) == 1, "it was tried"
     assert client.stats()["waiting"] == 1
     assert visit(client, SHAPES["page"], api) == 1, "the road is closed: the next visitor waits for nothing"
     api.status, api.body = 200, Api.OK
     api.requests.clear()
-    time.sleep(1.1)  # the first wait, with all its jitter
+    time.sleep(1.1)
     assert visit(client, SHAPES["page"], api) == 3
     assert client.stats()["waiting"] == 0
 
@@ -170,13 +171,13 @@ def test_the_loop_goes_on_meanwhile(client: Client, api: Api) -> None:
     assert ticks > took_s / 0.01 / 4
 
 
-def test_many_at_once_share_requests(client: Client, api: Api) -> None:
-    """Each waits for its own event, not for as many answers as there are visitors."""
+def test_many_at_once_lose_nothing_and_send_nothing_twice(client: Client, api: Api) -> None:
 
     async def main() -> None:
         await asyncio.gather(*(visit_async(client, asgi_app(SHAPES["json"]), api) for _ in range(40)))
 
     asyncio.run(main())
+    assert client.flush(10), "on a slow machine one may have waited too long for its turn"
     assert len(api.ids) == len(set(api.ids)) == 40
     assert client.stats()["waiting"] == 0
 
