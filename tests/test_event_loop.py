@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import trio
 
-from tiktok_middleware.event_loop import wait_for
+from tiktok_middleware.event_loop import in_thread, wait_for
 
 
 def on_asyncio(call: Callable[[], Coroutine[Any, Any, Any]]) -> None:
@@ -100,3 +100,24 @@ def test_who_is_cancelled_stops_waiting() -> None:
 
     asyncio.run(main())
     assert not future.cancelled()
+
+
+def test_the_result_comes_from_a_thread_that_ends() -> None:
+    assert in_thread(lambda: threading.current_thread().name).result(10) == "tiktok-request"
+    for thread in threading.enumerate():
+        if thread.name == "tiktok-request":
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def test_an_error_is_told_to_whoever_waits() -> None:
+    with pytest.raises(ZeroDivisionError):
+        in_thread(lambda: 1 // 0).result(10)
+
+
+def test_where_no_thread_can_start_the_caller_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert in_thread(threading.current_thread).result(0) is threading.current_thread()
