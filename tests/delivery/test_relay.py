@@ -226,6 +226,18 @@ def test_a_sink_that_cannot_be_made_is_tried_again() -> None:
     assert world.sink.sent == ["evt-0"]
 
 
+def test_who_drains_waits_for_another_threads_round_no_longer_than_told() -> None:
+    world = World()
+    world.outbox.put(submissions(1), NOW)
+    with world.relay._turn:
+        began = time.monotonic()
+        world.relay.drain(began + 0.05)
+        assert 0.05 <= time.monotonic() - began < 5
+    assert world.sink.sent == []
+    world.relay.drain(time.monotonic() + 10)
+    assert world.sink.sent == ["evt-0"]
+
+
 def test_too_few_verdicts_are_none() -> None:
     world = World(lambda batch: [Delivered()])
     world.outbox.put(submissions(2), NOW)
