@@ -181,6 +181,10 @@ class AsgiDoor:
         """Let the loop idle, as a server's does between requests."""
         self._loop.run_until_complete(asyncio.sleep(seconds))
 
+    def close(self) -> None:
+        """Let the loop go."""
+        self._loop.close()
+
     async def _many(self, scene: str, count: int) -> None:
         for _ in range(count):
             await self._one(scene, _count_bytes)

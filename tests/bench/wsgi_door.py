@@ -177,6 +177,10 @@ class WsgiDoor:
         """Idle."""
         time.sleep(seconds)
 
+    def close(self) -> None:
+        """Let the other thread go."""
+        self._thread.shutdown()
+
     def _one(self, scene: str, start_response: Callable[..., Any], on_bytes: OnBytes | None) -> None:
         environ = dict(self._environs[scene])
         environ["wsgi.input"] = io.BytesIO()
