@@ -39,6 +39,7 @@ ALLOWED = {
     "cli": ("",),
     "outbox_cli": ("",),
     "send_cli": ("",),
+    "data_map": ("core",),
     "sandbox": ("",),
 }
 EVERYWHERE = ("errors", "config")

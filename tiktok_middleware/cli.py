@@ -21,6 +21,7 @@ import click
 
 from tiktok_middleware import __version__
 from tiktok_middleware.config import Config
+from tiktok_middleware.data_map import data_map
 from tiktok_middleware.delivery.location import outbox_risk, outbox_url
 from tiktok_middleware.errors import TikTokError
 from tiktok_middleware.options import masked
@@ -129,7 +130,8 @@ def worker(concurrency: int | None, log_level: str) -> None:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def check(as_json: bool) -> None:  # click passes flags so
+@click.option("--data-map", "wants_data_map", is_flag=True, help="Print what is shared with TikTok, as Markdown.")
+def check(as_json: bool, wants_data_map: bool) -> None:  # click passes flags so
     """Read the environment's configuration and say what it means, or what is wrong with it."""
     from tiktok_middleware.client import Client  # noqa: PLC0415  # brings delivery along, which other commands need not
 
@@ -138,6 +140,10 @@ def check(as_json: bool) -> None:  # click passes flags so
         Client(config).close(0)  # consent platforms, consent functions and sinks are looked up when it is made
     except TikTokError as error:
         raise click.ClickException(str(error)) from None
+    if wants_data_map:
+        found = data_map(config)
+        click.echo(json.dumps(found.as_json(), indent=2) if as_json else found.as_markdown(), nl=as_json)
+        return
     rows = {
         "pixels": ", ".join(config.pixels) or "none: everything passes through",
         "access token": ", ".join(map(masked, config.tokens)) or "none: browser channel only",

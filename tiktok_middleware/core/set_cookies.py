@@ -10,10 +10,10 @@ from tiktok_middleware.core.setup import Setup
 from tiktok_middleware.core.tracker import Tracker
 from tiktok_middleware.core.visitor import FRESH_COOKIE, LIFETIME_S, TTCLID, TTP, may_be_due
 
-__all__ = ["Header", "choice_cookies", "site_cookie", "visitor_cookies"]
+__all__ = ["CONSENT_MAX_AGE_S", "Header", "choice_cookies", "site_cookie", "visitor_cookies"]
 
 #: How long a visitor's own word is remembered: six months, the French authority's recommendation.
-_CONSENT_MAX_AGE_S = 15_552_000
+CONSENT_MAX_AGE_S = 15_552_000
 
 _DENIED = State.DENIED
 
@@ -38,7 +38,7 @@ def site_cookie(facts: RequestFacts, name: str, value: str, max_age_s: int, doma
 def choice_cookies(facts: RequestFacts, setup: Setup, tracker: Tracker) -> list[Header]:
     """The visitor's word, and after a refusal the end of our cookies."""
     word = tracker.consent_word
-    cookies = [site_cookie(facts, OWN_COOKIE, word, _CONSENT_MAX_AGE_S)] if word else []
+    cookies = [site_cookie(facts, OWN_COOKIE, word, CONSENT_MAX_AGE_S)] if word else []
     return [*cookies, *_deletions(facts, setup)] if tracker.consent.state is _DENIED else cookies
 
 
