@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tiktok_middleware.delivery import _alive
+from tiktok_middleware.delivery.lifecycle import alive
 from tiktok_middleware.notices import Log
 
 settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
@@ -25,9 +25,9 @@ def swallowed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         original(self, part, error)
 
     monkeypatch.setattr(Log, "failure", failure)
-    open_before = set(_alive)
+    open_before = set(alive)
     yield errors
-    for delivery in set(_alive) - open_before:
+    for delivery in set(alive) - open_before:
         delivery.close(0)  # its threads are not the next test's
     if errors and request.node.get_closest_marker("swallows") is None:
         raise AssertionError(f"{len(errors)} error(s) of ours were swallowed") from errors[0]

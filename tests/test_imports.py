@@ -64,11 +64,12 @@ ONLY_IN = {
     "celery": {"delivery/celery.py"},
     "prometheus_client": {"delivery/metrics.py"},
 }
-# Compression is the encoding's business; the frameworks bring their own.
+# Compression is the encoding's business, whose threads there are the delivery's; the frameworks bring their own.
 ALSO = {
     "core/codings.py": {"brotli", "brotlicffi", "zstandard", "compression", "backports"},
     "core/zstandard_reader.py": {"zstandard", "compression", "backports"},
     "core/encoding.py": {"brotli", "brotlicffi", "zstandard", "compression", "backports"},
+    "delivery/threads.py": {"gevent"},
     "contrib/django.py": {"django", "asgiref"},
     "contrib/flask.py": {"flask"},
     "contrib/starlette.py": {"starlette"},

@@ -28,6 +28,10 @@ _SEARCHING, _PASSING, _DONE = Phase.SEARCHING, Phase.PASSING, Phase.DONE
 ASGIApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
+#: What a server's end may take of ours, in seconds; half of what Docker grants before it kills.
+_SHUTDOWN_S = 5.0
+
+
 class TikTokMiddleware:
     """Wraps any ASGI app.
 
@@ -139,7 +143,7 @@ class TikTokMiddleware:
 
     async def _flush(self) -> None:
         try:
-            await _in_thread(self.client.flush)
+            await _in_thread(lambda: self.client.flush(_SHUTDOWN_S))
         except Exception as error:  # noqa: BLE001  # ours must not fail the server's end
             self.client.setup.notices.failure("flush", error)
 

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pytest
 
-import tiktok_middleware.delivery as delivery_module
 from tests.delivery.delivery_world import (
     PIXEL,
     Api,
@@ -619,13 +618,13 @@ def test_a_fork_waits_a_second_at_most_for_a_first_send_that_hangs(open_: Open) 
     delivery.submit(fresh(1)).result(10)
     assert sending.wait(10)
     began = time.monotonic()
-    delivery_module._before_fork()
-    delivery_module._after_fork()
+    delivery.before_fork()
+    delivery.after_fork()
     assert time.monotonic() - began < 5
     leave.set()
     assert delivery.flush(10)
-    delivery_module._before_fork()
-    delivery_module._after_fork()
+    delivery.before_fork()
+    delivery.after_fork()
     delivery.submit(fresh(1, "more")).result(10)
     assert delivery.flush(10), "it goes on in the parent"
 

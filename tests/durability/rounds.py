@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,8 +28,8 @@ _LOAD_S = 60.0
 _STOP_S = 20.0
 _DRAIN_S = 90.0  # what a killed process had on lease is free after 20 s
 
-#: The command line of each door's server, with two worker processes, for a port.
-DOORS: dict[str, Callable[[int], list[str]]] = {
+#: The command line of each server, for a port.
+SERVERS: dict[str, Callable[[int], list[str]]] = {
     "asgi": lambda port: _module(
         "uvicorn", "tests.durability.asgi_app:app", "--workers", "2", "--port", f"{port}", "--no-access-log"
     ),
@@ -37,7 +37,11 @@ DOORS: dict[str, Callable[[int], list[str]]] = {
         "gunicorn", "tests.durability.wsgi_app:app", "--no-control-socket", "--bind", f"127.0.0.1:{port}",
         "--workers", "2", "--worker-class", "gthread", "--threads", "4", "--graceful-timeout", "5",
     ),
+    "asgi-alone": lambda port: _module("uvicorn", "tests.durability.asgi_app:app", "--port", f"{port}"),
 }  # fmt: skip
+
+#: Those of both doors, with two worker processes.
+DOORS = ("asgi", "wsgi")
 
 
 def _module(name: str, *options: str) -> list[str]:
@@ -110,15 +114,18 @@ def play(door: str, end: End, folder: Path, *, sync: str = "normal") -> Round:
     """One round in an empty folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with Sink(is_up=False).running() as tiktok:
-        environment = _environment(folder, tiktok, sync)
-        with _shop(door, folder, environment, end.options.get(door, [])) as shop, _load(shop.port, folder) as received:
+        environment = environment_of(folder, tiktok.url, sync)
+        with (
+            running_shop(door, folder, environment, end.options.get(door, [])) as shop,
+            _load(shop.port, folder) as received,
+        ):
             _await_responses(received)
             time.sleep(random.uniform(0, _END_WITHIN_S))
             end_s = _end(shop.process, end)
         ids = set(received.read_text().split())
         tiktok.rise()
         began = time.monotonic()
-        with _shop(door, folder, environment, []) as shop:
+        with running_shop(door, folder, environment) as shop:
             httpx.get(f"{shop.url}/json?id=after-0-5-0", headers={"sec-fetch-mode": "cors"}, timeout=10)
             missing = tiktok.lacks(ids, _DRAIN_S)
             drain_s = time.monotonic() - began
@@ -128,22 +135,24 @@ def play(door: str, end: End, folder: Path, *, sync: str = "normal") -> Round:
     return Round(ids, missing - excused, excused, len(arrived), len(set(arrived)), end_s, drain_s)
 
 
-def _environment(folder: Path, tiktok: Sink, sync: str) -> dict[str, str]:
+def environment_of(folder: Path, tiktok: str, sync: str = "normal") -> dict[str, str]:
+    """The variables of a shop whose events go to ``tiktok``, by way of an outbox file in the folder."""
     return {
         **plain_environment(folder),
         "DURABILITY_EXCUSED": str(folder / "excused"),
         "TIKTOK_PIXEL_ID": "C0000000000000000000",
         "TIKTOK_ACCESS_TOKEN": TOKEN,
-        "TIKTOK_API_URL": f"{tiktok.url}/open_api/v1.3",
+        "TIKTOK_API_URL": f"{tiktok}/open_api/v1.3",
         "TIKTOK_OUTBOX": f"sqlite:///{folder}/outbox.sqlite3",
         "TIKTOK_SYNC": sync,
     }
 
 
 @contextlib.contextmanager
-def _shop(door: str, folder: Path, environment: dict[str, str], options: list[str]) -> Iterator[Server]:
+def running_shop(door: str, folder: Path, environment: dict[str, str], options: Sequence[str] = ()) -> Iterator[Server]:
+    """A door's server until the block ends."""
     port = free_port()
-    with running(door, [*DOORS[door](port), *options], port, folder, environment) as server:
+    with running(door, [*SERVERS[door](port), *options], port, folder, environment) as server:
         yield server
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 from tests.durability.shop import answer, make_client
 from tiktok_middleware.core.context import KEY
@@ -19,3 +21,14 @@ def _shop(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 
 app = TikTokMiddleware(_shop, client=make_client())
+
+
+def _warm_up(event_id: str) -> None:
+    """One request when the app is imported, so that threads and connections are there before any fork."""
+    environ: dict[str, Any] = {"PATH_INFO": "/json", "QUERY_STRING": f"id={event_id}", "HTTP_SEC_FETCH_MODE": "cors"}
+    setup_testing_defaults(environ)
+    list(app(environ, lambda *_: lambda _: None))
+
+
+if "DURABILITY_WARM" in os.environ:
+    _warm_up(f"{os.environ['DURABILITY_WARM']}-{os.getpid()}")

@@ -96,6 +96,7 @@ SERVERS = (
     Entry("gunicorn-asgi", "asgi", _gunicorn("asgi")),
     Entry("gunicorn-sync", "wsgi", _gunicorn("sync")),
     Entry("gunicorn-gthread", "wsgi", _gunicorn("gthread", "--threads", "4"), is_fast=True),
+    Entry("gunicorn-gevent", "wsgi", _gunicorn("gevent")),
     Entry("granian-wsgi", "wsgi", _granian("wsgi")),
     Entry("waitress", "wsgi", _waitress),
     Entry("cheroot", "wsgi", _cheroot),

@@ -8,11 +8,9 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import time
-import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -26,11 +24,13 @@ from tiktok_middleware.core.event import Claim, Submission
 from tiktok_middleware.core.payload import MAX_REQUEST_EVENTS
 from tiktok_middleware.delivery.events_api import EventsApi
 from tiktok_middleware.delivery.histogram import Distribution
+from tiktok_middleware.delivery.lifecycle import watch, watch_child
 from tiktok_middleware.delivery.memory import MEMORY_LIMITS
 from tiktok_middleware.delivery.outbox import Limits, claim_of
 from tiktok_middleware.delivery.relay import Relay, Sink
 from tiktok_middleware.delivery.sqlite import DISK_LIMITS, SqliteOutbox
 from tiktok_middleware.delivery.storage import Storage
+from tiktok_middleware.delivery.threads import native_lock, off_hub, run_between_requests
 from tiktok_middleware.delivery.writer import Writer
 from tiktok_middleware.errors import ConfigError, OutboxError
 
@@ -45,8 +45,7 @@ _LAST_START_S = 0.5  # of these: a post begins no later,
 _ANSWER_S = FLUSH_S - _LAST_START_S  # and is given up after so long
 _KEEP_S = 5.0  # a connection that was kept while the process was frozen is dead and does not know it
 _COMMIT_S = 5.0  # what is accepted gets this long to reach the disk at exit, whatever `close` was granted
-_EXIT_S = 2.0
-_FORK_WAIT_S = 1.0
+_FORK_WAIT_S = 3.0  # a first import on a busy machine; longer where a first send hangs, which a fork need not outlast
 _POLL_S = 0.005
 
 
@@ -107,23 +106,47 @@ class Delivery:
         if options.flush not in {"background", "request"}:
             raise ConfigError("flush", options.flush, "background, request")
         self._sends = bool(options.tokens) or callable(options.sink)
-        self.is_inline = options.flush == "request"
+        self.is_inline = options.flush == "request" or not _can_have_threads()
+        self.begin_anew()
+        watch(self)
+
+    def begin_anew(self) -> None:
+        """Be as if never used; called by a forked child, whose parent keeps its own rows."""
+        self._first = native_lock()
         self._begin()
-        _alive.add(self)
+
+    def before_fork(self) -> None:
+        """Wait for what the relay imports."""
+        self._relay.before_fork(_FORK_WAIT_S)
+
+    def after_fork(self) -> None:
+        """Go on, in the parent."""
+        self._relay.after_fork()
 
     def _use(self) -> None:
-        if self._pid != os.getpid():
-            self._begin()
+        if not self._is_ready():
+            with self._first:
+                if not self._is_ready():
+                    self._begin()
+                    watch_child()
+                    self._is_used = True
         self._is_used = True
 
+    def _is_ready(self) -> bool:
+        """Whether what `_begin` made is this process's, and made no earlier than with its first use."""
+        return self._pid == os.getpid() and (self._is_used or self._is_closed)
+
     def _begin(self) -> None:
-        """Everything that belongs to one process; a forked child leaves its parent's rows to the parent."""
+        """Everything that belongs to one process.
+
+        Made anew with the first use, since a server may have put greenlets in the place of threads after the import.
+        """
         options = self._options
         self._pid = os.getpid()
         self._counts: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
-        self._is_used = False
-        self._storage = Storage(self._disk, _limits(options, MEMORY_LIMITS))
+        self._is_used = self._is_closed = False
+        self._storage = Storage(self._disk and off_hub(self._disk), _limits(options, MEMORY_LIMITS))
         self._writer = Writer(self._commit, options.limit_uncommitted)
         limit = 1 if options.test_event_code else MAX_REQUEST_EVENTS
         self._relay = Relay(self._storage.outboxes, self._open_sink, self._clock, limit)
@@ -186,11 +209,12 @@ class Delivery:
         Commits everything first, whatever the time. Idempotent; a submission afterwards is committed by its own caller.
         """
         deadline = time.monotonic() + timeout_s
+        self._is_closed = True
         self._writer.close(max(timeout_s, _COMMIT_S))
         is_sent = self._wait_until_sent(deadline)
         self._relay.stop(max(0.0, deadline - time.monotonic()))
-        if self._disk:
-            self._disk.close()
+        if self._storage.disk:
+            self._storage.disk.close()
         return is_sent
 
     def stats(self) -> dict[str, int | float | dict[str, int] | Distribution]:
@@ -273,6 +297,7 @@ class Delivery:
                 left_s = max(deadline - time.monotonic(), 0.0)
                 hopeless = self._relay.pace.blocked(self._clock() + left_s)
                 if not left_s or not any(outbox.holds(mark, hopeless) for outbox, mark in marks):
+                    self._relay.settle(deadline)
                     return self._storage.is_whole and not any(outbox.holds(mark) for outbox, mark in marks)
                 time.sleep(min(_POLL_S, left_s))
         except OutboxError as error:
@@ -280,39 +305,15 @@ class Delivery:
             return False
 
 
-_alive: weakref.WeakSet[Delivery] = weakref.WeakSet()
-
-
-def _begin_all() -> None:  # pragma: no cover - runs in forked children
-    for delivery in list(_alive):
-        delivery._begin()  # noqa: SLF001
-
-
-def _before_fork() -> None:
-    for delivery in list(_alive):
-        delivery._relay.before_fork(_FORK_WAIT_S)  # noqa: SLF001
-
-
-def _after_fork() -> None:
-    for delivery in list(_alive):
-        delivery._relay.after_fork()  # noqa: SLF001
-
-
-@atexit.register
-def _close_all() -> None:  # pragma: no cover - runs after the last test
-    for delivery in list(_alive):
-        _close_at_exit(delivery)
-
-
-def _close_at_exit(delivery: Delivery) -> None:  # pragma: no cover - as above
-    try:
-        delivery.close(_EXIT_S)
-    except Exception:  # the others are to be closed all the same
-        log.exception("A delivery could not be closed")
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_all)
+def _can_have_threads() -> bool:
+    """Whether threads of ours get their turn; said where they do not."""
+    if run_between_requests():
+        return True
+    log.warning(
+        "uWSGI runs without threads: each event is sent before its response ends, as with TIKTOK_FLUSH=request; start"
+        " uWSGI with --enable-threads and nobody waits"
+    )
+    return False
 
 
 def _open_outbox(options: DeliveryOptions) -> SqliteOutbox | None:

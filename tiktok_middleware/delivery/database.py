@@ -6,12 +6,12 @@ import contextlib
 import logging
 import os
 import sqlite3
-import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tiktok_middleware.delivery.threads import Lock, native_lock, native_sleep
 from tiktok_middleware.errors import OutboxError
 
 try:
@@ -55,9 +55,9 @@ class Database:
     def _reset(self) -> None:
         self._pid = os.getpid()
         self._is_closed = False
-        self._lock = threading.Lock()
-        self._side_lock = threading.Lock()
-        self._held: list[threading.Lock] = []
+        self._lock = native_lock()
+        self._side_lock = native_lock()
+        self._held: list[Lock] = []
         self._db: sqlite3.Connection | None = None
         self._side: sqlite3.Connection | None = None
 
@@ -238,7 +238,7 @@ def _patiently(db: sqlite3.Connection, sql: str, values: Sequence[object] = ()) 
             deadline = deadline or now + _BUSY_LIMIT_S
             if "locked" not in str(error) or now >= deadline:
                 raise
-        time.sleep(next(sleeps, _BUSY_SLEEPS_S[-1]))
+        native_sleep(next(sleeps, _BUSY_SLEEPS_S[-1]))
 
 
 def _close(db: sqlite3.Connection | None) -> None:

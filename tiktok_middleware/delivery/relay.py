@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 _LEASE_S = 20.0  # also how long the rows of a killed process stay unsent
 _LEASE_MARGIN_S = 16.0  # a lease that has less left is renewed before a further request
 _MAX_BODIES_BYTES = MAX_REQUEST_BYTES - 1024  # the envelope has the rest
+_SETTLE_S = 0.005
 _IDLE_S = 5.0  # how soon a row is found whose process died between commit and lease
 _GATHER_S = 0.01  # how long an event waits for company; as long again while more keep coming
 _MAX_GATHER_S = 0.1
@@ -149,6 +150,13 @@ class Relay:
         if self._thread is None or not self._thread.is_alive():
             while time.monotonic() < deadline and self.round(deadline):
                 pass
+
+    def settle(self, deadline: float) -> None:
+        """Wait until nothing is in hand, so that no lease is left behind; until monotonic second ``deadline``."""
+        while self._handover.waiting and time.monotonic() < deadline:
+            time.sleep(_SETTLE_S)
+        if self._turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            self._turn.release()
 
     def _start(self) -> None:
         with self._lock:
