@@ -14,7 +14,7 @@ from contextlib import suppress
 
 __all__ = ["measure"]
 
-_S = 4.0
+_S = 3.0
 _WRITERS = 8
 _EVERY_S = _WRITERS / 200  # 200 events a second in all
 

@@ -76,8 +76,8 @@ class EventsApi:
             self._client = None
 
     def _post(self, body: bytes, token: str) -> Verdict:
-        with unforked():
-            import httpx  # noqa: PLC0415 - a tenth of a second that no start and no request shall pay
+        import httpx  # noqa: PLC0415 - a tenth of a second that no start and no request shall pay
+
         watchdog = threading.Timer(self._deadline_s, self._cut)
         watchdog.daemon = True
         with contextlib.suppress(RuntimeError):  # at exit no thread can start, and `close` has a deadline of its own

@@ -21,10 +21,10 @@ class Living(Protocol):
     """What is to know."""
 
     def before_fork(self) -> None:
-        """This process is about to fork."""
+        """The process is about to fork."""
 
     def after_fork(self) -> None:
-        """It has, and we are in the parent."""
+        """It has, and we are still in the parent."""
 
     def begin_anew(self) -> None:
         """We are in a new child: nothing of the parent's may be touched."""
