@@ -1,0 +1,107 @@
+"""How servers and interpreters end: within a deadline, with everything on disk or at TikTok."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.browser.servers import ROOT
+from tests.delivery.celery_world import hung_broker
+from tests.delivery.delivery_world import running_api
+from tests.durability.rounds import DOORS, environment_of, running_shop
+from tests.servers.sink import Sink
+from tiktok_middleware.delivery.sqlite import SqliteOutbox
+
+_EVENTS = 20
+_END_S = 20.0  # ours is 5 s; a busy machine's servers need some for themselves
+
+
+def _track(url: str) -> set[str]:
+    ids = [f"evt-{number}" for number in range(_EVENTS)]
+    with httpx.Client(base_url=url, headers={"sec-fetch-mode": "cors"}, timeout=20) as visitor:
+        for event_id in ids:
+            assert visitor.get(f"/json?id={event_id}").status_code == 200
+    return set(ids)
+
+
+def _waiting(file: Path) -> int:
+    outbox = SqliteOutbox(file)
+    try:
+        return outbox.counts()["waiting"]
+    finally:
+        outbox.close()
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_server_ends_in_time_although_tiktok_hangs(door: str, tmp_path: Path) -> None:
+    """Each connection is accepted and no answer comes: the events are on disk when the server has gone."""
+    with hung_broker() as port:
+        environment = environment_of(tmp_path, f"http://127.0.0.1:{port}")
+        with running_shop(door, tmp_path, environment) as shop:
+            _track(shop.url)
+            began = time.monotonic()
+            shop.process.terminate()
+            shop.process.wait(_END_S)
+            assert time.monotonic() - began < _END_S
+    assert _waiting(tmp_path / "outbox.sqlite3") == _EVENTS
+
+
+def test_an_asgi_server_sends_what_is_left_before_it_ends(tmp_path: Path) -> None:
+    """uvicorn ends by the signal that it got, so that only its lifespan is heard of: nothing of ``atexit`` runs."""
+    with Sink().running() as tiktok:
+        with running_shop("asgi-alone", tmp_path, environment_of(tmp_path, tiktok.url)) as shop:
+            ids = _track(shop.url)
+            shop.process.terminate()
+            shop.process.wait(_END_S)
+        assert tiktok.lacks(ids, 0) == set()
+
+
+# Since Python 3.12 an interpreter that ends starts no thread; earlier ones are told to do as it does.
+_LAST_WORDS = """
+import atexit, sys, threading, time
+
+def last_words():
+    def refuse(thread):
+        raise RuntimeError("can't start new thread at interpreter shutdown")
+    threading.Thread.start = refuse
+    submit("bye")
+
+if sys.argv[3] == "after":
+    atexit.register(last_words)  # runs after ours, which was registered later
+
+from tests.delivery.delivery_world import PIXEL, submissions
+from tiktok_middleware.delivery import DeliveryOptions, open_delivery
+delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{sys.argv[1]}", api_url=sys.argv[2], tokens={PIXEL: "tok"}))
+
+def submit(name):
+    assert delivery.submit(submissions(1, name, event_time=time.time())).result(10)[0].server
+
+if sys.argv[4] == "used":
+    submit("earlier")
+if sys.argv[3] == "before":
+    atexit.register(last_words)
+"""
+
+
+@pytest.mark.parametrize("use", ["used", "unused"])
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_an_event_at_the_very_end_is_kept_where_no_thread_starts_any_more(place: str, use: str, tmp_path: Path) -> None:
+    """Before our own end it is sent, too; after it, it is on disk for the next process."""
+    file = tmp_path / "outbox.sqlite3"
+    earlier = {"earlier-0"} if use == "used" else set()
+    with running_api() as api:
+        ended = subprocess.run(
+            [sys.executable, "-W", "error", "-c", textwrap.dedent(_LAST_WORDS), str(file), api.url, place, use],
+            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    kept = _waiting(file)
+    assert set(api.ids) | ({"bye-0"} if kept else set()) >= earlier | {"bye-0"}
+    assert kept == (1 if place == "after" else 0)
