@@ -214,7 +214,7 @@ def test_the_web_goes_to_every_pixel() -> None:
         (SETS, {"source": None}, "source is none of them"),
         ({}, {"source": "offline"}, "'offline' with TIKTOK_OFFLINE_ID set"),
         ({}, {"source": "crm", "lead_id": "L"}, "'crm' with TIKTOK_CRM_ID set"),
-        (SETS, {"source": "crm"}, "lead_id is of type NoneType"),
+        (SETS, {"source": "crm"}, "lead_id is not given"),
         (SETS, {"source": "crm", "lead_id": ""}, "lead_id is a str of 0 characters"),
         (SETS, {"source": "crm", "lead_id": "x" * 257}, "lead_id is a str of 257 characters"),
         (SETS, {"source": "crm", "lead_id": True}, "lead_id is of type bool"),

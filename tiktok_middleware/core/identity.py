@@ -5,7 +5,7 @@ Only city, state and country stay readable, normalised, because TikTok takes the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from difflib import get_close_matches
 from itertools import islice
 
@@ -139,13 +139,14 @@ def _several(
     name: str, value: object, rule: _Rule, phone_region: str | None, errors: list[EventError]
 ) -> tuple[str, ...]:
     """The hashes of one or several values, each once."""
-    if not isinstance(value, (list, tuple, set, frozenset)):
+    if not issubclass(type(value), (list, tuple, set, frozenset)):  # isinstance() would ask the object itself
         one = _one(f"identify.{name}", value, rule, phone_region, errors)
         return (one,) if one else ()
-    if len(value) > _MAX_VALUES:
-        errors.append(EventError(f"identify.{name}", f"{len(value)} values", f"{_MAX_VALUES}; the rest is left out"))
+    several: Collection[object] = value  # type: ignore[assignment]  # as was just found
+    if len(several) > _MAX_VALUES:
+        errors.append(EventError(f"identify.{name}", f"{len(several)} values", f"{_MAX_VALUES}; the rest is left out"))
     found: dict[str, None] = {}
-    for index, item in enumerate(islice(value, _MAX_VALUES)):
+    for index, item in enumerate(islice(several, _MAX_VALUES)):
         one = _one(f"identify.{name}[{index}]", item, rule, phone_region, errors)
         if one:
             found[one] = None

@@ -120,4 +120,4 @@ def _lead(lead_id: object, *, is_needed: bool) -> str:
     if isinstance(lead_id, str) and 0 < len(lead_id) <= _MAX_LEAD_CHARS:
         return str.__str__(lead_id)
     found = f"a str of {len(lead_id)} characters" if isinstance(lead_id, str) else f"of type {type(lead_id).__name__}"
-    raise EventError("lead_id", found, allowed)
+    raise EventError("lead_id", "not given" if lead_id is None else found, allowed)

@@ -132,8 +132,10 @@ def country(value: object, _region: str | None = None) -> str | Unfit:
     found = _text(value, 100, allowed)
     if not found or isinstance(found, Unfit):
         return found
-    if len(found) != 2 or not (found.isascii() and found.isalpha()):
+    if len(found) != 2:
         return Unfit(f"a str of {len(found)} characters", allowed)
+    if not (found.isascii() and found.isalpha()):
+        return Unfit("a str with other characters than letters", allowed)
     return found.lower()
 
 

@@ -80,7 +80,7 @@ def _collect(given: Mapping[str, object], rules: Mapping[str, Rule], path: str, 
             if isinstance(refusal, Spent) and rules is ITEM_RULES:
                 raise  # some of the products would be a wrong sum
             report.left = left
-            report.refuse(f"{path}.{_shown(key)}", refusal.found, refusal.allowed)
+            report.refuse(f"{path}.{_shown(key)}{refusal.place}", refusal.found, refusal.allowed)
         except Exception:  # noqa: BLE001 -- a stranger's object may do anything when it is read
             report.left = left
             report.refuse(

@@ -98,7 +98,14 @@ def _list_of(what: str, rule: Rule) -> Rule:
 
     def rule_for_list(value: object, report: Report) -> list[object] | None:
         alone = isinstance(value, (str, int))
-        found = [rule(item, report) for item in ([value] if alone else plain.items(value, what)) if item is not None]
+        given = [value] if alone else plain.items(value, what)
+        found, index = [], 0
+        try:
+            for index, item in enumerate(given):  # noqa: B007  # for whoever is told where
+                found.append(rule(item, report) if item is not None else None)
+        except Refusal as refusal:
+            refusal.place = "" if alone else f"[{index}]"
+            raise
         return [item for item in found if item is not None] or None
 
     return rule_for_list

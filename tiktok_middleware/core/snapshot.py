@@ -102,9 +102,8 @@ def check_max_chars(value: object) -> int | None:
     """
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value
-    raise EventError(
-        "max_chars", f"of type {type(value).__name__}", "a whole number of characters above 0, such as 500"
-    )
+    found = f"{value}" if type(value) is int else f"of type {type(value).__name__}"
+    raise EventError("max_chars", found, "a whole number of characters above 0, such as 500")
 
 
 def write_snapshot(snapshot: Snapshot, signer: Signer, max_chars: int | None = None) -> str:

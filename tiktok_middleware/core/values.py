@@ -45,7 +45,12 @@ class Refusal(Exception):  # noqa: N818 -- a verdict on a value, turned into an 
     Args:
         found: its type or shape in words, never the value itself.
         allowed: what would have been right, in words.
+
+    Attributes:
+        place: where in a list it stands, such as ``[1]``; empty where it stands alone.
     """
+
+    place: str = ""
 
     def __init__(self, found: str, allowed: str) -> None:
         self.found = found
@@ -167,7 +172,7 @@ def identifier(value: object, purse: Purse) -> str:
     """
     if type(value) is not str and isinstance(value, (float, Decimal, date)):
         raise Refusal(kind(value), "an id as str or int")
-    found = (value if type(value) is str else _spelling(value)).strip()
+    found = (value if type(value) is str else _spelling(value, "an id as str or int")).strip()
     if not found:
         raise Refusal("empty", "an id as str or int")
     if len(found) > MAX_ID_CHARS:
@@ -187,7 +192,7 @@ def _paid(found: str, purse: Purse) -> str:
     return found
 
 
-def _spelling(value: object) -> str:
+def _spelling(value: object, allowed: str = "a str") -> str:
     """The one obvious spelling of a scalar other than a plain str."""
     if type(value) is int:
         return str(_bounded(value))
@@ -202,11 +207,11 @@ def _spelling(value: object) -> str:
     if is_promise(value):
         return str(value)
     if isinstance(value, (bytes, bytearray, Mapping, Iterable)):
-        raise Refusal(kind(value), "a str")
+        raise Refusal(kind(value), allowed)
     try:
         return str(number(value))
     except Refusal:
-        raise Refusal(kind(value), "a str") from None
+        raise Refusal(kind(value), allowed) from None
 
 
 def is_promise(value: object) -> bool:
