@@ -84,7 +84,7 @@ MESSAGES = [
     ("CONSENT_IMPLIED", "yes", "TIKTOK_CONSENT_IMPLIED is 'yes'; allowed: one of unknown, granted"),
     ("GPC", "no", "TIKTOK_GPC is 'no'; allowed: one of deny, limit, ignore"),
     ("LIMITED_DATA_USE", "?", "TIKTOK_LIMITED_DATA_USE is '?'; allowed: true or false"),
-    ("PAGE_VIEW", "server", "TIKTOK_PAGE_VIEW is 'server'; allowed: one of browser, off"),
+    ("PAGE_VIEW", "server", "TIKTOK_PAGE_VIEW is 'server'; allowed: one of browser, matched, off"),
     ("TTP", "on", "TIKTOK_TTP is 'on'; allowed: one of refresh, mint, off"),
     (
         "BROWSER_EVENTS",

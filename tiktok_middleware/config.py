@@ -90,7 +90,7 @@ class Config:
     #: TikTok's limited data use flag, for every event on both channels.
     limited_data_use: bool = _option(False, boolean)
     #: Who reports page views.
-    page_view: str = _option("browser", choice("browser", "off"))
+    page_view: str = _option("browser", choice("browser", "matched", "off"))
     #: ``refresh`` keeps the pixel's ``_ttp`` alive from the server, ``mint`` also makes one, ``off`` neither.
     ttp: str = _option("refresh", choice("refresh", "mint", "off"))
     #: ``auto`` (the registrable domain), ``host`` (host-only cookies) or a domain.

@@ -21,6 +21,7 @@ import msgspec
 from tiktok_middleware.core.event import Claim, Event, Submission
 
 if TYPE_CHECKING:
+    from tiktok_middleware.core.choice import Choice
     from tiktok_middleware.core.handout import Handout
 
 __all__ = ["Recorded", "Recorder", "record"]
@@ -158,9 +159,10 @@ def record() -> Iterator[Recorder]:
 
 
 def _heard(original: Callable[..., Any], recorder: Recorder) -> Callable[..., Any]:
-    def hand_out(handout: Handout, events: Sequence[Event], *more: Any) -> Any:
-        recorder.emit(events)
-        return original(handout, events, *more)
+    def hand_out(handout: Handout, choices: Sequence[Choice], *more: Any) -> Any:
+        # An envelope is no copy: its event has happened once a browser says so.
+        recorder.emit([choice.event for choice in choices if choice.way.value == "direct"])
+        return original(handout, choices, *more)
 
     return hand_out
 

@@ -21,6 +21,7 @@ from tests.contract.doors import (
 )
 from tiktok_middleware import Client
 from tiktok_middleware import client as client_module
+from tiktok_middleware.core import choice as choice_module
 from tiktok_middleware.core import exchange as exchange_module
 from tiktok_middleware.core import page_policy as page_policy_module
 from tiktok_middleware.core.facts import EnvironFacts, ScopeFacts
@@ -66,12 +67,12 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
     "plan": (exchange_module, "plan", fail),
     "head": (Head, "read", fail),
     "handout": (exchange_module, "Handout", fail),
-    "handout.choose": (Handout, "choose", fail),
+    "handout.choose": (exchange_module, "choose", fail),
     "handout.headers": (Handout, "headers", fail),
     "handout.script": (Handout, "script", fail),
     "handout.late_script": (Handout, "late_script", fail),
     "handout.may_write_snippet": (Handout, "may_write_snippet", property(fail)),
-    "make_submission": (exchange_module, "make_submission", fail),
+    "make_submission": (choice_module, "make_submission", fail),
     "with_changes": (exchange_module, "with_changes", fail),
     "policies": (page_policy_module, "read_policies", fail),
     "body": (exchange_module, "open_body", fail),

@@ -104,9 +104,10 @@ def test_nothing_of_a_visitor_enters_what_one_cache_was_told_to_keep(name: str) 
 
     async def use(http: httpx.AsyncClient) -> None:
         answer = await http.get("/?ttclid=E.C.P.x")
-        assert "Contact" not in answer.text
+        assert '"s":[["Contact",{},"","' in answer.text  # each browser makes an id of its own
         assert "set-cookie" not in answer.headers
-        assert [copy["event"] for copy in sent(client)] == ["Contact"]
+        assert "private" not in answer.headers.get("cache-control", "")
+        assert sent(client) == []
 
     visit(app, use)
 
@@ -153,7 +154,6 @@ def test_a_prefetch_does_not_take_an_orders_copies() -> None:
     async def use(http: httpx.AsyncClient) -> None:
         assert inline_events((await http.get("/", headers={"sec-purpose": "prefetch"})).text) == []
         assert sent(client) == []
-        assert client.stats()["counts"]["server_prefetch"] == 1
         assert [event[0] for event in inline_events((await http.get("/")).text)] == ["Purchase"]
         assert len(sent(client)) == 1
 
@@ -266,14 +266,15 @@ def test_a_platforms_cookie_decides() -> None:
     app = AsgiDoor(answers({}, lambda tiktok: tiktok.track("Contact"), page=True), client)
 
     async def use(http: httpx.AsyncClient) -> None:
-        for cookie, is_allowed in (
-            ("", False),
-            ("tarteaucitron=!tiktok=false", False),
-            ("tarteaucitron=!tiktok=true", True),
+        for cookie, has_script, waits in (
+            ("", True, True),
+            ("tarteaucitron=!tiktok=false", False, False),
+            ("tarteaucitron=!tiktok=true", True, False),
         ):
             answer = await http.get("/", headers={"cookie": cookie})
-            assert ("helper-" in answer.text) is is_allowed
-            if is_allowed:
+            assert ("helper-" in answer.text) is has_script
+            assert ('"w":1' in answer.text) is waits
+            if has_script:
                 assert answer.headers["cache-control"] == "private", (
                     "whether the pixel is there is this visitor's choice"
                 )

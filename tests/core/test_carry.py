@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.core_world import DOORS, NOW, Clock, MakeFacts, scope_facts
-from tiktok_middleware.core.carry import CARRY, LIMIT_CHARS, MAX_AGE_S, read_carry, write_carry
+from tiktok_middleware.core.carry import CARRY, LIMIT_CHARS, MAX_AGE_S, Carried, read_carry, write_carry
 from tiktok_middleware.core.cookies import set_cookie
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.snippet import Copy
@@ -19,7 +19,7 @@ PURCHASE: Copy = ("Purchase", {"value": 59.9, "contents": [{"content_id": "ä</s
 
 
 def carried(signer: Signer, token: str, make: MakeFacts = scope_facts) -> list[Copy]:
-    return read_carry(make("/", {"cookie": f"{CARRY}={token}"}), signer)
+    return list(read_carry(make("/", {"cookie": f"{CARRY}={token}"}), signer).copies)
 
 
 @pytest.mark.parametrize("make", DOORS)
@@ -38,7 +38,7 @@ def test_an_ordinary_purchase_fits_into_the_cookie() -> None:
 
 def test_without_a_cookie_nothing_is_carried() -> None:
     signer = Signer(["key"], Clock())
-    assert read_carry(scope_facts(), signer) == []
+    assert read_carry(scope_facts(), signer) == Carried([], [])
     assert carried(signer, "") == []
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.core_world import FETCH, GOOD_TTP, NAVIGATION, counts, scope_facts, setup_of
-from tiktok_middleware.core.carry import CARRY, read_carry, write_carry
+from tiktok_middleware.core.carry import CARRY, SEALED, read_carry, write_carry
 from tiktok_middleware.core.event import Claim, Submission
 from tiktok_middleware.core.exchange import PASS, Commit, Exchange, Forward, Phase, Step
 from tiktok_middleware.core.facts import RequestFacts
@@ -232,9 +232,8 @@ def test_an_event_crosses_a_redirect_and_fires_on_the_page_behind_it() -> None:
     event = story.track("Purchase", value=5, currency="EUR")
     story.answer(302, [(b"location", b"/thanks"), (b"content-length", b"0")])
     token = story.cookie(CARRY)
-    assert [copy[2] for copy in read_carry(scope_facts("/", {"cookie": f"{CARRY}={token}"}), story.setup.signer)] == [
-        event.event_id
-    ]
+    carried = read_carry(scope_facts("/", {"cookie": f"{CARRY}={token}"}), story.setup.signer)
+    assert [copy[2] for copy in carried.copies] == [event.event_id]
     assert len(story.submissions[0].records) == 1
     page = Story("/thanks", {**NAVIGATION, "cookie": f"{CARRY}={token}"}, story.setup).answer(200, HTML, PAGE)
     assert event.event_id.encode() in page.scripts
@@ -287,7 +286,7 @@ def test_a_promised_length_leaves_no_room_at_the_end() -> None:
     assert counts(story.setup)["late"] == 1
 
 
-def test_a_shared_page_sends_its_events_by_the_server_alone() -> None:
+def test_a_shared_page_has_its_events_confirmed_by_whoever_gets_it() -> None:
     story = Story("/?ttclid=E.C.P.x", {**NAVIGATION, "cookie": f"_ttp={GOOD_TTP}"})
     event = story.track("ViewContent")
     story.exchange.tracker.identify(email="bob@example.com")
@@ -296,16 +295,16 @@ def test_a_shared_page_sends_its_events_by_the_server_alone() -> None:
     assert b"sha256" not in story.body
     assert story.header(b"set-cookie") == b""
     assert story.header(b"cache-control") == b"public, max-age=60"
-    assert [(len(s.records), s.browser) for s in story.submissions] == [(1, False)]
-    assert counts(story.setup)["browser_shared"] == 1
+    assert b'"s":[["ViewContent",{},"",' in story.scripts
+    assert story.submissions == []
 
 
 def test_a_prefetched_page_waits_with_its_server_copies() -> None:
     story = Story("/", {**NAVIGATION, "sec-purpose": "prefetch"})
     event = story.track("ViewContent")
     story.answer(200, HTML, PAGE)
-    assert event.event_id.encode() in story.scripts
-    assert [len(submission.records) for submission in story.submissions] == [0]
+    assert f'"s":[["ViewContent",{{}},"{event.event_id}",'.encode() in story.scripts
+    assert story.submissions == []
 
 
 def test_a_body_that_goes_its_own_way_still_carries_cookies() -> None:
@@ -315,10 +314,8 @@ def test_a_body_that_goes_its_own_way_still_carries_cookies() -> None:
     story.do(story.exchange.body_unseen())
     assert story.exchange.plan is not None
     assert story.exchange.plan.place is Place.CARRY
-    assert [
-        copy[2]
-        for copy in read_carry(scope_facts("/", {"cookie": f"{CARRY}={story.cookie(CARRY)}"}), story.setup.signer)
-    ] == [event.event_id]
+    carried = read_carry(scope_facts("/", {"cookie": f"{CARRY}={story.cookie(CARRY)}"}), story.setup.signer)
+    assert [copy[2] for copy in carried.copies] == [event.event_id]
     assert story.header(b"content-length") == str(len(PAGE)).encode()
 
 
@@ -343,8 +340,53 @@ def test_without_consent_nothing_is_asked_of_tiktok_and_nothing_kept() -> None:
     story = Story("/?ttclid=E.C.P.x", {**NAVIGATION, "cookie": f"_ttp={GOOD_TTP}"}, setup_of(consent="required"))
     story.track("ViewContent")
     story.answer(200, SIZED, PAGE)
-    assert (story.headers, story.body) == (SIZED, PAGE)
+    assert story.header(b"set-cookie") == b""
+    assert b'"w":1' in story.scripts
     assert story.submissions == []
+
+
+@pytest.mark.parametrize("says", ["grant", "revoke"])
+def test_what_is_said_of_consent_after_an_event_was_tracked_counts(says: str) -> None:
+    story = Story("/", NAVIGATION, setup_of(consent="required"))
+    event = story.track("Contact")
+    assert event.channels.server.reason == "consent_unknown"
+    getattr(story.exchange.tracker, f"{says}_consent")()
+    story.answer(200, HTML, PAGE)
+    assert [submission.event_id for submission in story.submissions] == [event.event_id] * (says == "grant")
+    assert (event.event_id.encode() in story.body) is (says == "grant")
+
+
+def test_the_first_event_carries_the_id_that_its_page_mints() -> None:
+    story = Story("/", NAVIGATION, setup_of(ttp="mint"))
+    story.track("Contact")
+    story.answer(200, HTML, PAGE)
+    assert json.loads(story.submissions[0].records[0].body)["user"]["ttp"] == story.cookie("_ttp")
+
+
+def test_what_is_tracked_late_on_a_page_that_waits_is_sealed_too() -> None:
+    story = Story("/", NAVIGATION, setup_of(consent="required"))
+    assert story.start(200, HTML) is None
+    story.do(story.exchange.body_received(PAGE[:-10], last=False))
+    event = story.track("Contact")
+    story.do(story.exchange.body_received(PAGE[-10:], last=True))
+    assert f'tiktok.todo.push(["seal","Contact",{{}},"{event.event_id}",'.encode() in story.body
+    assert story.submissions == []
+
+
+def test_a_banks_return_is_one_pair_on_the_page_that_follows() -> None:
+    setup = setup_of()
+    bank = {**NAVIGATION, "sec-fetch-site": "cross-site", "origin": "https://bank.example"}
+    post = Story("/return", bank, setup, method="POST")
+    event = post.track("Purchase", value=5, currency="EUR", order_id="A-1")
+    post.answer(303, [(b"location", b"/thanks"), (b"content-length", b"0")])
+    assert post.submissions == []
+    token = post.cookie(SEALED)
+    page = Story("/thanks", {**NAVIGATION, "cookie": f"{SEALED}={token}; _ttp={GOOD_TTP}"}, setup)
+    page.answer(200, HTML, PAGE)
+    [submission] = page.submissions
+    assert json.loads(submission.records[0].body)["user"]["ttp"] == GOOD_TTP
+    assert event.event_id.encode() in page.scripts
+    assert page.cookie(SEALED) == ""
 
 
 # -- what fails

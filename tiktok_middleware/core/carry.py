@@ -1,42 +1,123 @@
-"""Browser copies on their way over a redirect: a signed cookie, read on the next page; it sets nothing itself."""
+"""Events on their way over a redirect: two signed cookies, read on the next page; it sets nothing itself.
+
+One holds browser copies whose server copies are stored. The other holds envelopes: a POST that another site has sent
+came without the visitor's cookies, so that only the page that follows knows who they are and what they allow.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+from tiktok_middleware.core.envelope import Envelope, pack, unpack
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.snippet import Copy
 from tiktok_middleware.errors import TokenError
 
-__all__ = ["CARRY", "LIMIT_CHARS", "MAX_AGE_S", "read_carry", "write_carry"]
+__all__ = [
+    "CARRY",
+    "LIMIT_CHARS",
+    "MAX_AGE_S",
+    "SEALED",
+    "Carried",
+    "Sealed",
+    "read_carry",
+    "read_sealed",
+    "write_carry",
+    "write_sealed",
+]
 
-#: Name of the cookie. Scripts may read it, since the page clears it once its events have fired.
+#: Name of the copies' cookie. Scripts may read it, since the page clears it once its events have fired.
 CARRY = "_tt_carry"
-#: A cookie that every later request repeats must stay small; what does not fit goes by the server channel only.
+#: Name of the envelopes' cookie, which the response that opens it deletes.
+SEALED = "_tt_carry_sealed"
+#: A cookie that every later request repeats must stay small; what does not fit waits with us.
 LIMIT_CHARS = 1024
 #: Long enough for a slow payment page, short enough that a forgotten cookie says nothing.
 MAX_AGE_S = 3600
 
 
-def read_carry(facts: RequestFacts, signer: Signer) -> list[Copy]:
-    """The copies that the request's cookie carries; none where it carries no cookie.
+class Carried(NamedTuple):
+    """What the copies' cookie holds.
+
+    Attributes:
+        copies: to be fired.
+        references: of copies that wait with us.
+    """
+
+    copies: Sequence[Copy] = ()
+    references: Sequence[str] = ()
+
+
+class Sealed(NamedTuple):
+    """What the envelopes' cookie holds.
+
+    Attributes:
+        envelopes: to be opened.
+        references: of envelopes that wait with us.
+    """
+
+    envelopes: Sequence[Envelope] = ()
+    references: Sequence[str] = ()
+
+
+def read_carry(facts: RequestFacts, signer: Signer) -> Carried:
+    """What the request's cookie carries; nothing where it carries no cookie.
 
     Raises:
         TokenError: the cookie is forged, expired or not ours.
     """
-    token = facts.kept.get(CARRY)
+    copies: list[Copy] = []
+    references: list[str] = []
+    for item in _items(facts.kept.get(CARRY, ""), signer, CARRY):
+        if isinstance(item, str):
+            references.append(item)
+        elif _is_copy(item):
+            copies.append((item[0], item[1], item[2]))
+        else:
+            raise TokenError("malformed")
+    return Carried(copies, references)
+
+
+def write_carry(copies: Sequence[Copy], signer: Signer, references: Sequence[str] = ()) -> str:
+    """The cookie's value; longer than :data:`LIMIT_CHARS` where the copies are too many."""
+    return signer.dump([*copies, *references], purpose=_PURPOSES[CARRY])
+
+
+def read_sealed(facts: RequestFacts, signer: Signer, pixels: Sequence[str], now_s: float) -> Sealed:
+    """What the request's other cookie carries; nothing where it carries no cookie.
+
+    Args:
+        facts: the request.
+        signer: that of :func:`write_sealed`.
+        pixels: as for ``open_envelope``.
+        now_s: Unix seconds.
+
+    Raises:
+        TokenError: the cookie, or an envelope in it, is forged, expired or not ours.
+    """
+    items = _items(facts.kept.get(SEALED, ""), signer, SEALED)
+    envelopes = [unpack(item, pixels, now_s) for item in items if not isinstance(item, str)]
+    return Sealed(envelopes, [item for item in items if isinstance(item, str)])
+
+
+def write_sealed(sealed: Sealed, signer: Signer, pixels: Sequence[str]) -> str:
+    """The other cookie's value; as above."""
+    packed: list[object] = [pack(envelope, pixels) for envelope in sealed.envelopes]
+    return signer.dump([*packed, *sealed.references], purpose=_PURPOSES[SEALED])
+
+
+_PURPOSES = {CARRY: "carry", SEALED: "carried envelopes"}
+
+
+def _items(token: str, signer: Signer, name: str) -> list[Any]:
     if not token:
         return []
-    copies = signer.load(token, purpose="carry", max_age_s=MAX_AGE_S)
-    if not isinstance(copies, list) or not all(_is_copy(copy) for copy in copies):
+    items = signer.load(token, purpose=_PURPOSES[name], max_age_s=MAX_AGE_S)
+    if not isinstance(items, list):
         raise TokenError("malformed")
-    return [(name, properties, event_id) for name, properties, event_id in copies]
-
-
-def write_carry(copies: Sequence[Copy], signer: Signer) -> str:
-    """The cookie's value; longer than :data:`LIMIT_CHARS` where the copies are too many."""
-    return signer.dump(copies, purpose="carry")
+    return items
 
 
 def _is_copy(value: object) -> bool:

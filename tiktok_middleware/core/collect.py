@@ -196,12 +196,13 @@ def _is_excluded(tracker: Tracker) -> bool:
 
 def _visitor(facts: RequestFacts, setup: Setup, said: _Body) -> Tracker:
     """Who reports, with the word that they have just given remembered as a later page would read it."""
-    counts = setup.config.consent.partition(":")[0] == "bridge"
-    word = said.w or (said.b if counts else "")
+    word = said.w or (said.b if setup.is_bridged else "")
     tracker = Tracker(PageFacts(facts, said.u, said.r, word), setup)
     # A yes that a refusal outranks is not written down: it would count once the refusal is gone.
     if word == "d" or (word == "g" and tracker.consent.is_granted):
         tracker.consent_word = word
+    if tracker.consent.is_granted:
+        tracker.mint_ttp()
     return tracker
 
 

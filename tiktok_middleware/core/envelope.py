@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,9 +18,11 @@ __all__ = [
     "SEALED_LIFE_S",
     "Envelope",
     "open_envelope",
+    "pack",
     "seal",
     "template",
     "template_life_s",
+    "unpack",
     "write_envelope",
 ]
 
@@ -106,6 +108,11 @@ def write_envelope(envelope: Envelope, signer: Signer, pixels: Sequence[str]) ->
         signer: signs it.
         pixels: the codes that the page loads.
     """
+    return signer.dump(pack(envelope, pixels), purpose=_PURPOSE)
+
+
+def pack(envelope: Envelope, pixels: Sequence[str]) -> list[object]:
+    """The envelope as JSON values, as short as can be."""
     flags = envelope.limited_data_use * _LIMITED + envelope.once * _ONCE
     packed: list[object] = [
         envelope.event,
@@ -119,7 +126,7 @@ def write_envelope(envelope: Envelope, signer: Signer, pixels: Sequence[str]) ->
         packed += [envelope.event_id, envelope.event_time]
         if envelope.identity:
             packed.append(msgspec.to_builtins(envelope.identity))
-    return signer.dump(packed, purpose=_PURPOSE)
+    return packed
 
 
 def open_envelope(token: str, signer: Signer, pixels: Sequence[str], now_s: float) -> Envelope:
@@ -136,7 +143,11 @@ def open_envelope(token: str, signer: Signer, pixels: Sequence[str], now_s: floa
     """
     if len(token) > LIMIT_CHARS:
         raise TokenError("malformed")
-    packed = signer.load(token, purpose=_PURPOSE, max_age_s=_MAX_LIFE_S)
+    return unpack(signer.load(token, purpose=_PURPOSE, max_age_s=_MAX_LIFE_S), pixels, now_s)
+
+
+def unpack(packed: Any, pixels: Sequence[str], now_s: float) -> Envelope:
+    """The envelope that :func:`pack` was given; the rest as for :func:`open_envelope`."""
     try:
         event, properties, path, expires, check, flags, *rest = packed
         event_id, event_time, *someone = rest or ("", 0)

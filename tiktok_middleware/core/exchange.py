@@ -21,7 +21,8 @@ from typing import Any
 
 from tiktok_middleware.core.body import Body, open_body
 from tiktok_middleware.core.carry import CARRY
-from tiktok_middleware.core.event import Claim, Event, Submission
+from tiktok_middleware.core.choice import Choice, Way
+from tiktok_middleware.core.event import Claim
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.handout import Handout
 from tiktok_middleware.core.head import Head, says_html
@@ -31,17 +32,18 @@ from tiktok_middleware.core.page_policy import nonce_of, say_what_is_blocked
 from tiktok_middleware.core.policy import Codec, Place, Plan, Timing, plan
 from tiktok_middleware.core.setup import Setup
 from tiktok_middleware.core.steps import PASS, Commit, Forward, Phase, Step
-from tiktok_middleware.core.submission import late_submission, make_submission
+from tiktok_middleware.core.submission import late_submission
 from tiktok_middleware.core.tracker import Pending, Tracker
 from tiktok_middleware.core.unread import note_unread, note_without_place
 from tiktok_middleware.core.validators import bare_tags
 from tiktok_middleware.core.visitor import TTCLID
+from tiktok_middleware.core.ways import choose
 
 __all__ = ["PASS", "Commit", "Exchange", "Forward", "Phase", "Step"]
 
 # Looking up an enum's member by its name costs more than comparing it.
 _SEARCHING, _PASSING, _REWRITING, _DONE = Phase.SEARCHING, Phase.PASSING, Phase.REWRITING, Phase.DONE
-_OPAQUE = Codec.OPAQUE
+_OPAQUE, _ABSENT = Codec.OPAQUE, Timing.ABSENT
 _FOUND, _NEVER = Search.FOUND, Search.NEVER
 
 
@@ -68,8 +70,8 @@ class Exchange:
     _piece: bytes = b""  # what the app has just sent, until it is the body's to keep
     _held: bytes = b""  # what leaves with the next step
     _handout: Handout | None = None
-    _taken: Sequence[Event] = ()  # handed to delivery, not yet known to be ours to emit
-    _copies: Sequence[Event] = ()  # ours to emit in the page
+    _taken: Sequence[Choice] = ()  # handed to delivery, not yet known to be ours to emit
+    _leaving: Sequence[Choice] = ()  # ours to emit with the response
     _then: Callable[[], Forward] | None = None  # what goes on once delivery has answered
 
     def __init__(self, facts: RequestFacts, setup: Setup) -> None:
@@ -93,7 +95,8 @@ class Exchange:
         mark = setup.snippet.mark
         if not setup.is_on or mark not in facts.if_none_match:
             return
-        if self.tracker.consent.is_granted and not setup.browser_reason:
+        # Where leave has to be given, only a page that is the same for everybody has our mark.
+        if not setup.browser_reason and (not setup.is_implied or self.tracker.consent.is_granted):
             facts.ask_with(raw, bare_tags(facts.if_none_match, mark))
             self._asked_for_marked = True
 
@@ -165,12 +168,14 @@ class Exchange:
         """
         try:
             won = []
-            for index, event in enumerate(self._taken):
+            for index, choice in enumerate(self._taken):
+                if choice.way is Way.SERVER:
+                    continue
                 if claims is None or claims[index].browser:
-                    won.append(event)
-                elif event.once:
+                    won.append(choice)
+                elif choice.event.once:
                     self._setup.notices.count("already_counted")
-            self._copies = [*self._copies, *won]
+            self._leaving = [*self._leaving, *won]
             self._taken = ()
             then, self._then = self._then, None  # it knows us: let go of, we are freed with the request
             return then() if then is not None else None
@@ -227,7 +232,11 @@ class Exchange:
         shared = False if tracker.consent_word else tracker.shared_word
         now_s = setup.clock() if head.expires else 0.0
         self.plan = made = plan(status, head, facts, now_s=now_s, shared=shared)
-        self._handout = handout = Handout(facts, setup, tracker, made)
+        if made.timing is _ABSENT:
+            tracker.doubt_consent()
+        self._handout = handout = Handout(facts, setup, tracker, made, head)
+        if setup.mints and handout.may_mint:
+            tracker.mint_ttp()
         if handout.may_write_snippet:
             self.phase = _SEARCHING
             self._body = open_body(head.content_encoding)
@@ -288,36 +297,30 @@ class Exchange:
         """There is no place in this body; while the head is still here, its headers can carry events."""
         note_without_place(reason, place, self._setup)
         if self._headers is None or self.plan is None:
-            for _ in self._copies:
+            for _ in self._leaving:
                 self._setup.notices.count(f"browser_{reason}")
-            self._copies = ()
+            self._leaving = ()
             return self._let_go(None)
         self.plan = self.plan._replace(place=place, reasons=(reason, *self.plan.reasons))
-        self._handout = Handout(self._facts, self._setup, self.tracker, self.plan)
+        self._handout = Handout(self._facts, self._setup, self.tracker, self.plan, self._head)
         return self._settle(self._leave_head)
 
     # -- events are handed to delivery
 
     def _settle(self, then: Callable[[], Forward]) -> Forward | Commit:
         """Hand over what was tracked until now, then go on with ``then``."""
-        if not self.tracker.pending:
+        handout, tracker = self._handout, self.tracker
+        if handout is None or not (tracker.pending or CARRY in self._facts.cookie_header):
             return then()
-        taken = self.tracker.take()
+        choices = [*choose(handout, tracker.take()), *handout.opened()]
+        made = [(choice, choice.submission(tracker)) for choice in choices]
+        self._leaving = [*self._leaving, *(c for c, stored in made if stored is None and c.way is not Way.NOWHERE)]
+        self._taken = [choice for choice, stored in made if stored is not None]
+        submissions = tuple(stored for _, stored in made if stored is not None)
+        if not submissions:
+            return then()
         self._then = then
-        events = [pending.event for pending in taken]
-        may_go = self._handout.choose(events) if self._handout is not None else [False] * len(events)
-        is_live = self.plan is None or self.plan.timing is Timing.LIVE
-        handed: list[Event] = []
-        submissions: list[Submission] = []
-        for event, browser in zip(events, may_go, strict=True):
-            server = event.channels.server.sends and is_live and self.tracker.may_send
-            if not is_live and event.channels.server.sends:
-                self._setup.notices.count("server_prefetch")
-            if browser or server:
-                handed.append(event)
-                submissions.append(make_submission(event, self.tracker, browser=browser, server=server))
-        self._taken = handed
-        return Commit(tuple(submissions)) if submissions else then()
+        return Commit(submissions)
 
     # -- bytes leave
 
@@ -325,9 +328,9 @@ class Exchange:
         """The head with its cookies and headers, and whatever of the body was held."""
         headers, handout = self._headers, self._handout
         if headers is not None and handout is not None:
-            added = handout.headers(self._copies)
+            added = handout.headers(self._leaving)
             headers = with_changes(headers, added=added, is_private=True) if added else headers
-        self._copies = ()
+        self._leaving = ()
         self.phase = _DONE
         return self._let_go(headers)
 
@@ -337,15 +340,15 @@ class Exchange:
         if handout is None or body is None:  # never with a page; keeps the types honest
             return self._let_go(self._headers)
         nonce = self._nonce
-        script, is_personal = handout.script(self._copies, nonce)
-        self._copies = ()
+        script, is_personal, is_constant = handout.script(self._leaving, nonce)
+        self._leaving = ()
         spliced = body.splice(script)
         if self.phase is _PASSING and not body.is_untouched:
             self.phase = _REWRITING
         headers = None
         if self._headers is not None:
             growth_bytes = body.growth_bytes(script, spliced, self._head.content_length)
-            mark = "" if is_personal or nonce else self._setup.snippet.mark
+            mark = self._setup.snippet.mark if is_constant and not nonce else ""
             headers = self._head_of_page(self._headers, handout, growth_bytes, is_personal=is_personal, mark=mark)
         body.forget()
         self._held += spliced
@@ -360,9 +363,9 @@ class Exchange:
 
     def _leave_end(self) -> Forward:
         """The last bytes of a streamed page, with what was tracked while it was made."""
-        script = self._handout.late_script(self._copies, self._nonce) if self._handout is not None else b""
+        script = self._handout.late_script(self._leaving, self._nonce) if self._handout is not None else b""
         self._held += self._body.end(script) if self._body is not None else b""
-        self._copies = ()
+        self._leaving = ()
         return self._let_go(None)
 
     def _let_go(self, headers: Headers | None) -> Forward:

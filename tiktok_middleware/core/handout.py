@@ -6,13 +6,31 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tiktok_middleware.core.address import holds_identity
-from tiktok_middleware.core.carry import CARRY, LIMIT_CHARS, MAX_AGE_S, read_carry, write_carry
-from tiktok_middleware.core.event import Event
+from tiktok_middleware.core.carry import (
+    CARRY,
+    LIMIT_CHARS,
+    MAX_AGE_S,
+    SEALED,
+    Carried,
+    Sealed,
+    read_carry,
+    read_sealed,
+    write_carry,
+    write_sealed,
+)
+from tiktok_middleware.core.choice import Choice, Way
+from tiktok_middleware.core.confirm import unsealed
+from tiktok_middleware.core.cookies import delete_cookie
+from tiktok_middleware.core.envelope import LIMIT_CHARS as ENVELOPE_CHARS
+from tiktok_middleware.core.envelope import SEALED_LIFE_S, Envelope, seal, template, template_life_s, write_envelope
+from tiktok_middleware.core.event import PAGE_VIEW, Event, channels_closed
+from tiktok_middleware.core.event_ids import timed_event_id
 from tiktok_middleware.core.facts import RequestFacts
-from tiktok_middleware.core.policy import Audience, Place, Plan, Timing
+from tiktok_middleware.core.head import Head
+from tiktok_middleware.core.policy import Audience, Place, Plan, Timing, cache_life_s
 from tiktok_middleware.core.set_cookies import Header, choice_cookies, site_cookie, visitor_cookies
 from tiktok_middleware.core.setup import Setup
-from tiktok_middleware.core.snippet import Copy, answer_headers
+from tiktok_middleware.core.snippet import Copy, Entry, answer_headers
 from tiktok_middleware.core.state import State
 from tiktok_middleware.core.tracker import Tracker
 from tiktok_middleware.errors import TokenError
@@ -21,11 +39,14 @@ __all__ = ["HEADER_BUDGET_BYTES", "Handout", "Script"]
 
 #: All that we add to one response's headers: proxies in front of an app often allow 4 KB for everything.
 HEADER_BUDGET_BYTES = 1536
+_ATTRIBUTES = 96  # what a cookie has besides its value
 
 # Looking up an enum's member by its name costs more than comparing it.
 _DOCUMENT, _EMBEDDED, _CARRY, _ANSWER = Place.DOCUMENT, Place.EMBEDDED, Place.CARRY, Place.ANSWER
-_UNTOUCHABLE, _SHARED, _LIVE = Place.UNTOUCHABLE, Audience.SHARED, Timing.LIVE
-_GRANTED, _DENIED = State.GRANTED, State.DENIED
+_UNTOUCHABLE, _SHARED = Place.UNTOUCHABLE, Audience.SHARED
+_LIVE, _ABSENT = Timing.LIVE, Timing.ABSENT
+_GRANTED, _DENIED, _UNKNOWN = State.GRANTED, State.DENIED, State.UNKNOWN
+_NO_HEAD = Head()
 _NOBODY = Tracker.identity  # of most visitors
 
 
@@ -35,11 +56,13 @@ class Script(NamedTuple):
     Attributes:
         data: their bytes.
         is_personal: whether they hold what only this visitor may see.
+        is_constant: whether they are those of every page.
         nonce: of the page's Content Security Policy; another one each time.
     """
 
     data: bytes
     is_personal: bool = False
+    is_constant: bool = False
 
 
 class Handout:
@@ -50,182 +73,288 @@ class Handout:
         setup: the configuration.
         tracker: of the request.
         plan: what may be done with the response.
+        head: of the response.
+
+    Attributes:
+        is_page: whether the response is a page, whole or in a frame.
+        is_shared: whether other visitors may get it too.
     """
 
-    __slots__ = ("_facts", "_is_excluded", "_is_page", "_is_shared", "_plan", "_setup", "_tells", "_tracker")
+    __slots__ = (
+        *("_carried", "_has_opened", "_head", "_is_excluded", "_sealed", "_tells"),
+        *("facts", "is_page", "is_shared", "plan", "setup", "tracker"),
+    )
 
-    def __init__(self, facts: RequestFacts, setup: Setup, tracker: Tracker, plan: Plan) -> None:
-        self._facts = facts
-        self._setup = setup
-        self._tracker = tracker
-        self._plan = plan
-        self._tells: bool | None = None
+    def __init__(self, facts: RequestFacts, setup: Setup, tracker: Tracker, plan: Plan, head: Head = _NO_HEAD) -> None:
+        self.facts = facts
+        self.setup = setup
+        self.tracker = tracker
+        self.plan = plan
         place = plan.place
-        self._is_page = place is _DOCUMENT or place is _EMBEDDED
-        self._is_shared = plan.audience is _SHARED
+        self.is_page = place is _DOCUMENT or place is _EMBEDDED
+        self.is_shared = plan.audience is _SHARED
+        self._head = head
         self._is_excluded = setup.has_exclusions and setup.is_excluded(facts.path)
+        self._carried: Carried | None = None
+        self._sealed: Sealed | None = None
+        self._has_opened = False
+        self._tells: bool | None = None
 
     @property
     def may_write_snippet(self) -> bool:
         """Whether a page may carry our script. For a shared page this depends on nothing of the visitor's."""
-        setup = self._setup
-        if not self._is_page or self._is_excluded or self._tracker.is_disabled or setup.browser_reason:
+        setup, tracker = self.setup, self.tracker
+        if not self.is_page or self._is_excluded or tracker.is_disabled or setup.browser_reason:
             return False
-        if self._tells_too_much:
+        if self.tells_too_much:
             return False
-        if self._is_shared:
-            # Without a server that reads this visitor's consent only an implied one can be assumed, and the
-            # script still asks the browser for its privacy signals.
-            return setup.is_implied
-        return self._tracker.consent.state is _GRANTED
+        if self.is_shared:
+            return True
+        consent = tracker.consent
+        # Where only a page can read the choice, a mind that has changed could not be heard without one.
+        return consent.state is not _DENIED or (setup.is_bridged and consent.reason == "denied")
 
     @property
     def may_be_personal(self) -> bool:
         """Whether a script that is still to come may hold what only this visitor may see."""
-        return not self._is_shared
+        return not self.is_shared
 
-    def choose(self, events: Sequence[Event]) -> list[bool]:
-        """Which of the events can go to the browser with this response; each refusal is counted by reason."""
-        reason = self._no_copies_reason()
-        chosen: list[bool] = []
-        copies: list[Copy] = []
-        for event in events:
-            refusal = reason or event.channels.browser.reason or self._is_wasted(event)
-            if not (refusal or self._is_page):
-                refusal = self._does_not_fit([*copies, _copy(event)])
-            if refusal:
-                self._setup.notices.count(f"browser_{refusal}")
-            else:
-                copies.append(_copy(event))
-            chosen.append(not refusal)
+    @property
+    def may_mint(self) -> bool:
+        """Whether a visitor without a ``_ttp`` gets one with this response."""
+        if not self.setup.mints or not self.is_page or self._is_excluded or self.tracker.is_disabled:
+            return False
+        return self._may_use_carried
+
+    @property
+    def seals(self) -> bool:
+        """Whether events leave in envelopes, since nobody knows yet whether, when or by whom they happen."""
+        state, timing = self.tracker.consent.state, self.plan.timing
+        if not self.is_page:
+            return timing is _ABSENT and self.plan.place is _CARRY and not self.is_shared and state is not _DENIED
+        if not self.may_write_snippet:
+            return False
+        return self.is_shared or state is _UNKNOWN or (timing is not _LIVE and state is not _DENIED)
+
+    @property
+    def tells_too_much(self) -> bool:
+        """Whether the pixel, which reports a page's address as it is, would tell TikTok of a person."""
+        if self._tells is None:
+            self._tells = holds_identity(self.facts.target)
+        return self._tells
+
+    def opened(self) -> list[Choice]:
+        """The events that an earlier response could only seal, now that their visitor is known; given once."""
+        if self._has_opened or not (self.is_page and self._may_use_carried):
+            return []
+        chosen = []
+        way = Way.DIRECT if self.may_write_snippet else Way.SERVER
+        for envelope in self._read_sealed().envelopes:
+            if (happened := unsealed(self.tracker, envelope, envelope.event_id)) is not None:
+                event, visitor = happened
+                has_server = not (self.setup.server_reason or visitor.is_bot)
+                chosen.append(Choice(event, way, has_server, visitor=visitor))
+        self._has_opened = SEALED in self.facts.kept
         return chosen
 
-    def headers(self, events: Sequence[Event]) -> list[Header]:
+    def entry(self, event: Event) -> Entry:
+        """The event in an envelope, as a page takes it."""
+        setup, now_s = self.setup, int(self.setup.clock())
+        if self.is_shared:
+            expires = now_s + template_life_s(cache_life_s(self._head, now_s))
+            limited = setup.config.limited_data_use
+            envelope = template(event, path=self.facts.path, expires=expires, limited_data_use=limited)
+        else:
+            envelope = self._envelope(event)
+        token = write_envelope(envelope, setup.signer, setup.pixels)
+        return event.event, event.properties, envelope.event_id, token
+
+    def fits(self, choices: Sequence[Choice]) -> bool:
+        """Whether all of these can travel with the response, which the cookies share with them."""
+        if self.is_page:
+            return all(len(self.entry(c.event)[3]) <= ENVELOPE_CHARS for c in choices[-1:] if _is_sealed(c))
+        made = self._event_headers(choices)
+        is_small = all(len(value) <= LIMIT_CHARS + _ATTRIBUTES for name, value in made if name == "Set-Cookie")
+        return is_small and _bytes(made) <= HEADER_BUDGET_BYTES - _bytes(self._cookies())
+
+    def headers(self, choices: Sequence[Choice]) -> list[Header]:
         """Headers to add: events where they travel in headers, and cookies.
 
         Args:
-            events: what delivery says is ours to emit.
+            choices: events that delivery says are ours to emit.
         """
-        is_ours = not (self._is_excluded or self._tracker.is_disabled)
-        if self._tracker.consent_word and (self._plan.place is _UNTOUCHABLE or not is_ours):
+        is_ours = not (self._is_excluded or self.tracker.is_disabled)
+        if self.tracker.consent_word and (self.plan.place is _UNTOUCHABLE or not is_ours):
             # What the visitor said is remembered whatever the response.
-            return _within_budget(choice_cookies(self._facts, self._setup, self._tracker))
-        if self._plan.place is _UNTOUCHABLE or self._is_shared or not is_ours:
+            return _within_budget(choice_cookies(self.facts, self.setup, self.tracker))
+        if self.plan.place is _UNTOUCHABLE or self.is_shared or not is_ours:
             return []
-        return self._cookies() if self._is_page else [*self._event_headers(events), *self._cookies()]
+        if self.is_page:
+            return [*self._cookies(), *(deleted(SEALED) if self._has_opened else ())]
+        return [*self._event_headers(choices), *self._cookies()]
 
-    def script(self, events: Sequence[Event], nonce: str) -> Script:
+    def script(self, choices: Sequence[Choice], nonce: str) -> Script:
         """The page's script elements.
 
         Args:
-            events: what delivery says is ours to emit.
+            choices: events that delivery says are ours to emit.
             nonce: of the page's Content Security Policy.
         """
-        setup, tracker, mount = self._setup, self._tracker, self._facts.mount
-        page = setup.counts_pages and self._plan.place is _DOCUMENT and not tracker.has_page_view
-        if self._is_shared:
-            usual = setup.limited_data_use
-            data = setup.snippet.constant(mount, page=page, gate=setup.gate, limited=usual, nonce=nonce)
-            return Script(data)
-        carried = self._carried() if CARRY in self._facts.cookie_header else []
-        limited = tracker.consent.limited_data_use
-        identity = tracker.identity.pixel() if tracker.identity is not _NOBODY and tracker.identity else None
-        if not (carried or events or identity):
-            is_same_for_all = setup.is_implied and limited == setup.limited_data_use
+        setup, tracker, facts = self.setup, self.tracker, self.facts
+        is_document = self.plan.place is _DOCUMENT and not tracker.has_page_view
+        page = setup.counts_pages and is_document
+        collect = setup.collect_url(facts) if setup.browser_events else ""
+        if self.is_shared:
+            wait, hello, limited, gate = not setup.is_implied, True, setup.limited_data_use, setup.gate
+        else:
+            consent = tracker.consent
+            wait, hello, limited = consent.state is not _GRANTED, self.plan.timing is _ABSENT, consent.limited_data_use
+            is_same_for_all = setup.is_implied and not wait and limited == setup.limited_data_use
             gate = setup.gate if is_same_for_all else 0
-            data = setup.snippet.constant(mount, page=page, gate=gate, limited=limited, nonce=nonce)
-            return Script(data, is_personal=not is_same_for_all)
+        is_usual = not (choices or setup.seals_pages)
+        if is_usual and (self.is_shared or not (tracker.identity is not _NOBODY or self._has_carried)):
+            data = setup.snippet.constant(
+                facts.mount, page=page, gate=gate, limited=limited, wait=wait, hello=hello, collect=collect, nonce=nonce
+            )
+            is_constant = self.is_shared or is_same_for_all
+            return Script(data, is_personal=not is_constant, is_constant=is_constant)
+        carried = self._read_carry()
         data = setup.snippet.page(
-            mount,
+            facts.mount,
             page=page,
+            gate=gate if self.is_shared else 0,
             limited=limited,
-            identity=identity,
-            copies=[*carried, *map(_copy, events)],
-            clear_cookie=CARRY if carried else "",
+            wait=wait,
+            hello=hello,
+            collect=collect,
+            identity=tracker.identity.pixel() if tracker.identity and not self.is_shared else None,
+            copies=[] if self.is_shared else [*carried.copies, *_copies(choices)],
+            sealed=self._entries(choices, is_document=is_document),
+            references=[*carried.references, *_references(choices), *self._read_sealed().references],
+            clear_cookie=CARRY if carried.copies or carried.references else "",
             nonce=nonce,
         )
-        return Script(data, is_personal=True)
+        return Script(data, is_personal=not self.is_shared)
 
-    def late_script(self, events: Sequence[Event], nonce: str) -> bytes:
+    def late_script(self, choices: Sequence[Choice], nonce: str) -> bytes:
         """A second script, for events that were tracked while the page was sent."""
-        return self._setup.snippet.late(list(map(_copy, events)), nonce=nonce) if events else b""
+        copies = [] if self.is_shared else _copies(choices)
+        sealed = [self.entry(choice.event) for choice in choices if _is_sealed(choice)]
+        return self.setup.snippet.late(copies, sealed, nonce=nonce) if copies or sealed else b""
 
-    @property
-    def _tells_too_much(self) -> bool:
-        """Whether the pixel, which reports a page's address as it is, would tell TikTok of a person."""
-        if self._tells is None:
-            self._tells = holds_identity(self._facts.target)
-        return self._tells
+    def _entries(self, choices: Sequence[Choice], *, is_document: bool) -> list[Entry]:
+        """What the browser is to confirm: this response's events, those that came sealed, and the page view itself."""
+        events = [choice.event for choice in choices if _is_sealed(choice)]
+        if self.setup.seals_pages and is_document:
+            events.insert(0, self._page_view())
+        entries = [self.entry(event) for event in events]
+        if self.is_shared or not self._waits:
+            return entries
+        setup = self.setup
+        return entries + [
+            (held.event, held.properties, held.event_id, write_envelope(held, setup.signer, setup.pixels))
+            for held in self._read_sealed().envelopes
+        ]
 
-    def _no_copies_reason(self) -> str:
-        if self._plan.place is _UNTOUCHABLE:
-            return self._plan.reasons[0] if self._plan.reasons else "untouchable"
-        if self._is_shared:
-            return "shared"
-        if self._plan.place is Place.ELSEWHERE:
-            return "other_origin"
-        if self._plan.timing is Timing.PREFETCH and not self._is_page:
-            return "prefetch"  # it would be fired on some other page, although nobody may ever come to this one
-        if self._is_page and self._tells_too_much:
-            return "url_holds_identity"
-        return self._tracker.consent.reason or self._setup.browser_reason
+    def _page_view(self) -> Event:
+        now_s = self.setup.clock()
+        event_id = timed_event_id(now_s, self.setup.random_bytes(10))
+        return Event(PAGE_VIEW, event_id, int(now_s), {}, channels_closed("", ""))
 
-    def _is_wasted(self, event: Event) -> str:
-        """Why the one browser copy that a ``once`` event has would be lost here; empty when it would not."""
-        if not event.once:
-            return ""
-        if self._plan.timing is Timing.PREFETCH:
-            return "prefetch"  # nobody may ever look at this page
-        if self._plan.place is _ANSWER and not self._facts.is_browser:
-            return "no_browser"  # a payment provider's webhook, say
-        return ""
+    def _envelope(self, event: Event) -> Envelope:
+        tracker = self.tracker
+        return seal(
+            event,
+            path=self.facts.path,
+            expires=int(self.setup.clock()) + SEALED_LIFE_S,
+            limited_data_use=tracker.consent.limited_data_use,
+            identity=tracker.identity,
+        )
 
-    def _does_not_fit(self, copies: Sequence[Copy]) -> str:
-        if self._plan.place is _ANSWER:
-            return "" if _bytes(answer_headers(copies)) <= self._room_bytes else "too_large"
-        if self._plan.place is _CARRY:
-            token = write_carry([*self._carried(), *copies], self._setup.signer)
-            needed_bytes = _bytes([site_cookie(self._facts, CARRY, token, MAX_AGE_S)])
-            return "" if len(token) <= LIMIT_CHARS and needed_bytes <= self._room_bytes else "too_large"
-        return ""
-
-    @property
-    def _room_bytes(self) -> int:
-        """What the cookies leave of the budget: without them every later event is matched worse, not this one alone."""
-        return HEADER_BUDGET_BYTES - _bytes(self._cookies())
-
-    def _event_headers(self, events: Sequence[Event]) -> list[Header]:
-        copies = list(map(_copy, events))
-        if self._plan.place is _ANSWER:
+    def _event_headers(self, choices: Sequence[Choice]) -> list[Header]:
+        """Events as headers, in answers, and as cookies, in what redirects."""
+        signer, copies, references = self.setup.signer, _copies(choices), _references(choices)
+        if self.plan.place is _ANSWER:
             # Only scripts' own requests: on images it would keep caches from serving them.
-            carried = self._carried() if self._facts.header("sec-fetch-dest") in {"", "empty"} else []
-            with_carried = answer_headers([*carried, *copies]) if carried else []
-            if with_carried and _bytes(with_carried) <= self._room_bytes:
-                return with_carried
-            return answer_headers(copies) if copies else []
-        if self._plan.place is _CARRY and copies:
-            token = write_carry([*self._carried(), *copies], self._setup.signer)
-            return [site_cookie(self._facts, CARRY, token, MAX_AGE_S)]
-        return []
+            carried = self._read_carry() if self.facts.header("sec-fetch-dest") in {"", "empty"} else Carried()
+            alone = answer_headers(copies, references) if copies or references else []
+            if not (carried.copies or carried.references):
+                return alone
+            together = answer_headers([*carried.copies, *copies], [*carried.references, *references])
+            return together if _bytes(together) <= HEADER_BUDGET_BYTES - _bytes(self._cookies()) else alone
+        if self.plan.place is not _CARRY or not choices:
+            return []
+        if self.seals:
+            sealed = Sealed([self._envelope(c.event) for c in choices if _is_sealed(c)], references)
+            token = write_sealed(sealed, signer, self.setup.pixels) if any(sealed) else ""
+            return [site_cookie(self.facts, SEALED, token, MAX_AGE_S)] if token else []
+        if not (copies or references):
+            return []
+        carried = self._read_carry()
+        token = write_carry([*carried.copies, *copies], signer, [*carried.references, *references])
+        return [site_cookie(self.facts, CARRY, token, MAX_AGE_S)]
 
     def _cookies(self) -> list[Header]:
         """The visitor's choice and ids, or the end of them; the most important first."""
-        facts, setup, tracker = self._facts, self._setup, self._tracker
+        facts, setup, tracker = self.facts, self.setup, self.tracker
         state = tracker.consent.state
         wanted = choice_cookies(facts, setup, tracker) if tracker.consent_word or state is _DENIED else []
-        if state is _GRANTED and (self._is_page or self._plan.place is _CARRY):
-            wanted += visitor_cookies(facts, setup, tracker, may_mint=self._is_page)
+        if state is _GRANTED and (self.is_page or self.plan.place is _CARRY):
+            wanted += visitor_cookies(facts, setup, tracker)
         return _within_budget(wanted) if wanted else wanted
 
-    def _carried(self) -> list[Copy]:
-        """What an earlier response left to this one; none for who only looks ahead."""
-        if CARRY not in self._facts.kept or self._plan.timing is not _LIVE or not self._tracker.consent.is_granted:
-            return []
-        try:
-            return read_carry(self._facts, self._setup.signer)
-        except TokenError as error:
-            self._setup.notices.count(f"carry_{error.reason}")
-            return []
+    @property
+    def _waits(self) -> bool:
+        return not self.tracker.consent.is_granted
+
+    @property
+    def _may_use_carried(self) -> bool:
+        """Whether what an earlier response left is this one's to hand on; not for who only looks ahead."""
+        return self.plan.timing is _LIVE and not self.is_shared and self.tracker.consent.is_granted
+
+    @property
+    def _has_carried(self) -> bool:
+        return CARRY in self.facts.cookie_header and any((*self._read_carry(), *self._read_sealed()))
+
+    def _read_carry(self) -> Carried:
+        if self._carried is None:
+            self._carried = Carried()
+            if CARRY in self.facts.kept and self._may_use_carried:
+                try:
+                    self._carried = read_carry(self.facts, self.setup.signer)
+                except TokenError as error:
+                    self.setup.notices.count(f"carry_{error.reason}")
+        return self._carried
+
+    def _read_sealed(self) -> Sealed:
+        """What came sealed: opened where the visitor is known, handed on where only the browser can say."""
+        if self._sealed is None:
+            self._sealed = Sealed()
+            is_known = self.tracker.consent.state is not _DENIED
+            if SEALED in self.facts.kept and self.plan.timing is _LIVE and not self.is_shared and is_known:
+                setup = self.setup
+                try:
+                    self._sealed = read_sealed(self.facts, setup.signer, setup.pixels, setup.clock())
+                except TokenError as error:
+                    setup.notices.count(f"carry_{error.reason}")
+        return self._sealed
+
+
+def _is_sealed(choice: Choice) -> bool:
+    return choice.way is Way.SEALED and choice.parcel is None
+
+
+def _copies(choices: Sequence[Choice]) -> list[Copy]:
+    return [_copy(choice.event) for choice in choices if choice.way is Way.DIRECT and choice.parcel is None]
+
+
+def _references(choices: Sequence[Choice]) -> list[str]:
+    return [choice.parcel.ref for choice in choices if choice.parcel is not None]
+
+
+def deleted(name: str) -> list[Header]:
+    """The end of one of our own host's cookies."""
+    return [("Set-Cookie", delete_cookie(name))]
 
 
 def _copy(event: Event) -> Copy:

@@ -14,7 +14,7 @@ from tiktok_middleware.core.codings import has_coding, is_known, missing_package
 from tiktok_middleware.core.facts import Names, RequestFacts, Values
 from tiktok_middleware.core.head import PLANNED, Head
 
-__all__ = ["Audience", "Codec", "Place", "Plan", "Timing", "plan"]
+__all__ = ["Audience", "Codec", "Place", "Plan", "Timing", "cache_life_s", "plan"]
 
 
 class Place(Enum):
@@ -48,6 +48,7 @@ class Timing(Enum):
 
     LIVE = "live"
     PREFETCH = "prefetch"
+    ABSENT = "absent"  # but without the visitor's cookies, which browsers keep from a POST that another site sends
 
 
 class Plan(NamedTuple):
@@ -76,11 +77,13 @@ def plan(status: int, head: Head, facts: RequestFacts, *, now_s: float, shared: 
         shared: the app's own word on the audience, which outranks the headers.
     """
     # A site gives few kinds of answers to few kinds of requests: to those that are alike in all this, one plan.
-    alike = (status, head[:PLANNED], facts.method, facts.values(_ASKED), shared)
+    method = facts.method
+    is_foreign = method == "POST" and _is_foreign(facts)
+    alike = (status, head[:PLANNED], method, facts.values(_ASKED), shared, is_foreign)
     made = _made.get(alike)
     if made is None:
-        _, said, method, values, _ = alike
-        made = _decide(status, head, _Asked.read(method, values), shared, now_s)
+        _, said, _, values, _, _ = alike
+        made = _decide(status, head, _Asked.read(method, values, is_foreign), shared, now_s)
         # `Expires` is the one header whose meaning changes with the time. What is long is seldom sent again.
         if not head.expires and sum(map(len, filter(None, (*said, *values)))) <= _MAX_ALIKE_CHARS:
             if len(_made) >= _MAX_PLANS:
@@ -111,13 +114,14 @@ class _Asked(NamedTuple):
     accepts_html: bool
     fragment: str
     purpose: str
+    is_foreign: bool
 
     @classmethod
-    def read(cls, method: str, values: Values) -> _Asked:
+    def read(cls, method: str, values: Values, is_foreign: bool) -> _Asked:
         texts = [value.decode("latin-1") if isinstance(value, bytes) else value or "" for value in values]
         destination, mode, site, accept, *rest = texts
         fragment, purpose = next(filter(None, rest[:3]), ""), next(filter(None, rest[3:]), "")
-        return cls(method == "HEAD", destination, mode, site, "text/html" in accept, fragment, purpose)
+        return cls(method == "HEAD", destination, mode, site, "text/html" in accept, fragment, purpose, is_foreign)
 
 
 def _decide(status: int, head: Head, asked: _Asked, shared: bool | None, now_s: float) -> Plan:
@@ -234,12 +238,42 @@ _ZERO = re.compile(r"0*|-[0-9]+")
 
 
 def _expires_after(expires: str, now_s: float) -> bool:
+    return _seconds_left(expires, now_s) > 0
+
+
+def _seconds_left(expires: str, now_s: float) -> float:
     from email.utils import parsedate_to_datetime  # noqa: PLC0415  # 7 ms of imports for a header that is seldom sent
 
     try:
-        return parsedate_to_datetime(expires).timestamp() > now_s
+        return parsedate_to_datetime(expires).timestamp() - now_s
     except (ValueError, OverflowError):
-        return False  # RFC 9111 section 5.3: what is not a date, "0" above all, is already past
+        return 0.0  # RFC 9111 section 5.3: what is not a date, "0" above all, is already past
+
+
+#: What caches that are told no lifetime may choose by themselves; some keep a page for months, none says so.
+_UNSAID_LIFE_S = 30 * 86_400
+_NUMBER = re.compile(r"[0-9]{1,12}")
+
+
+def cache_life_s(head: Head, now_s: float) -> int:
+    """The longest that a cache may answer with this response, in seconds.
+
+    Args:
+        head: of a response that is shared.
+        now_s: Unix seconds, which ``Expires`` is compared with.
+    """
+    said = [_directives(head.cache_control), _directives(head.targeted)]
+    lives = [
+        sum(int(life[name]) for name in (lifetime, stale) if _NUMBER.fullmatch(life.get(name, "")))
+        for life in said
+        for lifetime in _LIFETIMES
+        for stale in _STALE
+    ]
+    if _NUMBER.fullmatch(head.x_accel_expires.strip()):
+        lives.append(int(head.x_accel_expires))
+    if head.expires:
+        lives.append(int(_seconds_left(head.expires, now_s)))
+    return max(lives) or _UNSAID_LIFE_S
 
 
 # A quoted value may hold commas.
@@ -274,4 +308,17 @@ def _codec(head: Head) -> tuple[Codec, str]:
 def _timing(asked: _Asked) -> tuple[Timing, str]:
     if any(word in asked.purpose.lower() for word in ("prefetch", "prerender", "preview")):
         return Timing.PREFETCH, "prefetch"
+    if asked.is_foreign and _is_navigation(asked):
+        return Timing.ABSENT, "cookies_absent"
     return Timing.LIVE, ""
+
+
+def _is_foreign(facts: RequestFacts) -> bool:
+    """Whether another site has sent this POST, such as a bank that sends the visitor back."""
+    site = facts.header("sec-fetch-site")
+    if site:
+        return site == "cross-site"
+    origin = facts.header("origin")
+    if origin == "null":
+        return not facts.kept  # a page of ours without referrers says so as well, but comes with our cookies
+    return bool(origin) and origin.partition("://")[2].lower() != facts.host

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tiktok_middleware.core.carry import CARRY
+from tiktok_middleware.core.carry import CARRY, SEALED
 from tiktok_middleware.core.consent import OWN_COOKIE, State
 from tiktok_middleware.core.cookies import delete_cookie, set_cookie
 from tiktok_middleware.core.facts import RequestFacts
@@ -31,8 +31,8 @@ def site_cookie(facts: RequestFacts, name: str, value: str, max_age_s: int, doma
         max_age_s: its lifetime in seconds.
         domain: empty for this host alone.
     """
-    secure, http_only = facts.scheme == "https", name == FRESH_COOKIE
-    return "Set-Cookie", set_cookie(name, value, max_age_s=max_age_s, domain=domain, secure=secure, http_only=http_only)
+    secure = facts.scheme == "https"
+    return "Set-Cookie", set_cookie(name, value, max_age_s=max_age_s, domain=domain, secure=secure)
 
 
 def choice_cookies(facts: RequestFacts, setup: Setup, tracker: Tracker) -> list[Header]:
@@ -42,37 +42,31 @@ def choice_cookies(facts: RequestFacts, setup: Setup, tracker: Tracker) -> list[
     return [*cookies, *_deletions(facts, setup)] if tracker.consent.state is _DENIED else cookies
 
 
-def visitor_cookies(facts: RequestFacts, setup: Setup, tracker: Tracker, *, may_mint: bool) -> list[Header]:
+def visitor_cookies(facts: RequestFacts, setup: Setup, tracker: Tracker) -> list[Header]:
     """The visitor's ids where they are due, and what says that they are fresh, last.
 
     Args:
         facts: the request.
         setup: the configuration.
         tracker: of the request.
-        may_mint: whether a visitor without a ``_ttp`` may get one, where the configuration wants that.
     """
-    ttp_setting = setup.config.ttp
-    if ttp_setting != "mint" and not may_be_due(facts):
+    if not setup.mints and not may_be_due(facts):
         return []
     visitor = tracker.visitor
-    ttp = visitor.ttp
-    renew = list(visitor.renew) if ttp_setting != "off" else [name for name in visitor.renew if name != TTP]
-    if may_mint and ttp_setting == "mint" and not ttp:
-        ttp = setup.random_bytes(14).hex()[:27]
-        renew.append(TTP)
-    if not renew:
+    if not visitor.renew:
         return []
     domain = setup.cookie_domain(facts.hostname)
-    values = {TTCLID: visitor.ttclid, TTP: ttp}
+    values = {TTCLID: visitor.ttclid, TTP: visitor.ttp}
+    # What is left alone counts as fresh all the same: a page that many visitors share asks for what is not.
+    renew = [name for name in visitor.renew if name != TTP or setup.config.ttp != "off"]
     cookies = [site_cookie(facts, name, values[name], LIFETIME_S[name], domain) for name in renew]
-    fresh = visitor.fresh if TTP not in renew or "p" in visitor.fresh else visitor.fresh + "p"
-    return [*cookies, site_cookie(facts, FRESH_COOKIE, fresh, LIFETIME_S[FRESH_COOKIE])]
+    return [*cookies, site_cookie(facts, FRESH_COOKIE, visitor.fresh, LIFETIME_S[FRESH_COOKIE])]
 
 
 def _deletions(facts: RequestFacts, setup: Setup) -> list[Header]:
     """Our cookies of who said no; a domain cookie and a host-only one of one name are two cookies."""
     domain = setup.cookie_domain(facts.hostname)
-    present = [name for name in (TTCLID, TTP, FRESH_COOKIE, CARRY) if name in facts.kept]
+    present = [name for name in (TTCLID, TTP, FRESH_COOKIE, CARRY, SEALED) if name in facts.kept]
     return [
         ("Set-Cookie", delete_cookie(name, domain=scope))
         for name in present

@@ -71,6 +71,9 @@ class Setup:
             loads the pixel for those who said no.
         is_implied: whether who says nothing has agreed.
         counts_pages: whether the script of a document counts a page view.
+        seals_pages: whether page views are confirmed by the browser, and counted on both channels.
+        mints: whether a visitor without a ``_ttp`` gets one.
+        is_bridged: whether the page itself reports what the visitor chose.
     """
 
     config: Config
@@ -100,6 +103,9 @@ class Setup:
     is_implied: bool = field(init=False)
     gate: int = field(init=False)
     counts_pages: bool = field(init=False)
+    seals_pages: bool = field(init=False)
+    mints: bool = field(init=False)
+    is_bridged: bool = field(init=False)
 
     def __post_init__(self) -> None:
         config = self.config
@@ -112,8 +118,11 @@ class Setup:
         self.pixels = config.pixels
         self.is_tiktok_api = config.is_tiktok_api
         self.is_implied = config.consent == "implied"
-        self.gate = 0 if not self.is_implied else 2 if config.gpc == "ignore" else 1
+        self.gate = {"ignore": 2, "deny": 1, "limit": 3}[config.gpc] if self.is_implied else 0
         self.counts_pages = config.page_view == "browser"
+        self.seals_pages = config.page_view == "matched"
+        self.mints = config.ttp == "mint"
+        self.is_bridged = config.consent.partition(":")[0] == "bridge"
 
     def helper_url(self, facts: RequestFacts) -> str:
         """The path of the helper script under this request's mount point."""

@@ -13,10 +13,13 @@ from urllib.parse import quote
 
 import msgspec
 
-__all__ = ["Copy", "Snippet", "answer_headers", "encode_copies"]
+__all__ = ["Copy", "Entry", "Snippet", "answer_headers", "encode_copies"]
 
 #: One browser copy: event name, properties, event id.
 Copy = tuple[str, Mapping[str, object], str]
+
+#: A sealed event as a page takes it: event name, properties, event id (empty: the browser makes one), envelope.
+Entry = tuple[str, Mapping[str, object], str, str]
 
 _encode = msgspec.json.Encoder().encode
 _encode_escaped = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode
@@ -36,16 +39,18 @@ def _ascii_json(value: Any) -> str:
     return encoded.decode("ascii") if encoded.isascii() else _encode_escaped(value)
 
 
-def answer_headers(copies: Sequence[Copy]) -> list[tuple[str, str]]:
+def answer_headers(copies: Sequence[Copy], references: Sequence[str] = ()) -> list[tuple[str, str]]:
     """The headers that bring events with an answer.
 
     ``TikTok-Events`` holds them as JSON for whoever reads the answer; ``Server-Timing``
     (https://www.w3.org/TR/server-timing/) holds the same, base64, where the helper script can read it
-    without wrapping ``fetch`` or ``XMLHttpRequest``.
+    without wrapping ``fetch`` or ``XMLHttpRequest``. A reference names a copy that waits at the endpoint.
     """
     encoded = encode_copies(copies)
-    announced = b64encode(encoded.encode("ascii")).decode("ascii")
-    return [("TikTok-Events", encoded), ("Server-Timing", f'tiktok;desc="{announced}"')]
+    announced = [b64encode(encoded.encode("ascii")).decode("ascii")] if copies else []
+    announced += [f"~{reference}" for reference in references]
+    timing = ", ".join(f'tiktok;desc="{word}"' for word in announced)
+    return [*([("TikTok-Events", encoded)] if copies else ()), ("Server-Timing", timing)]
 
 
 def _script_json(value: Any) -> str:
@@ -100,13 +105,25 @@ class Snippet:
         #: Names the scripts of this configuration; changes with whatever they are made of.
         self.mark = hashlib.sha256(self.page("", page=True)).hexdigest()[:8]
 
-    def constant(self, mount: str, *, page: bool, gate: int, limited: bool, nonce: str) -> bytes:
+    def constant(
+        self,
+        mount: str,
+        *,
+        page: bool,
+        gate: int,
+        limited: bool,
+        nonce: str,
+        wait: bool = False,
+        hello: bool = False,
+        collect: str = "",
+    ) -> bytes:
         """The script elements of a page without events or identity, the same for every visitor but for the nonce."""
-        made = self._cached(mount, page, gate, limited)
+        made = self._cached((mount, page, gate, limited, wait, hello, collect))
         return made.replace(b"<script", f'<script nonce="{nonce}"'.encode("ascii")) if nonce else made
 
-    def _constant(self, mount: str, page: bool, gate: int, limited: bool) -> bytes:  # the cache's key
-        return self.page(mount, page=page, gate=gate, limited=limited)
+    def _constant(self, kind: tuple[str, bool, int, bool, bool, bool, str]) -> bytes:
+        mount, page, gate, limited, wait, hello, collect = kind
+        return self.page(mount, page=page, gate=gate, limited=limited, wait=wait, hello=hello, collect=collect)
 
     def page(
         self,
@@ -118,6 +135,11 @@ class Snippet:
         identity: Mapping[str, str] | None = None,
         copies: Sequence[Copy] = (),
         clear_cookie: str = "",
+        wait: bool = False,
+        hello: bool = False,
+        collect: str = "",
+        sealed: Sequence[Entry] = (),
+        references: Sequence[str] = (),
         nonce: str = "",
     ) -> bytes:
         """The script elements of one page.
@@ -125,17 +147,34 @@ class Snippet:
         Args:
             mount: path prefix that the app is mounted under.
             page: whether this is a page view.
-            gate: 1 when the page asks the browser for its privacy signals first, 2 when only for our own cookie.
+            gate: 1 when the page asks the browser for its privacy signals first, 2 when only for our own cookie, 3
+                when it leaves what the signals mean to the endpoint.
             limited: TikTok's limited data use.
             identity: hashes for ``ttq.identify``.
             copies: events to fire.
             clear_cookie: name of the cookie to clear after they have fired.
+            wait: whether the pixel waits for the visitor's leave.
+            hello: whether the page may be another visitor's than the one it was made for, and so asks the endpoint.
+            collect: where the page reports events of its own; empty where it may have none.
+            sealed: events that the browser is to confirm.
+            references: of copies that wait at the endpoint.
             nonce: of the page's Content Security Policy.
         """
         config = dict(self._config)
         if limited:
             config["o"] = {**self._config["o"], "limited_data_use": True}  # type: ignore[dict-item]
-        optional = {"v": int(page), "g": gate, "i": identity, "e": copies, "k": clear_cookie}
+        optional = {
+            "v": int(page),
+            "g": gate,
+            "w": int(wait),
+            "h": int(hello),
+            "n": collect,
+            "i": identity,
+            "e": copies,
+            "s": sealed,
+            "x": references,
+            "k": clear_cookie,
+        }
         config.update({key: value for key, value in optional.items() if value})
         attribute = f' nonce="{nonce}"' if nonce else ""
         return (
@@ -143,8 +182,10 @@ class Snippet:
             f'<script{attribute} src="{quote(mount, errors="replace")}{self.helper_path}" async></script>'
         ).encode("ascii")
 
-    def late(self, copies: Sequence[Copy], *, nonce: str = "") -> bytes:
+    def late(self, copies: Sequence[Copy], sealed: Sequence[Entry] = (), *, nonce: str = "") -> bytes:
         """A second script for events that were tracked after the first one had left."""
         attribute = f' nonce="{nonce}"' if nonce else ""
-        script = f"try{{tiktok.emit({_script_json(copies)})}}catch(e){{}}"
+        calls = [f"tiktok.emit({_script_json(copies)})"] if copies else []
+        calls += [f"tiktok.todo.push({_script_json(['seal', *entry])})" for entry in sealed]
+        script = f"try{{{';'.join(calls)}}}catch(e){{}}"
         return f"<script{attribute}>{script}</script>".encode("ascii")

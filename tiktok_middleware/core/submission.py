@@ -51,7 +51,7 @@ def make_submission(event: Event, tracker: Tracker, *, browser: bool, server: bo
 
 def late_submission(pending: Pending, tracker: Tracker) -> Submission | None:
     """An event whose response can no longer carry it: it goes by the server, or, where it may not, nowhere."""
-    tracker.setup.notices.count("late")
+    tracker.setup.notices.count("late" if tracker.may_send else tracker.consent.reason or "disabled_by_app")
     event = pending.event
     event.channels = channels_closed("late", event.channels.server.reason)
     return server_submission(pending, tracker)
@@ -59,7 +59,7 @@ def late_submission(pending: Pending, tracker: Tracker) -> Submission | None:
 
 def server_submission(pending: Pending, tracker: Tracker) -> Submission | None:
     """An event that goes by the server alone, or, where it may not, nowhere."""
-    if not (pending.event.channels.server and tracker.may_send):
+    if pending.server or not tracker.may_send:
         return None
     return make_submission(pending.event, tracker, browser=False, server=True)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tiktok_middleware.core.address import server_address
 from tiktok_middleware.core.consent import Consent, State, read_consent
-from tiktok_middleware.core.event import PAGE_VIEW, Channels, Event, channels_closed
+from tiktok_middleware.core.event import PAGE_VIEW, Event, channels_closed
 from tiktok_middleware.core.event_ids import check_event_id, check_event_time, check_once, once_event_id, timed_event_id
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.held import Held
@@ -42,10 +42,13 @@ class Pending(NamedTuple):
     Attributes:
         event: as ``track()`` returned it.
         keep: True when it goes even if the request fails.
+        browser, server: why it cannot go by that channel whatever the visitor says; empty where it can.
     """
 
     event: Event
     keep: bool
+    browser: str = ""
+    server: str = ""
 
 
 class Tracker:
@@ -192,6 +195,17 @@ class Tracker:
                 self.setup.notices.count("ignored_value")
         return self._visitor
 
+    def doubt_consent(self) -> None:
+        """The visitor's cookies are not here: what they hold of a refusal is not known, unless code has said it."""
+        consent = self.consent
+        if consent.is_granted and not self.consent_word:
+            self._consent = consent._replace(state=State.UNKNOWN, reason="cookies_absent")
+
+    def mint_ttp(self) -> None:
+        """Give a visitor without a ``_ttp`` one, where the configuration wants that; a cookie has to take it along."""
+        if self.setup.mints and not self.visitor.ttp:
+            self._visitor = self.visitor.minted(self.setup.random_bytes(14).hex()[:27])
+
     def grant_consent(self) -> None:
         """Remember that the visitor agreed. A refusal by Global Privacy Control stands."""
         if self.consent.reason != "gpc":
@@ -294,18 +308,22 @@ class Tracker:
         happened_s = int(now_s) if event_time is None else check_event_time(event_time, now_s)
         # What never had a browser's copy may be imported by the week; its own outbox counts it once.
         is_late_once = key != "" and now_s - happened_s > ONCE_MAX_AGE_S and self.source.is_web
-        channels = self._channels(is_late_once=is_late_once)
+        browser, server = self._closed_channels(is_late_once=is_late_once)
+        refused = self._refusal()
+        channels = channels_closed(refused or browser, refused or server)
         event_id = self._event_id(name, event_id, key, now_s)
         made = Event(name, event_id, happened_s, cleaned.properties, channels, once=key != "")
         notices.count("tracked")
-        if channels.browser.sends or channels.server.sends:
-            pending = Pending(made, keep)
+        if browser and server:
+            notices.count(channels.server.reason)
+        elif refused and not self._may_be_granted_yet:
+            notices.count(refused)
+        else:
+            pending = Pending(made, keep, browser, server)
             if on_commit and self.after_commit is not None:
                 self.after_commit(Held(pending, self._take, notices))
             else:
                 self._take(pending)
-        else:
-            notices.count(channels.server.reason)
         return made
 
     def _known(self) -> Snapshot:
@@ -331,21 +349,30 @@ class Tracker:
             return once_event_id(name, key)
         return timed_event_id(now_s, self.setup.random_bytes(_RANDOM_BYTES))
 
-    def _channels(self, *, is_late_once: bool) -> Channels:
-        """What is known now; what the response allows is known when it begins."""
+    @property
+    def _may_be_granted_yet(self) -> bool:
+        """Whether a response is still to come, with code that may say more of the visitor's consent, or a page."""
+        return self.has_browser and self.late is None
+
+    def _closed_channels(self, *, is_late_once: bool) -> tuple[str, str]:
+        """Why nothing goes by either channel, whatever the visitor says; the response may close more."""
         reason = self._closed() or ("too_old" if is_late_once else "")
         config = self.setup.config
         if self.source is not WEB:
-            return channels_closed(reason or "no_browser", reason or config.source_reason(self.source.name))
+            return reason or "no_browser", reason or config.source_reason(self.source.name)
         browser = "no_browser" if not self.has_browser else "late" if self.late is not None else config.browser_reason
         server = reason or config.server_reason
         if not server and self.is_bot:
             self.setup.notices.count("server_bot")
             server = "bot"
-        return channels_closed(reason or browser, server)
+        return reason or browser, server
+
+    def _refusal(self) -> str:
+        """Why nothing may go as things are now; empty when something may."""
+        return self._closed() or self.consent.reason
 
     def _closed(self) -> str:
-        """Why nothing at all may go; empty when something may."""
+        """Why nothing at all may go, whatever the visitor says."""
         config = self.setup.config
         if not config.is_on:
             return "disabled" if config.pixel_id else "no_pixel"
@@ -353,7 +380,7 @@ class Tracker:
             return "disabled_by_app"
         if self.setup.is_excluded(self.facts.path):
             return "excluded"
-        return self.refusal or self.consent.reason
+        return self.refusal
 
     def _invalid(self, error: EventError) -> None:
         if self.setup.config.strict:

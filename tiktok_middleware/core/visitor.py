@@ -62,6 +62,11 @@ class Visitor(NamedTuple):
     fresh: str
     ignored: int
 
+    def minted(self, ttp: str) -> Visitor:
+        """The same visitor with a ``_ttp`` that is new."""
+        fresh = self.fresh.replace(_TTP_INITIAL, "") + _TTP_INITIAL
+        return self._replace(ttp=ttp, renew=(*self.renew, TTP), fresh=fresh)
+
 
 def may_be_due(facts: RequestFacts) -> bool:
     """Whether a cookie may have to be written: a cheap look, for the many requests of a day after the first."""
