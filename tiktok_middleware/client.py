@@ -208,11 +208,11 @@ class Client:
             heard = hear(facts, self.setup, body)
             if not isinstance(heard, Report):
                 return heard
-            judgement = heard.judged([self.wait(self.delivery.take(ref)) for ref in heard.references])
+            judgement = heard.judged([self.wait(self._take(ref)) for ref in heard.references])
             stored = judgement.submissions
             if not stored:
                 return judgement.answer([])
-            claims = self.wait(self.delivery.submit(stored))
+            claims = self.wait(self._submit(stored))
             return judgement.answer(claims)
         except Exception as error:  # noqa: BLE001  # as above
             self._log.failure("collect", error)
@@ -224,11 +224,11 @@ class Client:
             heard = hear(facts, self.setup, body)
             if not isinstance(heard, Report):
                 return heard
-            judgement = heard.judged([await self.wait_async(self.delivery.take(ref)) for ref in heard.references])
+            judgement = heard.judged([await self.wait_async(self._take(ref)) for ref in heard.references])
             stored = judgement.submissions
             if not stored:
                 return judgement.answer([])
-            claims = await self.wait_async(self.delivery.submit(stored))
+            claims = await self.wait_async(self._submit(stored))
             return judgement.answer(claims)
         except Exception as error:  # noqa: BLE001  # as above
             self._log.failure("collect", error)
@@ -315,6 +315,11 @@ class Client:
         if self.delivery.is_inline and is_in_event_loop():
             return in_thread(lambda: self.delivery.submit(submissions).result(0))
         return self.delivery.submit(submissions)
+
+    def _take(self, ref: str) -> Future[bytes | None]:
+        if self.delivery.is_inline and is_in_event_loop():
+            return in_thread(lambda: self.delivery.take(ref).result(0))
+        return self.delivery.take(ref)
 
     def _undurable(self, error: Exception) -> None:
         self._log.count("undurable")

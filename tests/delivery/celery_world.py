@@ -26,9 +26,10 @@ from celery import Celery
 from tiktok_middleware.delivery.celery import register
 app = Celery("team", broker={broker!r})
 app.conf.broker_transport_options = {{
-    "visibility_timeout": 2, "unacked_restore_interval": 1, "unacked_restore_throttle": 1
+    "visibility_timeout": {visibility_s}, "unacked_restore_interval": 1, "unacked_restore_throttle": 1
 }}
 app.conf.broker_connection_retry_on_startup = True
+app.conf.task_time_limit = 1
 register(app)
 """
 
@@ -150,9 +151,10 @@ def own_worker(variables: dict[str, str], folder: Path) -> Iterator[Worker]:
 
 
 @contextmanager
-def team_worker(variables: dict[str, str], folder: Path) -> Iterator[Worker]:
-    """A worker of a team's own Celery app, whose Redis gives messages back soon."""
-    (folder / "team_app.py").write_text(TEAM_APP.format(broker=variables["TIKTOK_CELERY_BROKER"]))
+def team_worker(variables: dict[str, str], folder: Path, *, visibility_s: int = 2) -> Iterator[Worker]:
+    """A worker of a team's own Celery app, whose Redis gives messages back soon and whose tasks may take a second."""
+    app = TEAM_APP.format(broker=variables["TIKTOK_CELERY_BROKER"], visibility_s=visibility_s)
+    (folder / "team_app.py").write_text(app)
     path = os.pathsep.join([str(folder), str(Path(__file__).parents[2])])
     command = [
         sys.executable,

@@ -279,6 +279,7 @@ def deliver() -> Callable[..., dict[str, int]]:
     task = ours.register(app)
     assert ours.register(app).name == task.name == ours.TASK
     assert (task.acks_late, task.reject_on_worker_lost, task.ignore_result) == (True, True, True)
+    assert task.acks_on_failure_or_timeout is False
     return task.run  # type: ignore[no-any-return]
 
 
@@ -311,6 +312,37 @@ def test_a_mistake_of_ours_loses_nothing(
     publisher = crew(ValueError("ours"))
     assert deliver(BODY) == {"delivered": 0, "buried": 0, "retried": 1}
     assert [row.event_id for row in publisher.published[0][0].records()] == ["e1"]
+
+
+def test_a_worker_that_is_set_up_wrongly_leaves_messages_with_the_broker(
+    monkeypatch: pytest.MonkeyPatch, deliver: Callable[..., dict[str, int]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Celery acknowledges what fails: the events of a host with a misspelt variable would be gone."""
+    monkeypatch.setattr(ours, "_CALM_S", 0.0)
+    monkeypatch.setattr(ours, "_courier", None)
+    monkeypatch.setenv("TIKTOK_SYNC", "sometimes")
+    with pytest.raises(Reject) as raised:
+        deliver(BODY)
+    assert raised.value.requeue is True
+    assert "TIKTOK_SYNC" in caplog.text
+
+
+def test_a_teams_own_time_limits_do_not_end_a_task_that_waits_for_tiktok(
+    tmp_path: Path, broker: Redis, api: Api
+) -> None:
+    delivery = opened(broker.url, tmp_path / "web.sqlite3")
+    api.drip_s = 0.002  # two seconds an answer at least, and then it is malformed
+    variables = environ(broker.url, api.url, tmp_path / "worker.sqlite3")
+    try:
+        with team_worker(variables, tmp_path, visibility_s=300) as worker:
+            delivery.submit(fresh(20)).result(10)
+            assert delivery.flush(10)
+            assert wait_until(lambda: worker.says("'retried': 20"), 20), worker.text()
+            api.drip_s = 0.0
+            assert wait_until(lambda: worker.says("'delivered': 20"), 20), worker.text()
+            assert not worker.says("TimeLimitExceeded")
+    finally:
+        delivery.close(5)
 
 
 def test_a_message_of_somebody_else_is_thrown_away_loudly(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import subprocess
 import sys
 import textwrap
@@ -17,11 +18,14 @@ import pytest
 import trio
 
 from tests.contract.doors import HTML, PAGE, Request, Response, WsgiServer, asgi_app, asgi_scope, list_app
+from tests.core.core_world import scope_facts
+from tests.core.report_world import SAME, token_of
 from tests.delivery.delivery_world import PIXEL, Api, running_api, wait_until
 from tiktok_middleware import Client, Config
 from tiktok_middleware.asgi import Message
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
 from tiktok_middleware.core.context import KEY
+from tiktok_middleware.core.event_ids import timed_event_id
 from tiktok_middleware.delivery import FLUSH_S, DeliveryOptions, open_delivery
 from tiktok_middleware.errors import ConfigError
 from tiktok_middleware.wsgi import TikTokMiddleware as WsgiMiddleware
@@ -168,6 +172,27 @@ def test_the_loop_goes_on_meanwhile(client: Client, api: Api) -> None:
 
     ticks, took_s = asyncio.run(main())
     api.drip_s = 0.0
+    assert ticks > took_s / 0.01 / 4
+
+
+def test_the_loop_goes_on_while_a_pages_report_is_sent_too(client: Client, api: Api) -> None:
+    api.drip_s = 0.02
+    token = token_of(client.setup, expires=time.time() + 600)
+    said = {"c": [[token, timed_event_id(time.time(), bytes(10))]], "x": ["a-reference"]}
+    facts = scope_facts("/_tiktok/collect", SAME, method="POST")
+
+    async def main() -> tuple[int, float]:
+        reporting = asyncio.ensure_future(client.collect_async(facts, json.dumps(said).encode()))
+        began, ticks = time.monotonic(), 0
+        while not reporting.done():
+            await asyncio.sleep(0.01)
+            ticks += 1
+        assert reporting.result().status_line.startswith("200")
+        return ticks, time.monotonic() - began
+
+    ticks, took_s = asyncio.run(main())
+    api.drip_s = 0.0
+    assert api.ids, "the event was sent meanwhile"
     assert ticks > took_s / 0.01 / 4
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from tests.delivery.delivery_world import submissions
+from tests.delivery.delivery_world import submissions, wait_until
 from tiktok_middleware.core.event import Claim, Submission
 from tiktok_middleware.delivery.writer import Writer
 
@@ -136,6 +138,45 @@ def test_closing_does_not_wait_longer_than_told_and_commits_in_the_end() -> None
     assert second
     assert first.result(10)
     assert second.result(10)
+
+
+def test_a_caller_that_commits_itself_does_not_keep_the_thread_from_its_end() -> None:
+    disk = Disk()
+    writer = Writer(disk.commit, 10)
+    disk.is_free.clear()
+    first = writer.submit(submissions(1))
+    assert disk.is_busy.wait(10)
+    closed: list[bool] = []
+    closing = threading.Thread(target=lambda: closed.append(writer.close(10)))
+    closing.start()
+    assert wait_until(lambda: writer._is_closed and writer.waiting == 1)
+    meanwhile = threading.Thread(target=lambda: writer.submit(submissions(1)))
+    meanwhile.start()
+    assert wait_until(lambda: writer.waiting == 0), "the caller has met the end on its way"
+    disk.is_free.set()
+    for thread in (meanwhile, closing):
+        thread.join(20)
+    assert closed == [True]
+    assert first
+    assert first.result(0)
+
+
+def test_a_caller_waits_for_nothing_that_another_has_taken() -> None:
+    """Whether a queue is empty is known only by taking from it."""
+
+    class Contended(queue.SimpleQueue[Any]):
+        def empty(self) -> bool:
+            return False
+
+    disk = Disk()
+    writer = Writer(disk.commit, 10)
+    writer._queue = Contended()
+    assert writer.close(10)
+    caller = threading.Thread(target=lambda: writer.submit(submissions(1)), daemon=True)
+    caller.start()
+    caller.join(10)
+    assert not caller.is_alive()
+    assert disk.groups == [["evt-0"]]
 
 
 def test_where_no_thread_can_start_the_caller_commits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ from tiktok_middleware.config import Config
 from tiktok_middleware.core.event import Record
 from tiktok_middleware.core.payload import Delivered, Retry, Verdict
 from tiktok_middleware.delivery.courier import Courier, Outcome
+from tiktok_middleware.errors import TikTokError
 
 if TYPE_CHECKING:
     from tiktok_middleware.delivery import DeliveryOptions
@@ -44,6 +45,8 @@ _FULL_S = 5.0
 _GATHER_S = 0.01  # for each message that waits already: batches grow where workers are busy, TikTok counts requests
 _GATHER_MOST_S = 1.0
 _VISIBILITY_S = 300  # Redis: how long a message may be in a dead worker's hands; above any countdown and any task
+_SOFT_LIMIT_S = 120  # a task takes some 80 s at most; what hangs longer goes back into the queue,
+_HARD_LIMIT_S = 170  # and a child that hangs even so ends before another worker may be given its message
 _MAX_HELD = 200  # messages that one worker keeps in memory because they are due later
 _CALM_S = 1.0
 
@@ -232,12 +235,15 @@ def register(app: celery.Celery) -> Any:
 
 def _deliver(task: Any, body: dict[str, Any]) -> dict[str, int]:
     """How many events of a message are delivered, buried or put back. Acknowledged only when each has its place."""
-    courier, publisher = _crew(task.app)
     try:
         message = msgspec.convert(body, Message, strict=False)
     except msgspec.ValidationError as error:
         log.error("A message is none of ours and is thrown away: %s", error)  # noqa: TRY400 - no traceback of ours
         raise Reject("not one of ours", requeue=False) from None
+    try:
+        courier, publisher = _crew(task.app)
+    except Exception as error:  # noqa: BLE001 - whatever it is, a task that fails would be acknowledged
+        raise _left_alone(message, error) from None
     try:
         done = courier.deliver(message.records())
     except Exception:
@@ -256,9 +262,16 @@ def _put_back(publisher: Publisher, message: Message, wait_s: float) -> None:
     try:
         publisher.publish(message, wait_s)
     except Exception as error:  # noqa: BLE001 - as in the sink
-        log.warning("%d event(s) stay with the broker (%s)", len(message.rows), type(error).__name__)
-        time.sleep(_CALM_S)  # a broker that answers gives the message to us again at once
-        raise Reject("cannot be put back", requeue=True) from None
+        raise _left_alone(message, error) from None
+
+
+def _left_alone(message: Message, error: Exception) -> Reject:
+    """The word to the broker that it keeps a message; said after a while, since it gives it to us again at once."""
+    # Only of our own errors is it known that they quote no secret.
+    why = str(error) if isinstance(error, TikTokError) else type(error).__name__
+    log.warning("%d event(s) stay with the broker (%s)", len(message.rows), why)
+    time.sleep(_CALM_S)
+    return Reject("stays with the broker", requeue=True)
 
 
 _OPTIONS: dict[str, Any] = {
@@ -266,6 +279,10 @@ _OPTIONS: dict[str, Any] = {
     "bind": True,
     "acks_late": True,
     "reject_on_worker_lost": True,
+    "acks_on_failure_or_timeout": False,
+    # A team's limits for its own tasks may be shorter than an answer of TikTok's takes.
+    "soft_time_limit": _SOFT_LIMIT_S,
+    "time_limit": _HARD_LIMIT_S,
     "ignore_result": True,
     "max_retries": None,
     "serializer": "json",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -100,12 +101,15 @@ class Writer:
                 return
 
     def _drain(self) -> None:
-        """Commit what waits on the caller's own thread."""
+        """Commit what waits on the caller's own thread; where ours still runs, either may take it."""
+        is_end_met = False
         with self._lock:
-            while not self._queue.empty():
-                job = self._queue.get()
-                if job is not None:
-                    self._commit_with_followers(job)
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    job = self._queue.get_nowait()
+                    is_end_met |= job is None or not self._commit_with_followers(job)
+            if is_end_met and self._thread is not None and self._thread.is_alive():
+                self._queue.put(None)  # the end was said to our thread
 
     def _commit_with_followers(self, job: _Job) -> bool:
         """Commit ``job`` and what has gathered behind it; False when the end was among it."""
