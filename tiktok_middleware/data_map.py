@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tiktok_middleware.config import Config
 from tiktok_middleware.core import snapshot
-from tiktok_middleware.core.carry import CARRY, MAX_AGE_S
+from tiktok_middleware.core.carry import CARRY, MAX_AGE_S, SEALED
 from tiktok_middleware.core.consent import OWN_COOKIE, bridges
 from tiktok_middleware.core.envelope import SEALED_LIFE_S
 from tiktok_middleware.core.set_cookies import CONSENT_MAX_AGE_S
@@ -219,6 +219,13 @@ def _cookies(config: Config) -> Section:
         (TTP, _days(LIFETIME_S[TTP]), domain, GRANTED, ttp),
         (FRESH_COOKIE, _days(LIFETIME_S[FRESH_COOKIE]), "host", GRANTED, "which of the two were renewed today"),
         (CARRY, f"{MAX_AGE_S // 60} minutes", "host", GRANTED, "signed: events on their way over a redirect"),
+        (
+            SEALED,
+            f"{MAX_AGE_S // 60} minutes",
+            "host",
+            "not refused",
+            "signed: events of a return from another site, until the next page knows the visitor",
+        ),
         (OWN_COOKIE, _days(CONSENT_MAX_AGE_S), "host", "any", "what the visitor said on this site: g or d"),
     )
     return Section(

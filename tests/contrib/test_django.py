@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -13,6 +15,7 @@ import httpx
 import pytest
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.core.cache import cache
 from django.core.wsgi import get_wsgi_application
 from django.http import (
     FileResponse,
@@ -22,7 +25,9 @@ from django.http import (
     JsonResponse,
     StreamingHttpResponse,
 )
+from django.template import RequestContext, Template
 from django.urls import path
+from django.views.decorators.cache import cache_page
 
 import tiktok_middleware
 from tests.contrib.shared import NAVIGATION, PAGE, PIXEL, inline_events, is_pair, make_client, sent
@@ -37,6 +42,16 @@ if not settings.configured:
         ALLOWED_HOSTS=["*"],
         ROOT_URLCONF=__name__,
         SECRET_KEY="of the tests",
+        CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
+        TEMPLATES=[
+            {
+                "BACKEND": "django.template.backends.django.DjangoTemplates",
+                "OPTIONS": {
+                    "context_processors": ["django.template.context_processors.request"],
+                    "libraries": {"tiktok": "tiktok_middleware.contrib.django"},
+                },
+            }
+        ],
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
         MIDDLEWARE=[
             "tiktok_middleware.contrib.django.TikTokMiddleware",
@@ -68,6 +83,19 @@ def add(request: HttpRequest) -> JsonResponse:
 def pay(request: HttpRequest) -> HttpResponse:
     tiktok_middleware.current().track("Purchase", value=59.9, currency="EUR", order_id="A-1001")
     return HttpResponseRedirect("/thanks")
+
+
+@cache_page(600)
+def cached(request: HttpRequest) -> HttpResponse:
+    """A page of a template, kept by the app itself."""
+    template = Template('{% load tiktok %}<div {% tiktok_on "load" "ViewContent" value=24.5 currency="EUR" %}></div>')
+    return HttpResponse(PAGE.replace("Hello", template.render(RequestContext(request))))
+
+
+def cross(request: HttpRequest) -> JsonResponse:
+    tiktok_from(request).track("AddToCart", value=3, currency="EUR")
+    headers = {"Access-Control-Allow-Origin": "https://shop.example", "Access-Control-Expose-Headers": "X-Total"}
+    return JsonResponse({"count": 1}, headers=headers)
 
 
 def thanks(request: HttpRequest) -> HttpResponse:
@@ -117,6 +145,8 @@ urlpatterns = [
     path("add", add),
     path("pay", pay),
     path("thanks", thanks),
+    path("cached", cached),
+    path("cross", cross),
     path("fails", fails),
     path("streamed", streamed),
     path("streamed-async", streamed_async),
@@ -286,3 +316,28 @@ def test_garbage_gets_a_refusal(
 
 def minted(client: Client) -> str:
     return timed_event_id(client.setup.clock(), bytes(10))
+
+
+def test_a_view_that_a_cache_answers_has_its_event_in_its_markup(client: Client, browser: Browser) -> None:
+    cache.clear()
+    first, hit = browser.get("/cached"), browser.get("/cached")
+    envelopes = [
+        re.findall(r'data-tiktok-on="load" data-tiktok-envelope="([^"]*)"', page.text) for page in (first, hit)
+    ]
+    assert envelopes[0] == envelopes[1]
+    [[markup]] = {tuple(found) for found in envelopes}
+    name, properties, event_id, token = json.loads(html.unescape(markup))
+    assert (name, properties, event_id) == ("ViewContent", {"value": 24.5, "currency": "EUR"}, "")
+    assert sent(client) == []
+    answer = browser.post("/_tiktok/collect", json.dumps({"c": [[token, minted(client)]]}).encode(), SAME_ORIGIN)
+    assert answer.json() == {"load": True}
+    assert [server["event"] for server in sent(client)] == ["ViewContent"]
+
+
+def test_what_the_app_exposes_to_another_origin_stays_exposed(client: Client, browser: Browser) -> None:
+    headers = {"sec-fetch-site": "same-site", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty"}
+    own = {"host": "api.shop.example", "origin": "https://shop.example", **headers}
+    answer = browser.get("/cross", own)
+    assert answer.headers["access-control-expose-headers"] == "X-Total, TikTok-Events"
+    assert answer.headers["timing-allow-origin"] == "https://shop.example"
+    assert json.loads(answer.headers["tiktok-events"])[0][0] == "AddToCart"

@@ -12,6 +12,7 @@ from collections import UserDict
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache, partial
+from hashlib import sha256
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -274,6 +275,15 @@ def _said(call: Callable[[], object]) -> str:
     return str(caught.value)
 
 
+MARKUP: list[tuple[dict[str, Any], str]] = [
+    ({"on": "hover"}, "on is another word; allowed: load, click, submit"),
+    (
+        {"contents": [{"content_id": sha256(bytes([number])).hexdigest()} for number in range(250)]},
+        "properties is too large to be confirmed by a browser; allowed: about 8 KB in all",
+    ),
+]
+
+
 def _calls() -> Iterator[tuple[Callable[[], object], str]]:
     for name, message in NAMES:
         yield partial(_track, name), message
@@ -287,6 +297,8 @@ def _calls() -> Iterator[tuple[Callable[[], object], str]]:
         yield partial(_snapshot, max_chars), message
     for given, message in JOBS:
         yield partial(_job, **given), message
+    for given, message in MARKUP:
+        yield partial(_markup, **given), message
     yield (
         partial(_track, "Lead", NoMapping(), value=1),
         "properties is a mapping that raised when it was read; allowed: a dict",
@@ -299,6 +311,10 @@ def _calls() -> Iterator[tuple[Callable[[], object], str]]:
 
 def _track(*given: Any, **options: Any) -> None:
     tracker_of(_strict()).track(*given, **options)
+
+
+def _markup(**given: Any) -> None:
+    tracker_of(_strict()).markup("Lead", **given)
 
 
 def _snapshot(max_chars: Any) -> None:

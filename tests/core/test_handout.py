@@ -604,3 +604,45 @@ def test_a_refusal_of_the_browser_channel_is_counted_by_its_reason() -> None:
     untouchable = Response(setup, (200, Head("text/event-stream")))
     assert untouchable.handed(untouchable.track())[0] == [False]
     assert counts(setup)["browser_event_stream"] == 1
+
+
+# -- an API on another host
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed", "is_heard"),
+    [
+        ("https://shop.example", "https://shop.example", True),
+        ("https://www.shop.example", "https://www.shop.example", True),
+        ("https://shop.example:8443", "*", True),
+        ("https://shop.example", "https://other.example", False),
+        ("https://shop.example", "", False),
+        ("https://other.example", "https://other.example", False),  # its helper does not believe us
+        ("http://shop.example", "http://shop.example", False),
+        ("null", "*", False),
+        ("", "*", False),
+    ],
+)
+def test_a_page_of_another_origin_hears_of_an_event_where_the_app_lets_it(
+    origin: str, allowed: str, is_heard: bool
+) -> None:
+    setup = setup_of()
+    head = Head("application/json", access_control_allow_origin=allowed)
+    headers = {
+        **FETCH,
+        "sec-fetch-site": "same-site",
+        "host": "api.shop.example",
+        **({"origin": origin} if origin else {}),
+    }
+    response = Response(setup, (200, head), "/", headers)
+    [choice] = response.chosen(response.track("AddToCart"))
+    assert choice.way is (Way.DIRECT if is_heard else Way.SERVER)
+    added = response.handout.headers([choice])
+    assert [name for name, _ in added] == (
+        ["TikTok-Events", "Server-Timing", "Access-Control-Expose-Headers", "Timing-Allow-Origin"] if is_heard else []
+    )
+    if is_heard:
+        assert added[-2:] == [("Access-Control-Expose-Headers", "TikTok-Events"), ("Timing-Allow-Origin", origin)]
+        assert response.handout.headers([]) == []
+    else:
+        assert counts(setup)["browser_other_origin"] == 1

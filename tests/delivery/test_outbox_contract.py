@@ -132,6 +132,13 @@ def test_a_lost_claim_of_several_pixels_stores_none_of_them(open_outbox: Open) -
     assert outbox.counts()["waiting"] == 2
 
 
+def test_a_claim_in_passing_is_won_once_for_each_channel_too(open_pair: Callable[..., tuple[Outbox, Outbox]]) -> None:
+    one, other = open_pair()
+    both = Submission("minted", (record("minted"),), browser=True, once=True, passing=True)
+    assert one.put([both], NOW) == [Claim(browser=True, server=True)]
+    assert other.put([both], NOW + 60) == [Claim(browser=False, server=False)]
+
+
 def test_a_copy_is_kept_for_a_day_for_whoever_asks(open_pair: Callable[..., tuple[Outbox, Outbox]]) -> None:
     one, other = open_pair()
     one.put([Submission("a", browser=True, parcel=Parcel("ref", b"[1]"))], NOW)

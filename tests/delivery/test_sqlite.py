@@ -65,6 +65,17 @@ def test_rows_and_claims_outlive_the_outbox(path: Path) -> None:
     second.close()
 
 
+def test_a_claim_in_passing_is_kept_as_long_as_its_id_is_good(path: Path) -> None:
+    outbox = SqliteOutbox(path)
+    minted = Submission("minted", browser=True, once=True, passing=True)
+    outbox.put([minted], NOW)
+    outbox.tidy(NOW + 4 * 86400 - 60)
+    assert outbox.put([minted], NOW + 4 * 86400 - 60) == [Claim(browser=False, server=False)]
+    outbox.tidy(NOW + 5 * 86400)
+    assert outbox.put([minted], NOW + 5 * 86400) == [Claim(browser=True, server=False)]
+    outbox.close()
+
+
 def test_a_claim_is_kept_above_a_year_and_then_forgotten(path: Path) -> None:
     outbox = SqliteOutbox(path)
     order = Submission("order-1", browser=True, once=True)

@@ -18,6 +18,8 @@ from django.db import transaction
 from django.db.transaction import TransactionManagementError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.template import Context
+from django.template.library import Library
 
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
@@ -30,9 +32,28 @@ from tiktok_middleware.core.steps import PASS, Commit, Forward, Phase, Step
 from tiktok_middleware.core.tracker import Tracker
 from tiktok_middleware.errors import EventError
 
-__all__ = ["TikTokMiddleware", "tiktok_client", "tiktok_from"]
+__all__ = ["TikTokMiddleware", "register", "tiktok_client", "tiktok_from", "tiktok_on"]
 
 GetResponse = Callable[[HttpRequest], Any]
+
+
+#: A template library: ``"libraries": {"tiktok": "tiktok_middleware.contrib.django"}`` in ``OPTIONS`` of ``TEMPLATES``.
+register = Library()
+
+
+def tiktok_on(context: Context, moment: str, event: str, **properties: Any) -> str:
+    """``{% tiktok_on "load" "ViewContent" value=24.5 currency="EUR" %}``: attributes for an element that is cached.
+
+    Args:
+        context: with the request, as ``django.template.context_processors.request`` puts it there.
+        moment: ``load``, ``click`` or ``submit``.
+        event: its name.
+        properties: its parameters.
+    """
+    return tiktok_from(context["request"]).markup(event, properties, on=moment)
+
+
+register.simple_tag(tiktok_on, takes_context=True)
 
 
 def tiktok_from(request: HttpRequest) -> Tracker:
@@ -246,6 +267,10 @@ def _pairs(response: Any) -> list[tuple[str, str]]:
     return [*((str(name), str(value)) for name, value in response.items()), *cookies]
 
 
+# Headers whose values are lists; Django keeps one header of a name.
+_LISTS = frozenset({"Server-Timing", "Access-Control-Expose-Headers", "Timing-Allow-Origin"})
+
+
 def _write_headers(response: Any, before: list[tuple[str, str]], after: list[tuple[str, str]]) -> None:
     """Turn the response's headers into those that the exchange wants."""
     for name in {name for name, _ in before} - {name for name, _ in after}:
@@ -255,8 +280,8 @@ def _write_headers(response: Any, before: list[tuple[str, str]], after: list[tup
             continue
         if name == "Set-Cookie":
             _add_cookie(response.cookies, value)
-        elif name == "Server-Timing" and response.has_header(name):
-            response[name] = f"{response[name]}, {value}"  # Django keeps one header of a name
+        elif name in _LISTS and response.has_header(name):
+            response[name] = f"{response[name]}, {value}"
         else:
             response[name] = value
 

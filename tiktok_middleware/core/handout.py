@@ -43,6 +43,7 @@ _ATTRIBUTES = 96  # what a cookie has besides its value
 
 # Looking up an enum's member by its name costs more than comparing it.
 _DOCUMENT, _EMBEDDED, _CARRY, _ANSWER = Place.DOCUMENT, Place.EMBEDDED, Place.CARRY, Place.ANSWER
+_ABROAD = Place.ABROAD
 _UNTOUCHABLE, _SHARED = Place.UNTOUCHABLE, Audience.SHARED
 _LIVE, _ABSENT = Timing.LIVE, Timing.ABSENT
 _GRANTED, _DENIED, _UNKNOWN = State.GRANTED, State.DENIED, State.UNKNOWN
@@ -274,7 +275,11 @@ class Handout:
     def _event_headers(self, choices: Sequence[Choice]) -> list[Header]:
         """Events as headers, in answers, and as cookies, in what redirects."""
         signer, copies, references = self.setup.signer, _copies(choices), _references(choices)
-        if self.plan.place is _ANSWER:
+        place = self.plan.place
+        if place is _ABROAD:
+            made = answer_headers(copies, references) if copies or references else []
+            return [*made, *self._exposing()] if made else []
+        if place is _ANSWER:
             # Only scripts' own requests: on images it would keep caches from serving them.
             carried = self._read_carry() if self.facts.header("sec-fetch-dest") in {"", "empty"} else Carried()
             alone = answer_headers(copies, references) if copies or references else []
@@ -282,7 +287,7 @@ class Handout:
                 return alone
             together = answer_headers([*carried.copies, *copies], [*carried.references, *references])
             return together if _bytes(together) <= HEADER_BUDGET_BYTES - _bytes(self._cookies()) else alone
-        if self.plan.place is not _CARRY or not choices:
+        if place is not _CARRY or not choices:
             return []
         if self.seals:
             sealed = Sealed([self._envelope(c.event) for c in choices if _is_sealed(c)], references)
@@ -293,6 +298,13 @@ class Handout:
         carried = self._read_carry()
         token = write_carry([*carried.copies, *copies], signer, [*carried.references, *references])
         return [site_cookie(self.facts, CARRY, token, MAX_AGE_S)]
+
+    def _exposing(self) -> list[Header]:
+        """What lets a page of another origin, which the app allows to read the answer, read these headers of it too."""
+        return [
+            ("Access-Control-Expose-Headers", "TikTok-Events"),
+            ("Timing-Allow-Origin", self.facts.header("origin")),
+        ]
 
     def _cookies(self) -> list[Header]:
         """The visitor's choice and ids, or the end of them; the most important first."""

@@ -28,6 +28,7 @@ class Head(NamedTuple):
     content_length: str = ""
     content_security_policy: str = ""
     content_security_policy_report_only: str = ""
+    access_control_allow_origin: str = ""
 
     @classmethod
     def read(cls, headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]) -> Head:

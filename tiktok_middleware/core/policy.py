@@ -23,6 +23,7 @@ class Place(Enum):
     DOCUMENT = "document"  # inline, once the body turns out to begin like one
     EMBEDDED = "embedded"  # the same inside a frame: no page view
     ANSWER = "answer"  # a header that the helper reads
+    ABROAD = "abroad"  # the same, to a page of another origin that the app lets read it and whose helper believes us
     ELSEWHERE = "elsewhere"  # to a page of another origin, whose helper is not ours: no copy would be heard
     CARRY = "carry"  # nowhere here: the carry cookie takes it to the next page
     UNTOUCHABLE = "untouchable"  # not even a cookie
@@ -79,11 +80,13 @@ def plan(status: int, head: Head, facts: RequestFacts, *, now_s: float, shared: 
     # A site gives few kinds of answers to few kinds of requests: to those that are alike in all this, one plan.
     method = facts.method
     is_foreign = method == "POST" and _is_foreign(facts)
-    alike = (status, head[:PLANNED], method, facts.values(_ASKED), shared, is_foreign)
+    is_allowed = head.access_control_allow_origin != "" and _is_allowed(head.access_control_allow_origin, facts)
+    alike = (status, head[:PLANNED], method, facts.values(_ASKED), shared, is_foreign, is_allowed)
     made = _made.get(alike)
     if made is None:
-        _, said, _, values, _, _ = alike
-        made = _decide(status, head, _Asked.read(method, values, is_foreign), shared, now_s)
+        _, said, _, values, *_ = alike
+        asked = _Asked.read(method, values, is_foreign=is_foreign, is_allowed=is_allowed)
+        made = _decide(status, head, asked, shared, now_s)
         # `Expires` is the one header whose meaning changes with the time. What is long is seldom sent again.
         if not head.expires and sum(map(len, filter(None, (*said, *values)))) <= _MAX_ALIKE_CHARS:
             if len(_made) >= _MAX_PLANS:
@@ -115,13 +118,16 @@ class _Asked(NamedTuple):
     fragment: str
     purpose: str
     is_foreign: bool
+    is_allowed: bool
 
     @classmethod
-    def read(cls, method: str, values: Values, is_foreign: bool) -> _Asked:
+    def read(cls, method: str, values: Values, *, is_foreign: bool, is_allowed: bool) -> _Asked:
         texts = [value.decode("latin-1") if isinstance(value, bytes) else value or "" for value in values]
         destination, mode, site, accept, *rest = texts
         fragment, purpose = next(filter(None, rest[:3]), ""), next(filter(None, rest[3:]), "")
-        return cls(method == "HEAD", destination, mode, site, "text/html" in accept, fragment, purpose, is_foreign)
+        return cls(
+            method == "HEAD", destination, mode, site, "text/html" in accept, fragment, purpose, is_foreign, is_allowed
+        )
 
 
 def _decide(status: int, head: Head, asked: _Asked, shared: bool | None, now_s: float) -> Plan:
@@ -159,7 +165,7 @@ def _place(status: int, head: Head, asked: _Asked) -> tuple[Place, str]:
     if 300 <= status < 400:
         return Place.CARRY, "redirect"  # what follows a redirect hides its headers from the helper
     if asked.site not in {"", "same-origin"}:
-        return Place.ELSEWHERE, "other_origin"
+        return (Place.ABROAD, "allowed_origin") if asked.is_allowed else (Place.ELSEWHERE, "other_origin")
     return Place.ANSWER, ""
 
 
@@ -311,6 +317,18 @@ def _timing(asked: _Asked) -> tuple[Timing, str]:
     if asked.is_foreign and _is_navigation(asked):
         return Timing.ABSENT, "cookies_absent"
     return Timing.LIVE, ""
+
+
+def _is_allowed(allowed: str, facts: RequestFacts) -> bool:
+    """Whether the app lets the page that asks read the answer, and that page's helper believes our host.
+
+    It believes hosts below its own: ``api.shop.example`` on ``shop.example`` and ``www.shop.example``.
+    """
+    origin = facts.header("origin")
+    scheme, _, host = origin.lower().partition("://")
+    if allowed.strip() not in {"*", origin} or scheme != facts.scheme:
+        return False
+    return bool(host) and f".{facts.hostname}".endswith("." + host.partition(":")[0].removeprefix("www."))
 
 
 def _is_foreign(facts: RequestFacts) -> bool:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
-__all__ = ["Copy", "Entry", "Snippet", "answer_headers", "encode_copies"]
+__all__ = ["Copy", "Entry", "Snippet", "answer_headers", "ascii_json", "encode_copies"]
 
 #: One browser copy: event name, properties, event id.
 Copy = tuple[str, Mapping[str, object], str]
@@ -27,10 +27,10 @@ _encode_escaped = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), all
 
 def encode_copies(copies: Sequence[Copy]) -> str:
     """Browser copies as compact ASCII JSON: ``[[name, properties, event_id], ...]``."""
-    return _ascii_json(copies)
+    return ascii_json(copies)
 
 
-def _ascii_json(value: Any) -> str:
+def ascii_json(value: Any) -> str:
     """Compact JSON; what is not ASCII is escaped, by the slower of the two encoders, which knows how."""
     try:
         encoded = _encode(value)
@@ -55,7 +55,7 @@ def answer_headers(copies: Sequence[Copy], references: Sequence[str] = ()) -> li
 
 def _script_json(value: Any) -> str:
     """JSON that no HTML parser can end or misread inside ``<script>``: ASCII, without ``<``, ``>`` and ``&``."""
-    return _ascii_json(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return ascii_json(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _compact(source: str) -> str:

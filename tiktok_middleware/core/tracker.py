@@ -9,11 +9,13 @@ from uuid import UUID
 
 from tiktok_middleware.core.address import server_address
 from tiktok_middleware.core.consent import Consent, State, read_consent
+from tiktok_middleware.core.envelope import LIMIT_CHARS, Envelope, template_life_s, write_envelope
 from tiktok_middleware.core.event import PAGE_VIEW, Event, channels_closed
 from tiktok_middleware.core.event_ids import check_event_id, check_event_time, check_once, once_event_id, timed_event_id
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.held import Held
 from tiktok_middleware.core.identity import Identity, read_identity
+from tiktok_middleware.core.markup import MOMENTS, attributes
 from tiktok_middleware.core.names import STANDARD_EVENTS, event_name
 from tiktok_middleware.core.properties import clean_properties
 from tiktok_middleware.core.setup import Setup
@@ -163,6 +165,39 @@ class Tracker:
         """A matched page view instead of the pixel's own, with parameters if you like."""
         self.has_page_view = True
         return self.track(PAGE_VIEW, properties, **more)
+
+    def markup(
+        self,
+        event: str,
+        properties: Mapping[str, object] | None = None,
+        /,
+        *,
+        on: str = "load",
+        cached_s: int = 2_592_000,
+        **more: Unpack[Properties],
+    ) -> str:
+        """Attributes for an element of your own markup, such as ``data-tiktok-on="load" data-tiktok-envelope="..."``.
+
+        For views that a cache inside the app answers, where no ``track()`` runs: whoever gets the page makes an id
+        for the event and confirms it, under their own consent. Empty where the event cannot be sent.
+
+        Args:
+            event: as for :meth:`track`.
+            properties: as for :meth:`track`; the same for everybody who gets the markup.
+            on: ``load``, or ``click`` or ``submit`` on the element.
+            cached_s: the longest that a cache keeps the markup, in seconds.
+            more: parameters by keyword.
+
+        Raises:
+            EventError: something cannot be sent, in strict mode; otherwise it is logged once and counted.
+        """
+        try:
+            return self._markup(event, _together(properties, more), on, cached_s)
+        except EventError as error:
+            self._invalid(error)
+        except Exception as error:  # noqa: BLE001  # ours must never fail the view
+            self.setup.notices.failure("markup", error)
+        return ""
 
     def disable(self) -> None:
         """Leave this response alone: no snippet, no cookie, no event."""
@@ -325,6 +360,28 @@ class Tracker:
             else:
                 self._take(pending)
         return made
+
+    def _markup(self, event: str, given: Mapping[str, object], moment: str, cached_s: int) -> str:
+        setup = self.setup
+        if moment not in MOMENTS:
+            raise EventError("on", "another word", ", ".join(MOMENTS))
+        if not setup.is_on or setup.browser_reason:
+            return ""
+        name, _ = event_name(event)
+        cleaned = clean_properties(name, given)
+        for problem in cleaned.problems:
+            self._invalid(problem)
+        envelope = Envelope(
+            name,
+            cleaned.properties,
+            self.facts.path,
+            int(setup.clock()) + template_life_s(cached_s),
+            limited_data_use=setup.limited_data_use,
+        )
+        token = write_envelope(envelope, setup.signer, setup.pixels)
+        if len(token) > LIMIT_CHARS:
+            raise EventError("properties", "too large to be confirmed by a browser", "about 8 KB in all")
+        return attributes(moment, (name, cleaned.properties, "", token))
 
     def _known(self) -> Snapshot:
         facts, setup, consent = self.facts, self.setup, self.consent

@@ -17,6 +17,7 @@ from tiktok_middleware.core.tracker import Pending
 __all__ = ["choose"]
 
 _REFERENCE_BYTES = 16
+_ANSWERS = frozenset({Place.ANSWER, Place.ABROAD})
 _LIVE = Timing.LIVE
 
 _encode = msgspec.json.Encoder().encode
@@ -105,6 +106,6 @@ def _waste(handout: Handout, event: Event) -> str:
         return ""
     if handout.plan.timing is not _LIVE:
         return "prefetch"  # nobody may ever look at this page
-    if handout.plan.place is Place.ANSWER and not handout.facts.is_browser:
+    if handout.plan.place in _ANSWERS and not handout.facts.is_browser:
         return "no_browser"  # a payment provider's webhook, say
     return ""

@@ -126,7 +126,7 @@ class MemoryOutbox:
         with self._lock:
             return self._parcels.take(ref, now)
 
-    def _claim(self, now: float, event_id: str, channel: str) -> bool:
+    def _claim(self, now: float, event_id: str, channel: str, _passing: bool) -> bool:
         key = (event_id, channel)
         if key in self._once:
             return False

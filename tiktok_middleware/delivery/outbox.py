@@ -190,19 +190,19 @@ class Room:
         self.size += size
         self.dropped["overflow_page_view"] += views
 
-    def decide(self, submission: Submission, wins: Callable[[str, str], bool]) -> Claim:
+    def decide(self, submission: Submission, wins: Callable[[str, str, bool], bool]) -> Claim:
         """What ``submission`` wins; its records go to `stored` where the server's copy is among it.
 
         Args:
             submission: one event.
-            wins: claims an ``event_id`` for a channel, and says whether it was the first to do so, and no more than
-                `PAIRED_TTL_S` after the other channel.
+            wins: claims an ``event_id`` for a channel, for good or in passing, and says whether it was the first to do
+                so, and no more than `PAIRED_TTL_S` after the other channel.
         """
         once, event_id, records = submission.once, submission.event_id, submission.records
-        browser = submission.browser and (not once or wins(event_id, "browser"))
+        browser = submission.browser and (not once or wins(event_id, "browser", submission.passing))
         if not records or not self._admits(records):
             return _CLAIMS[browser, False]
-        if once and not wins(event_id, "server"):
+        if once and not wins(event_id, "server", submission.passing):
             self.duplicates += len(records)
             return _CLAIMS[browser, False]
         self.rows -= len(records)

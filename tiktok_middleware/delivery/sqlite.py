@@ -81,6 +81,8 @@ _PRUNE_PART = 500
 _OLD_CLAIMS = "SELECT count(*) FROM (SELECT 1 FROM once WHERE at < ? LIMIT ?)"
 _FORGET = "DELETE FROM once WHERE (event_id, channel) IN (SELECT event_id, channel FROM once ORDER BY at LIMIT ?)"
 
+_PASSED_S = ONCE_RETENTION_S - 4 * 86400  # a browser's own id is good for two days before and after its time
+
 _T = TypeVar("_T")
 
 
@@ -288,9 +290,11 @@ class _Ledger:
         self._now = now
         self.new = 0
 
-    def wins(self, event_id: str, channel: str) -> bool:
+    def wins(self, event_id: str, channel: str, passing: bool) -> bool:
         """Whether this is the first claim of the event for the channel, and not too long after the other's."""
-        values = (event_id, channel, self._now, event_id, self._now - PAIRED_TTL_S)
+        # A claim in passing is entered as an old one, which is forgotten before those for good.
+        at = self._now - _PASSED_S if passing else self._now
+        values = (event_id, channel, at, event_id, at - PAIRED_TTL_S)
         is_first = self._db.execute(_CLAIM, values).rowcount == 1
         self.new += is_first
         return is_first
