@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote_plus
 from tiktok_middleware.core.cookies import read_cookies
 from tiktok_middleware.core.proxies import Proxies, parsed_address
 
-__all__ = ["EnvironFacts", "Names", "RequestFacts", "ScopeFacts", "Values"]
+__all__ = ["EnvironFacts", "Names", "RequestFacts", "ScopeFacts", "Values", "query_value"]
 
 _MAX_QUERY_CHARS = 8192
 
@@ -217,13 +217,18 @@ class RequestFacts:
     def query_value(self, key: str) -> str:
         """The last value of a query key, decoded; empty when absent or empty."""
         query = self.query
-        if key not in query or len(query) > _MAX_QUERY_CHARS:
-            return ""
-        for pair in reversed(query.split("&")):
-            name, _, value = pair.partition("=")
-            if value and (name == key or ("%" in name and unquote_plus(name) == key)):
-                return unquote_plus(value)
+        return query_value(query, key) if key in query else ""
+
+
+def query_value(query: str, key: str) -> str:
+    """The last value of a key in a raw query string, decoded; empty when absent, empty, or in a query too long."""
+    if len(query) > _MAX_QUERY_CHARS:
         return ""
+    for pair in reversed(query.split("&")):
+        name, _, value = pair.partition("=")
+        if value and (name == key or ("%" in name and unquote_plus(name) == key)):
+            return unquote_plus(value)
+    return ""
 
 
 class ScopeFacts(RequestFacts):

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from tiktok_middleware.core.event import PAGE_VIEW
 from tiktok_middleware.errors import EventError
 
-__all__ = ["STANDARD_EVENTS", "StandardEvent", "event_name"]
+__all__ = ["STANDARD_EVENTS", "StandardEvent", "event_name", "sensitive_word"]
 
 StandardEvent = Literal[
     "AddPaymentInfo",
@@ -110,13 +110,19 @@ def _custom(name: str) -> tuple[str, str | None]:
         raise EventError("event", _fault(name), f"a letter, then at most 49 letters, digits, '_' or '-'{hint}")
     if meant is not None:
         return name, f"event {name} is sent as a custom event, which campaigns cannot optimise for: {meant} is standard"
-    for word in _WORDS.findall(name):
-        if word.lower() in _SENSITIVE:
-            return (
-                name,
-                f"event {name} holds the word {word!r}: TikTok must not be sent sensitive data, nor hints of it",
-            )
+    word = sensitive_word(name)
+    if word:
+        return name, f"event {name} holds the word {word!r}: TikTok must not be sent sensitive data, nor hints of it"
     return name, None
+
+
+def sensitive_word(text: str) -> str:
+    """The first word that hints at data which TikTok must not receive; empty where there is none.
+
+    Args:
+        text: words in camel case, or with anything but letters between them.
+    """
+    return next((word for word in _WORDS.findall(text) if word.lower() in _SENSITIVE), "")
 
 
 def _fault(name: str) -> str:

@@ -6,11 +6,13 @@ import ipaddress
 
 from tiktok_middleware.core.address import server_address
 from tiktok_middleware.core.event import Event, Record, Submission, channels_closed
-from tiktok_middleware.core.facts import RequestFacts
+from tiktok_middleware.core.facts import RequestFacts, query_value
+from tiktok_middleware.core.lint import note_web_copy
 from tiktok_middleware.core.payload import encode_item
 from tiktok_middleware.core.setup import Setup
 from tiktok_middleware.core.source import WEB
 from tiktok_middleware.core.tracker import Pending, Tracker
+from tiktok_middleware.core.visitor import TTCLID, is_ttclid
 
 __all__ = ["late_submission", "make_submission", "server_submission"]
 
@@ -33,10 +35,14 @@ def make_submission(event: Event, tracker: Tracker, *, browser: bool, server: bo
     records: tuple[Record, ...] = ()
     if server:
         source = tracker.source
+        user = _user(tracker, facts, setup)
+        page = _page(facts, setup) if source.is_web else None
+        if page is not None:
+            note_web_copy(user, page, setup.notices)
         body = encode_item(
             event,
-            user=_user(tracker, facts, setup),
-            page=_page(facts, setup) if source.is_web else None,
+            user=user,
+            page=page,
             limited_data_use=tracker.consent.limited_data_use if source.is_web else None,
             lead_id=tracker.lead_id,
         )
@@ -67,13 +73,22 @@ def server_submission(pending: Pending, tracker: Tracker) -> Submission | None:
 def _user(tracker: Tracker, facts: RequestFacts, setup: Setup) -> dict[str, object]:
     visitor, taken = tracker.visitor, tracker.source.user_keys
     user = {
-        "ttclid": visitor.ttclid,
+        "ttclid": visitor.ttclid or _clicked(facts),
         "ttp": visitor.ttp,
         "ip": _address(facts, setup),
         "user_agent": facts.header("user-agent")[:_MAX_USER_AGENT_CHARS],
         **tracker.identity.user(),
     }
     return user if taken is None else {key: value for key, value in user.items() if key in taken}
+
+
+def _clicked(facts: RequestFacts) -> str:
+    """The click id in the address of the page that a fetch came from, where no cookie has kept it."""
+    url = facts.page_url
+    if "ttclid=" not in url:
+        return ""
+    found = query_value(url.partition("#")[0].partition("?")[2], TTCLID)
+    return found if is_ttclid(found) else ""
 
 
 def _address(facts: RequestFacts, setup: Setup) -> str:

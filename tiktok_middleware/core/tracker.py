@@ -15,6 +15,7 @@ from tiktok_middleware.core.event_ids import check_event_id, check_event_time, c
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.held import Held
 from tiktok_middleware.core.identity import Identity, read_identity
+from tiktok_middleware.core.lint import note_own_id
 from tiktok_middleware.core.markup import MOMENTS, attributes
 from tiktok_middleware.core.names import STANDARD_EVENTS, event_name
 from tiktok_middleware.core.properties import clean_properties
@@ -401,7 +402,10 @@ class Tracker:
 
     def _event_id(self, name: str, event_id: str | None, key: str, now_s: float) -> str:
         if event_id is not None:
-            return check_event_id(event_id)
+            own_id = check_event_id(event_id)
+            if not key:
+                note_own_id(own_id, [pending.event for pending in self.pending], self.setup.notices)
+            return own_id
         if key:
             return once_event_id(name, key)
         return timed_event_id(now_s, self.setup.random_bytes(_RANDOM_BYTES))
