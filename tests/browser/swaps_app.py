@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from tiktok_middleware.contrib.starlette import TikTokMiddleware, tiktok_from
 
+_ICON = '<link rel="icon" href="data:,">'
 _MODULES = Path(__file__).with_name("node_modules")
 _LIBRARIES = {
     "htmx2": "htmx2/dist/htmx.min.js",
@@ -23,10 +24,11 @@ _LIBRARIES = {
 }
 
 
-def _page(library: str, title: str, body: str) -> Response:
+def _page(
+    library: str, title: str, body: str, *, more: str = '<meta name="turbo-prefetch" content="false">'
+) -> Response:
     script = f'<script src="/modules/{_LIBRARIES[library]}" defer></script>'
-    still = '<meta name="turbo-prefetch" content="false">' if library == "turbo" else ""
-    head = f'{still}<meta charset="utf-8"><link rel="icon" href="data:,"><title>{title}</title>{script}'
+    head = f'<meta charset="utf-8">{_ICON}<title>{title}</title>{more}{script}'
     return HTMLResponse(f'<!doctype html><html lang="en"><head>{head}</head><body><h1>{title}</h1>{body}</body></html>')
 
 
@@ -89,6 +91,23 @@ def turbo_stream(request: Request) -> Response:
     return HTMLResponse(body, media_type="text/vnd.turbo-stream.html")
 
 
+def ahead(request: Request) -> Response:
+    """A page that has the next one fetched before anybody asks for it: by Turbo, under the pointer, or by the browser."""
+    kind = request.path_params["kind"]
+    if kind == "turbo":
+        return _page("turbo", "Ahead", '<a id="next" href="/turbo/7">Next</a>', more="")
+    rules = f'{{"{kind}": [{{"source": "list", "urls": ["/plain-page"], "eagerness": "immediate"}}]}}'
+    script = f'<script type="speculationrules">{rules}</script>'
+    return HTMLResponse(
+        f'<!doctype html><title>Ahead</title>{_ICON}<h1>Ahead</h1><a id="next" href="/plain-page">Next</a>{script}'
+    )
+
+
+def plain_page(request: Request) -> Response:
+    _track(request, "ViewContent")
+    return HTMLResponse(f"<!doctype html><title>Page 7</title>{_ICON}<h1>Page 7</h1>")
+
+
 def stream(request: Request) -> Response:
     """Pieces with time between them; it ends when the reader leaves."""
     _track(request, request.query_params["event"])
@@ -107,6 +126,8 @@ app = Starlette(
         Route("/part", part, methods=["GET", "POST"]),
         Route("/redirect", redirect, methods=["POST"]),
         Route("/plain", plain),
+        Route("/plain-page", plain_page),
+        Route("/ahead/{kind}", ahead),
         Route("/stream", stream),
         Route("/turbo/frame/{number:int}", turbo_frame),
         Route("/turbo/order", turbo_order, methods=["POST"]),

@@ -28,7 +28,12 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="package")
 def orders(start: Callable[..., Server], clock: Path) -> Server:
     """The application of `orders_app`, under a name that cookies can have a domain of."""
-    server = start("orders", lambda port: uvicorn_command("tests.browser.orders_app:app", port), SHOP_CLOCK=str(clock))
+    server = start(
+        "orders",
+        lambda port: uvicorn_command("tests.browser.orders_app:app", port),
+        SHOP_CLOCK=str(clock),
+        TIKTOK_EXCLUDE="/bank",
+    )
     return Server(server.name, server.port, server.folder, server.process, server.pixel, HOST)
 
 
@@ -37,6 +42,25 @@ def assert_one_conversion(visitor: Visitor) -> dict[str, Any]:
     assert (purchase["browser_copies"], purchase["server_copies"], purchase["counted"]) == (1, 1, 1)
     assert purchase["differences"] == []
     return purchase
+
+
+@pytest.mark.parametrize("track_again", ["yes", "no"])
+def test_a_bank_sends_the_browser_back_by_a_post_of_its_own_site(
+    orders: Server, visit: MakeVisitor, track_again: str
+) -> None:
+    """No Lax cookie comes with it; the event is for the visitor who comes with the page that follows."""
+    visitor = visit(orders)
+    visitor.open(f"/?ttclid={CLICK}")
+    visitor.open("/")
+    back = f"{orders.url}/return/bank-{track_again}"
+    visitor.page.goto(f"http://127.0.0.1:{orders.port}/bank?to={back}", wait_until="commit")
+    visitor.page.wait_for_url("**/thank-you/**")
+    visitor.settle()
+    user = assert_one_conversion(visitor)["server"]["user"]
+    assert user["ttclid"] == CLICK
+    assert user["ttp"] == visitor.cookie("_ttp")["value"]
+    (post,) = [answer for answer in visitor.answers if answer.status == 303]
+    assert post.headers, "the browser came by the bank"
 
 
 @pytest.mark.parametrize("first", ["webhook", "thank-you"])

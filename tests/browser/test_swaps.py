@@ -104,7 +104,26 @@ def test_a_streams_event_fires_when_it_ends_and_an_aborted_ones_harms_nothing(
       stop.abort();
     }"""
     visitor.page.evaluate(aborted)
-    (lead,) = visitor.sandbox.await_events("Lead")
-    assert lead["server_copies"] == 1
+    lead = visitor.sandbox.the("Lead")
+    assert (lead["browser_copies"], lead["server_copies"]) == (1, 1)
     visitor.page.evaluate("fetch('/part?event=Contact')")
     assert visitor.sandbox.the("Contact")["browser_copies"] == 1, "the page goes on"
+
+
+@pytest.mark.parametrize("kind", ["turbo", "prefetch", "prerender"])
+def test_a_page_that_is_fetched_ahead_counts_when_somebody_sees_it(
+    swaps: Server, visit: MakeVisitor, kind: str
+) -> None:
+    """The server copy waits for the browser, which says so when the page is looked at; often it never is."""
+    visitor = visit(swaps)
+    with visitor.context.expect_event("request", lambda request: request.url.endswith(("/turbo/7", "/plain-page"))):
+        visitor.page.goto(f"{swaps.url}/ahead/{kind}")
+        visitor.page.hover("#next")
+    visitor.page.wait_for_function("window.tiktok && tiktok.listens")
+    visitor.page.evaluate("fetch('/part?event=Search')")
+    visitor.sandbox.the("Search")
+    assert visitor.sandbox.events("ViewContent") == []
+    visitor.page.click("#next")
+    visitor.page.wait_for_selector("text=Page 7")
+    view = visitor.sandbox.the("ViewContent")
+    assert (view["browser_copies"], view["server_copies"]) == (1, 1)
