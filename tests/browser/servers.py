@@ -21,6 +21,7 @@ __all__ = [
     "Server",
     "command_of",
     "free_port",
+    "gunicorn_command",
     "plain_environment",
     "running",
     "shop_environment",
@@ -84,15 +85,15 @@ def uvicorn_command(target: str, port: int) -> list[str]:
     return [sys.executable, "-m", "uvicorn", target, "--host", "127.0.0.1", "--port", str(port)]
 
 
-def _gunicorn_command(target: str, port: int) -> list[str]:
-    options = ["--workers", "2", "--access-logfile", "-", "--no-control-socket", "--graceful-timeout", "3"]
+def gunicorn_command(target: str, port: int, *, workers: int = 2) -> list[str]:
+    options = ["--workers", str(workers), "--access-logfile", "-", "--no-control-socket", "--graceful-timeout", "3"]
     return [sys.executable, "-m", "gunicorn", *options, "--bind", f"127.0.0.1:{port}", target]
 
 
 def command_of(shop: str, port: int) -> list[str]:
     """The command line that serves one of the shops."""
     server, target = SHOPS[shop]
-    return uvicorn_command(target, port) if server == "uvicorn" else _gunicorn_command(target, port)
+    return uvicorn_command(target, port) if server == "uvicorn" else gunicorn_command(target, port)
 
 
 def plain_environment(folder: Path) -> dict[str, str]:
