@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -57,6 +58,21 @@ def redirect(request: Request) -> Response:
     return RedirectResponse("/nothing", 303)
 
 
+def large(request: Request) -> Response:
+    """An order of sixty lines: no header of a careful proxy has room for it."""
+    lines: list[Any] = [
+        {
+            "content_id": f"SKU-{number:05d}",
+            "content_name": f"A product with a long name, number {number}",
+            "price": 1.5,
+        }
+        for number in range(60)
+    ]
+    order = request.query_params["order"]
+    tiktok_from(request).track("Purchase", value=90, currency="EUR", order_id=order, contents=lines)
+    return RedirectResponse("/", 303) if request.method == "POST" else JSONResponse({})
+
+
 def nothing(_request: Request) -> Response:
     return JSONResponse({})
 
@@ -70,6 +86,7 @@ app = Starlette(
         Route("/empty", empty, methods=["GET", "POST"]),
         Route("/fragment", fragment),
         Route("/redirect", redirect, methods=["GET", "POST"]),
+        Route("/large", large, methods=["GET", "POST"]),
         Route("/nothing", nothing),
     ],
     middleware=[Middleware(TikTokMiddleware)],

@@ -56,6 +56,30 @@ def test_an_event_comes_with_the_answer_to_any_request(answers: Server, visit: M
         assert event["browser"]["properties"] == {"value": 5, "currency": "EUR", "description": "<é & 'quotes'>"}
 
 
+@pytest.mark.parametrize("way", ["fetch", "form"])
+def test_an_event_too_large_for_a_header_waits_until_its_page_asks(
+    answers: Server, visit: MakeVisitor, way: str
+) -> None:
+    visitor = visit(answers)
+    visitor.open("/")
+    if way == "fetch":
+        visitor.page.evaluate("fetch('/large?order=fetched')")
+    else:
+        visitor.page.evaluate("document.body.innerHTML = '<form method=post action=/large?order=posted><button>'")
+        with visitor.page.expect_navigation():
+            visitor.page.click("button")
+        visitor.settle()
+    purchase = visitor.sandbox.the("Purchase")
+    assert (purchase["browser_copies"], purchase["server_copies"], purchase["differences"]) == (1, 1, [])
+    assert len(purchase["browser"]["properties"]["contents"]) == 60
+    visitor.collect()
+    for answer in visitor.answers:
+        assert sum(len(name) + len(value) + 4 for name, value in answer.headers) < 4096
+    visitor.page.reload()
+    visitor.settle()
+    assert visitor.sandbox.the("Purchase") == purchase
+
+
 def test_the_header_says_what_the_page_reports(answers: Server, visit: MakeVisitor) -> None:
     visitor = visit(answers)
     visitor.open("/")

@@ -165,6 +165,18 @@ def test_a_privacy_signal_keeps_the_pixel_out(asking: MakeShop, visit: MakeVisit
     assert (seen, visitor.cookie_names) == ([], set())
 
 
+def test_a_page_view_may_be_a_pair_as_well(start: Callable[..., Server], visit: MakeVisitor) -> None:
+    shop = start(
+        "matched", lambda port: uvicorn_command("tests.browser.leave_app:app", port), TIKTOK_PAGE_VIEW="matched"
+    )
+    visitor = visit(shop)
+    visitor.open("/", patient=False)
+    view = visitor.sandbox.the("Pageview")
+    assert (view["browser_copies"], view["server_copies"], view["differences"]) == (1, 1, [])
+    visitor.page.reload(wait_until="domcontentloaded")
+    assert len({one["event_id"] for one in visitor.sandbox.await_events("Pageview", 2, "matched")}) == 2
+
+
 def test_a_page_sends_events_of_its_own_where_they_are_wanted(asking: MakeShop, visit: MakeVisitor) -> None:
     visitor = visit(asking("implied"))
     visitor.open(f"/?ttclid={CLICK}")
