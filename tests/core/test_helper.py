@@ -239,6 +239,20 @@ def test_a_refusal_ends_all_on_this_page_and_is_said_to_the_server() -> None:
     assert diary["cookies"]["_tt_consent"] == "d"
 
 
+def test_a_refusal_leaves_nothing_for_the_next_page_to_confirm() -> None:
+    diary = on_page(s=[TEMPLATE], steps=[REVOKE], browser={"answers": [LOST, NO]})
+    assert diary["session"] == {"tiktok:kept": "[]"}
+
+
+def test_a_pixel_that_throws_costs_its_own_copy_alone() -> None:
+    broken = "ttq.instance = () => ({track() { throw new Error('theirs'); }});"
+    asks = "tiktok.track('Search', {}, {event_id: 'mine'})"
+    diary = on_page(v=1, steps=[("run", broken), ("run", asks), ("run", asks.replace("mine", "next"))])
+    assert [event[2] for one in posts(diary) for event in one["e"]] == ["mine", "next"]
+    late = on_page(s=[SEALED, SEALED], browser={"before": f"queueMicrotask(() => {{ {broken} }})"})
+    assert len(posts(late)) == 1
+
+
 @pytest.mark.parametrize("answer", [LOST, 503])
 def test_a_refusal_that_was_not_heard_is_said_again_and_known_to_the_next_page(answer: object) -> None:
     diary = on_page(v=1, steps=[REVOKE, ("tick", 4)], browser={"answers": [answer, NO]})

@@ -17,8 +17,8 @@ let isNews = () => said || live && (items[0] || refs[0]);
 
 // What is not answered before the page is left goes with the next page's first post.
 let later = () => {
-  if (live) act(() => sessionStorage.setItem('tiktok:kept', JSON.stringify(items.slice(-20))));
-  queueMicrotask(flush);
+  if (live || t.off) act(() => sessionStorage.setItem('tiktok:kept', JSON.stringify(items.slice(-20))));
+  Promise.resolve().then(flush).catch(() => {});
 };
 
 // A sealed event with an id may have been counted elsewhere: it is confirmed before it fires. Others fire, then are.
@@ -30,7 +30,7 @@ let take = (name, props, given, token) => {
   if (!given) for (let byte of crypto.getRandomValues(new Uint8Array(10))) id += (256 + byte).toString(16).slice(1);
   let copy = JSON.parse(JSON.stringify([name, props || {}, id])), kind = token ? 'c' : token == null && posts ? 'e' : 0;
   let waits = kind && (!live || given && token) && copy;
-  if (!waits) t.emit([copy]);
+  if (!waits) act(t.emit, [copy]);
   if (kind) items.push([kind, token ? [token, id] : copy, waits, Date.now()]);
   later();
 };
@@ -50,7 +50,7 @@ let flush = async () => {
   busy = 0;
   seen = d.cookie;
   let fire = () => sent.forEach(item => {
-    if (item[2]) t.emit([item[2]]);
+    if (item[2]) act(t.emit, [item[2]]);
     item[2] = 0;
   });
   if (!t.off && !answer.load) items = [...sent, ...items];
