@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -89,5 +90,8 @@ app = Starlette(
         Route("/large", large, methods=["GET", "POST"]),
         Route("/nothing", nothing),
     ],
-    middleware=[Middleware(TikTokMiddleware)],
+    middleware=[
+        Middleware(TikTokMiddleware),
+        Middleware(CORSMiddleware, allow_origin_regex=r"http://www\.shop\.localhost:\d+", allow_credentials=True),
+    ],
 )

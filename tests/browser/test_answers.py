@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -88,6 +89,19 @@ def test_the_header_says_what_the_page_reports(answers: Server, visit: MakeVisit
     event = visitor.sandbox.the("Search")
     assert (event["event"], event["event_id"]) == (name, event_id)
     assert event["browser"]["properties"] == properties
+
+
+def test_an_event_comes_from_an_api_on_a_host_of_its_own(answers: Server, visit: MakeVisitor) -> None:
+    shop = replace(answers, host="www.shop.localhost")
+    visitor = visit(shop)
+    visitor.open("/?ttclid=E.C.P.test-click")
+    visitor.open("/")
+    api = f"http://api.shop.localhost:{answers.port}/answer?event=Search"
+    visitor.page.evaluate(f"fetch('{api}', {{credentials: 'include'}}).then(answer => answer.json())")
+    search = visitor.sandbox.the("Search")
+    assert (search["browser_copies"], search["server_copies"], search["differences"]) == (1, 1, [])
+    assert search["server"]["user"]["ttclid"] == "E.C.P.test-click"
+    assert search["server"]["user"]["ttp"] == search["browser"]["user"]["ttp"]
 
 
 def test_an_answer_out_of_the_cache_fires_once_in_a_tab(answers: Server, visit: MakeVisitor) -> None:
