@@ -19,7 +19,7 @@ from tests.delivery.delivery_world import NOW, record, submission, submissions
 from tiktok_middleware.core.event import Claim, Submission
 from tiktok_middleware.delivery import database
 from tiktok_middleware.delivery.outbox import Leased, Limits, Taker
-from tiktok_middleware.delivery.sqlite import ONCE_RETENTION_S, SCHEMA, SqliteOutbox
+from tiktok_middleware.delivery.sqlite import _MIGRATIONS, ONCE_RETENTION_S, SqliteOutbox
 from tiktok_middleware.errors import OutboxError
 
 
@@ -115,19 +115,49 @@ def test_a_year_of_claims_takes_bounded_room(path: Path) -> None:
 
 
 def test_claims_of_an_older_file_are_counted_when_it_is_opened(path: Path) -> None:
-    outbox = SqliteOutbox(path)
-    outbox.put([Submission(name, browser=True, once=True) for name in "abc"], NOW)
-    outbox.close()
-    with sqlite3.connect(path) as db:
-        db.execute("ALTER TABLE tally DROP COLUMN claims")
-        db.execute(f"PRAGMA user_version={SCHEMA - 1}")
-    db.close()
+    older = database.Database(path, _MIGRATIONS[:3], "normal")
+    with older.transaction() as db:
+        db.executemany("INSERT INTO once VALUES (?, 'browser', ?)", [(name, NOW) for name in "abc"])
+    older.close()
     outbox = SqliteOutbox(path)
     outbox.put([Submission("d", browser=True, once=True)], NOW)
     outbox.close()
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT claims FROM tally").fetchone() == (4,)
     db.close()
+
+
+def test_what_waits_for_a_halted_pixel_costs_the_others_nothing(path: Path) -> None:
+    """A million rows may wait for days; whoever looks for work holds up every other process meanwhile."""
+    outbox, steps = SqliteOutbox(path), []
+    for part in range(20):
+        outbox.put(submissions(1000, f"halted-{part}", pixel="A"), NOW)
+    outbox.put([submission(record("well", pixel="B")), submission(record("sold", pixel="B", source="offline"))], NOW + 1)
+    db = outbox._database._db
+    assert db
+    db.set_progress_handler(lambda: steps.append(1), 1000)
+    assert outbox.next_due({"A"}) == NOW + 1
+    assert outbox.holds(10**6, {"A"})
+    assert not outbox.holds(20_000, {"A"})
+    assert not outbox.holds(10**6, {"A", "B"})
+    found = [outbox.lease("b", 10, limit_bytes=10**6, for_s=60, now=NOW + 2, pixels_blocked={"A"}) for _ in range(3)]
+    assert sorted(row.record.event_id for part in found for row in part) == ["sold", "well"]
+    assert outbox.next_due({"A", "B"}) is None
+    assert len(steps) <= 2, "thousands of SQLite's steps"
+
+
+def test_a_burial_does_not_count_all_the_dead(path: Path) -> None:
+    outbox, steps = SqliteOutbox(path), []
+    outbox.keep_dead([record(f"dead-{i}", size=1000) for i in range(5000)], "refused", NOW)
+    outbox.put(submissions(1), NOW)
+    [row] = lease(outbox)
+    db = outbox._database._db
+    assert db
+    plan = db.execute("EXPLAIN QUERY PLAN SELECT count(*) FROM dead").fetchall()
+    assert "COVERING INDEX" in plan[0][3], "their bodies are not read"
+    db.set_progress_handler(lambda: steps.append(1), 1000)
+    assert outbox.bury("a", [row.id], "refused", NOW) == 1
+    assert len(steps) <= 2
 
 
 def test_a_dead_letter_keeps_all_it_had_and_why(path: Path) -> None:

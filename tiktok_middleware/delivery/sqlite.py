@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from tiktok_middleware.core.event import PAGE_VIEW, Claim, Record, Submission
-from tiktok_middleware.delivery import parcels
+from tiktok_middleware.delivery import lanes, parcels
 from tiktok_middleware.delivery.database import Database
 from tiktok_middleware.delivery.outbox import PAIRED_TTL_S, Leased, Limits, Room, Taker
 
@@ -55,6 +55,7 @@ _MIGRATIONS = (
     ALTER TABLE tally ADD COLUMN claims INTEGER NOT NULL DEFAULT 0;
     UPDATE tally SET claims = (SELECT count(*) FROM once);
     """,
+    lanes.MIGRATION,
 )
 
 SCHEMA = len(_MIGRATIONS)
@@ -155,15 +156,13 @@ class SqliteOutbox:
             return []  # most calls end here, without taking the lock that other processes want
         with self._database.transaction() as db:
             self._transactions += 1
-            lane = db.execute(
-                f"SELECT pixel, source FROM waiting WHERE due <= ? AND {_not_in(pixels_blocked)} ORDER BY due LIMIT 1",
-                (now, *pixels_blocked),
-            ).fetchone()
+            lane = db.execute(lanes.NEXT.format(_marks(pixels_blocked)), (*pixels_blocked,)).fetchone()
             if lane is None:
                 return []
+            pixel, source, _ = lane
             found = db.execute(
                 f"SELECT {_COLUMNS} FROM waiting WHERE due <= ? AND pixel = ? AND source = ? ORDER BY due LIMIT ?",
-                (now, *lane, limit),
+                (now, pixel, source, limit),
             )
             batch: list[Leased] = []
             size = 0
@@ -171,7 +170,7 @@ class SqliteOutbox:
                 size += len(body)
                 if batch and size > limit_bytes:
                     break
-                record = Record(lane[0], lane[1], event, event_id, event_time, body, bool(paired))
+                record = Record(pixel, source, event, event_id, event_time, body, bool(paired))
                 batch.append(Leased(id_, tries, record))
             found.close()
             _for_each(db, _LEASE, (owner, now + for_s), [row.id for row in batch])
@@ -230,17 +229,17 @@ class SqliteOutbox:
         return gone
 
     def next_due(self, pixels_blocked: Collection[str] = ()) -> float | None:
-        sql = f"SELECT due FROM waiting WHERE {_not_in(pixels_blocked)} ORDER BY due LIMIT 1"
-        row = self._database.read(sql, (*pixels_blocked,))
-        return None if row is None else cast("float", row[0])
+        row = self._database.read(lanes.NEXT.format(_marks(pixels_blocked)), (*pixels_blocked,))
+        return None if row is None else cast("float", row[2])
 
     def last_id(self) -> int:
         row = self._database.read("SELECT seq FROM sqlite_sequence WHERE name = 'waiting'")
         return 0 if row is None else cast("int", row[0])
 
     def holds(self, up_to: int, pixels_blocked: Collection[str] = ()) -> bool:
-        sql = f"SELECT 1 FROM waiting WHERE id <= ? AND {_not_in(pixels_blocked)} LIMIT 1"
-        return self._database.read(sql, (up_to, *pixels_blocked)) is not None
+        if self._database.read("SELECT 1 FROM waiting WHERE id <= ? LIMIT 1", (up_to,)) is None:
+            return False
+        return self._database.read(lanes.HOLDS.format(_marks(pixels_blocked)), (*pixels_blocked, up_to)) is not None
 
     def counts(self) -> dict[str, int]:
         row = self._database.read("SELECT rows, bytes, (SELECT count(*) FROM dead) FROM tally") or (0, 0, 0)
@@ -329,10 +328,6 @@ def _parts(rows: list[_T]) -> Iterator[list[_T]]:
 def _count(db: sqlite3.Connection, rows: int, size: int, claims: int = 0) -> None:
     if rows or claims:
         db.execute("UPDATE tally SET rows = rows + ?, bytes = bytes + ?, claims = claims + ?", (rows, size, claims))
-
-
-def _not_in(pixels: Collection[str]) -> str:
-    return f"pixel NOT IN {_marks(pixels)}"
 
 
 def _marks(values: Collection[object]) -> str:
