@@ -403,7 +403,8 @@ def test_a_disk_that_comes_back_is_used_again(
     assert delivery.stats()["waiting"] == 3
     delivery.close(0)
     with sqlite3.connect(tmp_path / "o.db") as db:
-        assert db.execute("SELECT event_id FROM waiting").fetchall() == [("e2-0",)]
+        found = db.execute("SELECT event_id FROM waiting ORDER BY 1").fetchall()
+        assert found == [("e0-0",), ("e1-0",), ("e2-0",)], "what waited in memory meanwhile among them"
     db.close()
 
 

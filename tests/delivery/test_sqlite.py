@@ -132,7 +132,9 @@ def test_what_waits_for_a_halted_pixel_costs_the_others_nothing(path: Path) -> N
     outbox, steps = SqliteOutbox(path), []
     for part in range(20):
         outbox.put(submissions(1000, f"halted-{part}", pixel="A"), NOW)
-    outbox.put([submission(record("well", pixel="B")), submission(record("sold", pixel="B", source="offline"))], NOW + 1)
+    outbox.put(
+        [submission(record("well", pixel="B")), submission(record("sold", pixel="B", source="offline"))], NOW + 1
+    )
     db = outbox._database._db
     assert db
     db.set_progress_handler(lambda: steps.append(1), 1000)

@@ -213,9 +213,16 @@ class Delivery:
         self._writer.close(max(timeout_s, _COMMIT_S))
         is_sent = self._wait_until_sent(deadline)
         self._relay.stop(max(0.0, deadline - time.monotonic()))
+        self._report_unsent(self._storage.settle(self._clock()))
         if self._storage.disk:
             self._storage.disk.close()
         return is_sent
+
+    def _report_unsent(self, count: int) -> None:
+        """Say what ends with the process; where it goes on nevertheless, and sends some of it, the count goes down."""
+        self._dropped["unsent"] = count
+        if count:
+            log.error("%d event(s) are in memory alone, not sent, and lost when this process ends", count)
 
     def stats(self) -> dict[str, int | float | dict[str, int] | Distribution]:
         """What happened in this process so far, and what waits.
@@ -244,7 +251,7 @@ class Delivery:
             "duplicates": duplicates,
             **{name: self._relay.counts[name] for name in ("delivered", "retried")},
             "buried": dict(self._relay.buried),
-            "dropped": dict(dropped),
+            "dropped": dict(+dropped),
             "halted": len(self._relay.pace.halted),
             "uncommitted": self._writer.waiting,
             **states,

@@ -6,7 +6,8 @@ import functools
 import heapq
 import threading
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from math import inf
 
 import msgspec
 
@@ -285,6 +286,36 @@ class MemoryOutbox:
             lanes = self._lanes.values()
             rows = [row for lane in lanes for row in (*lane.events, *lane.views, *lane.waiting_later())]
             return [row.record for row in sorted(rows, key=_id)]
+
+    def unload(self, most: int) -> tuple[list[Record], dict[tuple[str, str], float]]:
+        """Records, and once none is here any more claims with their times, that are somebody else's from now on.
+
+        Args:
+            most: how many of each.
+        """
+        with self._lock:
+            records: list[Record] = []
+            for lane in self._lanes.values():
+                while len(records) < most and (row := lane.pop(inf)):
+                    records.append(self._paired(row).record)
+                    self._forget(row.record)
+            claims: dict[tuple[str, str], float] = {}
+            while not self._rows and self._once and len(claims) < most:
+                key = next(iter(self._once))
+                claims[key] = self._once.pop(key)
+            return records, claims
+
+    def recall(self) -> None:
+        """Let what is on lease wait again: who holds it ends with the process, and may never say what became of it."""
+        with self._lock:
+            self._take_back(inf)
+
+    def load(self, records: Sequence[Record], claims: Mapping[tuple[str, str], float]) -> None:
+        """Take back what was unloaded."""
+        with self._lock:
+            for record in records:
+                self._store(record)
+            self._once.update(claims)
 
     def resumes(self) -> int:
         """Never: no command reaches the memory of a process."""

@@ -9,7 +9,7 @@ import os
 import secrets
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -207,6 +207,15 @@ class SqliteOutbox:
             last_id = _store(db, list(records), owner, now)
             _count(db, len(records), sum([len(r.body) for r in records]))
             self._bury(db, owner, range(last_id - len(records) + 1, last_id + 1), reason, now)
+
+    def adopt(self, records: Sequence[Record], claims: Mapping[tuple[str, str], float], now: float) -> None:
+        """Store what was accepted already, elsewhere: no limit, since it has let each of them in, and no new claim."""
+        with self._database.transaction() as db:
+            self._transactions += 1
+            _store(db, list(records), None, now)
+            known = [(event_id, channel, at) for (event_id, channel), at in claims.items()]
+            new = db.executemany("INSERT OR IGNORE INTO once VALUES (?, ?, ?)", known).rowcount if known else 0
+            _count(db, len(records), sum([len(r.body) for r in records]), new)
 
     def _bury(self, db: sqlite3.Connection, owner: str, ids: Collection[int], reason: str, now: float) -> int:
         _for_each(db, _BURY, (reason, now, owner), ids)

@@ -17,6 +17,7 @@ __all__ = ["Storage"]
 log = logging.getLogger(__name__)
 
 _DISK_AGAIN_S = 30.0  # how soon a disk that could not be written is tried again
+_PART = 1000  # rows that go home from memory with one commit
 
 
 class Storage:
@@ -60,10 +61,37 @@ class Storage:
                 self._is_disk_used = True
                 if taker:
                     hand(self.disk, taker)
+                self._bring_home(self.disk, now)
                 return claims
         if self._memory is None:
             self._memory = MemoryOutbox(self._memory_limits)
         return self._memory.put(submissions, now)
+
+    def settle(self, now: float) -> int:
+        """How many records are in memory alone after a last try to store them; for the process's end."""
+        if self._memory is None:
+            return 0
+        if self.disk:
+            self._memory.recall()
+            while self._bring_home(self.disk, now):
+                pass
+        return self._memory.counts()["waiting"]
+
+    def _bring_home(self, disk: SqliteOutbox, now: float) -> bool:
+        """Whether a part of what came into memory while the disk failed is on disk now."""
+        if self._memory is None:
+            return False
+        records, claims = self._memory.unload(_PART)
+        if not records and not claims:
+            return False
+        try:
+            disk.adopt(records, claims, now)
+        except OutboxError as error:
+            self._memory.load(records, claims)
+            self.lose_disk(error)
+            return False
+        log.info("%d event(s) that waited in memory are on disk", len(records))
+        return True
 
     def take(self, ref: str, now: float) -> bytes | None:
         """The copy that is kept under a reference; None where there is none, or the disk does not answer."""
@@ -88,7 +116,7 @@ class Storage:
         self._disk_again_at = time.monotonic() + _DISK_AGAIN_S
         if not self._is_loss_said:
             self._is_loss_said = True
-            log.error("Events wait in memory and are lost with the process: %s", error)
+            log.error("Events wait in memory until the disk can be written, and are lost with the process: %s", error)
 
     def marks(self) -> list[tuple[Outbox, int]]:
         """The outboxes, each with its newest row."""
