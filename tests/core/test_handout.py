@@ -392,6 +392,19 @@ def test_a_copy_too_large_for_a_cookie_waits_under_a_reference() -> None:
     assert (config["x"], config["k"]) == ([choice.parcel.ref], CARRY)
 
 
+@pytest.mark.parametrize("is_sealed", [False, True])
+def test_no_carry_cookie_is_above_its_limit(is_sealed: bool) -> None:
+    setup = setup_of()
+    lengths = set()
+    for count in range(150, 290, 2):
+        response = from_bank(setup) if is_sealed else Response(setup, REDIRECT)
+        chosen = response.chosen(response.track("Purchase", description=noise(count), value=1, currency="EUR"))
+        [(name, value)] = cookies(response.handout.headers(chosen)).items()
+        assert len(f"{name}={value}") <= LIMIT_CHARS
+        lengths.add(chosen[0].parcel is None)
+    assert lengths == {True, False}
+
+
 def test_a_copy_too_large_for_an_answer_is_announced_by_its_reference() -> None:
     response = Response(setup_of(), JSON)
     [choice] = response.chosen(response.track("Purchase", description=noise(600)))

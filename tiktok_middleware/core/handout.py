@@ -39,7 +39,6 @@ __all__ = ["HEADER_BUDGET_BYTES", "Handout", "Script"]
 
 #: All that we add to one response's headers: proxies in front of an app often allow 4 KB for everything.
 HEADER_BUDGET_BYTES = 1536
-_ATTRIBUTES = 96  # what a cookie has besides its value
 
 # Looking up an enum's member by its name costs more than comparing it.
 _DOCUMENT, _EMBEDDED, _CARRY, _ANSWER = Place.DOCUMENT, Place.EMBEDDED, Place.CARRY, Place.ANSWER
@@ -175,7 +174,7 @@ class Handout:
         if self.is_page:
             return all(len(self.entry(c.event)[3]) <= ENVELOPE_CHARS for c in choices[-1:] if _is_sealed(c))
         made = self._event_headers(choices)
-        is_small = all(len(value) <= LIMIT_CHARS + _ATTRIBUTES for name, value in made if name == "Set-Cookie")
+        is_small = all(len(value.partition(";")[0]) <= LIMIT_CHARS for name, value in made if name == "Set-Cookie")
         return is_small and _bytes(made) <= HEADER_BUDGET_BYTES - _bytes(self._cookies())
 
     def headers(self, choices: Sequence[Choice]) -> list[Header]:
