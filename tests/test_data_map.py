@@ -76,6 +76,7 @@ def test_cookies_are_those_that_the_code_sets() -> None:
     assert row("Cookies", "ttclid")[1:4] == ["30 days", "registrable domain", "granted"]
     assert row("Cookies", "_ttp", cookie_domain="shop.example")[1:3] == ["396 days", "shop.example"]
     assert row("Cookies", "_tt_carry")[1] == "60 minutes"
+    assert row("Cookies", "_tt_carry_sealed")[1] == "60 minutes"
     assert row("Cookies", "_tt_consent")[1] == "180 days"
     assert "made by us" in row("Cookies", "_ttp", ttp="mint")[4]
 
@@ -94,6 +95,7 @@ def test_it_names_event_sets_bridges_and_proxies_where_there_are_some() -> None:
     assert row("receives", "server, crm events", crm_id="7654321", access_token="")[3] == "no_token"
     assert [cells["channel"] for cells in rows("receives")] == ["browser", "server", "this site's own endpoint"]
     assert "asks osano for" in row("each answer", "unknown", consent="bridge:osano")[1]
+    assert "for a changed mind" in row("each answer", "refused", consent="bridge:osano")[1]
     assert "asks" not in row("each answer", "unknown", consent="onetrust")[1]
     assert row("once consent", "IP address")[3] == "plain; that of the connection"
     assert (

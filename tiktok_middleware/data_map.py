@@ -97,7 +97,9 @@ def _consent(config: Config) -> Section:
     limited = "; with limited data use" if config.limited_data_use else ""
     asked = bridges(config.consent)
     waiting = "nothing is requested from TikTok; events wait in the page, sealed"
+    changed = ""
     if asked:
+        changed = f"; our own script goes on asking {', '.join(asked)}, for a changed mind"
         waiting += f"; the page asks {', '.join(asked)} for the choice, and tells this site's own endpoint"
     gpc = {
         "deny": ("nothing is loaded", "ours are deleted", "nothing is sent"),
@@ -118,7 +120,7 @@ def _consent(config: Config) -> Section:
                 )
             ),
         ),
-        (REFUSED, "nothing is loaded", "ours are deleted", "nothing is sent"),
+        (REFUSED, f"nothing is loaded{changed}", "ours are deleted", "nothing is sent"),
         ("opted out by GPP or usprivacy", "nothing is loaded", "ours are deleted", "nothing is sent"),
         ("Global Privacy Control", *gpc),
     )
@@ -225,6 +227,13 @@ def _cookies(config: Config) -> Section:
             "host",
             "not refused",
             "signed: events of a return from another site, until the next page knows the visitor",
+        ),
+        (
+            SEALED,
+            f"{MAX_AGE_S // 60} minutes",
+            "host",
+            "any but refused",
+            "signed: events of a return from another site's page, such as a bank's, until this one knows who it is",
         ),
         (OWN_COOKIE, _days(CONSENT_MAX_AGE_S), "host", "any", "what the visitor said on this site: g or d"),
     )

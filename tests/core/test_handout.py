@@ -22,6 +22,7 @@ from tiktok_middleware.core.policy import plan
 from tiktok_middleware.core.set_cookies import Header
 from tiktok_middleware.core.setup import Setup
 from tiktok_middleware.core.snippet import Copy
+from tiktok_middleware.core.submission import make_submission
 from tiktok_middleware.core.tracker import Tracker
 from tiktok_middleware.core.ways import choose
 from tiktok_middleware.errors import TokenError
@@ -596,6 +597,31 @@ def test_an_event_goes_with_an_answer() -> None:
     assert chosen == [True]
     assert [name for name, _ in headers] == ["TikTok-Events", "Server-Timing"]
     assert event.event_id in headers[0][1]
+
+
+@pytest.mark.parametrize(
+    ("options", "headers", "flag"),
+    [
+        ({}, {}, None),  # every page says the same, and its pixel with it
+        ({"limited_data_use": True}, {}, None),
+        ({"gpc": "limit"}, {}, False),
+        ({"gpc": "limit"}, {"sec-gpc": "1"}, True),  # switched on after the page has loaded
+    ],
+)
+def test_what_travels_says_itself_whether_its_use_is_limited_where_visitors_differ(
+    options: dict[str, Any], headers: dict[str, str], flag: bool | None
+) -> None:
+    setup = setup_of(**options)
+    for answer in (JSON, REDIRECT):
+        response = Response(setup, answer, "/", headers)
+        event = response.track("AddToCart", value=5, currency="EUR")
+        sent = response.handed(event)[1]
+        (copy,) = json.loads(dict(sent)["TikTok-Events"]) if answer is JSON else response.carried(sent)
+        assert copy[1].get("limited_data_use") is flag
+        (record,) = make_submission(event, response.tracker, browser=True, server=True).records
+        server = json.loads(record.body)
+        assert server["limited_data_use"] is (bool(options.get("limited_data_use")) if flag is None else flag)
+        assert "limited_data_use" not in {*server["properties"], *event.properties}
 
 
 def test_an_answer_keeps_within_its_budget() -> None:

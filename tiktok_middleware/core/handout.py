@@ -169,6 +169,16 @@ class Handout:
         token = write_envelope(envelope, setup.signer, setup.pixels)
         return event.event, event.properties, envelope.event_id, token
 
+    def travelling(self, event: Event) -> Copy:
+        """The browser's copy for a page that may have loaded the pixel under another signal than this request's.
+
+        TikTok's flag is the pixel's where an event has none of its own; both channels are to say the same.
+        """
+        name, properties, event_id = _copy(event)
+        if self.setup.config.gpc == "limit":  # else it is the same on every page
+            properties = {**properties, "limited_data_use": self.tracker.consent.limited_data_use}
+        return name, properties, event_id
+
     def fits(self, choices: Sequence[Choice]) -> bool:
         """Whether all of these can travel with the response, which the cookies share with them."""
         if self.is_page:
@@ -273,7 +283,8 @@ class Handout:
 
     def _event_headers(self, choices: Sequence[Choice]) -> list[Header]:
         """Events as headers, in answers, and as cookies, in what redirects."""
-        signer, copies, references = self.setup.signer, _copies(choices), _references(choices)
+        signer, references = self.setup.signer, _references(choices)
+        copies = [self.travelling(choice.event) for choice in choices if _is_direct(choice)]
         place = self.plan.place
         if place is _ABROAD:
             made = answer_headers(copies, references) if copies or references else []
@@ -356,7 +367,11 @@ def _is_sealed(choice: Choice) -> bool:
 
 
 def _copies(choices: Sequence[Choice]) -> list[Copy]:
-    return [_copy(choice.event) for choice in choices if choice.way is Way.DIRECT and choice.parcel is None]
+    return [_copy(choice.event) for choice in choices if _is_direct(choice)]
+
+
+def _is_direct(choice: Choice) -> bool:
+    return choice.way is Way.DIRECT and choice.parcel is None
 
 
 def _references(choices: Sequence[Choice]) -> list[str]:

@@ -76,7 +76,7 @@ def _direct(handout: Handout, event: Event, has_server: bool, before: Sequence[C
     choice = Choice(event, Way.DIRECT, has_server)
     if handout.fits([*before, choice]):
         return choice
-    choice = choice._replace(parcel=_parcel(handout, (event.event, event.properties, event.event_id)))
+    choice = choice._replace(parcel=_parcel(handout, handout.travelling(event)))
     return choice if handout.fits([*before, choice]) else None
 
 

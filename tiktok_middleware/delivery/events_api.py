@@ -87,7 +87,7 @@ class EventsApi:
             with client.stream(
                 "POST", self._url, content=body, headers={"Access-Token": token}, extensions={"trace": self._trace}
             ) as response:
-                answer = _read(response)
+                answer = _read(response).replace(token.encode("ascii"), b"...")  # its message is logged and kept
                 return read_answer(response.status_code, answer, response.headers.get("retry-after"), self._clock())
         # The messages of these errors may quote headers, and so the token: their names are enough.
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError) as error:
