@@ -82,6 +82,7 @@ class Sink:
 
 SINK = Sink()
 NOBODY = Person("", "", "", "")
+SNAPSHOTS: list[str] = []  # as they would stand in orders
 VISITORS = [NOBODY]  # the one that the views are about is the last
 
 
@@ -95,6 +96,7 @@ def _tell() -> None:
     tiktok.identify(**who._asdict(), external_id=who.email)
     tiktok.track("Purchase", value=1, currency="EUR", description=f"for {who.email}", shop_id=who.phone)
     tiktok.track("Lead", {who.email: "x", "note": who.phone})
+    SNAPSHOTS.append(tiktok.snapshot())
 
 
 def _starlette() -> Starlette:
@@ -113,7 +115,7 @@ def _starlette() -> Starlette:
         return RedirectResponse("/page", 303)
 
     for path, view in (("/page", page), ("/confirm/{who}", page), ("/answer", answer), ("/away", away)):
-        app.add_route(path, view)
+        app.add_route(path, view, methods=["GET", "POST"])
     return app
 
 
@@ -221,6 +223,7 @@ def test_nothing_holds_what_was_typed(door: str, who: Person, world: World, capl
     assert len(sent) == 2 * len(answers)
     assert sum(b"ttq" in answer.content for answer in answers) == 2, "the page whose address is a person's has none"
     places = {
+        "snapshots": "".join(SNAPSHOTS[-len(answers) :]).encode(),
         "responses": b"".join(answer.content + repr(answer.headers.multi_items()).encode() for answer in answers),
         "cookies": repr(dict(browser.cookies)).encode(),
         "disk": b"".join(path.read_bytes() for path in world.outbox.parent.iterdir()),
@@ -231,6 +234,74 @@ def test_nothing_holds_what_was_typed(door: str, who: Person, world: World, capl
         "inspector": _shown_by(world.sandbox, request),
     }
     assert {place: found for place, data in places.items() if (found := found_in(data, who.needles))} == {}
+
+
+@pytest.fixture(scope="module")
+def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, httpx.Client, Path]]:
+    """A site that asks first."""
+    outbox = tmp_path_factory.mktemp("waiting") / "outbox.sqlite3"
+    config = Config(
+        pixel_id=PIXEL,
+        access_token="t" * 32,
+        outbox=f"sqlite:///{outbox}",
+        sink="import:tests.privacy.test_identity_bytes:make_sink",
+        secret_key="k" * 32,
+        consent="required",
+        browser_events="Search",
+    )
+    client = Client(config)
+    with httpx.Client(transport=Asgi(AsgiMiddleware(_starlette(), client)), base_url="http://shop.example") as browser:
+        yield client, browser, outbox
+    client.close()
+
+
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(who=people)
+def test_nothing_that_waits_for_leave_holds_it_either(
+    who: Person, waiting: tuple[Client, httpx.Client, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    client, browser, outbox = waiting
+    VISITORS.append(who)
+    caplog.clear()
+    browser.cookies.clear()
+    before = len(SINK.records)
+    bank = {**BROWSER, "sec-fetch-site": "cross-site"}
+    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.CRITICAL, "httpx"):
+        answers = [browser.get("/page", headers=BROWSER), browser.post("/away", headers=bank)]
+        answers.append(browser.get("/page", headers=BROWSER))
+        envelopes = [entry for answer in (answers[0], answers[-1]) for entry in _sealed(answer.text)]
+        told = {
+            "u": f"http://shop.example/page?email={quote(who.email)}",
+            "r": f"http://shop.example/search?tel={quote(who.phone)}",
+            "w": "g",
+            "c": [[token, event_id] for _, _, event_id, token in envelopes],
+            "e": [["Search", {"search_string": f"for {who.email}", who.phone: 1}, "search-" + who.phone[-6:]]],
+        }
+        answers.append(browser.post("/_tiktok/collect", headers=FETCH, content=json.dumps(told)))
+        assert client.flush(20)
+    sent = list(SINK.records.values())[before:]
+    assert len(envelopes) == 6, "two of each page, and two that came over the redirect"
+    assert len(sent) == 7, answers[-1].text
+    assert all(b'"email":"' in record.body for record in sent if record.event != "Search")
+    places = {
+        "responses": b"".join(answer.content + repr(answer.headers.multi_items()).encode() for answer in answers),
+        "envelopes": json.dumps(envelopes).encode(),
+        "cookies": repr(dict(browser.cookies)).encode(),
+        "disk": b"".join(path.read_bytes() for path in outbox.parent.iterdir()),
+        "log": caplog.text.encode("utf-8", "replace"),
+        "request": encode_request(PIXEL, "web", [record.body for record in sent], None),
+    }
+    assert {place: found for place, data in places.items() if (found := found_in(data, who.needles))} == {}
+
+
+def _sealed(page: str) -> list[Any]:
+    """The envelopes in a page, as its script hands them back."""
+    place = page.find('"s":')
+    assert place > 0, page
+    entries: list[Any] = json.JSONDecoder().raw_decode(page[place + 4 :])[0]
+    return entries
 
 
 def _said_by(command: str, world: World) -> bytes:

@@ -28,6 +28,7 @@ from tiktok_middleware.errors import EventError
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from tiktok_middleware.core.names import StandardEvent
     from tiktok_middleware.core.parameters import Properties
 
 __all__ = ["Pending", "Tracker"]
@@ -104,7 +105,7 @@ class Tracker:
 
     def track(
         self,
-        event: str,
+        event: StandardEvent | str,
         properties: Mapping[str, object] | None = None,
         /,
         *,
