@@ -59,6 +59,8 @@ def test_it_says_what_is_hashed() -> None:
     assert "SHA-256" in row("once consent", "first name, last name, zip code")[3]
     assert "plain" in row("once consent", "city, state, country")[3]
     assert "session" in row("once consent", "address of the page", url_allow="session")[3]
+    assert "none may" in row("once consent", "events that a page's own script sends")[3]
+    assert "alone" in row("once consent", "events that a page's own script sends", browser_events="Search")[3]
     assert row("once consent", "event name, id, time", access_token="")[1:3] == ["yes", "no"]
     assert row("once consent", "event name, id, time", snippet="off")[1:3] == ["no", "yes"]
 

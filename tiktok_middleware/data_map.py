@@ -159,6 +159,15 @@ def _data(config: Config) -> Section:
             _address_form(config),
             "if sent",
         ),
+        (
+            "events that a page's own script sends",
+            browser,
+            server,
+            "names of TIKTOK_BROWSER_EVENTS alone"
+            if config.browser_events
+            else "none may: TIKTOK_BROWSER_EVENTS is empty",
+            "as the script reports them" if config.browser_events else "never on the server channel",
+        ),
         ("that a visitor is a crawler", "no", "no", "not sent", "the server's copy of a crawler's event is not sent"),
     )
     return Section("What is shared once consent is granted", ("data", "browser", "server", "form", "when"), rows)
