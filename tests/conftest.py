@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tiktok_middleware.core.context import tracker_var
 from tiktok_middleware.delivery.lifecycle import alive
 from tiktok_middleware.notices import Log
 
@@ -31,3 +32,12 @@ def swallowed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         delivery.close(0)  # its threads are not the next test's
     if errors and request.node.get_closest_marker("swallows") is None:
         raise AssertionError(f"{len(errors)} error(s) of ours were swallowed") from errors[0]
+
+
+@pytest.fixture(autouse=True)
+def nobody_left() -> Iterator[None]:
+    """A visitor that a test leaves behind fails it: in a server the thread's next code would be theirs."""
+    yield
+    left = tracker_var.get()
+    tracker_var.set(None)
+    assert left is None

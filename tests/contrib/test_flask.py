@@ -72,7 +72,7 @@ def browser(client: Client) -> Browser:
 
 
 def get(browser: Browser, path: str) -> Any:
-    return browser.get(path, headers=NAVIGATION, base_url="https://shop.example")
+    return browser.get(path, headers=NAVIGATION, base_url="https://shop.example", buffered=True)
 
 
 def test_an_event_of_a_page_is_one_pair(client: Client, browser: Browser) -> None:
@@ -81,14 +81,14 @@ def test_an_event_of_a_page_is_one_pair(client: Client, browser: Browser) -> Non
 
 
 def test_an_answer_brings_its_event_in_headers(client: Client, browser: Browser) -> None:
-    answer = browser.post("/add", headers={"sec-fetch-mode": "cors"})
+    answer = browser.post("/add", headers={"sec-fetch-mode": "cors"}, buffered=True)
     [copy], [server] = json.loads(answer.headers["TikTok-Events"]), sent(client)
     assert is_pair(copy, server)
     assert answer.json == {"count": 1}
 
 
 def test_a_purchase_tracked_twice_over_a_redirect_is_one_pair(client: Client, browser: Browser) -> None:
-    browser.post("/pay", headers=NAVIGATION, base_url="https://shop.example")
+    browser.post("/pay", headers=NAVIGATION, base_url="https://shop.example", buffered=True)
     [copy], [server] = inline_events(get(browser, "/thanks").text), sent(client)
     assert is_pair(copy, server)
 

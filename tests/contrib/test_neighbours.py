@@ -54,7 +54,7 @@ def test_a_wsgi_dispatcher_behind_us_moves_no_helper() -> None:
     inner.add_url_rule("/", view_func=lambda: PAGE)
     dispatcher: Any = DispatcherMiddleware(flask.Flask("outer"), {"/shop": inner})
     browser = Browser(WsgiDoor(dispatcher, make_client()))
-    address = helper_address(browser.get("/shop/", headers=NAVIGATION).text)
+    address = helper_address(browser.get("/shop/", headers=NAVIGATION, buffered=True).text)
     assert "PerformanceObserver" in browser.get(address).text
 
 

@@ -47,7 +47,9 @@ class Shop:
         self.copies: list[list[Any]] = []
         self.http.set_cookie("_ttp", GOOD_TTP)
         headers = {**PERSON, "X-Forwarded-For": "9.9.9.9"}
-        answer = self.http.post("/checkout/A-1?ttclid=E.C.P.1", data={"email": "ada@example.com"}, headers=headers)
+        answer = self.http.post(
+            "/checkout/A-1?ttclid=E.C.P.1", data={"email": "ada@example.com"}, headers=headers, buffered=True
+        )
         self.payment = answer.get_json()
 
     def webhook(self, *, age_s: int = 0, signature: str = "", **changes: Any) -> int:
@@ -58,11 +60,11 @@ class Shop:
         header = signature or f"t={at_s},v1={'0' * 64},v1={self.example.signature(body, at_s)},v0=test"
         # The provider's own address and name, which are nobody's.
         headers = {"Stripe-Signature": header, "User-Agent": "Stripe/1.0", "X-Forwarded-For": "3.18.12.63"}
-        answer = self.http.post("/webhook", data=body, headers=headers, content_type="application/json")
+        answer = self.http.post("/webhook", data=body, headers=headers, content_type="application/json", buffered=True)
         return int(answer.status_code)
 
     def thanks(self) -> int:
-        answer = self.http.get("/thanks/A-1", headers=PERSON)
+        answer = self.http.get("/thanks/A-1", headers=PERSON, buffered=True)
         self.copies += inline_events(answer.text)
         return int(answer.status_code)
 

@@ -109,6 +109,7 @@ class TikTokMiddleware:
         return self._async(request) if self._is_async else self._sync(request)
 
     def _sync(self, request: HttpRequest) -> HttpResponseBase:
+        asked_for = request.META.get(_TAGS, "")
         exchange = self._begin(request)
         if exchange is None:
             return self.get_response(request)  # type: ignore[no-any-return]  # whatever Django's handler gives
@@ -117,9 +118,12 @@ class TikTokMiddleware:
         if isinstance(exchange, Answer):
             return _own_response(exchange)
         tracker_var.set(exchange.tracker)
-        return _Response(exchange, self.client, self.get_response(request)).handed_on()
+        response = self.get_response(request)
+        _ask_again(request, asked_for)
+        return _ended(_Response(exchange, self.client, response).handed_on())
 
     async def _async(self, request: HttpRequest) -> HttpResponseBase:
+        asked_for = request.META.get(_TAGS, "")
         exchange = self._begin(request)
         if exchange is None:
             return await self.get_response(request)  # type: ignore[no-any-return]  # as above
@@ -128,7 +132,9 @@ class TikTokMiddleware:
         if isinstance(exchange, Answer):
             return _own_response(exchange)
         tracker_var.set(exchange.tracker)
-        return await _Response(exchange, self.client, await self.get_response(request)).handed_on_async()
+        response = await self.get_response(request)
+        _ask_again(request, asked_for)
+        return _ended(await _Response(exchange, self.client, response).handed_on_async())
 
     def _before_view(self, request: HttpRequest, *_view: object) -> None:
         """A policy names its nonce only if somebody asked for it before the response."""
@@ -145,10 +151,26 @@ class TikTokMiddleware:
         if not isinstance(exchange, Exchange):
             return exchange
         exchange.tracker.after_commit = _after_commit
-        if "HTTP_IF_NONE_MATCH" in request.META:
+        if _TAGS in request.META:
             # Under ASGI a copy of the scope's, which is another one now if it named a page of ours.
-            request.META["HTTP_IF_NONE_MATCH"] = exchange.tracker.facts.if_none_match
+            request.META[_TAGS] = exchange.tracker.facts.if_none_match
         return exchange
+
+
+_TAGS = "HTTP_IF_NONE_MATCH"
+
+
+def _ask_again(request: HttpRequest, asked_for: str) -> None:
+    """Middleware around us compares with the tags of our pages, as the browser has them."""
+    if asked_for:
+        request.META[_TAGS] = asked_for
+
+
+def _ended(response: HttpResponseBase) -> HttpResponseBase:
+    """The thread goes on to other visitors, after a stream once it is closed: only a stream's code still runs."""
+    if not getattr(response, "streaming", False):
+        tracker_var.set(None)
+    return response
 
 
 def _own_response(own: Answer) -> HttpResponse:
@@ -174,7 +196,7 @@ class _Response:
         self._response = response
         self._headers = _pairs(response)
         # Django calls these when the server has sent the response.
-        response._resource_closers.append(self._finish)  # noqa: SLF001
+        response._resource_closers.append(_Closer(self._finish))  # noqa: SLF001
 
     def handed_on(self) -> HttpResponseBase:
         """The response, changed where the exchange says so."""
@@ -215,17 +237,25 @@ class _Response:
         return self._exchange.phase is Phase.DONE
 
     def _pieces(self, content: Iterator[bytes]) -> Iterator[bytes]:
-        for data in content:
-            chunk = self._body(data, last=False)
-            if chunk:
-                yield chunk
+        try:
+            for data in content:
+                chunk = self._body(data, last=False)
+                if chunk:
+                    yield chunk
+        except Exception:  # the app's own: what was held would have left before
+            yield self._apply(self._exchange.give_up())
+            raise
         yield self._body(b"", last=True)
 
     async def _pieces_async(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        async for data in content:
-            chunk = await self._body_async(data, last=False)
-            if chunk:
-                yield chunk
+        try:
+            async for data in content:
+                chunk = await self._body_async(data, last=False)
+                if chunk:
+                    yield chunk
+        except Exception:  # as above
+            yield self._apply(self._exchange.give_up())
+            raise
         yield await self._body_async(b"", last=True)
 
     def _body(self, data: bytes, *, last: bool) -> bytes:
@@ -253,7 +283,24 @@ class _Response:
 
     def _finish(self) -> None:
         self._client.end(self._exchange)
-        tracker_var.set(None)  # the thread goes on to other visitors
+        tracker_var.set(None)
+
+
+class _Closer:
+    """Called when the server has sent the response; a cache around us, which pickles it, keeps the response alone."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+
+    def __call__(self) -> None:
+        self._call()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Closer, (_nothing,)
+
+
+def _nothing() -> None:
+    pass
 
 
 async def _chain_async(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
