@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any
 
-from tiktok_middleware.core.body import Body, open_body
+from tiktok_middleware.core.body import Body, PlainBody, open_body
 from tiktok_middleware.core.carry import CARRY
 from tiktok_middleware.core.choice import Choice, Way
 from tiktok_middleware.core.event import Claim
@@ -27,24 +27,28 @@ from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.handout import Handout
 from tiktok_middleware.core.head import Head, says_html
 from tiktok_middleware.core.headers import Headers, with_changes
-from tiktok_middleware.core.html import Search
+from tiktok_middleware.core.html import Search, first_run
 from tiktok_middleware.core.page_policy import nonce_of, say_what_is_blocked
 from tiktok_middleware.core.policy import Codec, Place, Plan, Timing, plan
+from tiktok_middleware.core.set_cookies import Header
 from tiktok_middleware.core.setup import Setup
+from tiktok_middleware.core.state import State
 from tiktok_middleware.core.steps import PASS, Commit, Forward, Phase, Step
 from tiktok_middleware.core.submission import late_submission
 from tiktok_middleware.core.tracker import Pending, Tracker
 from tiktok_middleware.core.unread import note_unread, note_without_place
+from tiktok_middleware.core.usual import Recipe, key_of
 from tiktok_middleware.core.validators import bare_tags
-from tiktok_middleware.core.visitor import TTCLID
+from tiktok_middleware.core.visitor import TTCLID, may_be_due
 from tiktok_middleware.core.ways import choose
 
 __all__ = ["PASS", "Commit", "Exchange", "Forward", "Phase", "Step"]
 
 # Looking up an enum's member by its name costs more than comparing it.
 _SEARCHING, _PASSING, _REWRITING, _DONE = Phase.SEARCHING, Phase.PASSING, Phase.REWRITING, Phase.DONE
-_OPAQUE, _ABSENT = Codec.OPAQUE, Timing.ABSENT
+_IDENTITY, _OPAQUE, _ABSENT, _DENIED = Codec.IDENTITY, Codec.OPAQUE, Timing.ABSENT, State.DENIED
 _FOUND, _NEVER = Search.FOUND, Search.NEVER
+_NOTHING: Sequence[Header] = ()
 
 
 class Exchange:
@@ -66,6 +70,8 @@ class Exchange:
     _asked_for_marked: bool = False  # the request named a page with our script
     _head: Head = Head()
     _headers: Headers | None = None  # the app's, while the head has not left
+    _key: object = None  # of a usual page
+    _recipe: Recipe | None = None  # known, and not followed yet
     _body: Body | None = None  # the page's, from the search on
     _piece: bytes = b""  # what the app has just sent, until it is the body's to keep
     _held: bytes = b""  # what leaves with the next step
@@ -138,21 +144,23 @@ class Exchange:
             data: the next bytes; may be empty.
             last: True when no more follow.
         """
-        body = self._body
-        if body is None:
+        recipe, body = self._recipe, self._body
+        if recipe is None and body is None:
             return PASS
         try:
-            if self.phase is not _SEARCHING:
+            if self.phase is not _SEARCHING and body is not None:
                 return self._pass_on(body, data, last=last)
             self._piece = data if isinstance(data, bytes) else bytes(data)  # a memoryview, which ASGI servers take too
-            return self._search(body, last=last)
+            if recipe is not None:
+                return self._follow(recipe, last=last)
+            return self._search(body, last=last) if body is not None else PASS
         except Exception as error:  # noqa: BLE001  # as above
             return self._swallowed("body_received", error)
 
     def body_unseen(self) -> Step:
         """The body goes a way of its own, such as a file that the server sends by its path."""
         try:
-            self._body = None
+            self._recipe = self._body = None
             return self._without_place("body_unseen", Place.CARRY)
         except Exception as error:  # noqa: BLE001  # as above
             return self._swallowed("body_unseen", error)
@@ -214,9 +222,8 @@ class Exchange:
     def failed(self) -> Forward | None:
         """We have failed: what was held leaves as the app sent it, and nothing more is done."""
         headers, held = self._headers, self._held
-        if self._body is not None:
-            held += self._body.surrender(self._piece)
-        self._headers, self._held, self._body, self._piece = None, b"", None, b""
+        held += self._body.surrender(self._piece) if self._body is not None else self._piece
+        self._headers, self._held, self._body, self._piece, self._recipe = None, b"", None, b"", None
         self.phase = _DONE
         return Forward(headers, held) if headers is not None or held else None
 
@@ -227,6 +234,12 @@ class Exchange:
     def _begin(self, status: int, headers: Headers) -> Step:
         """Decide what may be done with the response, and do what needs no body."""
         tracker, facts, setup = self.tracker, self._facts, self._setup
+        self._key = key = key_of(status, headers, facts, setup, tracker)
+        self._recipe = recipe = setup.recipes.get(key)
+        if recipe is not None:
+            self.plan = recipe.plan
+            self.phase = _SEARCHING
+            return None
         self._head = head = Head.read(headers)
         # A response that remembers the visitor's word on consent is that visitor's, whatever its headers say.
         shared = False if tracker.consent_word else tracker.shared_word
@@ -250,6 +263,40 @@ class Exchange:
         headers, self._headers = self._headers or [], None
         self.phase = _DONE
         return headers
+
+    # -- a usual page
+
+    def _follow(self, recipe: Recipe, *, last: bool) -> Step:
+        """A usual page in one step; where it is not that simple after all, in the general way from here on."""
+        piece, headers, facts, tracker = self._piece, self._headers or [], self._facts, self.tracker
+        self._recipe = None
+        cut, is_end = first_run(piece)
+        is_simple = is_end and tracker.is_untouched
+        if not (is_simple and last):
+            self._head = Head.read(headers)
+            self._handout = Handout(facts, self._setup, tracker, recipe.plan, self._head)
+            self._body = body = PlainBody()
+            if not is_simple:
+                return self._search(body, last=last)
+        script, is_private, added = recipe.script, recipe.is_personal, _NOTHING
+        if may_be_due(facts):
+            added = Handout(facts, self._setup, tracker, recipe.plan).headers([])
+            is_private = is_private or bool(added)
+        headers = with_changes(
+            headers, added=added, body_growth_bytes=len(script), is_private=is_private, mark=recipe.mark
+        )
+        whole = memoryview(piece)  # a page of 200 KB is copied once
+        self._held = b"".join((whole[:cut], script, whole[cut:]))
+        self._piece = b""
+        self.phase = _DONE if last else _PASSING
+        return self._let_go(headers)
+
+    def _learn(self, handout: Handout, script: bytes, *, is_personal: bool, mark: str) -> None:
+        """Leave the recipe of this page to those that are like it."""
+        plan, tracker = handout.plan, self.tracker
+        # A refusal deletes cookies, each visitor's own.
+        if plan.codec is _IDENTITY and tracker.is_untouched and tracker.consent.state is not _DENIED:
+            self._setup.recipes.keep(self._key, Recipe(plan, script, is_personal, mark))
 
     # -- the place is searched
 
@@ -341,6 +388,7 @@ class Exchange:
             return self._let_go(self._headers)
         nonce = self._nonce
         script, is_personal, is_constant = handout.script(self._leaving, nonce)
+        is_usual = self._key is not None and not self._leaving
         self._leaving = ()
         spliced = body.splice(script)
         if self.phase is _PASSING and not body.is_untouched:
@@ -350,6 +398,8 @@ class Exchange:
             growth_bytes = body.growth_bytes(script, spliced, self._head.content_length)
             mark = self._setup.snippet.mark if is_constant and not nonce else ""
             headers = self._head_of_page(self._headers, handout, growth_bytes, is_personal=is_personal, mark=mark)
+            if is_usual:
+                self._learn(handout, script, is_personal=is_personal, mark=mark)
         body.forget()
         self._held += spliced
         return self._let_go(headers)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tiktok_middleware.core.header_names import ByHeaderName
 
-__all__ = ["PLANNED", "Head", "says_html"]
+__all__ = ["PLANNED", "Head", "planned", "says_html"]
 
 
 class Head(NamedTuple):
@@ -60,6 +60,24 @@ def _targeted(name: str) -> int | None:
 _PLACES = ByHeaderName(
     {name.replace("_", "-"): place for place, name in enumerate(Head._fields) if name != "targeted"}, _targeted
 )
+
+
+_LENGTH, _EXPIRES = Head._fields.index("content_length"), Head._fields.index("expires")
+
+
+def planned(headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]) -> tuple[object, ...] | None:
+    """The headers that ``policy.plan`` reads, as they came; None where more than these decides over a page.
+
+    That is the time, which ``Expires`` is compared with, and a policy of the page's own.
+    """
+    said: list[object] = []
+    for name, value in headers:
+        place = _PLACES[name]
+        if place is not None and place != _LENGTH:
+            if place > _LENGTH or place == _EXPIRES:
+                return None
+            said += place, value
+    return tuple(said)
 
 
 def says_html(headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]) -> bool:

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from tiktok_middleware.core.codings import has_coding, is_known, missing_packages
 from tiktok_middleware.core.facts import Names, RequestFacts, Values
 from tiktok_middleware.core.head import PLANNED, Head
+from tiktok_middleware.core.memo import Memo
 
-__all__ = ["Audience", "Codec", "Place", "Plan", "Timing", "cache_life_s", "plan"]
+__all__ = ["ASKED", "Audience", "Codec", "Place", "Plan", "Timing", "cache_life_s", "plan"]
 
 
 class Place(Enum):
@@ -81,26 +82,22 @@ def plan(status: int, head: Head, facts: RequestFacts, *, now_s: float, shared: 
     method = facts.method
     is_foreign = method == "POST" and _is_foreign(facts)
     is_allowed = head.access_control_allow_origin != "" and _is_allowed(head.access_control_allow_origin, facts)
-    alike = (status, head[:PLANNED], method, facts.values(_ASKED), shared, is_foreign, is_allowed)
+    values = facts.values(ASKED)
+    alike = (status, head[:PLANNED], method, values, shared, is_foreign, is_allowed)
     made = _made.get(alike)
     if made is None:
-        _, said, _, values, *_ = alike
         asked = _Asked.read(method, values, is_foreign=is_foreign, is_allowed=is_allowed)
         made = _decide(status, head, asked, shared, now_s)
-        # `Expires` is the one header whose meaning changes with the time. What is long is seldom sent again.
-        if not head.expires and sum(map(len, filter(None, (*said, *values)))) <= _MAX_ALIKE_CHARS:
-            if len(_made) >= _MAX_PLANS:
-                _made.clear()
-            _made[alike] = made
+        if not head.expires:  # the one header whose meaning changes with the time
+            _made.keep(alike, made)
     return made
 
 
-_MAX_PLANS = 512
-_MAX_ALIKE_CHARS = 1024
-_made: dict[tuple[object, ...], Plan] = {}
+_made: Memo[tuple[object, ...], Plan] = Memo()
 
 
-_ASKED = Names(
+#: What the tables read of a request's headers.
+ASKED = Names(
     *("sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "accept"),
     *("hx-request", "x-requested-with", "turbo-frame"),
     *("sec-purpose", "purpose", "x-moz", "x-purpose", "x-sec-purpose"),

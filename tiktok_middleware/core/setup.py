@@ -7,17 +7,21 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent import Reader
 from tiktok_middleware.core.csp import extended, pixel_hosts
 from tiktok_middleware.core.facts import RequestFacts
+from tiktok_middleware.core.memo import Memo
 from tiktok_middleware.core.names import event_name
 from tiktok_middleware.core.proxies import Proxies
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.snippet import Snippet
 from tiktok_middleware.errors import ConfigError, EventError
+
+if TYPE_CHECKING:
+    from tiktok_middleware.core.usual import Recipe
 
 __all__ = ["Notices", "Setup", "make_setup"]
 
@@ -73,6 +77,8 @@ class Setup:
         counts_pages: whether the script of a document counts a page view.
         seals_pages: whether page views are confirmed by the browser, and counted on both channels.
         mints: whether a visitor without a ``_ttp`` gets one.
+        writes_ids: whether pages are given an id of their own.
+        recipes: of usual pages; see ``usual``.
         is_bridged: whether the page itself reports what the visitor chose.
     """
 
@@ -106,6 +112,8 @@ class Setup:
     seals_pages: bool = field(init=False)
     mints: bool = field(init=False)
     is_bridged: bool = field(init=False)
+    writes_ids: bool = field(init=False)
+    recipes: Memo[object, Recipe] = field(init=False)
 
     def __post_init__(self) -> None:
         config = self.config
@@ -122,6 +130,8 @@ class Setup:
         self.counts_pages = config.page_view == "browser"
         self.seals_pages = config.page_view == "matched"
         self.mints = config.ttp == "mint"
+        self.writes_ids = self.seals_pages or self.mints
+        self.recipes = Memo()
         self.is_bridged = config.consent.partition(":")[0] == "bridge"
 
     def helper_url(self, facts: RequestFacts) -> str:

@@ -55,6 +55,9 @@ class Pending(NamedTuple):
     server: str = ""
 
 
+_NOBODY = Identity()  # of most visitors
+
+
 class Tracker:
     """Events and identity of one request.
 
@@ -79,7 +82,7 @@ class Tracker:
 
     # Defaults live on the class: most requests never touch their tracker, and making one then costs next to nothing.
     pending: list[Pending] | tuple[()] = ()
-    identity: Identity = Identity()
+    identity: Identity = _NOBODY
     is_disabled: bool = False
     shared_word: bool | None = None
     consent_word: str = ""
@@ -97,6 +100,18 @@ class Tracker:
     def __init__(self, facts: RequestFacts, setup: Setup) -> None:
         self.facts = facts
         self.setup = setup
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether the app has said nothing that its response would depend on."""
+        return not (
+            self.pending
+            or self.consent_word
+            or self.identity is not _NOBODY
+            or self.is_disabled
+            or self.has_page_view
+            or self.nonce
+        )
 
     def take(self) -> Sequence[Pending]:
         """The events that have not left yet; they are the caller's from now on."""
