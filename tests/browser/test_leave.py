@@ -177,6 +177,20 @@ def test_a_page_view_may_be_a_pair_as_well(start: Callable[..., Server], visit: 
     assert len({one["event_id"] for one in visitor.sandbox.await_events("Pageview", 2, "matched")}) == 2
 
 
+def test_a_signal_that_comes_after_the_page_limits_both_copies(
+    start: Callable[..., Server], visit: MakeVisitor
+) -> None:
+    shop = start("limit", lambda port: uvicorn_command("tests.browser.leave_app:app", port), TIKTOK_GPC="limit")
+    visitor = visit(shop)
+    visitor.open("/")
+    view = visitor.sandbox.the("ViewContent")
+    visitor.context.set_extra_http_headers({"Sec-GPC": "1"})
+    use_page(visitor)
+    cart = visitor.sandbox.the("AddToCart")
+    assert [one["differences"] for one in (view, cart)] == [[], []]
+    assert [one["server"]["limited_data_use"] for one in (view, cart)] == [False, True]
+
+
 def test_a_page_sends_events_of_its_own_where_they_are_wanted(asking: MakeShop, visit: MakeVisitor) -> None:
     visitor = visit(asking("implied"))
     visitor.open(f"/?ttclid={CLICK}")
