@@ -25,7 +25,7 @@ from django.http import (
     JsonResponse,
     StreamingHttpResponse,
 )
-from django.template import RequestContext, Template
+from django.template import Context, RequestContext, Template
 from django.urls import path
 from django.views.decorators.cache import cache_page
 
@@ -341,3 +341,14 @@ def test_what_the_app_exposes_to_another_origin_stays_exposed(client: Client, br
     assert answer.headers["access-control-expose-headers"] == "X-Total, TikTok-Events"
     assert answer.headers["timing-allow-origin"] == "https://shop.example"
     assert json.loads(answer.headers["tiktok-events"])[0][0] == "AddToCart"
+
+
+@pytest.mark.parametrize("context", [Context(), RequestContext(HttpRequest())], ids=["no-request", "no-middleware"])
+def test_markup_without_a_request_of_ours_is_empty_and_said_once(
+    context: Context, caplog: pytest.LogCaptureFixture
+) -> None:
+    contrib._say_without_request.cache_clear()
+    template = Template('{% load tiktok %}<p {% tiktok_on "load" "Lead" %}></p>')
+    assert [template.render(context) for _ in range(2)] == ["<p ></p>"] * 2
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "MIDDLEWARE" in caplog.text

@@ -6,7 +6,9 @@ Put ``"tiktok_middleware.contrib.django.TikTokMiddleware"`` first in ``MIDDLEWAR
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from functools import lru_cache
 from http.cookies import SimpleCookie
 from itertools import chain
 from typing import Any
@@ -34,6 +36,8 @@ from tiktok_middleware.errors import EventError
 
 __all__ = ["TikTokMiddleware", "register", "tiktok_client", "tiktok_from", "tiktok_on"]
 
+log = logging.getLogger("tiktok_middleware")
+
 GetResponse = Callable[[HttpRequest], Any]
 
 
@@ -44,13 +48,30 @@ register = Library()
 def tiktok_on(context: Context, moment: str, event: str, **properties: Any) -> str:
     """``{% tiktok_on "load" "ViewContent" value=24.5 currency="EUR" %}``: attributes for an element that is cached.
 
+    Empty, and said once, where the context has no request or the middleware is not in ``MIDDLEWARE``: a page is not
+    to fail for an event.
+
     Args:
         context: with the request, as ``django.template.context_processors.request`` puts it there.
         moment: ``load``, ``click`` or ``submit``.
         event: its name.
         properties: its parameters.
     """
-    return tiktok_from(context["request"]).markup(event, properties, on=moment)
+    try:
+        tracker = tiktok_from(context["request"])
+    except LookupError as error:
+        _say_without_request(str(error))
+        return ""
+    return tracker.markup(event, properties, on=moment)
+
+
+@lru_cache(maxsize=8)
+def _say_without_request(why: str) -> None:
+    log.warning(
+        "{%% tiktok_on %%} writes nothing (%s): it needs the middleware in MIDDLEWARE, and the request in the context,"
+        " as render(request, ...) and django.template.context_processors.request put it there",
+        why,
+    )
 
 
 register.simple_tag(tiktok_on, takes_context=True)

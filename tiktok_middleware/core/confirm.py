@@ -141,7 +141,7 @@ def _own_event(tracker: Tracker, name: str, properties: Mapping[str, object], ev
     except EventError:
         setup.notices.count("invalid")
         return None
-    cleaned = clean_properties(known, properties)
+    cleaned = clean_properties(known, properties, is_fired=True)
     for _ in cleaned.problems:
         setup.notices.count("invalid")
     return Event(

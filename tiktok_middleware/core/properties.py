@@ -37,7 +37,7 @@ class Cleaned(msgspec.Struct):
     warnings: list[str]
 
 
-def clean_properties(name: str, properties: Mapping[str, object]) -> Cleaned:
+def clean_properties(name: str, properties: Mapping[str, object], *, is_fired: bool = False) -> Cleaned:
     """The properties as both channels send them; never raises, whatever it is given.
 
     Numbers become int or float, ids and dates str, a single product becomes ``contents``; ``content_ids``,
@@ -48,13 +48,13 @@ def clean_properties(name: str, properties: Mapping[str, object]) -> Cleaned:
     Args:
         name: the canonical event name.
         properties: names as TikTok spells them (``Properties``), plus any others that JSON can hold.
+        is_fired: whether the browser's copy has gone as it is: then nothing is filled in or moved.
     """
     report = Report()
     clean = _collect(properties, _RULES, "properties", report)
-    for sentence in unfold(clean):
-        report.warn(sentence)
-    for sentence in complete(clean, name):
-        report.warn(sentence)
+    if not is_fired:
+        for sentence in (*unfold(clean), *complete(clean, name)):
+            report.warn(sentence)
     if report.left < MAX_BYTES * 3 // 4:
         _measure(clean, report)
     return Cleaned(clean, report.problems, report.warnings)
