@@ -135,13 +135,13 @@ def test_what_waits_for_a_halted_pixel_costs_the_others_nothing(path: Path) -> N
     outbox.put(
         [submission(record("well", pixel="B")), submission(record("sold", pixel="B", source="offline"))], NOW + 1
     )
-    db = outbox._database._db
+    last_id, db = outbox.last_id(), outbox._database._db
     assert db
     db.set_progress_handler(lambda: steps.append(1), 1000)
     assert outbox.next_due({"A"}) == NOW + 1
-    assert outbox.holds(10**6, {"A"})
-    assert not outbox.holds(20_000, {"A"})
-    assert not outbox.holds(10**6, {"A", "B"})
+    assert outbox.holds(last_id, {"A"})
+    assert not outbox.holds(last_id - 2, {"A"})
+    assert not outbox.holds(last_id, {"A", "B"})
     found = [outbox.lease("b", 10, limit_bytes=10**6, for_s=60, now=NOW + 2, pixels_blocked={"A"}) for _ in range(3)]
     assert sorted(row.record.event_id for part in found for row in part) == ["sold", "well"]
     assert outbox.next_due({"A", "B"}) is None
@@ -246,6 +246,57 @@ def test_damage_found_at_work_is_set_aside_at_the_next_call(path: Path) -> None:
     assert outbox.counts()["waiting"] == 1
     assert len(list(path.parent.glob("*.damaged-*"))) >= 1
     outbox.close()
+
+
+def _remove(path: Path) -> None:
+    for file in path.parent.iterdir():
+        file.unlink()
+
+
+def test_a_file_that_is_removed_while_in_use_is_made_anew_and_loses_nothing(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As by somebody who tidies up. Until then SQLite would write on into what no other process can open."""
+    outbox, other = SqliteOutbox(path), SqliteOutbox(path)
+    outbox.put([*submissions(3, "early"), submission(record("order"), browser=True, once=True)], NOW)
+    [in_hand, *_] = lease(outbox, "a", limit=1)
+    assert lease(other, "b", limit=1)
+    outbox.tidy(NOW)
+    _remove(path)
+    assert outbox.put([submission(record("order"), browser=True, once=True)], NOW) == [
+        Claim(browser=False, server=False)
+    ]
+    assert "removed or replaced while in use" in caplog.text
+    other.put(submissions(2, "late"), NOW)
+    assert outbox.ack("a", [in_hand.id]) == 1, "what was in hand is still known by its number"
+    left = lease(SqliteOutbox(path), "c", NOW + 61)
+    assert sorted(row.record.event_id for row in left) == ["early-1", "early-2", "late-0", "late-1", "order"]
+    assert outbox.counts() == {"waiting": 5, "bytes": sum(len(row.record.body) for row in left), "dead": 0}
+    outbox.tidy(NOW + 4000)
+
+
+def test_numbers_of_one_file_are_not_those_of_the_next(path: Path) -> None:
+    seen: list[int] = []
+    for name in "ab":
+        outbox = SqliteOutbox(path)
+        outbox.put(submissions(2, name), NOW)
+        seen += [row.id for row in lease(outbox)]
+        outbox.close()
+        _remove(path)
+        time.sleep(0.01)
+    assert len(set(seen)) == 4
+
+
+def test_a_removed_file_that_cannot_be_read_is_left_and_said(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    outbox = SqliteOutbox(path)
+    outbox.put(submissions(1), NOW)
+    db = outbox._database._db
+    assert db
+    db.execute("DROP TABLE tally")
+    _remove(path)
+    outbox.put(submissions(1, "late"), NOW)
+    assert "could not be taken along (no such table" in caplog.text
+    assert [row.record.event_id for row in lease(outbox)] == ["late-0"]
 
 
 def test_what_cannot_be_opened_says_so(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tiktok_middleware.delivery.threads import Lock, native_lock, native_sleep
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 _BUSY_SLEEPS_S = (0.00005, 0.0001, 0.0002, 0.0005, 0.001)
 _BUSY_LIMIT_S = 10.0
 _FORK_WAIT_S = 1.0
+_FileId = tuple[int, int]
 _BACKSTOP_PAGES = 8192  # the log is written back by `checkpoint`; SQLite does it itself only if that never comes
 
 
@@ -42,12 +43,21 @@ class Database:
         path: the file; made with mode 0600, its folder with 0700. Not on a network file system.
         migrations: one script for each step of the schema; ``PRAGMA user_version`` counts the steps a file has taken.
         sync: ``normal`` (survives a killed process) or ``full`` (survives a power cut).
+        inherit: where the file is removed or replaced while in use, moves what is worth it from ``main`` to the one in
+            its place, ``successor``, within one transaction.
     """
 
-    def __init__(self, path: Path, migrations: Sequence[str], sync: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        migrations: Sequence[str],
+        sync: str,
+        inherit: Callable[[sqlite3.Connection], None] | None = None,
+    ) -> None:
         self.path = path
         self._migrations = migrations
         self._sync = sync
+        self._inherit = inherit
         self._is_suspect = False
         self._reset()
         _alive.add(self)
@@ -60,6 +70,8 @@ class Database:
         self._held: list[Lock] = []
         self._db: sqlite3.Connection | None = None
         self._side: sqlite3.Connection | None = None
+        self._file: _FileId | None = None  # of the connections
+        self._side_file: _FileId | None = None
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -88,8 +100,12 @@ class Database:
         """Write the log back into the file, on a connection of its own, so that no transaction waits for it."""
         with self._side_lock:
             try:
+                if self._side_file != self._file:
+                    _close(self._side)
+                    self._side = None
                 if self._side is None:
                     self._side = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+                    self._side_file = self._file
                 self._side.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             except sqlite3.Error as error:
                 raise OutboxError(f"outbox {self.path}: {error}") from error
@@ -117,6 +133,8 @@ class Database:
             try:
                 if self._db is None:
                     self._db = self._open()
+                elif self._file != _file_id(self.path):
+                    self._db = self._succeed(self._db)
                 yield self._db
             except (sqlite3.Error, OSError) as error:
                 self._is_suspect = _is_damaged(error)
@@ -163,7 +181,25 @@ class Database:
             db.close()
             raise
         self._is_suspect = False
+        self._file = _file_id(self.path)
         return db
+
+    def _succeed(self, old: sqlite3.Connection) -> sqlite3.Connection:
+        """The file in the place of ours, which was removed or replaced, and would be gone with the last process."""
+        new = self._open()
+        log.error("The outbox %s was removed or replaced while in use: what waited in it goes to a new one", self.path)
+        try:
+            if self._inherit:
+                old.execute(f"PRAGMA busy_timeout={int(_BUSY_LIMIT_S * 1000)}")
+                old.execute("ATTACH ? AS successor", (str(self.path),))
+                old.execute("BEGIN IMMEDIATE")
+                self._inherit(old)
+                old.execute("COMMIT")
+        except sqlite3.Error as error:
+            log.error("What waited in the old outbox could not be taken along (%s)", error)  # noqa: TRY400 - a line is enough
+        finally:
+            _close(old)
+        return new
 
     def _migrate(self, db: sqlite3.Connection) -> None:
         newest = len(self._migrations)
@@ -245,6 +281,15 @@ def _close(db: sqlite3.Connection | None) -> None:
     if db is not None:
         with contextlib.suppress(sqlite3.Error):
             db.close()
+
+
+def _file_id(path: Path) -> _FileId | None:
+    """What tells a file from another of the same name; None where there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - half the time of Path.stat, and this is done for each commit
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _version(db: sqlite3.Connection) -> int:

@@ -308,7 +308,7 @@ class MemoryOutbox:
     def recall(self) -> None:
         """Let what is on lease wait again: who holds it ends with the process, and may never say what became of it."""
         with self._lock:
-            self._take_back(inf)
+            self._put_back([held.row for held in self._held.values()], 0.0)
 
     def load(self, records: Sequence[Record], claims: Mapping[tuple[str, str], float]) -> None:
         """Take back what was unloaded."""

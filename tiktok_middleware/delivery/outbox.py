@@ -128,7 +128,7 @@ class Outbox(Protocol):
         """When the next row is due or its lease expires, in Unix seconds; None when nothing waits."""
 
     def last_id(self) -> int:
-        """The number of the newest row ever stored, 0 before the first."""
+        """The number of the newest row ever stored; before the first a number below it."""
 
     def holds(self, up_to: int, pixels_blocked: Collection[str] = ()) -> bool:
         """Whether a row not newer than ``up_to`` still waits."""

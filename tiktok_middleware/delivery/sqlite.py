@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from tiktok_middleware.core.event import PAGE_VIEW, Claim, Record, Submission
-from tiktok_middleware.delivery import lanes, parcels
+from tiktok_middleware.delivery import lanes, parcels, successor
 from tiktok_middleware.delivery.database import Database
 from tiktok_middleware.delivery.outbox import PAIRED_TTL_S, Leased, Limits, Room, Taker
 
@@ -56,6 +56,7 @@ _MIGRATIONS = (
     UPDATE tally SET claims = (SELECT count(*) FROM once);
     """,
     lanes.MIGRATION,
+    successor.MIGRATION,
 )
 
 SCHEMA = len(_MIGRATIONS)
@@ -99,7 +100,7 @@ class SqliteOutbox:
     def __init__(self, path: str | os.PathLike[str], *, sync: str = "normal", limits: Limits = DISK_LIMITS) -> None:
         self.dropped: Counter[str] = Counter()
         self.duplicates = 0
-        self._database = Database(Path(path), _MIGRATIONS, sync)
+        self._database = Database(Path(path), _MIGRATIONS, sync, successor.inherit)
         self._limits = limits
         self._transactions = 0
         self._prune_at = 0.0
