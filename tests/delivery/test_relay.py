@@ -150,6 +150,23 @@ def test_an_invalid_event_is_isolated_and_buried_with_tiktoks_words() -> None:
     assert len(world.sink.batches) == 5
 
 
+def test_a_mistake_in_every_event_is_said_once_and_names_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    requests: list[int] = []
+
+    def answer(batch: Sequence[Record]) -> Sequence[Verdict]:
+        requests.append(len(batch))
+        words = f"40002 Batch.0.user.email: {len(requests):064x} is not valid (request {len(requests)})"
+        return [Rejected(words)] * len(batch)
+
+    world = World(answer)
+    world.outbox.put(submissions(50), NOW)
+    world.run()
+    assert world.relay.buried == {"rejected": 50}
+    lines = [line.getMessage() for line in caplog.records if "dead letters" in line.getMessage()]
+    assert len(lines) == 1
+    assert "Batch.0.user.email: <hash> is not valid" in lines[0]
+
+
 def test_verdicts_may_differ_within_a_batch() -> None:
     told: dict[str, Verdict] = {"evt-0": Delivered(), "evt-1": Rejected("no"), "evt-2": Retry(5.0, "later")}
     world = World(lambda batch: [told[r.event_id] for r in batch])

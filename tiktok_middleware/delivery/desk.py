@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from tiktok_middleware.delivery.letters import DEAD, IN_FLIGHT, WAITING, Choice, Group, Letter, Retried, Summary
-from tiktok_middleware.delivery.settlement import ttl_s
+from tiktok_middleware.delivery.settlement import shown_reason, ttl_s
 from tiktok_middleware.delivery.sqlite import SCHEMA
 from tiktok_middleware.errors import OutboxError
 
@@ -21,7 +20,6 @@ __all__ = ["Desk"]
 
 _BUSY_S = 10.0
 _PART = 500  # rows in one transaction: other processes wait for each, so none takes long
-_HASH = re.compile(r"\b[0-9a-f]{64}\b")  # TikTok's message may quote what it refuses
 
 _COLUMNS = "id, pixel, source, event, event_id, event_time, paired, tries, reason"
 _TABLES = {
@@ -65,7 +63,7 @@ class Desk:
             size, claims = db.execute("SELECT bytes, claims FROM tally").fetchone()
         groups: dict[tuple[str, str, str], Group] = {}
         for state, event, reason, count, oldest in rows:
-            key = state, event, _shown(reason)
+            key = state, event, shown_reason(reason)
             known = groups.get(key)
             groups[key] = (
                 Group(*key, count + known.count, min(oldest, known.oldest)) if known else Group(*key, count, oldest)
@@ -216,10 +214,6 @@ def _in(states: Sequence[str]) -> str:
     return f"state IN ({', '.join(repr(state) for state in states if state in {WAITING, IN_FLIGHT, DEAD})})"
 
 
-def _shown(reason: str) -> str:
-    return _HASH.sub("<hash>", reason)
-
-
 def _letter(row: sqlite3.Row) -> Letter:
     values = {name: row[name] for name in Letter.__struct_fields__ if name not in {"page", "properties"}}
     try:
@@ -227,5 +221,5 @@ def _letter(row: sqlite3.Row) -> Letter:
     except msgspec.DecodeError:
         item = {}
     item = item if isinstance(item, dict) else {}
-    values |= {"paired": bool(row["paired"]), "reason": _shown(row["reason"])}
+    values |= {"paired": bool(row["paired"]), "reason": shown_reason(row["reason"])}
     return Letter(**values, page=item.get("page") or {}, properties=item.get("properties") or {})

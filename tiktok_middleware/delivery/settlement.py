@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -10,7 +11,7 @@ from tiktok_middleware.core.payload import Delivered, Halted, Rejected, Retry, V
 from tiktok_middleware.delivery.outbox import PAIRED_TTL_S, Leased, Outbox
 from tiktok_middleware.delivery.pace import Pace
 
-__all__ = ["IMPORTED_TTL_S", "PAIRED_TTL_S", "UNPAIRED_TTL_S", "Settlement", "ttl_s"]
+__all__ = ["IMPORTED_TTL_S", "PAIRED_TTL_S", "UNPAIRED_TTL_S", "Settlement", "shown_reason", "ttl_s"]
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,11 @@ UNPAIRED_TTL_S = 7 * 86400
 
 IMPORTED_TTL_S = 28 * 86400
 """Offline and CRM events, which no browser sends too: TikTok's longest click-through window."""
+
+
+_HASH = re.compile(r"\b[0-9a-f]{64}\b")
+_VARYING = re.compile(r"\(request [^)]*\)|\d+")  # of TikTok's words: which request, and where in it
+_MAX_CAUSES = 1000
 
 
 class Settlement:
@@ -42,6 +48,7 @@ class Settlement:
         self._pace = pace
         self._clock = clock
         self._on_halt = on_halt
+        self._causes: set[str] = set()
 
     def settle(self, outbox: Outbox, rows: list[Leased], verdicts: Sequence[Verdict]) -> None:
         """Write down what became of each row, all of one pixel."""
@@ -90,8 +97,23 @@ class Settlement:
 
     def _bury(self, outbox: Outbox, rows: list[Leased], kind: str, reason: str, now: float) -> None:
         self.buried[kind] += outbox.bury(self._owner, [row.id for row in rows], reason, now)
-        first = rows[0].record
-        log.warning("%d event(s) become dead letters, first %s %s: %s", len(rows), first.event, first.event_id, reason)
+        # A mistake in an app is one in each of its events: what is said of the first goes for all.
+        first, shown = rows[0].record, shown_reason(reason)
+        cause = _VARYING.sub("", shown)
+        if cause not in self._causes and len(self._causes) < _MAX_CAUSES:
+            self._causes.add(cause)
+            log.warning(
+                "%d event(s) become dead letters, first %s %s: %s; more of this kind are counted and in `outbox list`",
+                len(rows),
+                first.event,
+                first.event_id,
+                shown,
+            )
+
+
+def shown_reason(reason: str) -> str:
+    """The reason without what TikTok may quote of a visitor's identity."""
+    return _HASH.sub("<hash>", reason)
 
 
 def ttl_s(is_paired: bool, source: str = "web") -> int:
