@@ -88,3 +88,10 @@ def test_halting_is_loud_once_and_final(caplog: pytest.LogCaptureFixture) -> Non
     assert pace.halted == {"C1": "40105 token expired"}
     assert len(caplog.records) == 1
     assert "40105 token expired" in caplog.text
+
+
+def test_a_clock_that_is_set_back_closes_no_road_for_long() -> None:
+    pace = Pace(lambda: 0.5)
+    pace.failed("A", NOW, 3600.0, "throttled")
+    assert pace.blocked(NOW - 3000) == {"A"}
+    assert pace.blocked(NOW - 86400) == set()

@@ -148,6 +148,20 @@ def test_what_waits_for_a_halted_pixel_costs_the_others_nothing(path: Path) -> N
     assert len(steps) <= 2, "thousands of SQLite's steps"
 
 
+def test_what_was_stored_before_the_clock_was_set_back_does_not_wait_for_it(path: Path) -> None:
+    outbox = SqliteOutbox(path)
+    outbox.put(submissions(2, event_time=NOW), NOW)
+    assert outbox.lease("killed", 1, limit_bytes=10**6, for_s=20, now=NOW)
+    outbox.tidy(NOW)
+    now = NOW - 86_400
+    outbox.put(submissions(1, "later"), now)
+    outbox.retry("a", [row.id for row in lease(outbox, "a", now)], now + 3600)
+    outbox.tidy(now)
+    assert [row.record.event_id for row in lease(outbox, "b", now)] == ["evt-0", "evt-1"]
+    assert outbox.next_due() == now + 60
+    assert [row.record.event_id for row in lease(outbox, "c", now + 3600)] == ["evt-0", "evt-1", "later-0"]
+
+
 def test_a_burial_does_not_count_all_the_dead(path: Path) -> None:
     outbox, steps = SqliteOutbox(path), []
     outbox.keep_dead([record(f"dead-{i}", size=1000) for i in range(5000)], "refused", NOW)

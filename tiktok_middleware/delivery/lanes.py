@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-__all__ = ["HOLDS", "MIGRATION", "NEXT"]
+__all__ = ["HOLDS", "LAST", "MIGRATION", "NEXT"]
 
 # A pixel that is halted for days may have a million rows due before all others. Sorted by lane they are passed over in
 # one step, where an index that began with the time would be read through while every other process waits. A hundred
@@ -30,3 +30,6 @@ NEXT = f"""{_LANES}
 HOLDS = f"""{_LANES}
     SELECT 1 FROM lane WHERE pixel NOT IN {{}} AND EXISTS (SELECT 1 {_IN_LANE} AND +id <= ?) LIMIT 1"""
 """A row where one that is not newer than a number waits for a pixel that is not blocked."""
+
+LAST = f"{_LANES} SELECT max((SELECT max(due) {_IN_LANE})) FROM lane"
+"""When what is due last is due."""

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from tiktok_middleware.core.payload import MAX_RETRY_AFTER_S
+
 __all__ = ["MAX_PROBE_S", "MAX_WAIT_S", "MIN_WAIT_S", "Pace", "jitter"]
 
 log = logging.getLogger(__name__)
@@ -46,7 +48,10 @@ class Pace:
 
     def blocked(self, now: float) -> set[str]:
         """The pixels that nothing may be sent to at Unix second ``now``."""
-        return {pixel for pixel, trouble in self._troubles.items() if trouble.until > now} | self.halted.keys()
+        # What lasts longer than any wait that is meant began before the clock was set back.
+        latest = now + 2 * MAX_RETRY_AFTER_S
+        closed = {pixel for pixel, trouble in self._troubles.items() if now < trouble.until <= latest}
+        return closed | self.halted.keys()
 
     @property
     def is_troubled(self) -> bool:

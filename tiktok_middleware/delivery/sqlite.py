@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from tiktok_middleware.core.event import PAGE_VIEW, Claim, Record, Submission
+from tiktok_middleware.core.payload import MAX_RETRY_AFTER_S
 from tiktok_middleware.delivery import lanes, parcels, successor
 from tiktok_middleware.delivery.database import Database
 from tiktok_middleware.delivery.outbox import PAIRED_TTL_S, Leased, Limits, Room, Taker
@@ -80,6 +81,7 @@ _EVICT_SHARE = 100  # page views that give way go by the hundredth of the limit,
 _CHECKPOINT_EVERY = 1000  # transactions, each about five pages of four kilobytes
 _PRUNE_EVERY_S = 3600.0
 _PRUNE_PART = 500
+_MAX_AHEAD_S = 2 * MAX_RETRY_AFTER_S
 _OLD_CLAIMS = "SELECT count(*) FROM (SELECT 1 FROM once WHERE at < ? LIMIT ?)"
 _FORGET = "DELETE FROM once WHERE (event_id, channel) IN (SELECT event_id, channel FROM once ORDER BY at LIMIT ?)"
 
@@ -267,8 +269,18 @@ class SqliteOutbox:
         if self._transactions >= _CHECKPOINT_EVERY:
             self._transactions = 0
             self._database.checkpoint()
-        if now >= self._prune_at and not self._prune(now):
+        if self._prune_at - _PRUNE_EVERY_S <= now < self._prune_at:
+            return
+        self._hasten(now)
+        if not self._prune(now):
             self._prune_at = now + _PRUNE_EVERY_S
+
+    def _hasten(self, now: float) -> None:
+        """Make due what is due later than anybody can have meant: the clock was set back."""
+        last = (self._database.read(lanes.LAST) or (None,))[0]
+        if last is not None and cast("float", last) > now + _MAX_AHEAD_S:
+            with self._database.transaction() as db:
+                db.execute("UPDATE waiting SET due = ? WHERE due > ?", (now, now + _MAX_AHEAD_S))
 
     def _prune(self, now: float) -> bool:
         """Whether there may be more claims to forget: other processes wait for each part, so none takes long."""

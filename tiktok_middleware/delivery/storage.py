@@ -90,6 +90,7 @@ class Storage:
             self._memory.load(records, claims)
             self.lose_disk(error)
             return False
+        self._disk_again_at = 0.0
         log.info("%d event(s) that waited in memory are on disk", len(records))
         return True
 
