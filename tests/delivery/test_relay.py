@@ -213,15 +213,18 @@ def test_the_windows_are_tiktoks() -> None:
     assert (PAIRED_TTL_S, UNPAIRED_TTL_S, IMPORTED_TTL_S) == (47 * 3600, 7 * 86400, 28 * 86400)
 
 
-def test_a_sink_that_breaks_is_tried_again_and_its_words_are_kept_to_itself(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("kind", [ValueError, SystemExit])
+def test_a_sink_that_breaks_is_tried_again_and_its_words_are_kept_to_itself(
+    kind: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
     def answer(batch: Sequence[Record]) -> Sequence[Verdict]:
-        raise ValueError("Access-Token: s3cret")
+        raise kind("Access-Token: s3cret")
 
     world = World(answer)
     world.outbox.put(submissions(1), NOW)
     world.run()
     assert world.relay.counts == {"retried": 1}
-    assert "ValueError" in caplog.text
+    assert kind.__name__ in caplog.text
     assert "s3cret" not in caplog.text
 
 

@@ -309,7 +309,9 @@ class Relay:
             reason = fault_of(verdicts, len(rows))
             if not reason:
                 return verdicts
-        except Exception as error:  # noqa: BLE001 - the message may quote the request, so only the name is kept
+        # An exit that a team's own sink asks for would end this thread alone, without a word. The message may quote the
+        # request, so only the name is kept.
+        except (Exception, SystemExit) as error:  # noqa: BLE001
             reason = f"the sink raised {type(error).__name__}"
         finally:
             self.send_s.observe(time.perf_counter() - began)
