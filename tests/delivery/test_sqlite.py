@@ -19,7 +19,8 @@ from tests.delivery.delivery_world import NOW, record, submission, submissions
 from tiktok_middleware.core.event import Claim, Submission
 from tiktok_middleware.delivery import database
 from tiktok_middleware.delivery.outbox import Leased, Limits, Taker
-from tiktok_middleware.delivery.sqlite import _MIGRATIONS, ONCE_RETENTION_S, SqliteOutbox
+from tiktok_middleware.delivery.schema import MIGRATIONS
+from tiktok_middleware.delivery.sqlite import ONCE_RETENTION_S, SqliteOutbox
 from tiktok_middleware.errors import OutboxError
 
 
@@ -115,7 +116,7 @@ def test_a_year_of_claims_takes_bounded_room(path: Path) -> None:
 
 
 def test_claims_of_an_older_file_are_counted_when_it_is_opened(path: Path) -> None:
-    older = database.Database(path, _MIGRATIONS[:3], "normal")
+    older = database.Database(path, MIGRATIONS[:3], "normal")
     with older.transaction() as db:
         db.executemany("INSERT INTO once VALUES (?, 'browser', ?)", [(name, NOW) for name in "abc"])
     older.close()

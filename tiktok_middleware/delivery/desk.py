@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from tiktok_middleware.delivery.letters import DEAD, IN_FLIGHT, WAITING, Choice, Group, Letter, Retried, Summary
+from tiktok_middleware.delivery.schema import SCHEMA
 from tiktok_middleware.delivery.settlement import shown_reason, ttl_s
-from tiktok_middleware.delivery.sqlite import SCHEMA
 from tiktok_middleware.errors import OutboxError
 
 __all__ = ["Desk"]

@@ -18,50 +18,14 @@ from tiktok_middleware.core.payload import MAX_RETRY_AFTER_S
 from tiktok_middleware.delivery import lanes, parcels, successor
 from tiktok_middleware.delivery.database import Database
 from tiktok_middleware.delivery.outbox import PAIRED_TTL_S, Leased, Limits, Room, Taker
+from tiktok_middleware.delivery.schema import MIGRATIONS
 
-__all__ = ["DISK_LIMITS", "ONCE_RETENTION_S", "SCHEMA", "SqliteOutbox"]
+__all__ = ["DISK_LIMITS", "ONCE_RETENTION_S", "SqliteOutbox"]
 
 DISK_LIMITS = Limits(rows=1_000_000, bytes=1024 * 1024 * 1024, dead=100_000)
 
 ONCE_RETENTION_S = 400 * 86400
 """How long a claim is remembered: a year and a month."""
-
-_MIGRATIONS = (
-    f"""
-    CREATE TABLE waiting (
-        id INTEGER PRIMARY KEY AUTOINCREMENT, pixel TEXT NOT NULL, source TEXT NOT NULL, event TEXT NOT NULL,
-        event_id TEXT NOT NULL, event_time INTEGER NOT NULL, paired INTEGER NOT NULL, body BLOB NOT NULL,
-        tries INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL, owner TEXT
-    );
-    CREATE INDEX waiting_due ON waiting (due, pixel, source);
-    CREATE INDEX waiting_views ON waiting (id) WHERE event = '{PAGE_VIEW}';
-    CREATE TABLE dead (
-        id INTEGER PRIMARY KEY, pixel TEXT NOT NULL, source TEXT NOT NULL, event TEXT NOT NULL,
-        event_id TEXT NOT NULL, event_time INTEGER NOT NULL, paired INTEGER NOT NULL, body BLOB NOT NULL,
-        tries INTEGER NOT NULL, reason TEXT NOT NULL, died REAL NOT NULL
-    );
-    CREATE TABLE once (
-        event_id TEXT NOT NULL, channel TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (event_id, channel)
-    ) WITHOUT ROWID;
-    CREATE INDEX once_at ON once (at);
-    CREATE TABLE tally (rows INTEGER NOT NULL, bytes INTEGER NOT NULL);
-    INSERT INTO tally VALUES (0, 0);
-    """,
-    """
-    ALTER TABLE waiting ADD COLUMN reason TEXT NOT NULL DEFAULT '';
-    ALTER TABLE tally ADD COLUMN resumes INTEGER NOT NULL DEFAULT 0;
-    """,
-    parcels.MIGRATION,
-    """
-    ALTER TABLE tally ADD COLUMN claims INTEGER NOT NULL DEFAULT 0;
-    UPDATE tally SET claims = (SELECT count(*) FROM once);
-    """,
-    lanes.MIGRATION,
-    successor.MIGRATION,
-)
-
-SCHEMA = len(_MIGRATIONS)
-"""The version of the tables that this release reads and writes."""
 
 _INSERT = "INSERT INTO waiting (pixel, source, event, event_id, event_time, paired, body, due, owner) VALUES "
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -102,7 +66,7 @@ class SqliteOutbox:
     def __init__(self, path: str | os.PathLike[str], *, sync: str = "normal", limits: Limits = DISK_LIMITS) -> None:
         self.dropped: Counter[str] = Counter()
         self.duplicates = 0
-        self._database = Database(Path(path), _MIGRATIONS, sync, successor.inherit)
+        self._database = Database(Path(path), MIGRATIONS, sync, successor.inherit)
         self._limits = limits
         self._transactions = 0
         self._prune_at = 0.0
