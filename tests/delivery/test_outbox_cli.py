@@ -251,7 +251,9 @@ def test_retry_wakes_a_live_process_that_had_halted(tmp_path: Path) -> None:
     with running_api() as api:
         api.status, api.body = 401, b'{"code":40105,"message":"bad token"}'
         path = tmp_path / "o.sqlite3"
-        client = Client(Config(pixel_id=PIXEL, access_token="t", api_url=api.url, outbox=f"sqlite:///{path}"))
+        client = Client(
+            Config(pixel_id=PIXEL, access_token="0123456789abcdef", api_url=api.url, outbox=f"sqlite:///{path}")
+        )
         try:
             client.delivery.submit([submission(letter("e1"))]).result(10)
             assert wait_until(lambda: client.stats()["halted"] == 1)
