@@ -7,6 +7,7 @@ import pytest
 from tests.core.core_world import GOOD_TTP, NOW, scope_facts
 from tiktok_middleware.throttle import PER_ADDRESS, PER_VISITOR, Buckets, Rate, Throttle
 
+HEADERS_OF_NEW = {"user-agent": "Mozilla/5.0"}
 HEADERS = {"user-agent": "Mozilla/5.0", "cookie": f"_ttp={GOOD_TTP}"}
 
 
@@ -71,3 +72,22 @@ def test_a_proxy_that_nobody_told_us_of_is_no_visitor(peer: str | None) -> None:
     for number in range(PER_ADDRESS.burst + 1):
         facts = scope_facts("/", {"cookie": f"_ttp={number}", "x-forwarded-for": "198.51.100.1"}, peer=peer)
         assert throttle.wait_s(facts, NOW) == 0
+
+
+@pytest.mark.parametrize("peer", ["10.0.0.1", "127.0.0.1", None])
+@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded"])
+def test_behind_such_a_proxy_new_visitors_with_one_kind_of_browser_are_not_one(peer: str | None, header: str) -> None:
+    throttle = Throttle()
+    agent = {"user-agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) musical_ly_41.0.0"}
+    for number in range(PER_VISITOR.burst + 1):
+        facts = scope_facts("/", {**agent, header: f"for=198.51.100.{number}"}, peer=peer)
+        assert throttle.wait_s(facts, NOW) == 0
+    mine = scope_facts("/", {**agent, header: "for=198.51.100.1"}, peer=peer)
+    assert [throttle.wait_s(mine, NOW) for _ in range(PER_VISITOR.burst)][-1] > 0
+
+
+@pytest.mark.parametrize("peer", ["10.0.0.1", "127.0.0.1", None])
+def test_where_nothing_tells_new_visitors_apart_they_share_what_an_address_may(peer: str | None) -> None:
+    throttle = Throttle()
+    waits = [throttle.wait_s(scope_facts("/", HEADERS_OF_NEW, peer=peer), NOW) for _ in range(PER_ADDRESS.burst + 1)]
+    assert waits == [0] * PER_ADDRESS.burst + [1]

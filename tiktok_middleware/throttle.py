@@ -79,11 +79,15 @@ class Throttle:
 
     def wait_s(self, facts: RequestFacts, now_s: float) -> int:
         """0 where the report may be read, and is counted; otherwise the whole seconds until one may."""
-        address = _network(facts)
-        # A visitor may throw cookies away, or make them up: then the address counts.
-        visitor = facts.cookies.get(TTP) or f"{address} {facts.header('user-agent')}"
-        wait_s = self._visitors.wait_s(visitor[:200], now_s)
-        if not wait_s and not _is_proxy(facts, address):
+        address, ttp = _network(facts), facts.cookies.get(TTP)
+        forwarded = facts.header("x-forwarded-for") or facts.header("forwarded")
+        is_public = _is_public(address)
+        # A visitor may throw cookies away, or make them up: then the address counts. A private one is probably that of
+        # a proxy nobody told us of, and so everybody's: what the proxy says, true or not, tells its visitors apart.
+        caller = ttp or f"{address} {forwarded[:100]} {facts.header('user-agent')}"
+        is_one = bool(ttp or forwarded) or is_public
+        wait_s = (self._visitors if is_one else self._addresses).wait_s(caller[:400], now_s)
+        if not wait_s and address and (is_public or not forwarded):
             wait_s = self._addresses.wait_s(address, now_s)
         return math.ceil(wait_s)
 
@@ -96,9 +100,6 @@ def _network(facts: RequestFacts) -> str:
     return str(ipaddress.ip_network(f"{address}/64", strict=False))
 
 
-def _is_proxy(facts: RequestFacts, address: str) -> bool:
-    """Whether the address is probably that of a proxy nobody told us of, and so everybody's."""
-    if not address:
-        return True
-    is_private = not ipaddress.ip_network(address, strict=False).is_global
-    return is_private and bool(facts.header("x-forwarded-for") or facts.header("forwarded"))
+def _is_public(address: str) -> bool:
+    """Whether it is somebody's on the internet."""
+    return bool(address) and ipaddress.ip_network(address, strict=False).is_global

@@ -18,6 +18,8 @@ SEALED = ["Purchase", {"value": 9}, "id-9", "sealed-token"]
 GRANT = ("run", "tiktok.grantConsent()")
 REVOKE = ("run", "tiktok.revokeConsent()")
 NO, LOST = {"load": False}, "lost"
+#: Somebody in front of us, such as a firewall, answers with a page of their own, and 200.
+PAGE = "page"
 
 
 def on_page(*, helper: bool = True, steps: Any = (), **config: Any) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def test_an_event_with_an_id_is_confirmed_before_it_fires() -> None:
     assert [name for name, _ in tracked(counted)] == ["ViewContent"]
 
 
-@pytest.mark.parametrize(("answer", "tries"), [(LOST, 2), (503, 2), (429, 2), (400, 1), (403, 1)])
+@pytest.mark.parametrize(("answer", "tries"), [(LOST, 2), (PAGE, 2), (503, 2), (429, 2), (400, 1), (403, 1)])
 def test_without_an_answer_it_fires_all_the_same_and_is_confirmed_later(answer: object, tries: int) -> None:
     diary = on_page(s=[SEALED], steps=[("tick", 5)], browser={"answers": [answer]})
     assert tracked(diary) == [("Purchase", "id-9")]
@@ -134,7 +136,7 @@ def test_a_grant_that_the_endpoint_does_not_know_loads_nothing(answer: object) -
     assert (diary["loaded"], diary["queue"], len(diary["posts"])) == ([], None, 1)
 
 
-@pytest.mark.parametrize("answer", [LOST, 503, 429])
+@pytest.mark.parametrize("answer", [LOST, PAGE, 503, 429])
 def test_a_grant_without_an_answer_is_said_again_and_loads_nothing_before(answer: object) -> None:
     lost = on_page(w=1, s=[SEALED], steps=[GRANT], browser={"answers": [answer]})
     assert (lost["loaded"], lost["queue"]) == ([], None)

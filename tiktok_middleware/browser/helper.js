@@ -44,8 +44,8 @@ let flush = async () => {
   busy = 1;
   let answer = 0;
   try {
-    answer = await fetch(url, {method: 'POST', body: JSON.stringify(body), keepalive: true});
-    answer = answer.ok ? await answer.json() : answer.status < 429 && {load: live};
+    let got = await fetch(url, {method: 'POST', body: JSON.stringify(body), keepalive: true});
+    answer = got.ok ? await got.json() : got.status < 429 && {load: live};
   } catch {}
   busy = 0;
   seen = d.cookie;
