@@ -25,6 +25,8 @@ VISITORS: list[dict[str, str]] = [
     {"cookie": "_tt_consent=g"},
     {"sec-gpc": "1"},
     {"user-agent": "another", "referer": "https://elsewhere.example/"},
+    {"sec-fetch-mode": "cors", "sec-fetch-dest": "empty", "hx-request": "true", "hx-boosted": "true"},
+    {"x-requested-with": "com.zhiliaoapp.musically"},
 ]
 both = pytest.mark.parametrize("through", [through_asgi, through_wsgi])
 

@@ -117,6 +117,23 @@ def test_a_download_is_no_page(disposition: str, kind: str, expected: Place) -> 
     assert place(200, Head(content_type="text/html", content_disposition=disposition), REQUESTS[kind]) is expected
 
 
+@pytest.mark.parametrize("app", ["com.zhiliaoapp.musically", "com.ss.android.ugc.trill"])
+@pytest.mark.parametrize("kind", ["navigation", "old navigation", "worker", "iframe"])
+def test_an_app_that_names_itself_opens_whole_pages(kind: str, app: str) -> None:
+    headers = {**REQUESTS[kind], "x-requested-with": app}
+    plans = [
+        plan(200, Head(content_type="text/html"), scope_facts("/", asked), now_s=NOW)
+        for asked in (headers, REQUESTS[kind])
+    ]
+    assert plans[0] == plans[1]
+
+
+@pytest.mark.parametrize("kind", ["fetch", "htmx", "old htmx", "xhr", "turbo"])
+def test_what_a_cache_keeps_does_not_depend_on_who_asked_first(kind: str) -> None:
+    head = Head(content_type="text/html", cache_control="public, max-age=60")
+    assert plan(200, head, scope_facts("/", REQUESTS[kind]), now_s=NOW).place is Place.DOCUMENT
+
+
 def test_each_place_but_the_plain_ones_has_its_reason() -> None:
     def reasons(status: int, headers: dict[str, str] = NAVIGATION, method: str = "GET", **head: str) -> tuple[str, ...]:
         return plan(status, Head(**head), scope_facts("/", headers, method=method), now_s=NOW).reasons

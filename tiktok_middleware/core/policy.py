@@ -121,18 +121,28 @@ class _Asked(NamedTuple):
     def read(cls, method: str, values: Values, *, is_foreign: bool, is_allowed: bool) -> _Asked:
         texts = [value.decode("latin-1") if isinstance(value, bytes) else value or "" for value in values]
         destination, mode, site, accept, *rest = texts
-        fragment, purpose = next(filter(None, rest[:3]), ""), next(filter(None, rest[3:]), "")
+        fragment, purpose = _fragment(mode, *rest[:3]), next(filter(None, rest[3:]), "")
         return cls(
             method == "HEAD", destination, mode, site, "text/html" in accept, fragment, purpose, is_foreign, is_allowed
         )
 
 
+def _fragment(mode: str, hx_request: str, requested_with: str, turbo_frame: str) -> str:
+    """What says that a script asks for a part of a page; empty where nothing does.
+
+    Android's WebViews, TikTok's own among them, name their app, such as ``com.example.app``, with every navigation.
+    """
+    if mode == "navigate":
+        return ""
+    return hx_request or turbo_frame or (requested_with if "." not in requested_with else "")
+
+
 def _decide(status: int, head: Head, asked: _Asked, shared: bool | None, now_s: float) -> Plan:
     codec, codec_reason = _codec(head)
-    place, place_reason = _place(status, head, asked)
+    audience, audience_reason = _audience(head, shared, now_s)
+    place, place_reason = _place(status, head, asked, is_shared=audience is Audience.SHARED)
     if codec is Codec.OPAQUE and place in {Place.DOCUMENT, Place.EMBEDDED}:
         place, place_reason = Place.CARRY, codec_reason
-    audience, audience_reason = _audience(head, shared, now_s)
     timing, timing_reason = _timing(asked)
     reasons = tuple(reason for reason in (place_reason, audience_reason, codec_reason, timing_reason) if reason)
     return Plan(place, audience, codec, timing, reasons)
@@ -145,7 +155,7 @@ _FRAMES = frozenset({"iframe", "frame", "embed", "object"})
 _NO_BODY = frozenset({204, 205, *range(300, 400)})
 
 
-def _place(status: int, head: Head, asked: _Asked) -> tuple[Place, str]:
+def _place(status: int, head: Head, asked: _Asked, *, is_shared: bool) -> tuple[Place, str]:
     untouchable = _untouchable(status, head, asked)
     if untouchable:
         return Place.UNTOUCHABLE, untouchable
@@ -154,7 +164,8 @@ def _place(status: int, head: Head, asked: _Asked) -> tuple[Place, str]:
         return (Place.CARRY if _is_navigation(asked) else Place.UNTOUCHABLE), sealed
     is_html = _HTML.match(head.content_type) is not None
     if is_html and status not in _NO_BODY and not head.content_disposition.lstrip().lower().startswith("attachment"):
-        if asked.fragment:
+        # Where a cache answers navigations too from what a script got, the body alone tells.
+        if asked.fragment and not is_shared:
             return Place.ANSWER, "fragment"
         return (Place.EMBEDDED, "embedded") if asked.destination in _FRAMES else (Place.DOCUMENT, "")
     if _is_navigation(asked):
