@@ -12,7 +12,7 @@ from tiktok_middleware.core.headers import encoded
 from tiktok_middleware.core.responses import Answer, Wanted
 from tiktok_middleware.core.steps import PASS, Commit, Forward, Phase, Step
 from tiktok_middleware.errors import ConfigError
-from tiktok_middleware.event_loop import is_in_event_loop
+from tiktok_middleware.event_loop import is_in_event_loop, mark_as_coroutine_function
 
 if TYPE_CHECKING:
     from tiktok_middleware.client import Client
@@ -45,6 +45,7 @@ class TikTokMiddleware:
 
     def __init__(self, app: ASGIApp, client: Client | None = None) -> None:
         self.app = app
+        mark_as_coroutine_function(_Response.send)
         self._error: ConfigError | None = None
         try:
             self.client = client if client is not None else _client()
@@ -180,7 +181,7 @@ class _Response:
                 message = {**message, "headers": headers}
             step = exchange.response_started(message["status"], headers)
             if step is not PASS:
-                self._start = message
+                self._start = dict(message)  # it may be held, and the app may go on to use its own
                 return self._do(step, None)
         elif self._start is not None and kind in _BODIES_UNSEEN:
             return self._send_unseen(message)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import Future
 
-__all__ = ["in_thread", "is_in_event_loop", "wait_for"]
+__all__ = ["in_thread", "is_in_event_loop", "mark_as_coroutine_function", "wait_for"]
 
 _T = TypeVar("_T")
 
@@ -47,6 +47,18 @@ def _is_asyncio() -> bool:
     """Whether an asyncio loop runs here. It is asked first: another thread may be in the middle of importing trio."""
     asyncio = sys.modules.get("asyncio")
     return asyncio is not None and asyncio._get_running_loop() is not None  # noqa: SLF001  # documented for such use
+
+
+def mark_as_coroutine_function(function: Any) -> None:
+    """For those who ask before they call what is to be awaited: asgiref warns of anything else."""
+    if sys.version_info >= (3, 12):
+        import inspect  # noqa: PLC0415  # as below
+
+        inspect.markcoroutinefunction(function)
+    else:
+        import asyncio.coroutines  # noqa: PLC0415  # dear, and there already where a server runs
+
+        function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def is_in_event_loop() -> bool:

@@ -218,9 +218,14 @@ class _Body:
         self._app_iterable = iterable
         self._exchange = exchange
         self._response = response
-        self._iterator: Iterator[bytes] | None = iter(iterable)
+        self._iterator: Iterator[bytes] | None = None
         self._error: Exception | None = None
         self._first: bytes | None = None  # read before the server asked
+        try:
+            self._iterator = iter(iterable)
+        except BaseException:
+            self.close()  # the server will never see this iterable
+            raise
 
     def begin(self) -> None:
         """Read until the head has left: a server may look for it as soon as the app has returned (Granian does)."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import trio
+from asgiref.sync import iscoroutinefunction
 
 from tests.contract.doors import (
     PAGE,
@@ -125,6 +126,32 @@ def test_what_is_not_ours_passes_as_the_same_objects(client: Client) -> None:
     assert all(a is b for a, b in zip(sent(TikTokMiddleware(app_of(*given), client)), given, strict=True))
 
 
+def test_an_app_may_use_its_head_again_once_it_is_sent(client: Client) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        start = {**START, "headers": list(START["headers"])}
+        await send(start)
+        start["status"] = 404
+        start["headers"].clear()
+        await send(body(PAGE))
+
+    seen = seen_of_messages(sent(TikTokMiddleware(app, client)))
+    assert (seen.status, seen.header("content-type")) == (200, "text/html")
+    assert without_ours(client, seen.body) == (PAGE, 1)
+
+
+def test_what_is_no_body_is_the_apps_own_mistake(client: Client) -> None:
+    with pytest.raises(TypeError):
+        sent(TikTokMiddleware(app_of(START, {**body(b""), "body": "text"}), client))
+
+
+def test_what_sends_is_known_to_be_a_coroutine_function(client: Client) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert iscoroutinefunction(send)
+        await app_of(START, body(PAGE))(scope, receive, send)
+
+    assert len(sent(TikTokMiddleware(app, client))) == 2
+
+
 def test_a_memoryview_is_a_body_too(client: Client) -> None:
     given = [START, {**body(b""), "body": memoryview(PAGE)}]
     assert without_ours(client, seen_of_messages(sent(TikTokMiddleware(app_of(*given), client))).body) == (PAGE, 1)
@@ -210,7 +237,7 @@ def test_an_app_that_raises_raises_the_same_and_what_it_sent_has_left(
 
 def test_an_app_that_returns_without_an_end_leaves_nothing_behind(client: Client) -> None:
     messages = sent(TikTokMiddleware(app_of(START, body(b" <!doc", more=True)), client))
-    assert messages[0] is START
+    assert messages[0] == START
     assert b"".join(message["body"] for message in messages[1:]) == b" <!doc"
     assert all(message["more_body"] for message in messages[1:])
 

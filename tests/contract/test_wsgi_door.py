@@ -10,7 +10,17 @@ from wsgiref.validate import validator
 
 import pytest
 
-from tests.contract.doors import HTML, PAGE, Request, WsgiServer, environ_of, make_client, without_ours
+from tests.contract.doors import (
+    HTML,
+    PAGE,
+    Request,
+    Response,
+    WsgiServer,
+    environ_of,
+    list_app,
+    make_client,
+    without_ours,
+)
 from tiktok_middleware import Client
 from tiktok_middleware.core.context import KEY, tracker_var
 from tiktok_middleware.wsgi import TikTokMiddleware
@@ -213,6 +223,34 @@ def test_the_iterable_is_closed_once_however_much_was_taken(
         pass
     answer.close()  # type: ignore[attr-defined]
     assert iterable.closed == 1
+
+
+def test_what_cannot_be_iterated_is_closed_and_forgotten(client: Client) -> None:
+    class Uniterable(Closing):
+        def __iter__(self) -> Iterator[bytes]:
+            raise ValueError("iter")
+
+    iterable = Uniterable(PAGE)
+    with pytest.raises(ValueError, match="iter"):
+        serve(answering(iterable), client)
+    with pytest.raises(TypeError):
+        serve(answering(None), client)
+    assert iterable.closed == 1
+    assert tracker_var.get() is None
+
+
+def test_an_app_that_is_asked_again_with_the_same_environ_has_a_request_of_its_own(client: Client) -> None:
+    """As middleware does that tries once more when a transaction has failed."""
+    environ, trackers = environ_of(GET), []
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        trackers.append(environ[KEY])
+        return list_app(Response())(environ, start_response)  # type: ignore[no-any-return]
+
+    door = TikTokMiddleware(TikTokMiddleware(app, client), client)
+    for _ in range(2):
+        assert without_ours(client, b"".join(door(environ, WsgiServer().start_response))) == (PAGE, 1)
+    assert trackers[0] is not trackers[1]
 
 
 def test_what_is_not_ours_is_handed_on_as_the_apps_own_object(client: Client) -> None:

@@ -147,10 +147,12 @@ class Exchange:
         recipe, body = self._recipe, self._body
         if recipe is None and body is None:
             return PASS
+        if not isinstance(data, bytes):
+            data = bytes(data)  # a memoryview, which ASGI servers take too; what is no bytes is the app's own mistake
         try:
             if self.phase is not _SEARCHING and body is not None:
                 return self._pass_on(body, data, last=last)
-            self._piece = data if isinstance(data, bytes) else bytes(data)  # a memoryview, which ASGI servers take too
+            self._piece = data
             if recipe is not None:
                 return self._follow(recipe, last=last)
             return self._search(body, last=last) if body is not None else PASS
@@ -238,8 +240,7 @@ class Exchange:
         self._recipe = recipe = setup.recipes.get(key)
         if recipe is not None:
             self.plan = recipe.plan
-            self.phase = _SEARCHING
-            return None
+            return self._hold(headers)
         self._head = head = Head.read(headers)
         # A response that remembers the visitor's word on consent is that visitor's, whatever its headers say.
         shared = False if tracker.consent_word else tracker.shared_word
@@ -251,12 +252,17 @@ class Exchange:
         if setup.mints and handout.may_mint:
             tracker.mint_ttp()
         if handout.may_write_snippet:
-            self.phase = _SEARCHING
             self._body = open_body(head.content_encoding)
-            return None
+            return self._hold(headers)
         if made.codec is _OPAQUE:
             note_unread(made, head, setup)
         return self._settle(self._leave_head)
+
+    def _hold(self, headers: Headers) -> Step:
+        """Keep the head until the place is found; the app may go on to use its list for another response."""
+        self._headers = headers.copy()
+        self.phase = _SEARCHING
+        return None
 
     def _take_headers(self) -> Headers:
         """The app's headers, on their way out; nothing of ours remains to be done."""
@@ -326,7 +332,7 @@ class Exchange:
             self.phase = _DONE
         if not (is_rewritten or may_add):
             return PASS
-        self._piece = bytes(data)
+        self._piece = data
         self._held = body.more(self._piece, last=last and not may_add)
         self._piece = b""
         if may_add and body.is_open:
