@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from tiktok_middleware.core.csp import Policies, read_policies
 from tiktok_middleware.core.facts import RequestFacts
 from tiktok_middleware.core.head import Head
 from tiktok_middleware.core.setup import Setup
 
 __all__ = ["nonce_of", "say_what_is_blocked"]
+
+# Hashes of scripts, which each page has its own of, and what a cut has left of one.
+_HASHES = re.compile(r"(?:'sha(?:256|384|512)-[^' ]*'? ?)+(?:'[^' ]*$)?", re.IGNORECASE)
 
 
 def nonce_of(head: Head, setup: Setup, told: str) -> str:
@@ -29,7 +34,9 @@ def say_what_is_blocked(head: Head, setup: Setup, facts: RequestFacts) -> None:
         return
     origin = f"{facts.scheme}://{facts.host}"
     for blocked in policies.verdict(setup.config.pixel_url, origin, setup.helper_url(facts)):
-        setup.notices.once(f"csp {blocked.directive} {blocked.add}", blocked.advice)
+        cause = " ".join(_HASHES.sub("", text) for text in ("csp", blocked.directive, blocked.add))
+        needs = ", ".join(blocked.needs)
+        setup.notices.once(cause, f"pages' Content Security Policy blocks the pixel ({needs}); {blocked.advice}")
 
 
 def _policies_of(head: Head, setup: Setup) -> Policies | None:
