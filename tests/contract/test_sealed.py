@@ -26,6 +26,7 @@ VISITORS: list[dict[str, str]] = [
     {"sec-gpc": "1"},
     {"user-agent": "another", "referer": "https://elsewhere.example/"},
     {"sec-fetch-mode": "cors", "sec-fetch-dest": "empty", "hx-request": "true", "hx-boosted": "true"},
+    {"sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"},
     {"x-requested-with": "com.zhiliaoapp.musically"},
 ]
 both = pytest.mark.parametrize("through", [through_asgi, through_wsgi])

@@ -49,6 +49,7 @@ async function live(plan) {
   if (plan.session !== null) window.sessionStorage = storage('session');
   if (plan.local !== null) window.localStorage = storage('local');
   window.window = window;
+  window.top = plan.frame ? {} : window;
   window.PerformanceObserver = class {
     constructor(listener) { this.listener = listener; }
     observe(options) {

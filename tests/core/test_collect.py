@@ -57,6 +57,7 @@ def test_a_report_is_posted(method: str) -> None:
     refused = refusal(scope_facts("/_tiktok/collect", SAME, method=method), setup_of())
     assert refused is not None
     assert (refused.status, dict(refused.headers)["Allow"]) == (405, "POST")
+    assert bool(refused.body) is (method != "HEAD"), "what nobody reads would be the next answer's beginning"
 
 
 # -- what leave it gets

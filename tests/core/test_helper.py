@@ -224,6 +224,15 @@ def test_a_shared_page_whose_address_may_name_somebody_asks_first(path: str, ask
     assert names(own) == ["page"], "a page for one visitor is the server's to judge"
 
 
+def test_a_shared_page_in_a_frame_is_no_page_view() -> None:
+    view = ["Pageview", {}, "", "view-token"]
+    for config in ({"v": 1}, {"s": [view, TEMPLATE]}):
+        frame, top = (on_page(h=1, browser={"frame": frame}, **config) for frame in (True, False))
+        assert names(top) == (["page"] if "v" in config else ["track", "track"])
+        assert [name for name, _ in tracked(frame)] == ["ViewContent"] * ("s" in config)
+        assert "page" not in names(frame)
+
+
 def test_a_fragment_that_names_somebody_keeps_the_pixel_out() -> None:
     for fragment in ("#user=a@b.example", "#a%40b.example", "#id_token=eyJhbGciOi"):
         assert on_page(v=1, browser={"path": f"/{fragment}"})["queue"] is None

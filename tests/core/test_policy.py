@@ -128,7 +128,7 @@ def test_an_app_that_names_itself_opens_whole_pages(kind: str, app: str) -> None
     assert plans[0] == plans[1]
 
 
-@pytest.mark.parametrize("kind", ["fetch", "htmx", "old htmx", "xhr", "turbo"])
+@pytest.mark.parametrize("kind", ["iframe", "frame", "embed", "object", "fetch", "htmx", "old htmx", "xhr", "turbo"])
 def test_what_a_cache_keeps_does_not_depend_on_who_asked_first(kind: str) -> None:
     head = Head(content_type="text/html", cache_control="public, max-age=60")
     assert plan(200, head, scope_facts("/", REQUESTS[kind]), now_s=NOW).place is Place.DOCUMENT

@@ -85,6 +85,8 @@ var NAMES = /@|%40|%2b|\+\d|eyJ|_(live|test)_|\d{3}\W+(20)?\d{3}\W(20)?\d{4}|[2-
 function begin() {
   // A sandboxed page may not even look at its cookies.
   try {
+    // A cache gives a frame what it gives a window: only there it is a page view.
+    if (c.h && w.top !== w) c.v = 0, c.s = (c.s || []).filter(function (event) { return event[0] !== 'Pageview'; });
     var signal = c.g && navigator.globalPrivacyControl, l = w.location;
     if (t.off || signal && c.g < 2 || c.g && /(^|;\s)_tt_consent=d/.test(d.cookie) || /\w(@|%40)\w|eyJ/.test(l.hash)) c.w = 1, c.h = 0;
     else if (signal && c.g > 2 || c.h && NAMES.test(l.search)) c.w = c.h = 1;

@@ -145,7 +145,8 @@ class Judgement(NamedTuple):
 def refusal(facts: RequestFacts, setup: Setup) -> Answer | None:
     """Our answer to what is no report of a page of ours, before any of its body is read; None for one that may be."""
     if facts.method != "POST":
-        return refuse(setup, 405, "method", [("Allow", "POST")])
+        refused = refuse(setup, 405, "method", [("Allow", "POST")])
+        return refused._replace(body=b"") if facts.method == "HEAD" else refused
     if not _is_same_origin(facts):
         return refuse(setup, 403, "origin")
     return None

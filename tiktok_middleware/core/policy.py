@@ -164,8 +164,9 @@ def _place(status: int, head: Head, asked: _Asked, *, is_shared: bool) -> tuple[
         return (Place.CARRY if _is_navigation(asked) else Place.UNTOUCHABLE), sealed
     is_html = _HTML.match(head.content_type) is not None
     if is_html and status not in _NO_BODY and not head.content_disposition.lstrip().lower().startswith("attachment"):
-        # Where a cache answers navigations too from what a script got, the body alone tells.
-        if asked.fragment and not is_shared:
+        if is_shared:
+            return Place.DOCUMENT, ""  # whoever asked first: a cache gives it to windows, frames and scripts alike
+        if asked.fragment:
             return Place.ANSWER, "fragment"
         return (Place.EMBEDDED, "embedded") if asked.destination in _FRAMES else (Place.DOCUMENT, "")
     if _is_navigation(asked):
