@@ -35,6 +35,8 @@ ID = "0199b8a3c000000102030405060708090a"
         ({"sec-fetch-site": "none"}, False),
         ({"origin": "https://shop.example"}, True),
         ({"origin": "http://SHOP.example"}, True),  # a proxy that ends TLS may not tell
+        ({"origin": "https://shop.example", "host": "shop.example:443"}, True),  # nor a browser its scheme's own port
+        ({"origin": "https://shop.example:443", "host": "shop.example:8443"}, False),
         ({"origin": "https://shop.example:8443"}, False),
         ({"origin": "https://shop.example.evil.example"}, False),
         ({"origin": "null"}, False),

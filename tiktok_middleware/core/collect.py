@@ -188,7 +188,7 @@ def _is_same_origin(facts: RequestFacts) -> bool:
         origin = urlsplit(facts.header("origin"))
     except ValueError:
         return False
-    return origin.scheme in {"http", "https"} and origin.netloc.lower() == facts.host
+    return origin.scheme in {"http", "https"} and facts.is_own(origin.netloc.lower())
 
 
 def _is_excluded(tracker: Tracker) -> bool:

@@ -166,6 +166,10 @@ class RequestFacts:
         own = self._own_host().lower()
         return own if _HOST.fullmatch(own) else "localhost"
 
+    def is_own(self, host: str) -> bool:
+        """Whether an origin's host, lower-case, is ours; proxies may write a default port out, browsers do not."""
+        return self.host in {host, f"{host}:443", f"{host}:80"}
+
     @property
     def hostname(self) -> str:
         """The host without its port."""

@@ -348,4 +348,4 @@ def _is_foreign(facts: RequestFacts) -> bool:
     origin = facts.header("origin")
     if origin == "null":
         return not facts.kept  # a page of ours without referrers says so as well, but comes with our cookies
-    return bool(origin) and origin.partition("://")[2].lower() != facts.host
+    return bool(origin) and not facts.is_own(origin.partition("://")[2].lower())
