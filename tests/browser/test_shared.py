@@ -67,7 +67,9 @@ def test_two_visitors_of_one_copy_are_two_pairs_with_two_ids(cached: Server, vis
     assert read(first, "/products/two") == read(second, "/products/two")
     views: list[dict[str, Any]] = first.sandbox.await_events("ViewContent", 2, "matched")
     assert len({one["event_id"] for one in views}) == 2
-    assert len({one["server"]["user"]["ttp"] for one in views if "ttp" in one["server"]["user"]}) in {0, 2}
+    # A report may leave before the pixel, on its first page, has set the browser's id; none is another's.
+    ids = [one["server"]["user"]["ttp"] for one in views if "ttp" in one["server"]["user"]]
+    assert len(set(ids)) == len(ids)
     read(first, "/products/two")
     assert len(first.sandbox.await_events("ViewContent", 3, "matched")) == 3, "who comes again looks again"
 

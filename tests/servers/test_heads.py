@@ -48,6 +48,7 @@ def test_the_head_is_there_when_the_app_has_returned(body: Iterable[bytes]) -> N
     head = server.head
     assert head is not None
     made = b"".join(iterable)
+    getattr(iterable, "close", list)()  # as servers do
     assert len(made) > len(PAGE)
     assert ("Content-Length", str(len(made))) in head[1]
 
