@@ -229,7 +229,7 @@ def _cookies(config: Config) -> Section:
         (TTCLID, _days(LIFETIME_S[TTCLID]), domain, GRANTED, "TikTok's click id of the page the visitor landed on"),
         (TTP, _days(LIFETIME_S[TTP]), domain, GRANTED, ttp),
         (FRESH_COOKIE, _days(LIFETIME_S[FRESH_COOKIE]), "host", GRANTED, "which of the two were renewed today"),
-        (CARRY, f"{MAX_AGE_S // 60} minutes", "host", GRANTED, "signed: events on their way over a redirect"),
+        (f"{CARRY}.*", f"{MAX_AGE_S // 60} minutes", "host", GRANTED, "signed: events on their way over a redirect"),
         (
             SEALED,
             f"{MAX_AGE_S // 60} minutes",

@@ -214,6 +214,15 @@ class Visitor:
         assert len(found) == 1, found
         return found[0]
 
+    def carried(self) -> dict[str, Any]:
+        """The one cookie with events for the next page.
+
+        Raises:
+            AssertionError: there is none, or more than one.
+        """
+        [name] = [name for name in self.cookie_names if name.startswith("_tt_carry.")]
+        return self.cookie(name)
+
     @property
     def cookie_names(self) -> set[str]:
         return {one["name"] for one in self.context.cookies()}

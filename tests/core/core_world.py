@@ -25,6 +25,11 @@ NAVIGATION = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 FETCH = {"sec-fetch-mode": "cors", "sec-fetch-dest": "empty", "sec-fetch-site": "same-origin"}
 
 
+def carrying(cookies: Mapping[str, str]) -> str:
+    """The Cookie header with which a browser brings back what a response left for the next page."""
+    return "; ".join(f"{name}={value}" for name, value in cookies.items() if name.startswith("_tt_carry"))
+
+
 class Clock:
     def __init__(self, now: float = NOW) -> None:
         self.now = now

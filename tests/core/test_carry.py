@@ -8,12 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.core_world import DOORS, NOW, Clock, MakeFacts, scope_facts
-from tiktok_middleware.core.carry import CARRY, LIMIT_CHARS, MAX_AGE_S, Carried, read_carry, write_carry
+from tests.core.core_world import DOORS, NOW, Clock, MakeFacts, carrying, scope_facts
+from tiktok_middleware.core.carry import (
+    CARRY,
+    LIMIT_CHARS,
+    MAX_AGE_S,
+    SEALED,
+    Carried,
+    carry_name,
+    read_carry,
+    write_carry,
+)
 from tiktok_middleware.core.cookies import set_cookie
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.snippet import Copy
-from tiktok_middleware.errors import TokenError
 
 PURCHASE: Copy = ("Purchase", {"value": 59.9, "contents": [{"content_id": "ä</script>"}]}, "id-1")
 
@@ -38,14 +46,34 @@ def test_an_ordinary_purchase_fits_into_the_cookie() -> None:
 
 def test_without_a_cookie_nothing_is_carried() -> None:
     signer = Signer(["key"], Clock())
-    assert read_carry(scope_facts(), signer) == Carried([], [])
+    assert read_carry(scope_facts(), signer) == Carried([], [], [], [])
     assert carried(signer, "") == []
 
 
 def refusal(signer: Signer, token: str) -> str:
-    with pytest.raises(TokenError) as caught:
-        carried(signer, token)
-    return caught.value.reason
+    found = read_carry(scope_facts("/", {"cookie": f"{CARRY}={token}"}), signer)
+    assert [*found.copies, *found.references, *found.names] == []
+    (fault,) = found.faults
+    return fault
+
+
+def test_responses_made_side_by_side_leave_each_other_s_copies_alone() -> None:
+    signer = Signer(["key"], Clock())
+    other: Copy = ("Contact", {}, "id-2")
+    names = [carry_name([PURCHASE], []), carry_name([other], [])]
+    assert len(set(names)) == 2
+    cookies = {
+        names[0]: write_carry([PURCHASE], signer),
+        names[1]: write_carry([other], signer),
+        f"{CARRY}.x": "forged",
+    }
+    found = read_carry(scope_facts("/", {"cookie": carrying({**cookies, SEALED: "another"})}), signer)
+    assert found == Carried([PURCHASE, other], [], names, ["forged"])
+
+
+def test_no_id_names_the_envelopes_cookie() -> None:
+    assert carry_name([("Contact", {}, "sealed")], []) != SEALED
+    assert carry_name([], ["a-reference"]) == f"{CARRY}.eference"
 
 
 def test_anothers_cookie_is_refused() -> None:

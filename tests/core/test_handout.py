@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import re
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.core_world import FETCH, GOOD_TTP, NAVIGATION, NOW, counts, scope_facts, setup_of
+from tests.core.core_world import FETCH, GOOD_TTP, NAVIGATION, NOW, carrying, counts, scope_facts, setup_of
 from tiktok_middleware.core.carry import CARRY, LIMIT_CHARS, SEALED, read_carry, write_carry
 from tiktok_middleware.core.choice import Choice, Way
 from tiktok_middleware.core.envelope import open_envelope
@@ -71,8 +72,7 @@ class Response:
         return [choice.way is Way.DIRECT and choice.parcel is None for choice in chosen], headers
 
     def carried(self, headers: list[Header]) -> list[Copy]:
-        token = cookies(headers).get(CARRY, "")
-        return list(read_carry(scope_facts("/", {"cookie": f"{CARRY}={token}"}), self.setup.signer).copies)
+        return list(read_carry(scope_facts("/", {"cookie": carrying(cookies(headers))}), self.setup.signer).copies)
 
 
 def config_of(script: bytes) -> dict[str, Any]:
@@ -388,9 +388,9 @@ def test_a_copy_too_large_for_a_cookie_waits_under_a_reference() -> None:
     assert submission is not None
     assert (submission.browser, submission.parcel) == (True, choice.parcel)
     jar = cookies(response.handout.headers([choice]))
-    page = Response(setup, HTML, "/", {"cookie": f"{CARRY}={jar[CARRY]}"})
+    page = Response(setup, HTML, "/", {"cookie": carrying(jar)})
     config = config_of(page.handout.script([], "").data)
-    assert (config["x"], config["k"]) == ([choice.parcel.ref], CARRY)
+    assert (config["x"], config["k"]) == ([choice.parcel.ref], [f"{CARRY}.{choice.parcel.ref[-8:]}"])
 
 
 @pytest.mark.parametrize("is_sealed", [False, True])
@@ -520,20 +520,42 @@ def test_an_event_goes_over_a_redirect() -> None:
     chosen, headers = response.handed(event)
     assert chosen == [True]
     assert response.carried(headers) == [("Purchase", event.properties, event.event_id)]
-    assert len(cookies(headers)[CARRY]) <= LIMIT_CHARS
+    assert len(carrying(cookies(headers))) <= LIMIT_CHARS
 
 
 def test_several_redirects_carry_all_their_events() -> None:
     setup = setup_of()
     first = Response(setup, REDIRECT)
-    token = cookies(first.handed(first.track("AddToCart"))[1])[CARRY]
-    second = Response(setup, REDIRECT, "/", {"cookie": f"{CARRY}={token}"})
-    headers = second.handed(second.track("InitiateCheckout"))[1]
-    assert [copy[0] for copy in second.carried(headers)] == ["AddToCart", "InitiateCheckout"]
-    page = Response(setup, HTML, "/", {"cookie": f"{CARRY}={cookies(headers)[CARRY]}"})
-    data = page.handout.script([], "").data
-    assert data.index(b'"AddToCart"') < data.index(b'"InitiateCheckout"')
-    assert b'"k":"_tt_carry"' in data
+    jar = cookies(first.handed(first.tracker.track("AddToCart", event_id="the-first"))[1])
+    second = Response(setup, REDIRECT, "/", {"cookie": carrying(jar)})
+    jar |= cookies(second.handed(second.tracker.track("InitiateCheckout", event_id="the-second"))[1])
+    page = Response(setup, HTML, "/", {"cookie": carrying(jar)})
+    config = config_of(page.handout.script([], "").data)
+    assert [copy[0] for copy in config["e"]] == ["AddToCart", "InitiateCheckout"]
+    assert config["k"] == [name for name in jar if name.startswith(CARRY)]
+
+
+def test_redirects_side_by_side_carry_all_their_events() -> None:
+    setup = setup_of()
+    jar: dict[str, str] = {}
+    for name in ("AddToCart", "Contact"):
+        response = Response(setup, REDIRECT)  # neither knows of the other
+        jar |= cookies(response.handed(response.tracker.track(name, event_id=f"id-of-{name}"))[1])
+    config = config_of(Response(setup, HTML, "/", {"cookie": carrying(jar)}).handout.script([], "").data)
+    assert [copy[0] for copy in config["e"]] == ["AddToCart", "Contact"]
+    assert len(config["k"]) == 2
+
+
+def test_all_that_waits_in_cookies_is_bounded_together() -> None:
+    numbers = itertools.count(1)
+    setup = dataclasses.replace(setup_of(), random_bytes=lambda count: next(numbers).to_bytes(count, "big"))
+    jar: dict[str, str] = {}
+    for _ in range(15):
+        response = Response(setup, REDIRECT, "/", {"cookie": carrying(jar)})
+        jar |= cookies(response.handout.headers(response.chosen(response.track("Lead", description=noise(60)))))
+    assert 2 < len(jar) < 15
+    assert len(carrying(jar).replace("; ", "")) <= LIMIT_CHARS
+    assert counts(setup)["browser_too_large"] == 15 - len(jar)
 
 
 def test_a_redirect_without_events_leaves_the_carry_cookie_alone() -> None:

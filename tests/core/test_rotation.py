@@ -34,10 +34,17 @@ def _cookie(name: str, token: str) -> Any:
     return scope_facts("/", {"cookie": f"{name}={token}"})
 
 
+def _copies(setup: Setup, token: str) -> Any:
+    found = read_carry(_cookie(CARRY, token), setup.signer)
+    if found.faults:
+        raise TokenError(found.faults[0])
+    return found.copies
+
+
 TOKENS = {
     "carried copies": Token(
         lambda setup: write_carry([COPY], setup.signer),
-        lambda setup, token: read_carry(_cookie(CARRY, token), setup.signer).copies == [COPY],
+        lambda setup, token: _copies(setup, token) == [COPY],
     ),
     "carried envelopes": Token(
         lambda setup: write_sealed(Sealed([ENVELOPE]), setup.signer, setup.pixels),

@@ -107,13 +107,13 @@ def test_a_page_without_news_is_the_same_for_everybody() -> None:
 def test_the_options_reach_the_page() -> None:
     made = snippet(pixels=["A", "B"], options={"autoConfig": False})
     assert argument(made.page("", page=False)) == {"u": URL, "p": ["A", "B"], "o": {"autoConfig": False}}
-    assert argument(made.page("", page=True, gate=2, limited=True, clear_cookie="_tt_carry")) == {
+    assert argument(made.page("", page=True, gate=2, limited=True, clear_cookies=["_tt_carry.1"])) == {
         "u": URL,
         "p": ["A", "B"],
         "o": {"autoConfig": False, "limited_data_use": True},
         "v": 1,
         "g": 2,
-        "k": "_tt_carry",
+        "k": ["_tt_carry.1"],
     }
     assert argument(made.page("", page=False))["o"] == {"autoConfig": False}  # the limit of one page stays there
 
@@ -230,8 +230,8 @@ def test_a_prerendered_page_waits_until_it_is_seen() -> None:
 
 
 def test_the_carry_cookie_goes_once_its_events_have_fired() -> None:
-    page = ONE.page("", page=True, copies=[PURCHASE], clear_cookie="_tt_carry")
-    kept = {"_tt_carry": "token", "other": "1"}
+    page = ONE.page("", page=True, copies=[PURCHASE], clear_cookies=["_tt_carry.1"])
+    kept = {"_tt_carry.1": "token", "other": "1"}
     assert run(page, cookies=kept, steps=ARRIVAL)["cookies"] == {"other": "1"}
     assert run(page, cookies=kept)["cookies"] == kept  # a blocked pixel may yet be reached from the next page
     assert run(page, cookies=kept, prerendering=True, steps=ARRIVAL)["cookies"] == kept
@@ -264,11 +264,11 @@ def test_events_go_to_our_pixels_alone() -> None:
     assert queue == [["page"], ["track", "Contact", {}, {"event_id": "id-2"}]] * 2
 
 
-def test_a_cookie_that_has_changed_meanwhile_is_not_cleared() -> None:
-    page = ONE.page("", page=True, copies=[PURCHASE], clear_cookie="_tt_carry")
-    changed = b"<script>document.cookie = '_tt_carry=newer; Path=/'</script>"
-    diary = run(page, changed, cookies={"_tt_carry": "token"}, steps=ARRIVAL)
-    assert diary["cookies"] == {"_tt_carry": "newer"}
+def test_a_cookie_that_has_come_meanwhile_is_not_cleared() -> None:
+    page = ONE.page("", page=True, copies=[PURCHASE], clear_cookies=["_tt_carry.1"])
+    changed = b"<script>document.cookie = '_tt_carry.2=newer; Path=/'</script>"
+    diary = run(page, changed, cookies={"_tt_carry.1": "token"}, steps=ARRIVAL)
+    assert diary["cookies"] == {"_tt_carry.2": "newer"}
 
 
 def test_what_comes_with_an_answer_to_a_prerendered_page_waits_with_it() -> None:

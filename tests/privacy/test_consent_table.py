@@ -229,7 +229,7 @@ def test_the_table_has_every_reader_and_every_state() -> None:
 def happened(client: Client, seen: Seen, bare: Seen) -> set[str]:
     """The letters of what a browser would find."""
     cookies = [value for name, value in seen.headers if name == "set-cookie"]
-    set_now = [cookie.partition("=")[0] for cookie in cookies if "Max-Age=0" not in cookie]
+    set_now = [cookie.partition("=")[0].partition(".")[0] for cookie in cookies if "Max-Age=0" not in cookie]
     found = set()
     if {"_ttp", "ttclid"} & set(set_now):
         found.add("C")

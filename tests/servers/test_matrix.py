@@ -81,7 +81,7 @@ def test_a_redirect_carries_its_event(pair: Pair) -> None:
     token = secrets.token_hex(8)
     ours = both(pair, f"/redirect?token={token}")[1]
     assert (ours.status, ours.header("content-length"), ours.body) == (303, "0", b"")
-    assert any(name == "set-cookie" and value.startswith("_tt_carry=") for name, value in ours.headers)
+    assert any(name == "set-cookie" and value.startswith("_tt_carry.") for name, value in ours.headers)
     assert pair.sink.names_for(token, 1) == ["Purchase"]
 
 

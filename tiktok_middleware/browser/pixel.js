@@ -1,6 +1,6 @@
 // The TikTok Pixel's base code, in our own writing: an array that keeps every call until events.js replays it.
 // `c` holds what the server knows: u script address, p pixels, o load options, v page view, i identity hashes,
-// e events as [name, properties, id], k name of the cookie to clear once they have fired, g gate: 1 asks for
+// e events as [name, properties, id], k names of cookies to clear once they have fired, g gate: 1 asks for
 // Global Privacy Control and our own refusal cookie first, 2 only for the cookie, 3 leaves the Control to the server;
 // w wait for leave, h a page that many visitors share. What it cannot do by itself it leaves to the helper, in `todo`.
 (function (w, d, c) {
@@ -44,9 +44,6 @@ function remember(ids) {
 function each(call) {
   c.p.forEach(function (id) { call(q.instance ? q.instance(id) : q); });
 }
-function cookie() {
-  return (d.cookie.match('(?:^|; )' + c.k + '=([^;]*)') || [])[1];
-}
 t.fired = t.fired || {};
 function emit(events, then) {
   var ids = [];
@@ -64,7 +61,7 @@ function emit(events, then) {
 }
 function run(limited) {
   try {
-    var held = t.held || [], kept = c.k && cookie();
+    var held = t.held || [];
     t.held = [];
     if (limited) c.o.limited_data_use = true;
     q = w.ttq = w.ttq || [];
@@ -75,8 +72,7 @@ function run(limited) {
     if (c.i) each(function (pixel) { pixel.identify(c.i); });
     if (c.v) fresh.forEach(function (id) { q.instance(id).page(); });
     t.emit = emit;
-    // Another tab may have had its cookie changed meanwhile: what is cleared is what was fired here.
-    t.emit(c.e || [], c.k && function () { if (cookie() === kept) d.cookie = c.k + '=; Max-Age=0; Path=/'; });
+    t.emit(c.e || [], c.k && function () { c.k.forEach(function (name) { d.cookie = name + '=; Max-Age=0; Path=/'; }); });
     held.forEach(function (events) { t.emit(events); });
   } catch (e) {}
 }

@@ -1,6 +1,7 @@
-"""Events on their way over a redirect: two signed cookies, read on the next page; it sets nothing itself.
+"""Events on their way over a redirect: signed cookies, read on the next page; it sets nothing itself.
 
-One holds browser copies whose server copies are stored. The other holds envelopes: a POST that another site has sent
+One kind holds browser copies whose server copies are stored; each response has one of its own, since two that a browser
+fetches side by side know nothing of each other. The other holds envelopes: a POST that another site has sent
 came without the visitor's cookies, so that only the page that follows knows who they are and what they allow.
 """
 
@@ -22,32 +23,38 @@ __all__ = [
     "SEALED",
     "Carried",
     "Sealed",
+    "carry_name",
+    "carry_names",
     "read_carry",
     "read_sealed",
     "write_carry",
     "write_sealed",
 ]
 
-#: Name of the copies' cookie. Scripts may read it, since the page clears it once its events have fired.
+#: How the names of the copies' cookies begin. Scripts may read them: the page clears them once their events have fired.
 CARRY = "_tt_carry"
 #: Name of the envelopes' cookie, which the response that opens it deletes.
 SEALED = "_tt_carry_sealed"
-#: A cookie that every later request repeats must stay small; what does not fit waits with us.
+#: Cookies that every later request repeats must stay small, all of them together; what does not fit waits with us.
 LIMIT_CHARS = 1024
 #: Long enough for a slow payment page, short enough that a forgotten cookie says nothing.
 MAX_AGE_S = 3600
 
 
 class Carried(NamedTuple):
-    """What the copies' cookie holds.
+    """What the copies' cookies hold.
 
     Attributes:
-        copies: to be fired.
+        copies: to be fired, in the browser's order of their cookies: oldest first.
         references: of copies that wait with us.
+        names: of the cookies that hold them.
+        faults: why other cookies hold nothing, a word each: forged, expired or malformed.
     """
 
     copies: Sequence[Copy] = ()
     references: Sequence[str] = ()
+    names: Sequence[str] = ()
+    faults: Sequence[str] = ()
 
 
 class Sealed(NamedTuple):
@@ -62,26 +69,38 @@ class Sealed(NamedTuple):
     references: Sequence[str] = ()
 
 
-def read_carry(facts: RequestFacts, signer: Signer) -> Carried:
-    """What the request's cookie carries; nothing where it carries no cookie.
+def carry_names(facts: RequestFacts) -> list[str]:
+    """Names of the copies' cookies that the request brings."""
+    return [name for name in facts.kept if name.startswith(CARRY) and name != SEALED]
 
-    Raises:
-        TokenError: the cookie is forged, expired or not ours.
-    """
+
+def carry_name(copies: Sequence[Copy], references: Sequence[str]) -> str:
+    """The name of the cookie for these, at least one: no other response's, whoever made it at the same time."""
+    return f"{CARRY}.{(copies[0][2] if copies else references[0])[-_MARK_CHARS:]}"
+
+
+def read_carry(facts: RequestFacts, signer: Signer) -> Carried:
+    """What the request's cookies carry; never raises for what a browser sends."""
     copies: list[Copy] = []
     references: list[str] = []
-    for item in _items(facts.kept.get(CARRY, ""), signer, CARRY):
-        if isinstance(item, str):
-            references.append(item)
-        elif _is_copy(item):
-            copies.append((item[0], item[1], item[2]))
-        else:
-            raise TokenError("malformed")
-    return Carried(copies, references)
+    names: list[str] = []
+    faults: list[str] = []
+    for name in carry_names(facts):
+        try:
+            items = _items(facts.kept[name], signer, CARRY)
+            if not all(isinstance(item, str) or _is_copy(item) for item in items):
+                raise TokenError("malformed")  # noqa: TRY301  # as what the signer finds
+        except TokenError as error:
+            faults.append(error.reason)
+            continue
+        names += [name] if items else []
+        references += [item for item in items if isinstance(item, str)]
+        copies += [(item[0], item[1], item[2]) for item in items if not isinstance(item, str)]
+    return Carried(copies, references, names, faults)
 
 
 def write_carry(copies: Sequence[Copy], signer: Signer, references: Sequence[str] = ()) -> str:
-    """The cookie's value; longer than :data:`LIMIT_CHARS` where the copies are too many."""
+    """A cookie's value; longer than :data:`LIMIT_CHARS` where the copies are too many."""
     return signer.dump([*copies, *references], purpose=_PURPOSES[CARRY])
 
 
@@ -107,6 +126,9 @@ def write_sealed(sealed: Sealed, signer: Signer, pixels: Sequence[str]) -> str:
     packed: list[object] = [pack(envelope, pixels) for envelope in sealed.envelopes]
     return signer.dump([*packed, *sealed.references], purpose=_PURPOSES[SEALED])
 
+
+# Ids and references end in what is random in them, or a hash; of one character's cookies nobody has that many.
+_MARK_CHARS = 8
 
 _PURPOSES = {CARRY: "carry", SEALED: "carried envelopes"}
 

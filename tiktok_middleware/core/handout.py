@@ -13,6 +13,8 @@ from tiktok_middleware.core.carry import (
     SEALED,
     Carried,
     Sealed,
+    carry_name,
+    carry_names,
     read_carry,
     read_sealed,
     write_carry,
@@ -184,7 +186,8 @@ class Handout:
         if self.is_page:
             return all(len(self.entry(c.event)[3]) <= ENVELOPE_CHARS for c in choices[-1:] if _is_sealed(c))
         made = self._event_headers(choices)
-        is_small = all(len(value.partition(";")[0]) <= LIMIT_CHARS for name, value in made if name == "Set-Cookie")
+        carrying = [len(value.partition(";")[0]) for name, value in made if name == "Set-Cookie"]
+        is_small = not carrying or sum(carrying) + self._carried_chars <= LIMIT_CHARS
         return is_small and _bytes(made) <= HEADER_BUDGET_BYTES - _bytes(self._cookies())
 
     def headers(self, choices: Sequence[Choice]) -> list[Header]:
@@ -241,7 +244,7 @@ class Handout:
             copies=[] if self.is_shared else [*carried.copies, *_copies(choices)],
             sealed=self._entries(choices, is_document=is_document),
             references=[*carried.references, *_references(choices), *self._read_sealed().references],
-            clear_cookie=CARRY if carried.copies or carried.references else "",
+            clear_cookies=carried.names,
             nonce=nonce,
         )
         return Script(data, is_personal=not self.is_shared)
@@ -305,9 +308,8 @@ class Handout:
             return [site_cookie(self.facts, SEALED, token, MAX_AGE_S)] if token else []
         if not (copies or references):
             return []
-        carried = self._read_carry()
-        token = write_carry([*carried.copies, *copies], signer, [*carried.references, *references])
-        return [site_cookie(self.facts, CARRY, token, MAX_AGE_S)]
+        token = write_carry(copies, signer, references)
+        return [site_cookie(self.facts, carry_name(copies, references), token, MAX_AGE_S)]
 
     def _exposing(self) -> list[Header]:
         """What lets a page of another origin, which the app allows to read the answer, read these headers of it too."""
@@ -336,17 +338,21 @@ class Handout:
 
     @property
     def _has_carried(self) -> bool:
-        return CARRY in self.facts.cookie_header and any((*self._read_carry(), *self._read_sealed()))
+        return CARRY in self.facts.cookie_header and (bool(self._read_carry().names) or any(self._read_sealed()))
 
     def _read_carry(self) -> Carried:
         if self._carried is None:
             self._carried = Carried()
-            if CARRY in self.facts.kept and self._may_use_carried:
-                try:
-                    self._carried = read_carry(self.facts, self.setup.signer)
-                except TokenError as error:
-                    self.setup.notices.count(f"carry_{error.reason}")
+            if CARRY in self.facts.cookie_header and self._may_use_carried:
+                self._carried = read_carry(self.facts, self.setup.signer)
+                for fault in self._carried.faults:
+                    self.setup.notices.count(f"carry_{fault}")
         return self._carried
+
+    @property
+    def _carried_chars(self) -> int:
+        """How much the cookies of earlier responses take already."""
+        return sum(len(name) + len(self.facts.kept[name]) + 1 for name in carry_names(self.facts))
 
     def _read_sealed(self) -> Sealed:
         """What came sealed: opened where the visitor is known, handed on where only the browser can say."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tiktok_middleware.core.carry import CARRY, SEALED
+from tiktok_middleware.core.carry import SEALED, carry_names
 from tiktok_middleware.core.consent import OWN_COOKIE, State
 from tiktok_middleware.core.cookies import delete_cookie, set_cookie
 from tiktok_middleware.core.facts import RequestFacts
@@ -66,7 +66,7 @@ def visitor_cookies(facts: RequestFacts, setup: Setup, tracker: Tracker) -> list
 def _deletions(facts: RequestFacts, setup: Setup) -> list[Header]:
     """Our cookies of who said no; a domain cookie and a host-only one of one name are two cookies."""
     domain = setup.cookie_domain(facts.hostname)
-    present = [name for name in (TTCLID, TTP, FRESH_COOKIE, CARRY, SEALED) if name in facts.kept]
+    present = [name for name in (TTCLID, TTP, FRESH_COOKIE, SEALED) if name in facts.kept] + carry_names(facts)
     return [
         ("Set-Cookie", delete_cookie(name, domain=scope))
         for name in present

@@ -134,7 +134,7 @@ class Snippet:
         limited: bool = False,
         identity: Mapping[str, str] | None = None,
         copies: Sequence[Copy] = (),
-        clear_cookie: str = "",
+        clear_cookies: Sequence[str] = (),
         wait: bool = False,
         hello: bool = False,
         collect: str = "",
@@ -152,7 +152,7 @@ class Snippet:
             limited: TikTok's limited data use.
             identity: hashes for ``ttq.identify``.
             copies: events to fire.
-            clear_cookie: name of the cookie to clear after they have fired.
+            clear_cookies: names of the cookies to clear after they have fired.
             wait: whether the pixel waits for the visitor's leave.
             hello: whether the page may be another visitor's than the one it was made for, and so asks the endpoint.
             collect: where the page reports events of its own; empty where it may have none.
@@ -173,7 +173,7 @@ class Snippet:
             "e": copies,
             "s": sealed,
             "x": references,
-            "k": clear_cookie,
+            "k": clear_cookies,
         }
         config.update({key: value for key, value in optional.items() if value})
         attribute = f' nonce="{nonce}"' if nonce else ""

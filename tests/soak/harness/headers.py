@@ -9,7 +9,7 @@ __all__ = ["Pair", "header_faults"]
 
 Pair = tuple[str, str]
 
-_OUR_COOKIES = ("ttclid=", "_ttp=", "_tt_carry=", "_tt_fresh=")
+_OUR_COOKIES = ("ttclid=", "_ttp=", "_tt_carry.", "_tt_fresh=")
 _OF_THE_BYTES = {
     "etag",
     "last-modified",
