@@ -73,7 +73,14 @@ def test_responses_made_side_by_side_leave_each_other_s_copies_alone() -> None:
 
 def test_no_id_names_the_envelopes_cookie() -> None:
     assert carry_name([("Contact", {}, "sealed")], []) != SEALED
-    assert carry_name([], ["a-reference"]) == f"{CARRY}.eference"
+    assert carry_name([], ["one"]) != carry_name([], ["two"])
+    assert carry_name([("Lead", {}, "A-1")], []) != carry_name([("Purchase", {}, "A-1")], []), "ids of one's own"
+
+
+def test_no_more_cookies_are_read_than_can_be_ours() -> None:
+    signer = Signer(["key"], Clock())
+    cookies = {f"{CARRY}.{number}": write_carry([PURCHASE], signer) for number in range(40)}
+    assert len(read_carry(scope_facts("/", {"cookie": carrying(cookies)}), signer).names) == 16
 
 
 def test_anothers_cookie_is_refused() -> None:

@@ -7,6 +7,7 @@ came without the visitor's cookies, so that only the page that follows knows who
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -70,13 +71,14 @@ class Sealed(NamedTuple):
 
 
 def carry_names(facts: RequestFacts) -> list[str]:
-    """Names of the copies' cookies that the request brings."""
-    return [name for name in facts.kept if name.startswith(CARRY) and name != SEALED]
+    """Names of the copies' cookies that the request brings, as far as browsers that play fair have them."""
+    return [name for name in facts.kept if name.startswith(CARRY) and name != SEALED][:_MOST]
 
 
 def carry_name(copies: Sequence[Copy], references: Sequence[str]) -> str:
-    """The name of the cookie for these, at least one: no other response's, whoever made it at the same time."""
-    return f"{CARRY}.{(copies[0][2] if copies else references[0])[-_MARK_CHARS:]}"
+    """The name of the cookie for these: no other response's, whoever made it at the same time."""
+    held = [*(f"{name} {event_id}" for name, _, event_id in copies), *references]
+    return f"{CARRY}.{hashlib.sha256(chr(0).join(held).encode()).hexdigest()[:_MARK_CHARS]}"
 
 
 def read_carry(facts: RequestFacts, signer: Signer) -> Carried:
@@ -127,8 +129,9 @@ def write_sealed(sealed: Sealed, signer: Signer, pixels: Sequence[str]) -> str:
     return signer.dump([*packed, *sealed.references], purpose=_PURPOSES[SEALED])
 
 
-# Ids and references end in what is random in them, or a hash; of one character's cookies nobody has that many.
 _MARK_CHARS = 8
+# What fits beside each other into the limit, and some more; each costs a check of its signature.
+_MOST = 16
 
 _PURPOSES = {CARRY: "carry", SEALED: "carried envelopes"}
 
