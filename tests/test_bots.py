@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_middleware import bots
+from tiktok_middleware import Client, Config, bots
 from tiktok_middleware.bots import BOT, PERSON, TOOL, _kind, kind_of
 
 PEOPLE = [
@@ -106,3 +106,10 @@ def test_a_decision_costs_microseconds() -> None:
         times.append(time.perf_counter() - start)
     print(f"new user agent: {sorted(times)[100] * 1e6:.0f} us")
     assert sorted(times)[100] < 0.001
+
+
+@pytest.mark.parametrize("token", ["t", ""])
+def test_the_list_is_read_before_any_event_loop_could_wait_for_it(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bots, "_read", [])
+    Client(Config(pixel_id="C0000000000000000001", access_token=token, outbox="memory://")).close(0)
+    assert bool(bots._read) is bool(token), "who sends nothing needs no list"

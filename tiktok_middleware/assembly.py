@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from tiktok_middleware.bots import PERSON, TOOL, kind_of
+from tiktok_middleware.bots import PERSON, TOOL, kind_of, make_ready
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent import bridges
 from tiktok_middleware.core.imports import imported
@@ -49,6 +49,8 @@ def bot_rule(config: Config) -> Callable[[str], bool]:
     events count, and not in the sandbox, Test Events or a sink of the team's own.
     """
     counts = config.is_tiktok_api and not config.test_event_code and config.sink in {"direct", "celery"}
+    if config.is_on and not config.server_reason:
+        make_ready()
     people = {PERSON} if counts else {PERSON, TOOL}
     return lambda agent: kind_of(agent) not in people
 

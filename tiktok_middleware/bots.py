@@ -1,6 +1,6 @@
 """Tells by its user agent what is no person, from the list of crawler-user-agents; it knows no requests.
 
-The list (https://github.com/monperrus/crawler-user-agents, a release a month) is read on the first question, its
+The list (https://github.com/monperrus/crawler-user-agents, a release a month) is read once, its
 patterns alone: its own module keeps ten times as much and tries every pattern on every user agent.
 """
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-__all__ = ["BOT", "PERSON", "TOOL", "kind_of"]
+__all__ = ["BOT", "PERSON", "TOOL", "kind_of", "make_ready"]
 
 log = logging.getLogger("tiktok_middleware")
 
@@ -71,6 +71,11 @@ def kind_of(agent: str) -> str:
         agent: the ``User-Agent`` header; its first 1,024 characters count.
     """
     return _kind(agent[:_MAX_CHARS])
+
+
+def make_ready() -> None:
+    """Read the list now, so that no question asked on an event loop waits for the disk."""
+    _lists()
 
 
 _lock = threading.Lock()
