@@ -24,7 +24,6 @@ from tests.delivery.delivery_world import (
     Clock,
     ToldSink,
     record,
-    running_api,
     submission,
     submissions,
     wait_until,
@@ -37,17 +36,6 @@ from tiktok_middleware.errors import ConfigError, OutboxError
 
 Open = Callable[..., Delivery]
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    with running_api() as api:
-        yield api
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def outbox(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/outbox.sqlite3"
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import trio
 from tests.contract.doors import HTML, PAGE, Request, Response, WsgiServer, asgi_app, asgi_scope, list_app
 from tests.core.core_world import scope_facts
 from tests.core.report_world import SAME, token_of
-from tests.delivery.delivery_world import PIXEL, Api, running_api, wait_until
+from tests.delivery.delivery_world import PIXEL, Api, wait_until
 from tiktok_middleware import Client, Config
 from tiktok_middleware.asgi import Message
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
@@ -74,17 +74,6 @@ def visit_trio(client: Client, response: Response, api: Api) -> int:
 
 
 VISITS: dict[str, Visit] = {"wsgi": visit_wsgi, "asgi": visit_asgi, "trio": visit_trio}
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    with running_api() as api:
-        yield api
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def outbox(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/outbox.sqlite3"
 
 
 @pytest.fixture

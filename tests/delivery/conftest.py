@@ -1,0 +1,21 @@
+"""What tests of a whole delivery share: an API that answers, and each kind of outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.delivery.delivery_world import Api, running_api
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with running_api() as api:
+        yield api
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def outbox(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/outbox.sqlite3"
