@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tiktok_middleware.core.context import tracker_var
-from tiktok_middleware.delivery.lifecycle import alive
-from tiktok_middleware.notices import Log
+from tiktok_middleware._log import NoticeLog
+from tiktok_middleware.core.tracking.current import tracker_var
+from tiktok_middleware.delivery.process.forks import alive
 
 settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.load_profile("ci")
@@ -19,13 +19,13 @@ settings.load_profile("ci")
 def swallowed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]:
     """Errors that the guard swallowed during the test; any of them fails it, unless it is marked ``swallows``."""
     errors: list[BaseException] = []
-    original = Log.failure
+    original = NoticeLog.failure
 
-    def failure(self: Log, part: str, error: BaseException) -> None:
+    def failure(self: NoticeLog, part: str, error: BaseException) -> None:
         errors.append(error)
         original(self, part, error)
 
-    monkeypatch.setattr(Log, "failure", failure)
+    monkeypatch.setattr(NoticeLog, "failure", failure)
     open_before = set(alive)
     yield errors
     for delivery in set(alive) - open_before:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from tiktok_middleware.core.html import Injector, Place, Search
+from tiktok_middleware.core.page.head_end import HeadEnd, Injector, Search
 
 OPENINGS = [
     b"",
@@ -94,5 +94,5 @@ def fed(pieces: Sequence[bytes], *, empty_end: bool = False) -> tuple[Injector, 
     raise AssertionError("the injector never ended")
 
 
-def _index(place: Place, cut: int) -> int:
+def _index(place: HeadEnd, cut: int) -> int:
     return cut if place.search is Search.FOUND else -1

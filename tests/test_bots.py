@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_middleware import Client, Config, bots
-from tiktok_middleware.bots import BOT, PERSON, TOOL, _kind, kind_of
+from tiktok_middleware import Client, Config
+from tiktok_middleware import _bots as bots
+from tiktok_middleware._bots import BOT, PERSON, TOOL, _kind, kind_of
 
 PEOPLE = [
     (

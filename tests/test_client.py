@@ -11,17 +11,17 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.core.core_world import FETCH, NAVIGATION, NOW, PIXEL, Clock, scope_facts
-from tiktok_middleware import assembly
+from tests.core.core_world import FETCH, NAVIGATION, NOW, PIXEL, Clock, scope_request
+from tiktok_middleware import _wiring as assembly
 from tiktok_middleware import client as client_module
-from tiktok_middleware.assembly import registrable_domain
+from tiktok_middleware._wiring import registrable_domain
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
-from tiktok_middleware.core.event import Claim
-from tiktok_middleware.core.exchange import Commit, Exchange
-from tiktok_middleware.core.responses import Answer
-from tiktok_middleware.core.steps import PASS
-from tiktok_middleware.delivery.location import outbox_url
+from tiktok_middleware.core.events.event import Claim
+from tiktok_middleware.core.http.own_response import Answer
+from tiktok_middleware.core.response.actions import PASS
+from tiktok_middleware.core.response.exchange import Commit, Exchange
+from tiktok_middleware.delivery.outbox.location import outbox_url
 from tiktok_middleware.errors import ConfigError, TokenError
 
 QUIET = {"outbox": "memory://", "environment": "development", "api_url": "http://127.0.0.1:9/v"}
@@ -86,7 +86,7 @@ def test_cookies_are_for_the_domain_that_one_owner_holds(host: str, domain: str)
     ],
 )
 def test_the_setting_decides_the_domain(clients: list[Client], setting: str, host: str, domain: str) -> None:
-    assert client_of(clients, cookie_domain=setting).setup.cookie_domain(host) == domain
+    assert client_of(clients, cookie_domain=setting).runtime.cookie_domain(host) == domain
 
 
 # -- keys
@@ -95,7 +95,7 @@ def test_the_setting_decides_the_domain(clients: list[Client], setting: str, hos
 def reads(reader: Client, writer: Client) -> bool:
     try:
         return bool(
-            reader.setup.signer.load(writer.setup.signer.dump(1, purpose="carry"), purpose="carry", max_age_s=9)
+            reader.runtime.signer.load(writer.runtime.signer.dump(1, purpose="carry"), purpose="carry", max_age_s=9)
         )
     except TokenError:
         return False
@@ -141,7 +141,7 @@ def test_without_a_pixel_everything_passes_and_it_is_said_once(
         client = Client.from_env({})
         clients.append(client)
         client.start()
-        exchange = client.exchange(scope_facts("/?ttclid=E.C.P.x", NAVIGATION))
+        exchange = client.exchange(scope_request("/?ttclid=E.C.P.x", NAVIGATION))
         assert exchange.response_started(200, [(b"content-type", b"text/html")]) is PASS
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("INFO", "TIKTOK_PIXEL_ID is not set: responses pass untouched and nothing is tracked")
@@ -223,7 +223,7 @@ def test_a_user_without_a_home_keeps_events_in_memory(
 
 
 def committed(client: Client, **properties: Any) -> Commit:
-    exchange = client.exchange(scope_facts("/pay", NAVIGATION))
+    exchange = client.exchange(scope_request("/pay", NAVIGATION))
     exchange.tracker.track("Purchase", {"value": 5, "currency": "EUR", **properties})
     step = exchange.response_started(302, [(b"location", b"/thanks")])
     assert isinstance(step, Commit)
@@ -248,7 +248,7 @@ def test_a_purchase_is_won_once(clients: list[Client]) -> None:
 
 def test_an_event_tracked_after_the_response_is_submitted(clients: list[Client]) -> None:
     client = client_of(clients, access_token="t")
-    exchange = client.exchange(scope_facts("/", FETCH))
+    exchange = client.exchange(scope_request("/", FETCH))
     exchange.response_started(200, [(b"content-type", b"application/json")])
     assert exchange.finish(client.take_late) is None
     exchange.tracker.track("Contact")
@@ -296,8 +296,8 @@ def test_the_answer_of_a_disk_is_awaited_on_any_loop(clients: list[Client]) -> N
 
 def test_our_own_path_is_answered(clients: list[Client]) -> None:
     client = client_of(clients)
-    assert isinstance(client.begin(scope_facts("/").raw), Exchange)
-    found = client.begin(scope_facts(client.setup.snippet.helper_path).raw)
+    assert isinstance(client.begin(scope_request("/").raw), Exchange)
+    found = client.begin(scope_request(client.runtime.snippet.helper_path).raw)
     assert isinstance(found, Answer)
     assert found.status == 200
 
@@ -311,7 +311,7 @@ def test_a_mistake_in_our_own_path_leaves_the_request_to_the_app(
 
     client = client_of(clients)
     monkeypatch.setattr(client_module, "answer", broken)
-    assert isinstance(client.begin(scope_facts(client.setup.snippet.helper_path).raw), Exchange)
+    assert isinstance(client.begin(scope_request(client.runtime.snippet.helper_path).raw), Exchange)
 
 
 def test_a_client_is_closed_twice_without_harm(clients: list[Client]) -> None:
@@ -325,4 +325,4 @@ def test_a_debug_framework_makes_a_strict_client(clients: list[Client]) -> None:
     client = Client.from_env({"TIKTOK_PIXEL_ID": PIXEL, "TIKTOK_OUTBOX": "memory://"}, is_debug=True, gpc="limit")
     clients.append(client)
     assert (client.config.strict, client.config.environment, client.config.gpc) == (True, "development", "limit")
-    assert client.setup.clock() > NOW
+    assert client.runtime.clock() > NOW

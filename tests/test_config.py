@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tiktok_middleware._option_parsers import masked
 from tiktok_middleware.config import DEBUG_DEFAULTS, Config
 from tiktok_middleware.errors import ConfigError
-from tiktok_middleware.options import masked
 
 PIXEL = "C0000000000000000001"
 SANDBOX = {"TIKTOK_API_URL": "http://localhost:8001/v", "TIKTOK_PIXEL_URL": "http://localhost:8001/events.js"}

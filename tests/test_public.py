@@ -9,8 +9,8 @@ from contextvars import Context
 import pytest
 
 import tiktok_middleware
-from tests.core.core_world import setup_of, tracker_of
-from tiktok_middleware.core.context import tracker_var
+from tests.core.core_world import runtime_of, tracker_of
+from tiktok_middleware.core.tracking.current import tracker_var
 
 
 def modules() -> list[str]:
@@ -19,7 +19,9 @@ def modules() -> list[str]:
 
 
 def test_there_are_modules_to_look_at() -> None:
-    assert {"tiktok_middleware.asgi", "tiktok_middleware.wsgi", "tiktok_middleware.core.exchange"} <= set(modules())
+    assert {"tiktok_middleware.asgi", "tiktok_middleware.wsgi", "tiktok_middleware.core.response.exchange"} <= set(
+        modules()
+    )
 
 
 @pytest.mark.parametrize("name", modules())
@@ -49,7 +51,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 
 def test_the_current_tracker_is_found_far_from_the_request() -> None:
-    tracker = tracker_of(setup_of())
+    tracker = tracker_of(runtime_of())
     token = tracker_var.set(tracker)
     try:
         assert tiktok_middleware.current() is tracker

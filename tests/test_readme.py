@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from tiktok_middleware import Tracker
-from tiktok_middleware.cli import main
+from tiktok_middleware.cli.main import main
 from tiktok_middleware.config import PREFIX, Config
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.doors import Request, Response, Seen, through_asgi, through_wsgi
+from tests.contract.adapters import Request, Response, Seen, through_asgi, through_wsgi
 from tests.core.core_world import PIXEL
 from tiktok_middleware import Client, Config
 from tiktok_middleware.testing import Recorder, record

@@ -10,7 +10,7 @@
         |  response + snippet <-- html <-- snippet <+-> submit --> outbox --> relay --> sink --+
                                      exchange                  delivery
 
-A door hands each request to an :class:`~tiktok_middleware.core.exchange.Exchange`. The response starts, bytes come,
+A door hands each request to an :class:`~tiktok_middleware.core.response.exchange.Exchange`. The response starts, bytes come,
 events are committed, the script finds its place, the response ends; what was tracked goes to the browser with the
 response and to TikTok behind it, with one ``event_id``.
 """
@@ -25,8 +25,8 @@ from tiktok_middleware.errors import ConfigError, EventError, OutboxError, TikTo
 if TYPE_CHECKING:
     from tiktok_middleware.client import Client
     from tiktok_middleware.config import Config
-    from tiktok_middleware.core.event import Event
-    from tiktok_middleware.core.tracker import Tracker
+    from tiktok_middleware.core.events.event import Event
+    from tiktok_middleware.core.tracking.tracker import Tracker
 
 __version__ = "0.1.0"
 
@@ -46,8 +46,8 @@ __all__ = [
 _HOMES = {
     "Client": "tiktok_middleware.client",
     "Config": "tiktok_middleware.config",
-    "Event": "tiktok_middleware.core.event",
-    "Tracker": "tiktok_middleware.core.tracker",
+    "Event": "tiktok_middleware.core.events.event",
+    "Tracker": "tiktok_middleware.core.tracking.tracker",
 }
 
 
@@ -64,7 +64,7 @@ def current() -> Tracker:
     Raises:
         LookupError: no request is being handled here, or the middleware is not around the app.
     """
-    from tiktok_middleware.core.context import tracker_var  # noqa: PLC0415  # see __getattr__
+    from tiktok_middleware.core.tracking.current import tracker_var  # noqa: PLC0415  # see __getattr__
 
     tracker = tracker_var.get()
     if tracker is None:

@@ -6,17 +6,17 @@ import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from tiktok_middleware.contrib import attach_to_requests
-from tiktok_middleware.core.context import tracker_var
-from tiktok_middleware.core.headers import encoded
-from tiktok_middleware.core.responses import Answer, Wanted
-from tiktok_middleware.core.steps import PASS, Commit, Forward, Phase, Step
+from tiktok_middleware.attach import attach_to_requests
+from tiktok_middleware.core.http.own_response import Answer, Wanted
+from tiktok_middleware.core.http.response_headers import encoded
+from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
+from tiktok_middleware.core.tracking.current import tracker_var
+from tiktok_middleware.delivery.process.event_loop import is_in_event_loop, mark_as_coroutine_function
 from tiktok_middleware.errors import ConfigError
-from tiktok_middleware.event_loop import is_in_event_loop, mark_as_coroutine_function
 
 if TYPE_CHECKING:
     from tiktok_middleware.client import Client
-    from tiktok_middleware.core.exchange import Exchange
+    from tiktok_middleware.core.response.exchange import Exchange
 
 __all__ = ["TikTokMiddleware"]
 
@@ -114,7 +114,7 @@ class TikTokMiddleware:
             body = await _body(receive, own.limit_bytes)
             if body is None:
                 return
-            own = await self.client.collect_async(own.facts, body)
+            own = await self.client.collect_async(own.request, body)
         await send({"type": "http.response.start", "status": own.status, "headers": encoded(own.headers)})
         await send({"type": "http.response.body", "body": own.body})
 
@@ -146,7 +146,7 @@ class TikTokMiddleware:
         try:
             await _in_thread(lambda: self.client.flush(_SHUTDOWN_S))
         except Exception as error:  # noqa: BLE001  # ours must not fail the server's end
-            self.client.setup.notices.failure("flush", error)
+            self.client.runtime.notices.failure("flush", error)
 
 
 def _client() -> Client:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from tiktok_middleware.assembly import (
+from tiktok_middleware._log import NoticeLog
+from tiktok_middleware._rate_limit import RateLimit
+from tiktok_middleware._wiring import (
     announce,
     bot_rule,
     browser_file,
@@ -20,26 +22,24 @@ from tiktok_middleware.assembly import (
     signing_keys,
 )
 from tiktok_middleware.config import DEBUG_DEFAULTS, Config
-from tiktok_middleware.core.collect import Report, hear, refuse
-from tiktok_middleware.core.consent import make_reader
-from tiktok_middleware.core.context import KEY
-from tiktok_middleware.core.endpoint import answer
-from tiktok_middleware.core.event import Claim, Submission
-from tiktok_middleware.core.exchange import Exchange
-from tiktok_middleware.core.facts import EnvironFacts, RequestFacts, ScopeFacts
-from tiktok_middleware.core.job import job_tracker
-from tiktok_middleware.core.responses import Answer, Wanted
-from tiktok_middleware.core.setup import Setup, make_setup
+from tiktok_middleware.core.consent.consent import make_reader
+from tiktok_middleware.core.consent.state import State
+from tiktok_middleware.core.endpoint.report import Report, hear, refuse
+from tiktok_middleware.core.endpoint.routes import answer
+from tiktok_middleware.core.events.event import Claim, OutboxEntry
+from tiktok_middleware.core.http.own_response import Answer, Wanted
+from tiktok_middleware.core.http.request import EnvironRequest, RequestView, ScopeRequest
+from tiktok_middleware.core.response.actions import Commit, Forward, Step
+from tiktok_middleware.core.response.exchange import Exchange
+from tiktok_middleware.core.runtime import Runtime, make_runtime
 from tiktok_middleware.core.signing import Signer
-from tiktok_middleware.core.state import State
-from tiktok_middleware.core.steps import Commit, Forward, Step
-from tiktok_middleware.core.submission import late_submission
-from tiktok_middleware.core.tracker import Pending, Tracker
-from tiktok_middleware.delivery import FLUSH_S, Delivery, open_delivery
-from tiktok_middleware.event_loop import in_thread, is_in_event_loop, wait_for
-from tiktok_middleware.job import Job
-from tiktok_middleware.notices import Log
-from tiktok_middleware.throttle import Throttle
+from tiktok_middleware.core.tracking.current import KEY
+from tiktok_middleware.core.tracking.server_event import late_entry
+from tiktok_middleware.core.tracking.server_tracker import server_tracker
+from tiktok_middleware.core.tracking.tracker import TrackedEvent, Tracker
+from tiktok_middleware.delivery.delivery import FLUSH_S, Delivery, open_delivery
+from tiktok_middleware.delivery.process.event_loop import in_thread, is_in_event_loop, wait_for
+from tiktok_middleware.server_job import ServerJob
 
 __all__ = ["COMMIT_WAIT_S", "Client"]
 
@@ -69,11 +69,11 @@ class Client:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.config = config if config is not None else Config.from_env()
-        self._log = Log()
+        self._log = NoticeLog()
         framework_keys = tuple(secret_keys)
-        self._throttle = Throttle()
+        self._throttle = RateLimit()
         self._late = self.take_late
-        self.setup: Setup = make_setup(
+        self.runtime: Runtime = make_runtime(
             self.config,
             signer=Signer(signing_keys(self.config, framework_keys), clock),
             reader=make_reader(
@@ -131,19 +131,19 @@ class Client:
         Args:
             raw: the ASGI scope or WSGI environ.
         """
-        setup = self.setup
+        runtime = self.runtime
         try:
             outer = raw.get(KEY)
             # One whose story has ended is of an earlier try: some middleware asks the app again with the same environ.
-            if outer is not None and outer.setup is setup and outer.late is None:
+            if outer is not None and outer.runtime is runtime and outer.late is None:
                 return None
-            facts = (EnvironFacts if "REQUEST_METHOD" in raw else ScopeFacts)(raw, setup.proxies)
-            if setup.endpoint in facts.path:
-                own = self.answer(facts)
+            request = (EnvironRequest if "REQUEST_METHOD" in raw else ScopeRequest)(raw, runtime.proxies)
+            if runtime.endpoint in request.path:
+                own = self.answer(request)
                 if own is not None:
                     return own
-            exchange = self.exchange(facts)
-            if facts.if_none_match:
+            exchange = self.exchange(request)
+            if request.if_none_match:
                 exchange.ask_as_bare(raw)
             raw[KEY] = exchange.tracker
         except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
@@ -151,9 +151,9 @@ class Client:
             return None
         return exchange
 
-    def exchange(self, facts: RequestFacts) -> Exchange:
+    def exchange(self, request: RequestView) -> Exchange:
         """The exchange of one request, known to nobody yet."""
-        return Exchange(facts, self.setup)
+        return Exchange(request, self.runtime)
 
     def carry_out(self, exchange: Exchange, step: Commit) -> Forward | None:
         """What is to be sent, once what a step wants stored is stored."""
@@ -188,25 +188,25 @@ class Client:
                 return future if self.delivery.is_inline else None
         return None
 
-    def answer(self, facts: RequestFacts) -> Answer | Wanted | None:
+    def answer(self, request: RequestView) -> Answer | Wanted | None:
         """Our own response to a request of our path prefix, None for the app's requests.
 
         Where it depends on the request's body, ``collect`` gives it.
         """
         try:
-            own = answer(facts, self.setup)
+            own = answer(request, self.runtime)
             if isinstance(own, Wanted):
-                wait_s = self._throttle.wait_s(facts, self.setup.clock())
-                return refuse(self.setup, 429, "too_many", [("Retry-After", str(wait_s))]) if wait_s else own
+                wait_s = self._throttle.wait_s(request, self.runtime.clock())
+                return refuse(self.runtime, 429, "too_many", [("Retry-After", str(wait_s))]) if wait_s else own
         except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
             self._log.failure("endpoint", error)
             return None
         return own
 
-    def collect(self, facts: RequestFacts, body: bytes) -> Answer:
+    def collect(self, request: RequestView, body: bytes) -> Answer:
         """Our response to a page's report, once its events are stored."""
         try:
-            heard = hear(facts, self.setup, body)
+            heard = hear(request, self.runtime, body)
             if not isinstance(heard, Report):
                 return heard
             judgement = heard.judged([self.wait(self._take(ref)) for ref in heard.references])
@@ -217,12 +217,12 @@ class Client:
             return judgement.answer(claims)
         except Exception as error:  # noqa: BLE001  # as above
             self._log.failure("collect", error)
-            return refuse(self.setup, 503, "failed")
+            return refuse(self.runtime, 503, "failed")
 
-    async def collect_async(self, facts: RequestFacts, body: bytes) -> Answer:
+    async def collect_async(self, request: RequestView, body: bytes) -> Answer:
         """The same on an event loop."""
         try:
-            heard = hear(facts, self.setup, body)
+            heard = hear(request, self.runtime, body)
             if not isinstance(heard, Report):
                 return heard
             judgement = heard.judged([await self.wait_async(self._take(ref)) for ref in heard.references])
@@ -233,7 +233,7 @@ class Client:
             return judgement.answer(claims)
         except Exception as error:  # noqa: BLE001  # as above
             self._log.failure("collect", error)
-            return refuse(self.setup, 503, "failed")
+            return refuse(self.runtime, 503, "failed")
 
     def tracker(
         self,
@@ -243,7 +243,7 @@ class Client:
         lead_id: str | int | None = None,
         consent: bool | None = None,
         **identity: object,
-    ) -> Job:
+    ) -> ServerJob:
         """A tracker for a webhook, a job or an import, in a ``with`` or ``async with`` block::
 
             with client.tracker(order.tiktok_snapshot) as tiktok:
@@ -265,10 +265,10 @@ class Client:
         Raises:
             EventError: an argument cannot be right, in strict mode; otherwise it is logged once and counted.
         """
-        tracker = job_tracker(self.setup, snapshot, source=source, lead_id=lead_id, consent=consent)
+        tracker = server_tracker(self.runtime, snapshot, source=source, lead_id=lead_id, consent=consent)
         if identity:
             tracker.identify(**identity)
-        return Job(tracker, self)
+        return ServerJob(tracker, self)
 
     def submit(self, commit: Commit) -> Future[list[Claim]]:
         """The claims, once the events are stored, and, with ``TIKTOK_FLUSH=request``, sent."""
@@ -293,10 +293,10 @@ class Client:
             self._undurable(error)
             return None
 
-    def take_late(self, tracker: Tracker, pending: Pending) -> None:
+    def take_late(self, tracker: Tracker, pending: TrackedEvent) -> None:
         """An event that was tracked after its response had ended; nothing of ours is raised into the app."""
         with self._guard("late"):
-            submission = late_submission(pending, tracker)
+            submission = late_entry(pending, tracker)
             if submission is not None:
                 self._submit((submission,))
 
@@ -312,7 +312,7 @@ class Client:
         """Counts of this process: what was tracked, and lost by which reason; with the delivery's own."""
         return {**self.delivery.stats(), "counts": dict(self._log.counts)}
 
-    def _submit(self, submissions: Sequence[Submission]) -> Future[list[Claim]]:
+    def _submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]]:
         if self.delivery.is_inline and is_in_event_loop():
             return in_thread(lambda: self.delivery.submit(submissions).result(0))
         return self.delivery.submit(submissions)

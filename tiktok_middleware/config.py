@@ -11,8 +11,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
-from tiktok_middleware.errors import ConfigError
-from tiktok_middleware.options import (
+from tiktok_middleware._option_parsers import (
     boolean,
     choice,
     consent,
@@ -28,6 +27,7 @@ from tiktok_middleware.options import (
     url,
     words,
 )
+from tiktok_middleware.errors import ConfigError
 
 __all__ = ["DEBUG_DEFAULTS", "PREFIX", "TIKTOK_API_URL", "TIKTOK_PIXEL_URL", "Config"]
 

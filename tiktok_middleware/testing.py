@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tiktok_middleware.core.event import Claim, Event, Submission
+from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
 
 if TYPE_CHECKING:
-    from tiktok_middleware.core.choice import Choice
-    from tiktok_middleware.core.handout import Handout
+    from tiktok_middleware.core.response.browser_output import BrowserOutput
+    from tiktok_middleware.core.response.routed_event import RoutedEvent
 
 __all__ = ["Recorded", "Recorder", "record"]
 
@@ -103,13 +103,13 @@ class Recorder:
         if self.browser or self.server:
             raise AssertionError(f"browser: {_listed(self.browser)}; server: {_listed(self.server)}")
 
-    def submit(self, submissions: Sequence[Submission]) -> Future[list[Claim]]:
+    def submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]]:
         """In the place of a delivery: what each submission won."""
         future: Future[list[Claim]] = Future()
         future.set_result([self._claim(submission) for submission in submissions])
         return future
 
-    def _claim(self, submission: Submission) -> Claim:
+    def _claim(self, submission: OutboxEntry) -> Claim:
         browser = submission.browser and self._wins(submission, "browser")
         server = bool(submission.records) and self._wins(submission, "server")
         if server:
@@ -124,7 +124,7 @@ class Recorder:
             )  # fmt: skip
         return Claim(browser, server)
 
-    def _wins(self, submission: Submission, channel: str) -> bool:
+    def _wins(self, submission: OutboxEntry, channel: str) -> bool:
         key = submission.event_id, channel
         if submission.once and key in self._claimed:
             return False
@@ -145,8 +145,8 @@ def record() -> Iterator[Recorder]:
     # pytest loads this file at every start, also where nothing is recorded: the rest of the package is brought in here.
     from unittest import mock  # noqa: PLC0415
 
-    from tiktok_middleware.core.handout import Handout  # noqa: PLC0415
-    from tiktok_middleware.delivery import Delivery  # noqa: PLC0415
+    from tiktok_middleware.core.response.browser_output import BrowserOutput  # noqa: PLC0415
+    from tiktok_middleware.delivery.delivery import Delivery  # noqa: PLC0415
 
     recorder = Recorder()
     with contextlib.ExitStack() as patches:
@@ -154,15 +154,17 @@ def record() -> Iterator[Recorder]:
             mock.patch.object(Delivery, "submit", lambda _, submissions: recorder.submit(submissions))
         )
         for name in ("headers", "script", "late_script"):
-            patches.enter_context(mock.patch.object(Handout, name, _heard(getattr(Handout, name), recorder)))
+            patches.enter_context(
+                mock.patch.object(BrowserOutput, name, _heard(getattr(BrowserOutput, name), recorder))
+            )
         yield recorder
 
 
 def _heard(original: Callable[..., Any], recorder: Recorder) -> Callable[..., Any]:
-    def hand_out(handout: Handout, choices: Sequence[Choice], *more: Any) -> Any:
+    def hand_out(output: BrowserOutput, choices: Sequence[RoutedEvent], *more: Any) -> Any:
         # An envelope is no copy: its event has happened once a browser says so.
         recorder.emit([choice.event for choice in choices if choice.way.value == "direct"])
-        return original(handout, choices, *more)
+        return original(output, choices, *more)
 
     return hand_out
 

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from tiktok_middleware.contrib import attach_to_requests
-from tiktok_middleware.core.context import tracker_var
-from tiktok_middleware.core.responses import Answer, Wanted
-from tiktok_middleware.core.steps import PASS, Commit, Forward, Phase, Step
+from tiktok_middleware.attach import attach_to_requests
+from tiktok_middleware.core.http.own_response import Answer, Wanted
+from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
+from tiktok_middleware.core.tracking.current import tracker_var
 
 if TYPE_CHECKING:
     from tiktok_middleware.client import Client
-    from tiktok_middleware.core.exchange import Exchange
-    from tiktok_middleware.core.headers import Headers
+    from tiktok_middleware.core.http.response_headers import Headers
+    from tiktok_middleware.core.response.exchange import Exchange
 
 __all__ = ["TikTokMiddleware"]
 
@@ -79,7 +79,7 @@ class TikTokMiddleware:
 def _answered(own: Answer | Wanted, client: Client, environ: Environ, start_response: StartResponse) -> list[bytes]:
     """Our own response."""
     if isinstance(own, Wanted):
-        own = client.collect(own.facts, _body(environ, own.limit_bytes + 1))
+        own = client.collect(own.request, _body(environ, own.limit_bytes + 1))
     start_response(own.status_line, own.headers)
     return [own.body]
 

@@ -17,7 +17,7 @@ class Product:
         slug: its place in addresses and file names.
         sku: the id that the product feed uses too, so that TikTok can match events with products.
         price_cents: price of one piece, in euro cents.
-        facts: pairs of label and text for the details list.
+        request: pairs of label and text for the details list.
     """
 
     slug: str
@@ -27,7 +27,7 @@ class Product:
     price_cents: int
     teaser: str
     story: str
-    facts: tuple[tuple[str, str], ...]
+    request: tuple[tuple[str, str], ...]
 
     @property
     def price(self) -> float:

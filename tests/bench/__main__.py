@@ -55,13 +55,13 @@ def _run(subject: str, *, quick: bool, is_json: bool) -> None:
         except crew.WorkerError:
             sys.stderr.write(log.read_text()[-4000:])
             raise
-    facts = {"python": platform.python_version(), "system": platform.platform(), "processors": os.cpu_count()}
-    facts["seconds"] = round(time.monotonic() - begin)
+    request = {"python": platform.python_version(), "system": platform.platform(), "processors": os.cpu_count()}
+    request["seconds"] = round(time.monotonic() - begin)
     if is_json:
-        print(json.dumps(report.as_json(done, facts), indent=1))
+        print(json.dumps(report.as_json(done, request), indent=1))
     else:
         print(
-            f"\nPython {facts['python']}, {facts['processors']} processors, {facts['seconds']} s. Quote ratios of one run only."
+            f"\nPython {request['python']}, {request['processors']} processors, {request['seconds']} s. Quote ratios of one run only."
         )
 
 

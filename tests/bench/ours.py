@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tiktok_middleware import Client, Config
-from tiktok_middleware.core.context import KEY
+from tiktok_middleware.core.tracking.current import KEY
 
 __all__ = ["PIXEL", "TOKEN", "make_client", "track_in"]
 

@@ -80,6 +80,6 @@ def verdict(goal: Goal | None, figure: float | None) -> str:
     return f"{'met' if goal.is_met(figure) else 'MISSED'}: {goal.words}"
 
 
-def as_json(tables: Sequence[Table], facts: Mapping[str, Any]) -> dict[str, Any]:
+def as_json(tables: Sequence[Table], request: Mapping[str, Any]) -> dict[str, Any]:
     """Everything in numbers."""
-    return {**facts, "tables": {table.title: table.records for table in tables}}
+    return {**request, "tables": {table.title: table.records for table in tables}}

@@ -8,14 +8,15 @@ import time
 from functools import partial
 from typing import Any
 
-from tests.bench import asgi_door, wsgi_door
-from tests.bench.asgi_door import AsgiDoor
+from tests.bench import asgi_adapter as asgi_door
+from tests.bench import wsgi_adapter as wsgi_door
+from tests.bench.asgi_adapter import AsgiDoor
 from tests.bench.crew import answer_lines, pin
 from tests.bench.memory import PeakMemory
 from tests.bench.ours import make_client, track_in
-from tests.bench.wsgi_door import WsgiDoor
+from tests.bench.wsgi_adapter import WsgiDoor
 from tiktok_middleware import Client, asgi, wsgi
-from tiktok_middleware.core.context import KEY
+from tiktok_middleware.core.tracking.current import KEY
 
 __all__ = ["serve"]
 
@@ -126,7 +127,7 @@ class _RequestWorker:
         assert self._client is not None
         raws: list[dict[str, Any]] = [{} for _ in range(_BURST)]
         for raw in raws:
-            raw[KEY] = self._client.exchange(asgi_facts(self._client)).tracker
+            raw[KEY] = self._client.exchange(asgi_request(self._client)).tracker
         track_in(raws[0])
         begin = time.thread_time()
         for _ in range(_BURST):
@@ -142,12 +143,12 @@ class _RequestWorker:
         return self._client.stats() if self._client is not None else {}
 
 
-def asgi_facts(client: Client) -> Any:
+def asgi_request(client: Client) -> Any:
     """The facts of a tracked request."""
     from tests.bench import pages
-    from tiktok_middleware.core.facts import ScopeFacts
+    from tiktok_middleware.core.http.request import ScopeRequest
 
-    return ScopeFacts(asgi_door.scope_of(pages.SCENES["tracked"]), client.setup.proxies)
+    return ScopeRequest(asgi_door.scope_of(pages.SCENES["tracked"]), client.runtime.proxies)
 
 
 def _open(door: str, variant: str, client: Client | None) -> Door:

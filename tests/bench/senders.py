@@ -11,12 +11,12 @@ from typing import Any, Protocol
 import msgspec
 
 from tests.bench import pages
-from tests.bench.asgi_door import scope_of
+from tests.bench.asgi_adapter import scope_of
 from tests.bench.ours import PIXEL, make_client
 from tests.bench.sink import MARK
-from tiktok_middleware.core.event import Record, Submission
-from tiktok_middleware.core.facts import ScopeFacts
-from tiktok_middleware.delivery.sqlite import SqliteOutbox
+from tiktok_middleware.core.events.event import OutboxEntry, Record
+from tiktok_middleware.core.http.request import ScopeRequest
+from tiktok_middleware.delivery.outbox.sqlite import SqliteOutbox
 
 __all__ = ["SENDERS", "Sender"]
 
@@ -66,7 +66,7 @@ class _Tracked:
 
     def send(self, number: int) -> None:
         client = self._client
-        exchange = client.exchange(ScopeFacts(self._scope, client.setup.proxies))
+        exchange = client.exchange(ScopeRequest(self._scope, client.runtime.proxies))
         exchange.tracker.track("ViewContent", _properties(number))
         commit = exchange.finish()
         self._last = client.submit(commit)  # type: ignore[arg-type]  # there is an event, so there is a commit
@@ -104,7 +104,7 @@ class _Left:
     def __init__(self, port: int, outbox: str) -> None:
         self._delivery = make_client(outbox, f"http://127.0.0.1:{port}").delivery
         self._outbox = SqliteOutbox(outbox.removeprefix("sqlite:///"))
-        self._waiting: list[Submission] = []
+        self._waiting: list[OutboxEntry] = []
         self._made = _submissions()
         self._turn = self._delivery._relay._turn
 
@@ -123,7 +123,7 @@ class _Left:
         self._delivery.wake()
 
 
-def _submissions() -> Callable[[int], Submission]:
+def _submissions() -> Callable[[int], OutboxEntry]:
     """Makes hand-overs of the size that a tracked event has, at next to no cost."""
     import time
 
@@ -133,10 +133,10 @@ def _submissions() -> Callable[[int], Submission]:
     item |= {"page": {"url": "https://shop.example.com/tracked"}, "limited_data_use": False}
     before, after = msgspec.json.encode({**item, "properties": _properties(10**9)}).split(f"{_MARK}{10**9}".encode())
 
-    def make(number: int) -> Submission:
+    def make(number: int) -> OutboxEntry:
         id_ = f"{number:032x}"
         body = b"%b%s%d%b" % (before, MARK, number, after)
-        return Submission(id_, (Record(PIXEL, "web", "ViewContent", id_, now, body),))
+        return OutboxEntry(id_, (Record(PIXEL, "web", "ViewContent", id_, now, body),))
 
     return make
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.doors import HTML, PAGE, Request, Response, Seen, make_client, through_asgi, through_wsgi
-from tests.core.core_world import scope_facts
+from tests.contract.adapters import HTML, PAGE, Request, Response, Seen, make_client, through_asgi, through_wsgi
+from tests.core.core_world import scope_request
 from tiktok_middleware import Client, Config
 
 GOOGLE = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
@@ -60,7 +60,7 @@ def test_what_no_person_does_is_not_sent(
 @pytest.mark.parametrize("agent", [HEADLESS, "curl/8.5.0"])
 def test_where_events_count_a_tool_is_no_person(door: Door, agent: str) -> None:
     client = make_client()
-    client.setup.is_bot = make_live().setup.is_bot
+    client.runtime.is_bot = make_live().runtime.is_bot
     door(client, Request(headers={**NAVIGATION, "user-agent": agent}), VIEW)
     assert client.stats()["counts"]["server_bot"] == 1
 
@@ -84,6 +84,6 @@ def test_a_crawler_gets_the_bytes_that_everybody_gets(door: Door) -> None:
 
 def test_its_view_is_told_why() -> None:
     client = make_client()
-    tracker = client.exchange(scope_facts("/", {"user-agent": GOOGLE})).tracker
+    tracker = client.exchange(scope_request("/", {"user-agent": GOOGLE})).tracker
     assert tracker.page().channels.server.reason == "bot"
     assert tracker.track("Contact").channels.browser

@@ -10,11 +10,11 @@ from types import FrameType
 import pytest
 
 import tiktok_middleware
-from tests.bench.asgi_door import AsgiDoor
-from tests.bench.asgi_door import bare as asgi_app
-from tests.bench.wsgi_door import WsgiDoor
-from tests.bench.wsgi_door import bare as wsgi_app
-from tests.contract.doors import make_client
+from tests.bench.asgi_adapter import AsgiDoor
+from tests.bench.asgi_adapter import bare as asgi_app
+from tests.bench.wsgi_adapter import WsgiDoor
+from tests.bench.wsgi_adapter import bare as wsgi_app
+from tests.contract.adapters import make_client
 from tiktok_middleware import Client
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
 from tiktok_middleware.wsgi import TikTokMiddleware as WsgiMiddleware

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.doors import (
+from tests.contract.adapters import (
     HTML,
     PAGE,
     Request,
@@ -21,16 +21,16 @@ from tests.contract.doors import (
 )
 from tiktok_middleware import Client
 from tiktok_middleware import client as client_module
-from tiktok_middleware.core import choice as choice_module
-from tiktok_middleware.core import exchange as exchange_module
-from tiktok_middleware.core import page_policy as page_policy_module
-from tiktok_middleware.core.facts import EnvironFacts, ScopeFacts
-from tiktok_middleware.core.handout import Handout
-from tiktok_middleware.core.head import Head
-from tiktok_middleware.core.html import Injector
-from tiktok_middleware.core.snippet import Snippet
-from tiktok_middleware.core.tracker import Tracker
-from tiktok_middleware.delivery import Delivery
+from tiktok_middleware.core.http.request import EnvironRequest, ScopeRequest
+from tiktok_middleware.core.http.response_head import Head
+from tiktok_middleware.core.page.head_end import Injector
+from tiktok_middleware.core.pixel.snippet import Snippet
+from tiktok_middleware.core.response import exchange as exchange_module
+from tiktok_middleware.core.response import page_csp as page_policy_module
+from tiktok_middleware.core.response import routed_event as choice_module
+from tiktok_middleware.core.response.browser_output import BrowserOutput
+from tiktok_middleware.core.tracking.tracker import Tracker
+from tiktok_middleware.delivery.delivery import Delivery
 
 pytestmark = pytest.mark.swallows
 
@@ -66,13 +66,13 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
     "exchange": (client_module, "Exchange", fail),
     "plan": (exchange_module, "plan", fail),
     "head": (Head, "read", fail),
-    "handout": (exchange_module, "Handout", fail),
+    "handout": (exchange_module, "BrowserOutput", fail),
     "handout.choose": (exchange_module, "choose", fail),
-    "handout.headers": (Handout, "headers", fail),
-    "handout.script": (Handout, "script", fail),
-    "handout.late_script": (Handout, "late_script", fail),
-    "handout.may_write_snippet": (Handout, "may_write_snippet", property(fail)),
-    "make_submission": (choice_module, "make_submission", fail),
+    "handout.headers": (BrowserOutput, "headers", fail),
+    "handout.script": (BrowserOutput, "script", fail),
+    "handout.late_script": (BrowserOutput, "late_script", fail),
+    "handout.may_write_snippet": (BrowserOutput, "may_write_snippet", property(fail)),
+    "make_entry": (choice_module, "make_entry", fail),
     "with_changes": (exchange_module, "with_changes", fail),
     "policies": (page_policy_module, "read_policies", fail),
     "body": (exchange_module, "open_body", fail),
@@ -87,8 +87,12 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
     "client.wait": (Client, "wait", fail),
     "client.wait_async": (Client, "wait_async", fail),
     **{
-        f"{facts.__name__}.{name}": (facts, name, fail if name in {"header", "values", "__init__"} else property(fail))
-        for facts in (ScopeFacts, EnvironFacts)
+        f"{request.__name__}.{name}": (
+            request,
+            name,
+            fail if name in {"header", "values", "__init__"} else property(fail),
+        )
+        for request in (ScopeRequest, EnvironRequest)
         for name in (
             "header",
             "method",
@@ -152,7 +156,7 @@ def test_a_fault_of_ours_leaves_the_response_as_the_app_sent_it(
 # These fail when the snippet is already in the page, as all does that fails over what is tracked there.
 LATER = {"handout.late_script", "snippet.late"}
 # These fail where the script is made, which for a streamed page is after its head has left.
-IN_THE_PAGE = {"handout.script", "snippet.page", "ScopeFacts.__init__", "EnvironFacts.__init__"}
+IN_THE_PAGE = {"handout.script", "snippet.page", "ScopeRequest.__init__", "EnvironRequest.__init__"}
 
 
 def test_every_fault_is_met_by_some_response(

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.contract.doors import NOW, Request, Response, Seen, through_asgi, through_wsgi
+from tests.contract.adapters import NOW, Request, Response, Seen, through_asgi, through_wsgi
 from tests.core.core_world import Clock
 from tiktok_middleware import Client, Config
-from tiktok_middleware.core.event_ids import once_event_id
+from tiktok_middleware.core.events.ids import once_event_id
 
 ID = once_event_id("Purchase", "A-1")
 HOUR_S = 3600
@@ -39,7 +39,7 @@ class Shop:
             secret_key="k",
             api_url="http://127.0.0.1:9/v",
             outbox="memory://",
-            sink="import:tests.contract.doors:make_sink",
+            sink="import:tests.contract.adapters:make_sink",
         )
         self.client = Client(config, clock=clock)
         self.browser = 0

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from tests.contract.doors import HTML, Request, Response, make_client, through_asgi, through_wsgi
+from tests.contract.adapters import HTML, Request, Response, make_client, through_asgi, through_wsgi
 
 
 @pytest.mark.parametrize("through", [through_asgi, through_wsgi])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.contract.doors import (
+from tests.contract.adapters import (
     Request,
     Response,
     Seen,
@@ -21,11 +21,11 @@ from tests.contract.doors import (
     make_client,
     seen_of_messages,
 )
-from tests.contract.doors import run as run_now
-from tests.core.report_world import MINTED, token_of
+from tests.contract.adapters import run as run_now
+from tests.core.endpoint.report_world import MINTED, token_of
 from tiktok_middleware import Client
+from tiktok_middleware._rate_limit import PER_VISITOR
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
-from tiktok_middleware.throttle import PER_VISITOR
 from tiktok_middleware.wsgi import TikTokMiddleware as WsgiMiddleware
 
 SAME = {"sec-fetch-site": "same-origin", "content-type": "text/plain", "user-agent": "Mozilla/5.0"}
@@ -114,7 +114,7 @@ def test_the_same_path_of_another_mount_is_the_apps(client: Client) -> None:
 
 
 def test_a_confirmed_event_is_stored_once_whichever_door_it_comes_through(client: Client) -> None:
-    body = json.dumps({"c": [[token_of(client.setup), MINTED]]}).encode()
+    body = json.dumps({"c": [[token_of(client.runtime), MINTED]]}).encode()
     first, second = both(client, POST, body)
     assert json.loads(first.body) == {"load": True}
     assert json.loads(second.body) == {"load": True, "no": [MINTED]}

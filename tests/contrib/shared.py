@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from tiktok_middleware import Client, Config
-from tiktok_middleware.core.event import Record
-from tiktok_middleware.core.payload import Delivered, Verdict
-from tiktok_middleware.delivery import DeliveryOptions
+from tiktok_middleware.core.events.event import Record
+from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
+from tiktok_middleware.delivery.delivery import DeliveryOptions
 
 PIXEL = "C0000000000000000000"
 PAGE = "<!doctype html><html><head><title>Shop</title></head><body>Hello</body></html>"

@@ -31,11 +31,11 @@ from django.views.decorators.cache import cache_page
 
 import tiktok_middleware
 from tests.contrib.shared import NAVIGATION, PAGE, PIXEL, inline_events, is_pair, make_client, sent
-from tests.core.report_world import token_of
+from tests.core.endpoint.report_world import token_of
 from tiktok_middleware import Client
 from tiktok_middleware.contrib import django as contrib
 from tiktok_middleware.contrib.django import tiktok_from
-from tiktok_middleware.core.event_ids import timed_event_id
+from tiktok_middleware.core.events.ids import timed_event_id
 
 if not settings.configured:
     settings.configure(
@@ -289,7 +289,10 @@ SAME_ORIGIN = {"sec-fetch-site": "same-origin"}
 
 def test_a_report_is_answered_before_csrf_is_asked(client: Client, browser: Browser) -> None:
     browser.cookies.set("_ttp", "01K0ABCDEFGHJKMNPQRSTVWXYZ_.tt.1")
-    body = {"u": "https://shop.example/?ttclid=E.C.P.x", "c": [[token_of(client.setup, expires=2**40), minted(client)]]}
+    body = {
+        "u": "https://shop.example/?ttclid=E.C.P.x",
+        "c": [[token_of(client.runtime, expires=2**40), minted(client)]],
+    }
     answer = browser.post("/_tiktok/collect", json.dumps(body).encode(), SAME_ORIGIN)
     assert (answer.status_code, answer.json()) == (200, {"load": True})
     names = [line.partition("=")[0].strip() for line in answer.headers.get_list("set-cookie")]
@@ -315,17 +318,17 @@ def test_garbage_gets_a_refusal(
 
 
 def minted(client: Client) -> str:
-    return timed_event_id(client.setup.clock(), bytes(10))
+    return timed_event_id(client.runtime.clock(), bytes(10))
 
 
 def test_a_view_that_a_cache_answers_has_its_event_in_its_markup(client: Client, browser: Browser) -> None:
     cache.clear()
     first, hit = browser.get("/cached"), browser.get("/cached")
-    envelopes = [
+    signed_events = [
         re.findall(r'data-tiktok-on="load" data-tiktok-envelope="([^"]*)"', page.text) for page in (first, hit)
     ]
-    assert envelopes[0] == envelopes[1]
-    [[markup]] = {tuple(found) for found in envelopes}
+    assert signed_events[0] == signed_events[1]
+    [[markup]] = {tuple(found) for found in signed_events}
     name, properties, event_id, token = json.loads(html.unescape(markup))
     assert (name, properties, event_id) == ("ViewContent", {"value": 24.5, "currency": "EUR"}, "")
     assert sent(client) == []

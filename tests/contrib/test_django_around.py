@@ -18,7 +18,7 @@ from django.test import override_settings
 from django.urls import path
 
 import tiktok_middleware
-from tests.contract.doors import Request, Seen, WsgiServer, asgi_scope, seen_of_messages, without_ours
+from tests.contract.adapters import Request, Seen, WsgiServer, asgi_scope, seen_of_messages, without_ours
 from tests.contrib import test_django  # noqa: F401  # configures Django
 from tests.contrib.shared import make_client, sent
 from tiktok_middleware import Client
@@ -159,7 +159,7 @@ def test_a_cache_around_us_keeps_the_page(client: Client) -> None:
 @pytest.mark.parametrize("middleware", [[CONDITIONAL, OURS], [OURS, CONDITIONAL]])
 def test_a_tag_of_the_apps_own_gives_304_as_bare(client: Client, through: Any, middleware: list[str]) -> None:
     tag = through(middleware, Request(path="/tagged")).header("etag")
-    assert tag == f'W/"v1-s{client.setup.snippet.mark}"'
+    assert tag == f'W/"v1-s{client.runtime.snippet.mark}"'
     assert through(middleware, Request(path="/tagged", headers={"if-none-match": tag})).status == 304
     other = 'W/"v1-s00000000"'
     assert through(middleware, Request(path="/tagged", headers={"if-none-match": other})).status == 200

@@ -15,7 +15,7 @@ from django.urls import path
 
 from tests.contrib import test_django
 from tests.contrib.shared import PAGE, inline_events, make_client, sent
-from tests.core.core_world import setup_of, tracker_of
+from tests.core.core_world import runtime_of, tracker_of
 from tiktok_middleware import Client, EventError
 from tiktok_middleware.contrib import django as contrib
 from tiktok_middleware.contrib.django import tiktok_from
@@ -164,8 +164,8 @@ def test_a_task_has_the_middlewares_client_or_one_of_its_own(client: Client, mon
 
 def test_without_django_it_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(EventError, match=r"on_commit is True without Django; allowed: True behind .*contrib\.django"):
-        tracker_of(setup_of(strict=True)).track("Contact", on_commit=True)
-    tracker = tracker_of(setup_of())
+        tracker_of(runtime_of(strict=True)).track("Contact", on_commit=True)
+    tracker = tracker_of(runtime_of())
     assert tracker.track("Contact", on_commit=True).channels.server.reason == "invalid"
     assert list(tracker.pending) == []
     assert "contrib.django" in caplog.text

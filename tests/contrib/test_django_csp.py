@@ -16,8 +16,8 @@ from django.urls import path
 from tests.contrib.shared import NAVIGATION, PAGE, make_client
 from tests.contrib.test_django import Browser
 from tiktok_middleware.contrib import django as contrib
-from tiktok_middleware.core.context import KEY
-from tiktok_middleware.core.csp import allows_inline
+from tiktok_middleware.core.page.csp import allows_inline
+from tiktok_middleware.core.tracking.current import KEY
 
 OURS, CONDITIONAL = (
     "tiktok_middleware.contrib.django.TikTokMiddleware",

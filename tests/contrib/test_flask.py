@@ -116,8 +116,8 @@ def test_options_come_from_the_apps_config_and_its_secret_key_signs(monkeypatch:
     old = flask.Flask(__name__)
     old.config.update(TIKTOK={"pixel_id": PIXEL, "outbox": "memory://"}, SECRET_KEY="old")
     TikTok(old)
-    token = old.extensions["tiktok"].setup.signer.dump([1], purpose="carry")
-    assert client.setup.signer.load(token, purpose="carry", max_age_s=60) == [1]
+    token = old.extensions["tiktok"].runtime.signer.dump([1], purpose="carry")
+    assert client.runtime.signer.load(token, purpose="carry", max_age_s=60) == [1]
 
 
 def test_debug_mode_is_strict_and_not_production() -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from tiktok_middleware._log import NoticeLog
 from tiktok_middleware.config import Config
-from tiktok_middleware.core.consent import make_reader
-from tiktok_middleware.core.facts import EnvironFacts, RequestFacts, ScopeFacts
-from tiktok_middleware.core.proxies import Proxies
-from tiktok_middleware.core.setup import Setup, make_setup
+from tiktok_middleware.core.consent.consent import make_reader
+from tiktok_middleware.core.http.proxies import Proxies
+from tiktok_middleware.core.http.request import EnvironRequest, RequestView, ScopeRequest
+from tiktok_middleware.core.runtime import Runtime, make_runtime
 from tiktok_middleware.core.signing import Signer
-from tiktok_middleware.core.tracker import Tracker
-from tiktok_middleware.notices import Log
+from tiktok_middleware.core.tracking.tracker import Tracker
 
 PIXEL = "C0000000000000000001"
 NOW = 1_760_000_000.0
@@ -38,7 +38,7 @@ class Clock:
         return self.now
 
 
-def scope_facts(
+def scope_request(
     url: str = "/",
     headers: Mapping[str, str] | None = None,
     *,
@@ -48,7 +48,7 @@ def scope_facts(
     proxy_header: str = "x-forwarded-for",
     scheme: str = "https",
     mount: str = "",
-) -> ScopeFacts:
+) -> ScopeRequest:
     path, _, query = url.partition("?")
     raw = {
         "type": "http",
@@ -64,10 +64,10 @@ def scope_facts(
             for name, value in {"host": "shop.example", **(headers or {})}.items()
         ],
     }
-    return ScopeFacts(raw, Proxies(proxies, proxy_header))
+    return ScopeRequest(raw, Proxies(proxies, proxy_header))
 
 
-def environ_facts(
+def environ_request(
     url: str = "/",
     headers: Mapping[str, str] | None = None,
     *,
@@ -77,7 +77,7 @@ def environ_facts(
     proxy_header: str = "x-forwarded-for",
     scheme: str = "https",
     mount: str = "",
-) -> EnvironFacts:
+) -> EnvironRequest:
     path, _, query = url.partition("?")
     raw: dict[str, Any] = {
         "REQUEST_METHOD": method,
@@ -92,24 +92,24 @@ def environ_facts(
         raw["REMOTE_ADDR"] = peer
     for name, value in {"host": "shop.example", **(headers or {})}.items():
         raw["HTTP_" + name.upper().replace("-", "_")] = value
-    return EnvironFacts(raw, Proxies(proxies, proxy_header))
+    return EnvironRequest(raw, Proxies(proxies, proxy_header))
 
 
-MakeFacts = Callable[..., RequestFacts]
-DOORS: list[MakeFacts] = [scope_facts, environ_facts]
+MakeRequest = Callable[..., RequestView]
+DOORS: list[MakeRequest] = [scope_request, environ_request]
 
 
-def setup_of(
+def runtime_of(
     *,
     clock: Callable[[], float] | None = None,
-    notices: Log | None = None,
+    notices: NoticeLog | None = None,
     keys: tuple[str, ...] = ("key",),
     domain: str = "",
     **options: Any,
-) -> Setup:
+) -> Runtime:
     clock = clock or Clock()
     config = Config(**{"pixel_id": PIXEL, "access_token": "token", **options})
-    return make_setup(
+    return make_runtime(
         config,
         signer=Signer(keys, clock),
         reader=make_reader(config.consent),
@@ -118,14 +118,14 @@ def setup_of(
         registrable_domain=lambda _: domain,
         clock=clock,
         random_bytes=lambda count: bytes(range(count)),
-        notices=notices or Log(),
+        notices=notices or NoticeLog(),
     )
 
 
-def tracker_of(setup: Setup, url: str = "/", headers: Mapping[str, str] | None = None, **more: Any) -> Tracker:
-    return Tracker(scope_facts(url, headers, **more), setup)
+def tracker_of(runtime: Runtime, url: str = "/", headers: Mapping[str, str] | None = None, **more: Any) -> Tracker:
+    return Tracker(scope_request(url, headers, **more), runtime)
 
 
-def counts(setup: Setup) -> dict[str, int]:
-    assert isinstance(setup.notices, Log)
-    return dict(setup.notices.counts)
+def counts(runtime: Runtime) -> dict[str, int]:
+    assert isinstance(runtime.notices, NoticeLog)
+    return dict(runtime.notices.counts)

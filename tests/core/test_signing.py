@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.core_world import NOW, Clock
-from tiktok_middleware.core.cookies import set_cookie
+from tiktok_middleware.core.http.cookies import set_cookie
 from tiktok_middleware.core.signing import Signer, derive_key
 from tiktok_middleware.errors import TokenError
 

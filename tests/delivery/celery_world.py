@@ -145,7 +145,7 @@ def environ(broker: str, api_url: str, outbox: Path) -> dict[str, str]:
 @contextmanager
 def own_worker(variables: dict[str, str], folder: Path) -> Iterator[Worker]:
     """`tiktok-middleware worker`."""
-    program = "from tiktok_middleware.cli import main; main()"
+    program = "from tiktok_middleware.cli.main import main; main()"
     command = [sys.executable, "-c", program, "worker", "--concurrency", "1"]
     yield from _running(command, variables, folder)
 

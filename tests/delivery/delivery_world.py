@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from tiktok_middleware.core.event import Record, Submission
-from tiktok_middleware.core.payload import Delivered, Verdict
+from tiktok_middleware.core.events.event import OutboxEntry, Record
+from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
 
 PIXEL = "C0000000000000000001"
 NOW = 1_760_000_000.0
@@ -30,11 +30,11 @@ def record(
     return Record(pixel, source, event, event_id, int(event_time), body, paired)
 
 
-def submission(*records: Record, browser: bool = False, once: bool = False) -> Submission:
-    return Submission(records[0].event_id, records, browser=browser, once=once)
+def submission(*records: Record, browser: bool = False, once: bool = False) -> OutboxEntry:
+    return OutboxEntry(records[0].event_id, records, browser=browser, once=once)
 
 
-def submissions(count: int, prefix: str = "evt", **options: float | str | bool) -> list[Submission]:
+def submissions(count: int, prefix: str = "evt", **options: float | str | bool) -> list[OutboxEntry]:
     return [submission(record(f"{prefix}-{i}", **options)) for i in range(count)]  # type: ignore[arg-type]
 
 

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 from itertools import count
 
-from tests.contract.doors import HTML, PAGE, Request, Response, WsgiServer, asgi_app, asgi_scope, list_app
+from tests.contract.adapters import HTML, PAGE, Request, Response, WsgiServer, asgi_app, asgi_scope, list_app
 from tests.delivery.delivery_world import PIXEL
 from tiktok_middleware import Client, Config
 from tiktok_middleware.asgi import Message
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
-from tiktok_middleware.delivery import DeliveryOptions
-from tiktok_middleware.delivery.events_api import EventsApi
+from tiktok_middleware.delivery.delivery import DeliveryOptions
+from tiktok_middleware.delivery.sender.events_api import EventsApi
 from tiktok_middleware.wsgi import TikTokMiddleware as WsgiMiddleware
 
 __all__ = ["HASTE_S", "Shop", "hasty_sink"]

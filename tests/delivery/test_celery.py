@@ -17,13 +17,13 @@ from click.testing import CliRunner
 
 from tests.delivery.celery_world import TOKEN, Redis, environ, free_port, hung_broker, own_worker, team_worker
 from tests.delivery.delivery_world import PIXEL, Api, record, running_api, submission, wait_until
-from tiktok_middleware.cli import main
+from tiktok_middleware.cli.main import main
 from tiktok_middleware.client import Client
-from tiktok_middleware.core.event import Submission
-from tiktok_middleware.core.payload import Delivered, Retry
-from tiktok_middleware.delivery import Delivery, DeliveryOptions, open_delivery
+from tiktok_middleware.core.events.event import OutboxEntry
+from tiktok_middleware.core.events_api.protocol import Delivered, Retry
 from tiktok_middleware.delivery import celery as ours
-from tiktok_middleware.delivery.courier import Outcome
+from tiktok_middleware.delivery.delivery import Delivery, DeliveryOptions, open_delivery
+from tiktok_middleware.delivery.sender.batch_worker import Outcome
 from tiktok_middleware.errors import ConfigError
 
 
@@ -40,7 +40,7 @@ def api() -> Iterator[Api]:
         yield api
 
 
-def fresh(count: int, prefix: str = "evt") -> list[Submission]:
+def fresh(count: int, prefix: str = "evt") -> list[OutboxEntry]:
     return [submission(record(f"{prefix}-{i}", event_time=time.time())) for i in range(count)]
 
 

@@ -28,10 +28,10 @@ from tests.delivery.delivery_world import (
     submissions,
     wait_until,
 )
-from tiktok_middleware.core.event import Claim, Parcel, Record, Submission
-from tiktok_middleware.core.payload import Delivered, Halted, Rejected, Retry, Verdict
-from tiktok_middleware.delivery import Delivery, DeliveryOptions, open_delivery
-from tiktok_middleware.delivery.sqlite import SqliteOutbox
+from tiktok_middleware.core.events.event import Claim, DeferredPayload, OutboxEntry, Record
+from tiktok_middleware.core.events_api.protocol import Delivered, Halted, Rejected, Retry, Verdict
+from tiktok_middleware.delivery.delivery import Delivery, DeliveryOptions, open_delivery
+from tiktok_middleware.delivery.outbox.sqlite import SqliteOutbox
 from tiktok_middleware.errors import ConfigError, OutboxError
 
 Open = Callable[..., Delivery]
@@ -51,7 +51,7 @@ def open_(outbox: str) -> Iterator[Open]:
         delivery.close(0.1)
 
 
-def fresh(count: int, prefix: str = "evt") -> list[Submission]:
+def fresh(count: int, prefix: str = "evt") -> list[OutboxEntry]:
     return submissions(count, prefix, event_time=time.time())
 
 
@@ -101,7 +101,7 @@ def test_an_empty_submission_is_answered(open_: Open) -> None:
 
 def test_claims_work_without_a_token_and_no_relay_starts(open_: Open) -> None:
     delivery = open_(tokens={})
-    order = Submission("order-1", browser=True, once=True)
+    order = OutboxEntry("order-1", browser=True, once=True)
     assert delivery.submit([order]).result(10) == [Claim(browser=True, server=False)]
     assert delivery.submit([order]).result(10) == [Claim(browser=False, server=False)]
     delivery.wake()
@@ -113,10 +113,10 @@ def test_without_a_token_claims_are_forgotten_too(tmp_path: Path) -> None:
     clock = Clock()
     path = tmp_path / "outbox.sqlite3"
     delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{path}"), clock=clock)
-    assert delivery.submit([Submission("old", browser=True, once=True)]).result(10)[0].browser
+    assert delivery.submit([OutboxEntry("old", browser=True, once=True)]).result(10)[0].browser
     clock.pass_by(401 * 86400)
-    assert delivery.submit([Submission("new", browser=True, once=True)]).result(10)[0].browser
-    assert delivery.submit([Submission("old", browser=True, once=True)]).result(10)[0].browser
+    assert delivery.submit([OutboxEntry("new", browser=True, once=True)]).result(10)[0].browser
+    assert delivery.submit([OutboxEntry("old", browser=True, once=True)]).result(10)[0].browser
     delivery.close(1)
 
 
@@ -128,7 +128,7 @@ def test_a_file_that_goes_bad_between_storing_and_tidying_is_left_for_memory(
 
     monkeypatch.setattr(SqliteOutbox, "tidy", tidy)
     delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{tmp_path}/outbox.sqlite3"))
-    order = Submission("order-1", browser=True, once=True)
+    order = OutboxEntry("order-1", browser=True, once=True)
     assert delivery.submit([order]).result(10) == [Claim(browser=True, server=False)]
     assert delivery.submit([order]).result(10), "memory goes on"
     assert "bad disk" in caplog.text
@@ -350,7 +350,7 @@ def test_a_copy_is_there_for_whoever_asks(tmp_path: Path, kind: str) -> None:
         (tmp_path / "o").write_text("in the way")
     url = "memory://" if kind == "memory" else f"sqlite:///{tmp_path}/o/o.db"
     delivery = open_delivery(DeliveryOptions(outbox=url))
-    delivery.submit([Submission("a", browser=True, parcel=Parcel("ref", b"[1]"))])
+    delivery.submit([OutboxEntry("a", browser=True, deferred=DeferredPayload("ref", b"[1]"))])
     assert delivery.take("ref").result(10) == b"[1]"
     assert delivery.take("none").result(10) is None
     delivery.close(1)
@@ -372,7 +372,7 @@ def test_a_queue_that_is_full_reads_nothing(tmp_path: Path) -> None:
 def test_a_disk_that_comes_back_is_used_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("tiktok_middleware.delivery.storage._DISK_AGAIN_S", 0.0)
+    monkeypatch.setattr("tiktok_middleware.delivery.outbox.fallback._DISK_AGAIN_S", 0.0)
     real = SqliteOutbox.put
     fails = [True, True]
 
@@ -415,7 +415,7 @@ def test_three_slashes_are_relative_to_where_the_process_began(tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     delivery = open_delivery(DeliveryOptions(outbox="sqlite:///sub/o.db"))
     monkeypatch.chdir("/")
-    delivery.submit([Submission("e", browser=True)]).result(10)
+    delivery.submit([OutboxEntry("e", browser=True)]).result(10)
     delivery.close(1)
     assert (tmp_path / "sub" / "o.db").exists()
 
@@ -444,7 +444,8 @@ def test_many_threads_submit_at_once(open_: Open) -> None:
 PRELUDE = """
 import os, signal, sys, threading, time, atexit
 from tests.delivery.delivery_world import PIXEL, submissions
-from tiktok_middleware.delivery import DeliveryOptions, open_delivery
+from tiktok_middleware.delivery.delivery import DeliveryOptions
+from tiktok_middleware.delivery.delivery import open_delivery
 outbox, url = sys.argv[1:3]
 delivery = open_delivery(DeliveryOptions(outbox=outbox, api_url=url, tokens={PIXEL: "tok"}))
 def fresh(count, prefix): return submissions(count, prefix, event_time=time.time())
@@ -468,7 +469,7 @@ NOWHERE = "http://127.0.0.1:9"
 def test_at_exit_one_delivery_that_cannot_be_closed_leaves_the_others_closed(tmp_path: Path) -> None:
     ended = run(
         """
-        from tiktok_middleware.core.payload import Delivered
+        from tiktok_middleware.core.events_api.protocol import Delivered
 
         class Sink:
             def send(self, batch):

@@ -17,16 +17,16 @@ from typing import Any
 import pytest
 import trio
 
-from tests.contract.doors import HTML, PAGE, Request, Response, WsgiServer, asgi_app, asgi_scope, list_app
-from tests.core.core_world import scope_facts
-from tests.core.report_world import SAME, token_of
+from tests.contract.adapters import HTML, PAGE, Request, Response, WsgiServer, asgi_app, asgi_scope, list_app
+from tests.core.core_world import scope_request
+from tests.core.endpoint.report_world import SAME, token_of
 from tests.delivery.delivery_world import PIXEL, Api, wait_until
 from tiktok_middleware import Client, Config
 from tiktok_middleware.asgi import Message
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
-from tiktok_middleware.core.context import KEY
-from tiktok_middleware.core.event_ids import timed_event_id
-from tiktok_middleware.delivery import FLUSH_S, DeliveryOptions, open_delivery
+from tiktok_middleware.core.events.ids import timed_event_id
+from tiktok_middleware.core.tracking.current import KEY
+from tiktok_middleware.delivery.delivery import FLUSH_S, DeliveryOptions, open_delivery
 from tiktok_middleware.errors import ConfigError
 from tiktok_middleware.wsgi import TikTokMiddleware as WsgiMiddleware
 
@@ -166,12 +166,12 @@ def test_the_loop_goes_on_meanwhile(client: Client, api: Api) -> None:
 
 def test_the_loop_goes_on_while_a_pages_report_is_sent_too(client: Client, api: Api) -> None:
     api.drip_s = 0.02
-    token = token_of(client.setup, expires=time.time() + 600)
+    token = token_of(client.runtime, expires=time.time() + 600)
     said = {"c": [[token, timed_event_id(time.time(), bytes(10))]], "x": ["a-reference"]}
-    facts = scope_facts("/_tiktok/collect", SAME, method="POST")
+    request = scope_request("/_tiktok/collect", SAME, method="POST")
 
     async def main() -> tuple[int, float]:
-        reporting = asyncio.ensure_future(client.collect_async(facts, json.dumps(said).encode()))
+        reporting = asyncio.ensure_future(client.collect_async(request, json.dumps(said).encode()))
         began, ticks = time.monotonic(), 0
         while not reporting.done():
             await asyncio.sleep(0.01)
@@ -205,7 +205,7 @@ def test_no_thread_is_needed_at_all(api: Api, tmp_path: Path) -> None:
         raise RuntimeError("can't start new thread")
 
     threading.Thread.start = start
-    from tests.contract.doors import Request, WsgiServer, list_app
+    from tests.contract.adapters import Request, WsgiServer, list_app
     from tests.delivery.test_flush_request import SHAPES
     from tiktok_middleware import Client, Config
     from tiktok_middleware.wsgi import TikTokMiddleware

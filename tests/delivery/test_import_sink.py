@@ -51,7 +51,7 @@ def test_the_documented_stream_delivers_and_survives_its_consumer(
                 raise KeyboardInterrupt
 
             with monkeypatch.context() as patch:
-                patch.setattr(shop_stream.Courier, "deliver", dies)
+                patch.setattr(shop_stream.BatchWorker, "deliver", dies)
                 with pytest.raises(KeyboardInterrupt):
                     shop_stream.consume(2)
             assert api.ids == []

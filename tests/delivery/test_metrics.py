@@ -18,8 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.delivery.delivery_world import PIXEL, Api, record, running_api, submission
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
-from tiktok_middleware.core.event import PAGE_VIEW
-from tiktok_middleware.delivery import DeliveryOptions, open_delivery
+from tiktok_middleware.core.events.event import PAGE_VIEW
+from tiktok_middleware.delivery.delivery import DeliveryOptions, open_delivery
 from tiktok_middleware.delivery.histogram import Histogram
 from tiktok_middleware.delivery.metrics import METRICS, TikTokCollector
 
@@ -66,7 +66,7 @@ def test_a_scrape_counts_what_happened(client: Client, api: Api) -> None:
     api.status, api.body = 503, b""
     delivery.submit([submission(record("late", event_time=time.time() - 100))]).result(10)
     client.flush(0.2)
-    client.setup.notices.count("tracked")
+    client.runtime.notices.count("tracked")
     found = scraped(registry)
     assert found["tiktok_events_submitted_total"] == found["tiktok_records_accepted_total"] == 9
     assert found["tiktok_records_delivered_total"] == 7

@@ -17,10 +17,10 @@ from click.testing import CliRunner
 
 from tests.bench.rounds import percentile
 from tests.delivery.delivery_world import wait_until
-from tests.delivery.failing_api import FAILURES, Service, running_failing_api
 from tests.delivery.outage_world import Shop
-from tiktok_middleware.cli import main
-from tiktok_middleware.delivery.pace import MIN_WAIT_S
+from tests.delivery.sender.failing_api import FAILURES, Service, running_failing_api
+from tiktok_middleware.cli.main import main
+from tiktok_middleware.delivery.sender.backoff import MIN_WAIT_S
 
 OUTAGE_S = 1.2
 WINDOW = 60  # visits to each shop in a row that are judged together

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.durability.shop import answer, make_client
 from tiktok_middleware.asgi import TikTokMiddleware
-from tiktok_middleware.core.context import KEY
+from tiktok_middleware.core.tracking.current import KEY
 
 __all__ = ["app"]
 

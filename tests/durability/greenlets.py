@@ -42,7 +42,7 @@ def _started(role: str, outbox: str, sync: str) -> subprocess.Popen[bytes]:
 def _watch(outbox: str, sync: str, *, off_hub: bool) -> None:
     import gevent
 
-    from tiktok_middleware.delivery import threads
+    from tiktok_middleware.delivery.process import threads
 
     if not off_hub:
         threads._patched = lambda: None
@@ -65,7 +65,7 @@ def _share(values: list[float], percent: int) -> float:
 
 def _write(outbox: str, sync: str, waits: list[float]) -> None:
     from tests.delivery.delivery_world import submissions
-    from tiktok_middleware.delivery import DeliveryOptions, open_delivery
+    from tiktok_middleware.delivery.delivery import DeliveryOptions, open_delivery
 
     delivery = open_delivery(DeliveryOptions(outbox=outbox, sync=sync))  # nothing is sent: only commits are of interest
     number, next_at = 0, time.perf_counter()

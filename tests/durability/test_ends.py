@@ -17,7 +17,7 @@ from tests.delivery.celery_world import hung_broker
 from tests.delivery.delivery_world import running_api
 from tests.durability.rounds import DOORS, environment_of, running_shop
 from tests.servers.sink import Sink
-from tiktok_middleware.delivery.sqlite import SqliteOutbox
+from tiktok_middleware.delivery.outbox.sqlite import SqliteOutbox
 
 _EVENTS = 20
 _END_S = 20.0  # ours is 5 s; a busy machine's servers need some for themselves
@@ -77,7 +77,8 @@ if sys.argv[3] == "after":
     atexit.register(last_words)  # runs after ours, which was registered later
 
 from tests.delivery.delivery_world import PIXEL, submissions
-from tiktok_middleware.delivery import DeliveryOptions, open_delivery
+from tiktok_middleware.delivery.delivery import DeliveryOptions
+from tiktok_middleware.delivery.delivery import open_delivery
 delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{sys.argv[1]}", api_url=sys.argv[2], tokens={PIXEL: "tok"}))
 
 def submit(name):

@@ -109,7 +109,8 @@ def test_celery_children_lose_nothing_when_they_are_replaced(tmp_path: Path) -> 
 _CHILDREN = """
 import multiprocessing, os, sys, time
 from tests.delivery.delivery_world import PIXEL, submissions
-from tiktok_middleware.delivery import DeliveryOptions, open_delivery
+from tiktok_middleware.delivery.delivery import DeliveryOptions
+from tiktok_middleware.delivery.delivery import open_delivery
 delivery = open_delivery(DeliveryOptions(outbox=sys.argv[1], api_url="http://127.0.0.1:9", tokens={PIXEL: "tok"}))
 
 def track(name):
@@ -130,7 +131,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("method", ["fork", "spawn", pytest.param("forkserver", marks=pytest.mark.soak)])
 def test_the_last_words_of_a_multiprocessing_child_are_kept(method: str, tmp_path: Path) -> None:
     """Such a child ends without any of ``atexit``'s functions, right after it has tracked."""
-    from tiktok_middleware.delivery.sqlite import SqliteOutbox
+    from tiktok_middleware.delivery.outbox.sqlite import SqliteOutbox
 
     script = tmp_path / "children.py"
     script.write_text(textwrap.dedent(_CHILDREN))

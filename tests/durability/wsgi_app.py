@@ -8,7 +8,7 @@ from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 from tests.durability.shop import answer, make_client
-from tiktok_middleware.core.context import KEY
+from tiktok_middleware.core.tracking.current import KEY
 from tiktok_middleware.wsgi import TikTokMiddleware
 
 __all__ = ["app"]

@@ -54,7 +54,7 @@ def _search(name: str, seconds: int, folder: Path) -> None:
         words = b"".join(chance.choices(target.WORDS, k=chance.randint(1, 4)))
         return (data[:at] + words + data[at + chance.choice((0, 0, 1, len(words))) :])[:max_bytes]
 
-    atheris.Setup(
+    atheris.Runtime(
         [
             sys.argv[0],
             f"-max_total_time={seconds}",

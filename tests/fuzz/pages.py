@@ -8,11 +8,11 @@ from importlib import import_module
 from itertools import cycle, pairwise
 from typing import Any, NamedTuple
 
-from tests.core.encoding_bodies import BODIES, Reader
+from tests.core.page.encoded_bodies import BODIES, Reader
 from tests.strategies import OPENINGS, PIECES, TEMPLATES, fed
 from tests.trees import SCRIPT, outline, parsed, without_ours
-from tiktok_middleware.core.body import Body, open_body
-from tiktok_middleware.core.html import LIMIT_BYTES, Injector, Search
+from tiktok_middleware.core.page.body import Body, open_body
+from tiktok_middleware.core.page.head_end import LIMIT_BYTES, Injector, Search
 
 lexbor: Any = import_module("selectolax.lexbor")
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from itertools import cycle
 from unittest.mock import patch
 
-from tests.contract.doors import Request, make_client, seen_of_messages
+from tests.contract.adapters import Request, make_client, seen_of_messages
 from tests.contract.test_reports import SAME, by_asgi, by_wsgi
-from tests.core.report_world import MINTED, token_of
+from tests.core.endpoint.report_world import MINTED, token_of
 from tiktok_middleware import Client
-from tiktok_middleware.core.identity import Identity
-from tiktok_middleware.notices import Log
-from tiktok_middleware.throttle import Throttle
+from tiktok_middleware._log import NoticeLog
+from tiktok_middleware._rate_limit import RateLimit
+from tiktok_middleware.core.visitor.user_data import Identity
 
 WORDS = [
     b"{", b"}", b"[", b"]", b",", b":", b'"', b"null", b"true", b"1e999", b"-1", b'\\"', b"\\u0000", b"\\ud800", b"\xff", b"\xc3\xa9", b"\x00",
@@ -43,16 +43,16 @@ def _clients() -> tuple[Client, Client]:
     if not _worlds:
         _worlds.append((make_client(browser_events="Search"), make_client(browser_events="Search")))
     for client in _worlds[0]:
-        client._throttle = Throttle()
-        client.setup.random_bytes.calls = 0  # type: ignore[attr-defined]
+        client._throttle = RateLimit()
+        client.runtime.random_bytes.calls = 0  # type: ignore[attr-defined]
     return _worlds[0]
 
 
 def seeds() -> Iterator[bytes]:
     """Reports of every kind, as pages send them and otherwise."""
-    setup = _clients()[0].setup
-    tokens = [token_of(setup), token_of(setup, event="Purchase", properties={}), token_of(setup, expires=1)]
-    tokens += [token_of(setup, event_id=MINTED), token_of(setup, identity=Identity(email=("a" * 64,)))]
+    runtime = _clients()[0].runtime
+    tokens = [token_of(runtime), token_of(runtime, event="Purchase", properties={}), token_of(runtime, expires=1)]
+    tokens += [token_of(runtime, event_id=MINTED), token_of(runtime, identity=Identity(email=("a" * 64,)))]
     numbers = cycle(range(len(_HEADERS)))
     said: list[object] = [
         {}, [], None, "", {"u": "http://shop.example/?ttclid=E.C.P.x", "r": "http://shop.example/"}, {"w": "g"}, {"w": "d"},
@@ -79,7 +79,7 @@ def check(data: bytes) -> None:
     request = Request("POST", "/_tiktok/collect", headers=_HEADERS[chosen[0] % len(_HEADERS)])
     asgi, wsgi = _clients()
     errors: list[BaseException] = []
-    with patch.object(Log, "failure", lambda _log, _part, error: errors.append(error)):
+    with patch.object(NoticeLog, "failure", lambda _log, _part, error: errors.append(error)):
         seen = seen_of_messages(by_asgi(asgi, request, [body[:5], body[5:]]))
         other = by_wsgi(wsgi, request, body)
     if errors:

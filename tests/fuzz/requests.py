@@ -9,7 +9,7 @@ from itertools import cycle, product
 from typing import NamedTuple
 from unittest.mock import patch
 
-from tests.contract.doors import (
+from tests.contract.adapters import (
     HTML,
     PAGE,
     Request,
@@ -20,13 +20,13 @@ from tests.contract.doors import (
     through_wsgi,
     without_ours,
 )
-from tests.core.readers.headers_seen import SEEN
+from tests.core.consent.platforms.headers_seen import SEEN
 from tiktok_middleware import Client
-from tiktok_middleware.core.consent import make_reader
-from tiktok_middleware.core.proxies import Proxies
-from tiktok_middleware.core.setup import Setup
-from tiktok_middleware.core.state import State
-from tiktok_middleware.notices import Log
+from tiktok_middleware._log import NoticeLog
+from tiktok_middleware.core.consent.consent import make_reader
+from tiktok_middleware.core.consent.state import State
+from tiktok_middleware.core.http.proxies import Proxies
+from tiktok_middleware.core.runtime import Runtime
 
 #: The headers that are read, and one that is not; in an input each is named by one letter.
 NAMES = (
@@ -67,18 +67,18 @@ class _World:
 
     def clients_for(self, choice: int) -> tuple[Client, Client]:
         for client, setups in zip(self.clients, self.setups, strict=True):
-            client.setup = setups[choice % len(setups)]
-            client.setup.random_bytes.calls = 0  # type: ignore[attr-defined]
+            client.runtime = setups[choice % len(setups)]
+            client.runtime.random_bytes.calls = 0  # type: ignore[attr-defined]
         return self.clients
 
 
-def _setups(client: Client) -> list[Setup]:
+def _setups(client: Client) -> list[Runtime]:
     """One for each kind of consent and of proxies."""
     readers = [
         make_reader(setting, implied=implied) for setting, implied in product(_CONSENTS, (State.UNKNOWN, State.GRANTED))
     ]
     found = product(readers, map(Proxies, _PROXIES))
-    return [replace(client.setup, reader=reader, proxies=proxies) for reader, proxies in found]
+    return [replace(client.runtime, reader=reader, proxies=proxies) for reader, proxies in found]
 
 
 _worlds: list[_World] = []
@@ -87,7 +87,7 @@ _worlds: list[_World] = []
 class Case(NamedTuple):
     """One input, read: which configuration and which response, and the request."""
 
-    setup: int
+    runtime: int
     response: Response
     request: Request
 
@@ -126,9 +126,9 @@ def check(data: bytes) -> None:
         _worlds.append(_World())
     world = _worlds[0]
     case = Case.read(data)
-    asgi, wsgi = world.clients_for(case.setup)
+    asgi, wsgi = world.clients_for(case.runtime)
     errors: list[BaseException] = []
-    with patch.object(Log, "failure", lambda _log, _part, error: errors.append(error)):
+    with patch.object(NoticeLog, "failure", lambda _log, _part, error: errors.append(error)):
         seen = through_asgi(asgi, case.request, case.response)
         other = through_wsgi(wsgi, case.request, case.response)
     if errors:

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from tests.fuzz import pages, reports, requests
-from tiktok_middleware.core.html import Injector, Place, Search
+from tiktok_middleware.core.page.head_end import HeadEnd, Injector, Search
 
 
 @pytest.mark.parametrize("target", [pages, requests, reports], ids=["pages", "requests", "reports"])
@@ -26,7 +26,7 @@ def test_no_seed_breaks_a_promise(target: ModuleType) -> None:
 def test_a_place_that_moves_with_the_cut_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     original = Injector.feed
 
-    def feed(self: Injector, piece: bytes, *, last: bool) -> Place:
+    def feed(self: Injector, piece: bytes, *, last: bool) -> HeadEnd:
         found = original(self, piece, last=last)
         return found._replace(cut=found.cut - 1) if found.search is Search.FOUND and len(piece) == 1 else found
 
@@ -37,8 +37,8 @@ def test_a_place_that_moves_with_the_cut_is_found(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("place", [b"<!-- ", b"<title>", b"<script>", b"<style>", b"<template>", b"<noscript>"])
 def test_a_script_in_the_wrong_place_is_found(place: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    def feed(_self: Injector, piece: bytes, *, last: bool) -> Place:
-        return Place(Search.FOUND, piece, len(place)) if last else Place(Search.MORE, piece, 0)
+    def feed(_self: Injector, piece: bytes, *, last: bool) -> HeadEnd:
+        return HeadEnd(Search.FOUND, piece, len(place)) if last else HeadEnd(Search.MORE, piece, 0)
 
     monkeypatch.setattr(Injector, "feed", feed)
     monkeypatch.setattr(pages, "_splits", lambda case: [[case.document]])

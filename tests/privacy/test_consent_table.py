@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.contract.doors import HTML, PAGE, Request, Response, Seen, through_asgi, through_wsgi
-from tests.core.readers.headers_seen import SEEN
+from tests.contract.adapters import HTML, PAGE, Request, Response, Seen, through_asgi, through_wsgi
+from tests.core.consent.platforms.headers_seen import SEEN
 from tiktok_middleware import Client, Config
-from tiktok_middleware.core.consent import State
-from tiktok_middleware.core.facts import RequestFacts
+from tiktok_middleware.core.consent.consent import State
+from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.testing import record
 
 GRANTED, DENIED, UNKNOWN = State.GRANTED, State.DENIED, State.UNKNOWN
@@ -120,7 +120,7 @@ class Visitor(NamedTuple):
     options: tuple[tuple[str, str], ...] = ()
 
 
-def team_says(facts: RequestFacts) -> object:
+def team_says(facts: RequestView) -> object:
     """A team's own reader."""
     return {"yes": True, "no": False}.get(facts.cookies.get("ads", ""))
 
@@ -256,7 +256,7 @@ def happened(client: Client, seen: Seen, bare: Seen) -> set[str]:
 
 def ours_in(client: Client, body: bytes) -> tuple[dict[str, Any] | None, str]:
     """The configuration in our script, and our second script; TikTok's own host stands in neither but as the former."""
-    base = client.setup.snippet._base
+    base = client.runtime.snippet._base
     text = body.decode()
     begin = text.find(base)
     if begin < 0:

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.contract.doors import HTML, PAGE, Request, Response, through_asgi, through_wsgi
-from tests.core.core_world import scope_facts
+from tests.contract.adapters import HTML, PAGE, Request, Response, through_asgi, through_wsgi
+from tests.core.core_world import scope_request
 from tests.fuzz.requests import NAMES, WORDS
 from tests.privacy.test_consent_table import ours_in
 from tiktok_middleware import Client, Config
-from tiktok_middleware.core.event import Claim, Submission
-from tiktok_middleware.core.job import job_tracker
-from tiktok_middleware.core.submission import server_submission
-from tiktok_middleware.core.tracker import Tracker
-from tiktok_middleware.delivery import Delivery
+from tiktok_middleware.core.events.event import Claim, OutboxEntry
+from tiktok_middleware.core.tracking.server_event import server_entry
+from tiktok_middleware.core.tracking.server_tracker import server_tracker
+from tiktok_middleware.core.tracking.tracker import Tracker
+from tiktok_middleware.delivery.delivery import Delivery
 from tiktok_middleware.errors import ConfigError
 from tiktok_middleware.sandbox.check import check_item, check_name
 from tiktok_middleware.sandbox.check_properties import check_properties
@@ -87,7 +87,7 @@ class Submitted:
     def __init__(self) -> None:
         self.items: list[dict[str, Any]] = []
 
-    def submit(self, submissions: Sequence[Submission]) -> Future[list[Claim]]:
+    def submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]]:
         self.items += [json.loads(record.body) for submission in submissions for record in submission.records]
         future: Future[list[Claim]] = Future()
         future.set_result([Claim(browser=one.browser, server=bool(one.records)) for one in submissions])
@@ -151,14 +151,14 @@ def test_what_leaves_is_what_tiktok_takes(
 def test_what_an_app_passes_on_is_sent_right_or_not_at_all(
     client: Client, identity: Any, event: tuple[str, Any], arguments: dict[str, Any]
 ) -> None:
-    tracker = Tracker(scope_facts("/", {"user-agent": "Mozilla/5.0"}), client.setup)
+    tracker = Tracker(scope_request("/", {"user-agent": "Mozilla/5.0"}), client.runtime)
     tracker.identify(**identity)
     tracker.track(*event, **arguments)
     tracker.track("Lead", event[1])
     items = [
         json.loads(record.body)
         for pending in tracker.take()
-        if (made := server_submission(pending, tracker)) is not None
+        if (made := server_entry(pending, tracker)) is not None
         for record in made.records
     ]
     assert faults(items) == []
@@ -167,12 +167,12 @@ def test_what_an_app_passes_on_is_sent_right_or_not_at_all(
 @settings(max_examples=100)
 @given(snapshot=scalars | raw, lead_id=scalars, source=st.sampled_from(["web", "offline", "crm"]) | scalars)
 def test_what_a_job_passes_on_is_sent_right_or_not_at_all(snapshot: Any, lead_id: Any, source: Any) -> None:
-    setup = SETS.setup
-    tracker = job_tracker(setup, snapshot, source=source, lead_id=lead_id, consent=True)
+    runtime = SETS.runtime
+    tracker = server_tracker(runtime, snapshot, source=source, lead_id=lead_id, consent=True)
     tracker.identify(email="ada@example.com")
     tracker.track("Lead", value=1, currency="EUR")
     for pending in tracker.take():
-        made = server_submission(pending, tracker)
+        made = server_entry(pending, tracker)
         items = [json.loads(record.body) for record in made.records] if made is not None else []
         found = faults(items, tracker.source.name)
         # Without a request there is no page, which TikTok's table asks for and its own example leaves out.

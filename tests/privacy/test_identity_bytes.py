@@ -22,10 +22,11 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from tests.needles import found_in
-from tiktok_middleware import Client, Config, cli, current
+from tiktok_middleware import Client, Config, current
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
-from tiktok_middleware.core.event import Record
-from tiktok_middleware.core.payload import Delivered, Rejected, Verdict, encode_request
+from tiktok_middleware.cli import main as cli
+from tiktok_middleware.core.events.event import Record
+from tiktok_middleware.core.events_api.protocol import Delivered, Rejected, Verdict, encode_request
 from tiktok_middleware.delivery.celery import Message
 from tiktok_middleware.sandbox.application import create_app
 from tiktok_middleware.wsgi import TikTokMiddleware as WsgiMiddleware
@@ -271,23 +272,23 @@ def test_nothing_that_waits_for_leave_holds_it_either(
     with caplog.at_level(logging.DEBUG), caplog.at_level(logging.CRITICAL, "httpx"):
         answers = [browser.get("/page", headers=BROWSER), browser.post("/away", headers=bank)]
         answers.append(browser.get("/page", headers=BROWSER))
-        envelopes = [entry for answer in (answers[0], answers[-1]) for entry in _sealed(answer.text)]
+        signed_events = [entry for answer in (answers[0], answers[-1]) for entry in _sealed(answer.text)]
         told = {
             "u": f"http://shop.example/page?email={quote(who.email)}",
             "r": f"http://shop.example/search?tel={quote(who.phone)}",
             "w": "g",
-            "c": [[token, event_id] for _, _, event_id, token in envelopes],
+            "c": [[token, event_id] for _, _, event_id, token in signed_events],
             "e": [["Search", {"search_string": f"for {who.email}", who.phone: 1}, "search-" + who.phone[-6:]]],
         }
         answers.append(browser.post("/_tiktok/collect", headers=FETCH, content=json.dumps(told)))
         assert client.flush(20)
     sent = list(SINK.records.values())[before:]
-    assert len(envelopes) == 6, "two of each page, and two that came over the redirect"
+    assert len(signed_events) == 6, "two of each page, and two that came over the redirect"
     assert len(sent) == 7, answers[-1].text
     assert all(b'"email":"' in record.body for record in sent if record.event != "Search")
     places = {
         "responses": b"".join(answer.content + repr(answer.headers.multi_items()).encode() for answer in answers),
-        "envelopes": json.dumps(envelopes).encode(),
+        "envelopes": json.dumps(signed_events).encode(),
         "cookies": repr(dict(browser.cookies)).encode(),
         "disk": b"".join(path.read_bytes() for path in outbox.parent.iterdir()),
         "log": caplog.text.encode("utf-8", "replace"),

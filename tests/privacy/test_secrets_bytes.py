@@ -12,10 +12,11 @@ import pytest
 from click.testing import CliRunner
 from rich.pretty import pretty_repr
 
-from tests.contract.doors import Request, Response, through_wsgi
+from tests.contract.adapters import Request, Response, through_wsgi
 from tests.delivery.delivery_world import running_api
-from tiktok_middleware import Client, Config, cli
-from tiktok_middleware.core.event import Record
+from tiktok_middleware import Client, Config
+from tiktok_middleware.cli import main as cli
+from tiktok_middleware.core.events.event import Record
 from tiktok_middleware.delivery.celery import Message
 from tiktok_middleware.errors import ConfigError
 
@@ -57,7 +58,7 @@ def test_nothing_that_shows_a_configuration_shows_its_secrets(environ: dict[str,
     config = Config.from_env()
     client = Client(config)
     try:
-        shown = [config, client, client.setup, client.setup.signer, client.stats()]
+        shown = [config, client, client.runtime, client.runtime.signer, client.stats()]
         texts = [text for one in shown for text in (repr(one), str(one), pretty_repr(one), f"{one!a}")]
     finally:
         client.close(0)

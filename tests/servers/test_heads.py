@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.doors import HTML, PAGE, Request, WsgiServer, environ_of, make_client
+from tests.contract.adapters import HTML, PAGE, Request, WsgiServer, environ_of, make_client
 from tiktok_middleware.wsgi import TikTokMiddleware
 
 

@@ -22,7 +22,7 @@ from tests.servers.contents import (
     is_open,
     own_folder,
 )
-from tiktok_middleware.core.context import KEY
+from tiktok_middleware.core.tracking.current import KEY
 
 __all__ = ["app"]
 

@@ -1,1 +1,1 @@
-"""The speaking ring: plain JavaScript that pages run, read from these files as it stands."""
+"""The JavaScript that pages run."""

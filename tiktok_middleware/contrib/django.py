@@ -23,15 +23,15 @@ from django.http.response import HttpResponseBase
 from django.template import Context
 from django.template.library import Library
 
+from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
-from tiktok_middleware.contrib import attach_to_requests
-from tiktok_middleware.core.context import KEY, tracker_of, tracker_var
-from tiktok_middleware.core.csp import allows_inline, framework_nonce
-from tiktok_middleware.core.exchange import Exchange
-from tiktok_middleware.core.responses import Answer, Wanted
-from tiktok_middleware.core.steps import PASS, Commit, Forward, Phase, Step
-from tiktok_middleware.core.tracker import Tracker
+from tiktok_middleware.core.http.own_response import Answer, Wanted
+from tiktok_middleware.core.page.csp import allows_inline, framework_nonce
+from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
+from tiktok_middleware.core.response.exchange import Exchange
+from tiktok_middleware.core.tracking.current import KEY, tracker_of, tracker_var
+from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.errors import EventError
 
 __all__ = ["TikTokMiddleware", "register", "tiktok_client", "tiktok_from", "tiktok_on"]
@@ -135,7 +135,7 @@ class TikTokMiddleware:
         if exchange is None:
             return self.get_response(request)  # type: ignore[no-any-return]  # whatever Django's handler gives
         if isinstance(exchange, Wanted):
-            exchange = self.client.collect(exchange.facts, _body(request, exchange))
+            exchange = self.client.collect(exchange.request, _body(request, exchange))
         if isinstance(exchange, Answer):
             return _own_response(exchange)
         tracker_var.set(exchange.tracker)
@@ -149,7 +149,7 @@ class TikTokMiddleware:
         if exchange is None:
             return await self.get_response(request)  # type: ignore[no-any-return]  # as above
         if isinstance(exchange, Wanted):
-            exchange = await self.client.collect_async(exchange.facts, _body(request, exchange))
+            exchange = await self.client.collect_async(exchange.request, _body(request, exchange))
         if isinstance(exchange, Answer):
             return _own_response(exchange)
         tracker_var.set(exchange.tracker)
@@ -174,7 +174,7 @@ class TikTokMiddleware:
         exchange.tracker.after_commit = _after_commit
         if _TAGS in request.META:
             # Under ASGI a copy of the scope's, which is another one now if it named a page of ours.
-            request.META[_TAGS] = exchange.tracker.facts.if_none_match
+            request.META[_TAGS] = exchange.tracker.request.if_none_match
         return exchange
 
 

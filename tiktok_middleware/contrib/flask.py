@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from flask import Flask, Request
 
+from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.client import Client
-from tiktok_middleware.contrib import attach_to_requests
-from tiktok_middleware.core.context import tracker_of
-from tiktok_middleware.core.tracker import Tracker
+from tiktok_middleware.core.tracking.current import tracker_of
+from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.wsgi import TikTokMiddleware
 
 __all__ = ["TikTok", "tiktok_from"]

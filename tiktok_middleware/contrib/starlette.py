@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.requests import HTTPConnection
 
 from tiktok_middleware.asgi import TikTokMiddleware
-from tiktok_middleware.contrib import attach_to_requests
-from tiktok_middleware.core.context import tracker_of
-from tiktok_middleware.core.tracker import Tracker
+from tiktok_middleware.attach import attach_to_requests
+from tiktok_middleware.core.tracking.current import tracker_of
+from tiktok_middleware.core.tracking.tracker import Tracker
 
 __all__ = ["TikTokMiddleware", "tiktok_from"]
 

@@ -1,1 +1,1 @@
-"""The thinking ring: no I/O, no clock, no randomness, no threads, no frameworks."""
+"""Decisions as pure functions and values: no I/O, no clock, no randomness, no threads, no frameworks."""

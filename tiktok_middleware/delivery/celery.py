@@ -2,7 +2,7 @@
 
 ::
 
-    relay --> CelerySink --> queue `tiktok` --> deliver --> Courier --> EventsApi --> TikTok
+    relay --> CelerySink --> queue `tiktok` --> deliver --> BatchWorker --> EventsApi --> TikTok
      (web host, durable outbox)  (broker)      (worker)        |
                                     ^                          +--> outbox file of the worker: dead letters
                                     +---- what must wait ------+
@@ -24,13 +24,13 @@ import msgspec
 from celery.exceptions import Reject
 
 from tiktok_middleware.config import Config
-from tiktok_middleware.core.event import Record
-from tiktok_middleware.core.payload import Delivered, Retry, Verdict
-from tiktok_middleware.delivery.courier import Courier, Outcome
+from tiktok_middleware.core.events.event import Record
+from tiktok_middleware.core.events_api.protocol import Delivered, Retry, Verdict
+from tiktok_middleware.delivery.sender.batch_worker import BatchWorker, Outcome
 from tiktok_middleware.errors import TikTokError
 
 if TYPE_CHECKING:
-    from tiktok_middleware.delivery import DeliveryOptions
+    from tiktok_middleware.delivery.delivery import DeliveryOptions
 
 __all__ = ["QUEUE", "TASK", "CelerySink", "make_app", "register", "sink_factory"]
 
@@ -298,16 +298,16 @@ class _Crew(threading.local):
 
 
 _crew_here = _Crew()
-_courier: tuple[int, Courier] | None = None
+_courier: tuple[int, BatchWorker] | None = None
 _lock = threading.Lock()
 
 
-def _crew(app: celery.Celery) -> tuple[Courier, Publisher]:
+def _crew(app: celery.Celery) -> tuple[BatchWorker, Publisher]:
     global _courier  # noqa: PLW0603 - a worker process has one, and Celery offers no better place
     pid = os.getpid()
     with _lock:
         if _courier is None or _courier[0] != pid:
-            _courier = pid, Courier(Config.from_env())
+            _courier = pid, BatchWorker(Config.from_env())
     if _crew_here.publisher is None or _crew_here.pid != pid:
         _crew_here.publisher, _crew_here.pid = Publisher(app), pid
     return _courier[1], _crew_here.publisher

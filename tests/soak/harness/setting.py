@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from tiktok_middleware import Client
-from tiktok_middleware.core.context import KEY
-from tiktok_middleware.notices import Log
+from tiktok_middleware._log import NoticeLog
+from tiktok_middleware.core.tracking.current import KEY
 
 from .ledger import Ledger
 
@@ -23,13 +23,13 @@ LEDGER = Ledger()
 @lru_cache(maxsize=1)
 def client() -> Client:
     """One per process; what our guard swallows is a fault."""
-    original = Log.failure
+    original = NoticeLog.failure
 
-    def failure(self: Log, part: str, error: BaseException) -> None:
+    def failure(self: NoticeLog, part: str, error: BaseException) -> None:
         LEDGER.fault(f"swallowed in {part}: {error!r}")
         original(self, part, error)
 
-    Log.failure = failure  # type: ignore[method-assign]
+    NoticeLog.failure = failure  # type: ignore[method-assign]
     return Client.from_env()
 
 

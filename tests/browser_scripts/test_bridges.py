@@ -1,0 +1,147 @@
+"""Bridges: what a consent platform's own script in the page says reaches the endpoint, once per change and not before a choice."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from typing import Any
+
+import pytest
+
+from tests.browser_scripts.page_world import page, run, snippet
+from tests.core.core_world import BROWSER
+from tiktok_middleware._wiring import helper_file
+from tiktok_middleware.core.consent.consent import bridges, make_reader
+from tiktok_middleware.core.consent.platforms import BROWSER_ONLY
+from tiktok_middleware.errors import ConfigError
+
+COLLECT = "/_tiktok/collect"
+
+UC3 = """var services = {id: {name: '%s', consent: {given: %s, type: 'EXPLICIT'}}};
+window.__ucCmp = {getConsentDetails: async () => ({consent: %s, services, categories: {marketing: {state: '%s'}}})};"""
+UC2 = """window.UC_UI = {isInitialized: () => true, isConsentRequired: () => %s, getServicesBaseInfo: () => [
+  {name: '%s', categorySlug: 'marketing', consent: {status: %s}}, {name: 'Maps', categorySlug: 'essential', consent: {status: true}}]};"""
+TERMLY = (
+    "localStorage.setItem('TERMLY_API_CACHE', JSON.stringify({TERMLY_COOKIE_CONSENT: {value: {advertising: %s}}}));"
+)
+OSANO = "document.cookie = 'osano_consentmanager=x'; window.Osano = {cm: {getConsent: () => ({MARKETING: '%s'})}};"
+TCF = """window.__tcfapi = (command, version, heard) => heard(
+  {eventStatus: '%s', gdprApplies: %s, purpose: {consents: {1: true, 3: true, 4: %s, 7: true}}}, true);"""
+GOOGLE = """function gtag() { (window.dataLayer = window.dataLayer || []).push(arguments); }
+gtag('consent', 'default', {ad_storage: 'granted'}); %s"""
+
+CASES = [
+    ("usercentrics", UC3 % ("TikTok Pixel", "true", "{required: false}", "ALL_DENIED"), "g"),
+    ("usercentrics", UC3 % ("TikTok Pixel", "false", "{required: false}", "ALL_ACCEPTED"), "d"),
+    ("usercentrics", UC3 % ("Other", "true", "{required: false}", "ALL_ACCEPTED"), "g"),
+    ("usercentrics", UC3 % ("Other", "true", "{required: false}", "SOME_ACCEPTED"), "d"),
+    ("usercentrics", UC3 % ("TikTok", "true", "{required: true}", "ALL_ACCEPTED"), ""),
+    ("usercentrics", UC3 % ("TikTok", "true", "{type: 'IMPLICIT'}", "ALL_ACCEPTED"), ""),
+    ("usercentrics", "window.__ucCmp = {getConsentDetails: async () => { throw 1; }};", ""),
+    ("usercentrics", UC2 % ("false", "TikTok", "true"), "g"),
+    ("usercentrics", UC2 % ("false", "Other", "true"), "g"),
+    ("usercentrics", UC2 % ("false", "Other", "false"), "d"),
+    ("usercentrics", UC2 % ("true", "TikTok", "true"), ""),
+    ("termly", TERMLY % "true", "g"),
+    ("termly", TERMLY % "false", "d"),
+    ("termly", TERMLY % "'yes'", ""),
+    ("termly", "localStorage.setItem('TERMLY_API_CACHE', '{');", ""),
+    ("osano", OSANO % "ACCEPT", "g"),
+    ("osano", OSANO % "DENY", "d"),
+    ("osano", "window.Osano = {cm: {getConsent: () => ({MARKETING: 'ACCEPT'})}};", ""),
+    ("sourcepoint", TCF % ("useractioncomplete", "true", "true"), "g"),
+    ("sourcepoint", TCF % ("tcloaded", "true", "true"), "g"),
+    ("sourcepoint", TCF % ("tcloaded", "true", "false"), "d"),
+    ("sourcepoint", TCF % ("cmpuishown", "true", "true"), ""),
+    ("sourcepoint", TCF % ("tcloaded", "false", "true"), ""),
+    ("google", GOOGLE % "", ""),
+    ("google", GOOGLE % "gtag('consent', 'update', {ad_storage: 'granted', ad_user_data: 'granted'});", "g"),
+    ("google", GOOGLE % "gtag('consent', 'update', {ad_storage: 'granted', ad_user_data: 'denied'});", "d"),
+    ("google", GOOGLE % "gtag('consent', 'update', {ad_storage: 'denied'});", "d"),
+    ("google", GOOGLE % "gtag('consent', 'update', {analytics_storage: 'granted'});", ""),
+    ("google", "window.dataLayer = [null, 5, {event: 'x'}, 'consent'];", ""),
+]
+
+
+def words(name: str, platform: str, *more: tuple[str, Any], **browser: Any) -> list[str]:
+    """What was reported on a waiting page whose platform comes a while after it."""
+    made = snippet(helper_file(f"bridge:{name}" if name else "bridge"))
+    steps = [("tick", 2), ("run", platform), ("tick", 2), *more]
+    diary = run(page(n=COLLECT, w=1, b=[name]), helper=True, made=made, steps=steps, **browser)
+    return [one["body"]["b"] for one in diary["posts"] if "b" in one["body"]]
+
+
+@pytest.mark.parametrize(("name", "platform", "word"), CASES)
+def test_a_platforms_word_reaches_the_endpoint(name: str, platform: str, word: str) -> None:
+    expected = [word] if word else []
+    assert words(name, platform) == expected
+    assert words("", platform) == expected, "where all are asked"
+
+
+def test_a_platforms_own_event_is_heard_at_once() -> None:
+    made = snippet(helper_file("bridge:usercentrics"))
+    platform = UC3 % ("TikTok", "true", "{required: false}", "ALL_ACCEPTED")
+    steps = [("run", platform), ("dispatch", "UC_UI_CMP_EVENT")]
+    assert run(page(n=COLLECT, w=1), helper=True, made=made, steps=steps)["posts"][0]["body"]["b"] == "g"
+
+
+def test_a_word_is_said_once_per_change() -> None:
+    granted, denied = OSANO % "ACCEPT", OSANO % "DENY"
+    change = [("run", denied), ("tick", 2), ("run", granted), ("tick", 2)]
+    assert words("osano", granted, ("tick", 9), *change) == ["g", "d", "g"]
+    cookies = {"_tt_consent": "g"}
+    assert words("osano", granted, cookies=cookies) == [], "an earlier page said it"
+    assert words("osano", denied, cookies=cookies, local={"tiktok:bridge": "g"}) == ["d"]
+    assert words("osano", granted, local={"tiktok:bridge": "g"}) == ["g"], "our cookie has expired"
+
+
+def test_the_sites_own_refusal_is_not_undone_by_a_platform_that_says_nothing_new() -> None:
+    cookies = {"_tt_consent": "d"}
+    assert words("osano", OSANO % "ACCEPT", cookies=cookies, local={"tiktok:bridge": "g"}) == []
+    assert words("osano", OSANO % "ACCEPT", cookies=cookies, local={"tiktok:bridge": "d"}) == ["g"]
+
+
+def test_where_platforms_differ_one_refusal_is_enough() -> None:
+    assert words("", (OSANO % "ACCEPT") + (TERMLY % "false")) == ["d"]
+    assert words("", (OSANO % "ACCEPT") + (TERMLY % "true")) == ["g"]
+
+
+def test_a_browser_without_storage_is_asked_all_the_same() -> None:
+    assert words("osano", OSANO % "ACCEPT", local=None) == ["g"]
+    assert words("osano", OSANO % "ACCEPT", local=None, cookies={"_tt_consent": "g"}) == []
+
+
+def test_without_the_base_code_a_bridge_does_nothing() -> None:
+    assert run(helper=True, made=snippet(helper_file("bridge")))["posts"] == []
+
+
+def test_only_the_bridges_that_are_configured_are_served() -> None:
+    core = snippet(helper_file("implied"))
+    assert core.helper == snippet().helper
+    one, every = snippet(helper_file("bridge:osano")), snippet(helper_file("bridge"))
+    assert core.helper in one.helper
+    assert b"Osano" in one.helper
+    assert b"UC_UI" not in one.helper
+    assert len({core.helper_path, one.helper_path, every.helper_path}) == 3
+    print(len(gzip.compress(one.helper, 9)), len(gzip.compress(every.helper, 9)))
+    assert {path.stem for path in (BROWSER / "bridges").glob("*.js")} == set(BROWSER_ONLY)
+    assert bridges("bridge") == BROWSER_ONLY
+    assert bridges("onetrust") == ()
+
+
+@pytest.mark.parametrize(
+    "setting", ["bridge:", "bridge:onetrust", "bridge:Osano", "bridge:osano,termly", "bridge:../pixel"]
+)
+def test_an_unknown_bridge_is_named_at_start(setting: str) -> None:
+    for start in (make_reader, helper_file):
+        with pytest.raises(ConfigError, match="bridge:NAME with one of usercentrics, osano"):
+            start(setting)
+
+
+def test_every_script_keeps_the_rules_that_make_it_smaller() -> None:
+    """Comments on lines of their own, texts in single quotes: what `Snippet` relies on when it takes white space out."""
+    for path in BROWSER.rglob("*.js"):
+        for line in path.read_text("ascii").splitlines():
+            code = line.strip()
+            assert code.startswith("//") or not {'"', "`"} & set(code), line
+            assert code.startswith("//") or not re.search(r"(?<![':\\])//", code), line

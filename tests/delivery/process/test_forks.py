@@ -1,0 +1,75 @@
+"""What deliveries are told of forks and of the end."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import pytest
+
+from tests.delivery.delivery_world import ToldSink, submissions
+from tiktok_middleware.delivery.delivery import DeliveryOptions, open_delivery
+from tiktok_middleware.delivery.process import forks as lifecycle
+from tiktok_middleware.delivery.process.forks import close_all
+
+
+class Slow:
+    """Takes all the time that it is given."""
+
+    def __init__(self) -> None:
+        self.given_s: list[float] = []
+        self.heard: list[str] = []
+
+    def before_fork(self) -> None:
+        self.heard.append("before")
+
+    def after_fork(self) -> None:
+        self.heard.append("after")
+
+    def begin_anew(self) -> None:
+        self.heard.append("anew")
+
+    def close(self, timeout_s: float) -> bool:
+        self.given_s.append(timeout_s)
+        time.sleep(timeout_s)
+        return False
+
+
+class Broken(Slow):
+    """Cannot be closed."""
+
+    def close(self, timeout_s: float) -> bool:
+        super().close(timeout_s)
+        raise OSError("no more")
+
+
+def test_an_exit_has_one_deadline_for_all(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    several = [Slow(), Broken(), Slow()]
+    monkeypatch.setattr(lifecycle, "alive", several)
+    monkeypatch.setattr(lifecycle, "_EXIT_S", 0.1)
+    began = time.monotonic()
+    close_all()
+    assert time.monotonic() - began < 1
+    assert [len(one.given_s) for one in several] == [1, 1, 1]
+    assert sum(one.given_s[0] for one in several) < 0.15
+    assert caplog.text.count("could not be closed") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_each_side_of_a_fork_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Slow()
+    monkeypatch.setattr(lifecycle, "alive", [one])
+    child = os.fork()
+    if child == 0:
+        os._exit(one.heard != ["before", "anew"])
+    assert os.waitpid(child, 0)[1] == 0
+    assert one.heard == ["before", "after"]
+
+
+def test_an_event_that_is_the_first_after_the_end_is_committed_by_its_caller() -> None:
+    delivery = open_delivery(DeliveryOptions(sink=lambda _: ToldSink()))
+    assert delivery.close(1)
+    before = threading.active_count()
+    assert delivery.submit(submissions(1)).result(0)[0].server
+    assert threading.active_count() == before

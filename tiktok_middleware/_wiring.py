@@ -1,0 +1,174 @@
+"""How a configuration becomes the parts that a client is made of; it puts nothing together itself."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from tiktok_middleware._bots import PERSON, TOOL, kind_of, make_ready
+from tiktok_middleware.config import Config
+from tiktok_middleware.core.consent.consent import bridges
+from tiktok_middleware.core.events.sources import SOURCES
+from tiktok_middleware.core.imported import imported
+from tiktok_middleware.core.signing import derive_key
+from tiktok_middleware.delivery.delivery import DeliveryOptions
+from tiktok_middleware.delivery.outbox.location import outbox_risk, outbox_url
+from tiktok_middleware.errors import ConfigError
+
+__all__ = [
+    "announce",
+    "bot_rule",
+    "browser_file",
+    "delivery_options",
+    "helper_file",
+    "no_domain",
+    "registrable_domain",
+    "signing_keys",
+]
+
+log = logging.getLogger("tiktok_middleware")
+
+
+def signing_keys(config: Config, framework_keys: tuple[str, ...]) -> list[str]:
+    """The keys that sign, newest first: the team's own, else made from the framework's, else from what there is."""
+    if config.secret_key:
+        return config.secret_key.split(",")
+    if framework_keys:
+        return [derive_key(key) for key in framework_keys]
+    # Without a token there is no server copy that a forged cookie could cause.
+    return [derive_key(config.access_token or config.pixel_id)]
+
+
+def bot_rule(config: Config) -> Callable[[str], bool]:
+    """Whether a user agent is no person's.
+
+    Tools, such as curl or a browser that a test drives, are what a site is tried out with: they are bots only where
+    events count, and not in the sandbox, Test Events or a sink of the team's own.
+    """
+    counts = config.is_tiktok_api and not config.test_event_code and config.sink in {"direct", "celery"}
+    if config.is_on and not config.server_reason:
+        make_ready()
+    people = {PERSON} if counts else {PERSON, TOOL}
+    return lambda agent: kind_of(agent) not in people
+
+
+def browser_file(name: str) -> str:
+    """The text of a script of the ``browser`` folder."""
+    from importlib import resources  # noqa: PLC0415  # 8 ms of imports that importing a door need not pay
+
+    return resources.files("tiktok_middleware.browser").joinpath(name).read_text("utf-8")
+
+
+def helper_file(consent: str) -> str:
+    """The text of the helper script, with what asks the consent platforms that only their pages can read.
+
+    Args:
+        consent: the value of ``TIKTOK_CONSENT``.
+
+    Raises:
+        ConfigError: it names a platform that we do not know how to ask.
+    """
+    asked = bridges(consent)
+    names = ["helper.js", "bridge.js", *(f"bridges/{name}.js" for name in asked)] if asked else ["helper.js"]
+    return "\n".join(map(browser_file, names))
+
+
+def no_domain(_: str) -> str:
+    """No domain: host-only cookies, if any."""
+    return ""
+
+
+@lru_cache(maxsize=1)
+def _suffix_list() -> Any:
+    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415  # 9,000 rules: read when the first cookie is due
+
+    return PublicSuffixList()
+
+
+@lru_cache(maxsize=1024)
+def registrable_domain(hostname: str) -> str:
+    """The domain that one owner holds, such as ``shop.co.uk``; empty for addresses and single labels."""
+    # With a dot at its end a name is another host to cookies: none but a host-only cookie comes back to it.
+    if "." not in hostname or ":" in hostname or re.fullmatch(r"[\d.]+", hostname) or "" in hostname.split("."):
+        return ""
+    domain = _suffix_list().privatesuffix(hostname) or ""
+    return "" if domain.startswith("-") else domain  # no label begins so: browsers would refuse the cookie
+
+
+def delivery_options(config: Config) -> DeliveryOptions:
+    """How delivery keeps and sends events.
+
+    Raises:
+        ConfigError: the sink cannot be imported, or lacks its extra.
+    """
+    return DeliveryOptions(
+        outbox=outbox_url(config) if config.is_on else "memory://",
+        sync=config.sync,
+        flush=config.flush,
+        api_url=config.api_url,
+        tokens=config.token_by_pixel if any(not config.source_reason(source) for source in SOURCES) else {},
+        test_event_code=config.test_event_code or None,
+        sink=_sink(config),
+    )
+
+
+def _sink(config: Config) -> Any:
+    """``direct``, or what makes the sink."""
+    if config.sink == "direct":
+        return "direct"
+    if config.sink != "celery":
+        return imported("TIKTOK_SINK", config.sink, what="a factory", allowed="a factory: a function that makes a sink")
+    try:
+        from tiktok_middleware.delivery.celery import sink_factory  # noqa: PLC0415  # an extra
+    except ImportError as error:
+        allowed = f'celery with its extra: pip install "tiktok-middleware[celery]" ({error})'
+        raise ConfigError("TIKTOK_SINK", "celery", allowed) from error
+    return sink_factory(config.celery_broker)
+
+
+_said: set[str] = set()
+
+
+def announce(config: Config, outbox: str) -> None:
+    """What an operator must see at start.
+
+    Args:
+        config: the options.
+        outbox: address of the outbox that is used.
+    """
+    _announce_strangers()
+    if not config.is_on:
+        why = "TIKTOK_ENABLED is false" if config.pixel_id else "TIKTOK_PIXEL_ID is not set"
+        if why not in _said:
+            _said.add(why)
+            log.info("%s: responses pass untouched and nothing is tracked", why)
+        return
+    if config.test_event_code:
+        log.warning("TIKTOK_TEST_EVENT_CODE is set: server events go to Test Events and count for nothing")
+    for reason, what in ((config.server_reason, "server"), (config.browser_reason, "browser")):
+        if reason == "not_production":
+            log.warning("TIKTOK_ENVIRONMENT=%s: no %s event goes to TikTok's own hosts", config.environment, what)
+    if config.environment != "development":  # who develops in a container loses nothing worth a line
+        _announce_place(outbox)
+    for pixel in config.pixels:
+        if not re.fullmatch(r"[A-Z0-9]{20}", pixel):
+            log.warning("pixel id %s is not 20 upper-case letters and digits, as TikTok's are", pixel)
+
+
+def _announce_strangers() -> None:
+    """Variables that are misspelt."""
+    for name, nearest in Config.strangers().items():
+        if nearest and name not in _said:
+            _said.add(name)
+            log.warning("%s is no option; did you mean %s?", name, nearest)
+
+
+def _announce_place(outbox: str) -> None:
+    """An outbox whose events would be lost with its container, or spoilt on a network."""
+    risk = outbox_risk(outbox)
+    if risk and outbox not in _said:
+        _said.add(outbox)
+        log.warning("The outbox %s is %s, by TIKTOK_OUTBOX=sqlite:////path", outbox, risk)

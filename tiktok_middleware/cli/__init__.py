@@ -1,0 +1,1 @@
+"""The ``tiktok-middleware`` command, one file per subcommand group."""

@@ -1,0 +1,105 @@
+"""The ``send`` command: one event from the shell straight to TikTok, and TikTok's answer; no outbox is involved."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import click
+
+from tiktok_middleware.config import Config
+from tiktok_middleware.core.events.event import Record
+from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
+from tiktok_middleware.errors import EventError, TikTokError
+
+__all__ = ["send"]
+
+_IDENTITY = ("email", "phone", "external_id")
+
+
+@click.command()
+@click.argument("event")
+@click.option("--value", type=float, help="What it is worth in all.")
+@click.option("--currency", help="Currency of the value, such as EUR.")
+@click.option(
+    "--property", "properties", multiple=True, metavar="NAME=VALUE", help="Any other parameter; JSON or text."
+)
+@click.option("--email", help="Who it is about; hashed here.")
+@click.option("--phone", help="The same, with its country code.")
+@click.option("--external-id", help="The same, by your own number.")
+@click.option("--once", help="Make the event's id from this key, as track(once=...) does.")
+@click.option("--event-id", help="The event's id.")
+@click.option("--source", type=click.Choice(["web", "offline", "crm"]), default="web", show_default=True)
+@click.option("--lead-id", help="TikTok's id of the lead, for crm.")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def send(event: str, *, source: str, lead_id: str | None, dry_run: bool, as_json: bool, **given: Any) -> None:
+    """Send one EVENT, such as Purchase, by the server channel, and say what TikTok answers.
+
+    With TIKTOK_TEST_EVENT_CODE it shows up under Test Events; otherwise it counts. Exit code 0 where TikTok took it, or
+    would be asked with --dry-run; 1 where not.
+    """
+    try:
+        config = Config.from_env(strict=True)
+        records = _records(config, event, source, lead_id, given)
+    except TikTokError as error:
+        raise click.ClickException(str(error)) from None
+    bodies = [{"event_source": r.source, "event_source_id": r.pixel, "data": [json.loads(r.body)]} for r in records]
+    if dry_run:
+        click.echo(json.dumps(bodies, indent=2))
+        return
+    answers = _answers(config, records)
+    for record, answer in zip(records, answers, strict=True):
+        said = {"event_source_id": record.pixel, "event_id": record.event_id, **_said(answer)}
+        click.echo(json.dumps(said) if as_json else " ".join(map(str, said.values())).strip())
+    if not all(isinstance(answer, Delivered) for answer in answers):
+        raise SystemExit(1)
+
+
+def _records(config: Config, event: str, source: str, lead_id: str | None, given: dict[str, Any]) -> list[Record]:
+    """The server copies, one a pixel.
+
+    Raises:
+        TikTokError: the configuration or an argument cannot be right.
+    """
+    from tiktok_middleware.client import Client  # noqa: PLC0415  # brings delivery along, which other commands need not
+    from tiktok_middleware.core.tracking.server_event import server_entry  # noqa: PLC0415
+    from tiktok_middleware.core.tracking.server_tracker import server_tracker  # noqa: PLC0415
+
+    client = Client(config)
+    # Who types an event vouches for it; and it goes straight to TikTok, not into the outbox.
+    tracker = server_tracker(client.runtime, None, source=source, lead_id=lead_id, consent=True)
+    tracker.identify(**{name: given[name] for name in _IDENTITY if given[name] is not None})
+    properties = dict(map(_property, given["properties"]))
+    properties |= {name: given[name] for name in ("value", "currency") if given[name] is not None}
+    made = tracker.track(event, properties, once=given["once"], event_id=given["event_id"])
+    if not made.channels.server:
+        raise EventError("event", f"not sent: {made.channels.server.reason}", "see tiktok-middleware check")
+    submissions = [server_entry(pending, tracker) for pending in tracker.take()]
+    client.close(0)
+    return [record for submission in submissions if submission is not None for record in submission.records]
+
+
+def _property(text: str) -> tuple[str, object]:
+    """Name and value; what is no JSON is a text."""
+    name, _, value = text.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _answers(config: Config, records: list[Record]) -> list[Verdict]:
+    from tiktok_middleware.delivery.sender.events_api import EventsApi  # noqa: PLC0415  # brings httpx along
+
+    api = EventsApi(config.api_url, config.token_by_pixel, config.test_event_code or None, clock=time.time)
+    try:
+        return [verdict for record in records for verdict in api.send([record])]
+    finally:
+        api.close()
+
+
+def _said(answer: Verdict) -> dict[str, str]:
+    words = answer.warning if isinstance(answer, Delivered) else answer.reason
+    return {"answer": type(answer).__name__.lower(), "reason": words}

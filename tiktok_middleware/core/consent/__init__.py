@@ -1,0 +1,1 @@
+"""The consent state of a visitor, read from the request."""

@@ -1,0 +1,10 @@
+"""What consent platforms wrote into their cookies; pure, and closed at every doubt: what cannot be read is unknown.
+
+Rules that hold for every reader: a value is bounded and decoded once; keys and words are compared whole and in
+their exact case; a grant needs the platform's exact word, and somebody's click; copies that disagree say no.
+"""
+
+from tiktok_middleware.core.consent.platforms.optouts import opt_out
+from tiktok_middleware.core.consent.platforms.registry import BROWSER_ONLY, READERS, reader_for
+
+__all__ = ["BROWSER_ONLY", "READERS", "opt_out", "reader_for"]

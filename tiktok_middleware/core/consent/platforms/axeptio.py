@@ -1,0 +1,41 @@
+"""Axeptio for brands: a JSON record of the choice, and a list of the authorised vendors beside it."""
+
+from __future__ import annotations
+
+from tiktok_middleware.core.consent.platforms.answers import State, most_careful, yes_or_no
+from tiktok_middleware.core.consent.platforms.header import attempt, values_of
+from tiktok_middleware.core.consent.platforms.unwrap import decoded, record
+
+__all__ = ["axeptio"]
+
+
+def axeptio(header: str, vendor: str) -> State:
+    """Granted where the choice is complete and neither cookie leaves the vendor out.
+
+    Both cookies exist before the choice; only ``$$completed`` tells that there was one.
+    """
+    if "axeptio_cookies" not in header:
+        return State.UNKNOWN
+    records = values_of(header, "axeptio_cookies")
+    lists = values_of(header, "axeptio_authorized_vendors")
+    listed = [attempt(lambda value: _in_list(value, vendor), value) for value in lists]
+    # A record that does not name the vendor leaves it to the list; without a list that is a refusal.
+    otherwise = most_careful(listed) if listed else State.DENIED
+    chosen = [attempt(lambda value: _in_record(value, vendor, otherwise), value) for value in records]
+    if State.UNKNOWN in chosen or not chosen:
+        return State.UNKNOWN
+    return most_careful(chosen + listed)
+
+
+def _in_record(value: str, vendor: str, otherwise: State) -> State:
+    found = record(value)
+    if found.get("$$completed") is not True:
+        return State.UNKNOWN
+    return yes_or_no(found[vendor]) if vendor in found else otherwise
+
+
+def _in_list(value: str, vendor: str) -> State:
+    text = decoded(value)
+    if len(text) < 2 or text[0] != "," or text[-1] != ",":
+        raise ValueError("no whole list")
+    return State.GRANTED if vendor in text[1:-1].split(",") else State.DENIED

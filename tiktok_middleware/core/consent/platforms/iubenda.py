@@ -1,0 +1,43 @@
+"""iubenda: a JSON record a site id, and beside it one for the opt-outs of the United States."""
+
+from __future__ import annotations
+
+import re
+
+from tiktok_middleware.core.consent.platforms.answers import State, most_careful, yes_or_no
+from tiktok_middleware.core.consent.platforms.header import attempt, pairs_of
+from tiktok_middleware.core.consent.platforms.unwrap import record, record_in
+
+__all__ = ["iubenda"]
+
+_NAME = re.compile(r"_iub_cs-s?[0-9]{1,12}(-uspr)?")
+_MARKETING = "5"  # of iubenda's five purposes: necessary, functionality, experience, measurement, marketing
+
+
+def iubenda(header: str) -> State:
+    """Granted where purpose 5 is on, or where the site asked one question for everything and heard yes."""
+    answers, opt_outs = [], []
+    for name, value in pairs_of(header, "_iub_cs-"):
+        found = _NAME.fullmatch(name)
+        if found and found[1]:
+            opt_outs.append(attempt(_opt_out, value))
+        elif found:
+            answers.append(attempt(_answer, value))
+    if State.DENIED in opt_outs or not answers:
+        return most_careful([*opt_outs, State.UNKNOWN])
+    return most_careful(answers + opt_outs)
+
+
+def _answer(value: str) -> State:
+    found = record(value)
+    whole = yes_or_no(found.get("consent"))
+    if whole is State.DENIED or "purposes" not in found:
+        return whole
+    purposes = record_in(found, "purposes")
+    return yes_or_no(purposes.get(_MARKETING, False))
+
+
+def _opt_out(value: str) -> State:
+    """Denied at the first flag that is off; granted only means that nobody opted out."""
+    flags = [yes_or_no(flag) for key, flag in record(value).items() if key in {"s", "sh", "adv"}]
+    return most_careful(flags)

@@ -1,0 +1,57 @@
+"""OneTrust and CookiePro: ``OptanonConsent``, a query string whose ``groups`` lists category ids with 0 or 1."""
+
+from __future__ import annotations
+
+import re
+
+from tiktok_middleware.core.consent.platforms.answers import State, all_needed, yes_or_no
+from tiktok_middleware.core.consent.platforms.header import read_copies, values_of
+from tiktok_middleware.core.consent.platforms.unwrap import decoded, key_values
+
+__all__ = ["onetrust"]
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
+
+#: United States bundles: at 0 the visitor opted out of sale and sharing, whatever else is on.
+_SALE_GROUPS = ("OSSTA_BG", "SPD_BG")
+
+
+def onetrust(header: str, ids: tuple[str, ...], implied: State) -> State:
+    """Granted where all ids are on and somebody chose.
+
+    The cookie exists before any choice, with the law's defaults: 0 where consent is opt-in, 1 where it is opt-out.
+
+    Args:
+        header: the raw ``Cookie`` header.
+        ids: category ids of the site's own OneTrust account, such as ``C0004``; all of them are needed.
+        implied: what a default counts as.
+    """
+    return read_copies(header, "OptanonConsent", lambda value: _answer(value, header, ids, implied))
+
+
+def _answer(value: str, header: str, ids: tuple[str, ...], implied: State) -> State:
+    fields = key_values(value.split("&"), "=")
+    groups = key_values(_decoded(fields.get("groups", "")).split(","), ":")
+    kept = [yes_or_no(groups[group], yes="1", no="0") for group in _SALE_GROUPS if group in groups]
+    if State.DENIED in kept:
+        return State.DENIED
+    wanted = all_needed([*kept, *(yes_or_no(groups.get(group), yes="1", no="0") for group in ids)])
+    chosen = _is_chosen(fields, header)
+    if wanted is State.DENIED:
+        return wanted if chosen or fields.get("isGpcEnabled") == "1" else State.UNKNOWN
+    if wanted is State.UNKNOWN or fields.get("AwaitingReconsent") == "true":
+        return State.UNKNOWN
+    return wanted if chosen else implied
+
+
+def _is_chosen(fields: dict[str, str], header: str) -> bool:
+    """Whether somebody clicked: counted in the cookie itself, or timed in the one beside it."""
+    count = fields.get("interactionCount", "")
+    if count.isascii() and count.isdecimal() and count.strip("0"):
+        return True
+    closed = values_of(header, "OptanonAlertBoxClosed")
+    return bool(closed) and all(_TIME.fullmatch(decoded(value)) for value in closed)
+
+
+def _decoded(value: str) -> str:
+    return decoded(value.replace("+", " "))

@@ -1,0 +1,122 @@
+"""IAB TCF 2: purposes, and on request a vendor, of the TC string; it knows no platform.
+
+Offsets: IAB Tech Lab, "Transparency and Consent String with Global Vendor & CMP List Formats", core segment.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tiktok_middleware.core.consent.platforms.answers import State, most_careful
+from tiktok_middleware.core.consent.platforms.bits import Bits
+from tiktok_middleware.core.consent.platforms.header import attempt, pairs_of
+from tiktok_middleware.core.consent.platforms.unwrap import decoded
+
+__all__ = ["DEFAULT", "Asked", "read_tc_string", "tcf"]
+
+_VERSION, _CREATED, _POLICY, _OWN_SITE, _PURPOSES, _ONE_TREATMENT, _VENDORS = 0, 6, 132, 138, 152, 200, 213
+_OLDEST_POLICY = 4  # strings of older policies are invalid since 30 September 2023
+_DISCLOSED_SINCE = 17_723_232_000  # 1 March 2026, deciseconds: from then on TCF 2.3 requires the disclosed vendors
+_MAX_RANGES = 2000
+_DISCLOSED_SEGMENT, _CONSENT_REQUIRED = 1, 1
+_NAMES = ("euconsent-v2", "eupubconsent-v2")
+
+
+class Asked(NamedTuple):
+    """What the visitor must have consented to.
+
+    Attributes:
+        purposes: TCF purpose numbers, 1 to 24.
+        vendor: id in the Global Vendor List; None: the purposes decide alone, for TikTok is in no list.
+    """
+
+    purposes: tuple[int, ...] = (1, 3, 4, 7)
+    vendor: int | None = None
+
+
+#: Storing, an advertising profile, personalised advertising, measuring it.
+DEFAULT = Asked()
+
+
+def tcf(header: str, asked: Asked) -> State:
+    """Granted where the visitor consented to all that is asked; legitimate interest never counts."""
+    if "consent-v2" not in header:
+        return State.UNKNOWN
+    said = [value for name, value in pairs_of(header, "consent-v2") if name in _NAMES]
+    return most_careful([attempt(lambda value: read_tc_string(decoded(value), asked), value) for value in said])
+
+
+def read_tc_string(text: str, asked: Asked) -> State:
+    """Granted or denied; anything less than all that is asked is denied.
+
+    Raises:
+        ValueError: the string is cut, foreign, of another version, of a policy that has ended, or not of this site.
+    """
+    first, *others = text.split(".")
+    core = Bits(first)
+    if core.take(_VERSION, 6) != 2 or core.take(_POLICY, 6) < _OLDEST_POLICY or not core.take(_OWN_SITE, 1):
+        raise ValueError("not a valid string of this site")
+    is_vendor_allowed = _allows_vendor(core, asked)
+    _check_disclosure(core, [Bits(other) for other in others])
+    purposes = core.take(_PURPOSES, 24)
+    if core.take(_ONE_TREATMENT, 1):
+        purposes &= ~_mask(1)  # purpose 1 was never shown to the visitor
+    is_granted = is_vendor_allowed and all(purposes & _mask(purpose) for purpose in asked.purposes)
+    return State.GRANTED if is_granted else State.DENIED
+
+
+def _mask(purpose: int) -> int:
+    return 1 << (24 - purpose)
+
+
+def _check_disclosure(core: Bits, segments: list[Bits]) -> None:
+    """Make sure that the segment of disclosed vendors is whole, and there where it has to be."""
+    disclosed = [segment for segment in segments if segment.take(0, 3) == _DISCLOSED_SEGMENT]
+    for segment in disclosed:
+        _vendors(segment, 3, None)
+    if not disclosed and core.take(_CREATED, 36) >= _DISCLOSED_SINCE:
+        raise ValueError("disclosed vendors are missing")
+
+
+def _allows_vendor(core: Bits, asked: Asked) -> bool:
+    """Whether the visitor, and the publisher in its restrictions, allow the vendor; true where nobody asks.
+
+    Walks to the end of the core either way: a string that was cut is not to be trusted in any part.
+    """
+    is_allowed, offset = _vendors(core, _VENDORS, asked.vendor)
+    _, offset = _vendors(core, offset, None)  # legitimate interest never counts
+    count, offset = core.take(offset, 12), offset + 12
+    for _ in range(count):
+        purpose, kind = core.take(offset, 6), core.take(offset + 6, 2)
+        is_meant, offset = _ranges(core, offset + 8, asked.vendor)
+        if is_meant and asked.vendor and purpose in asked.purposes and kind != _CONSENT_REQUIRED:
+            is_allowed = False
+    return is_allowed
+
+
+def _vendors(bits: Bits, offset: int, vendor: int | None) -> tuple[bool, int]:
+    """Whether a vendor section holds the vendor, or nobody asks; and the offset after it."""
+    top, is_range, offset = bits.take(offset, 16), bits.take(offset + 16, 1), offset + 17
+    if is_range:
+        return _ranges(bits, offset, vendor)
+    bits.need(offset + top)
+    return vendor is None or (vendor <= top and bits.take(offset + vendor - 1, 1) == 1), offset + top
+
+
+def _ranges(bits: Bits, offset: int, vendor: int | None) -> tuple[bool, int]:
+    count, offset = bits.take(offset, 12), offset + 12
+    if count > _MAX_RANGES:
+        raise ValueError("too many ranges")
+    if vendor is None:
+        flags = bits.text  # a slice past the end is no flag; `need` finds that out in one go
+        for _ in range(count):
+            offset += 33 if flags[offset : offset + 1] == "1" else 17
+        bits.need(offset)
+        return True, offset
+    is_found = False
+    for _ in range(count):
+        is_group, low = bits.take(offset, 1), bits.take(offset + 1, 16)
+        high = bits.take(offset + 17, 16) if is_group else low
+        offset += 33 if is_group else 17
+        is_found = is_found or low <= vendor <= high
+    return is_found, offset

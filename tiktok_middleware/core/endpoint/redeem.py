@@ -1,0 +1,162 @@
+"""The events in a page's report, each as the event that it confirms or sends; it reads no body and stores nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from tiktok_middleware.core.endpoint.reported_page import ReportedPage
+from tiktok_middleware.core.events.event import Channel, Channels, Event, OutboxEntry
+from tiktok_middleware.core.events.event_names import event_name
+from tiktok_middleware.core.events.ids import check_event_id, is_minted_now
+from tiktok_middleware.core.events.validation import clean_properties
+from tiktok_middleware.core.pixel.signed_event import SignedEvent, open_signed_event
+from tiktok_middleware.core.pixel.snippet import BrowserCopy
+from tiktok_middleware.core.tracking.server_event import make_entry
+from tiktok_middleware.core.tracking.tracker import ONCE_MAX_AGE_S, Tracker
+from tiktok_middleware.errors import EventError, TokenError
+
+__all__ = ["ReportedEvent", "confirmed", "redeemed", "sent", "unsealed"]
+
+_OPEN = Channels(Channel(sends=True), Channel(sends=True))
+
+
+class _Confirmer(Tracker):
+    """Who reports, on the page and with the identity that an envelope names."""
+
+    def __init__(self, reporter: Tracker, signed_event: SignedEvent) -> None:
+        request = reporter.request
+        super().__init__(
+            request.at(signed_event.path) if isinstance(request, ReportedPage) else request, reporter.runtime
+        )
+        self.identity = signed_event.identity
+        self._visitor = reporter.visitor
+        limited = reporter.consent.limited_data_use or signed_event.limited_data_use
+        self._consent = reporter.consent._replace(limited_data_use=limited)
+
+
+class ReportedEvent(NamedTuple):
+    """What becomes of one event of a report.
+
+    Attributes:
+        event_id: its id in the browser.
+        submission: what is to be stored; None where it does not count.
+        copy: what the browser is to fire once that is stored, where it does not have it.
+    """
+
+    event_id: str
+    submission: OutboxEntry | None
+    copy: BrowserCopy | None = None
+
+
+def confirmed(tracker: Tracker, token: str, event_id: str, *, browser: bool) -> ReportedEvent:
+    """What becomes of an event that a browser confirms.
+
+    Args:
+        tracker: who reports.
+        token: the envelope.
+        event_id: the browser's own where the envelope is a template, else the envelope's.
+        browser: whether the browser fires its copy.
+    """
+    signed_event = _opened(tracker, token)
+    happened = unsealed(tracker, signed_event, event_id) if signed_event is not None else None
+    return ReportedEvent(event_id, _counted(*happened, browser=browser) if happened is not None else None)
+
+
+def redeemed(tracker: Tracker, token: str, *, browser: bool) -> ReportedEvent:
+    """The same for an event whose envelope was too large for the page, and waited with us."""
+    signed_event = _opened(tracker, token)
+    if signed_event is None:
+        return ReportedEvent("", None)
+    happened = unsealed(tracker, signed_event, signed_event.event_id)
+    if happened is None:
+        return ReportedEvent("", None)
+    event, visitor = happened
+    copy = (event.event, event.properties, event.event_id)
+    return ReportedEvent(event.event_id, _counted(event, visitor, browser=browser), copy)
+
+
+def unsealed(tracker: Tracker, signed_event: SignedEvent, event_id: str) -> tuple[Event, Tracker] | None:
+    """The event of an envelope as it happened to this visitor; None, and counted, where it cannot have.
+
+    Args:
+        tracker: the visitor as they are now.
+        signed_event: as it was opened.
+        event_id: as for :func:`confirmed`.
+    """
+    notices, now_s = tracker.runtime.notices, tracker.runtime.clock()
+    if not (is_minted_now(event_id, now_s) if signed_event.is_template else event_id == signed_event.event_id):
+        notices.count("envelope_id")
+        return None
+    if signed_event.once and now_s - signed_event.event_time > ONCE_MAX_AGE_S:
+        notices.count("too_old")
+        return None
+    event = Event(
+        event=signed_event.event,
+        event_id=event_id,
+        event_time=signed_event.event_time or int(now_s),
+        properties=dict(signed_event.properties),
+        channels=_OPEN,
+        once=signed_event.once,
+    )
+    return event, _Confirmer(tracker, signed_event)
+
+
+def sent(
+    tracker: Tracker, name: str, properties: Mapping[str, object], event_id: str, *, browser: bool
+) -> ReportedEvent:
+    """What becomes of an event that a page sends by itself.
+
+    Args:
+        tracker: who reports.
+        name: as the page's script wrote it.
+        properties: the same.
+        event_id: the browser's.
+        browser: whether the browser fires its copy.
+    """
+    event = _own_event(tracker, name, properties, event_id)
+    if event is None:
+        return ReportedEvent("", None)
+    submission = _counted(event, tracker, browser=browser)
+    # A page may call its event as it likes: it claims nothing that is counted once by its order number.
+    return ReportedEvent(event_id, msgspec.structs.replace(submission, event_id=f"page:{event.event_id}"))
+
+
+def _opened(tracker: Tracker, token: str) -> SignedEvent | None:
+    runtime = tracker.runtime
+    try:
+        return open_signed_event(token, runtime.signer, runtime.config.pixels, runtime.clock())
+    except TokenError as error:
+        runtime.notices.count(f"envelope_{error.reason}")
+        return None
+
+
+def _own_event(tracker: Tracker, name: str, properties: Mapping[str, object], event_id: str) -> Event | None:
+    """The event; None where it may not be sent, or nothing of it can be."""
+    runtime = tracker.runtime
+    try:
+        known, _ = event_name(name)
+        if known not in runtime.browser_events:
+            runtime.notices.count("browser_event_refused")
+            return None
+        own_id = check_event_id(event_id)
+    except EventError:
+        runtime.notices.count("invalid")
+        return None
+    cleaned = clean_properties(known, properties, is_fired=True)
+    for _ in cleaned.problems:
+        runtime.notices.count("invalid")
+    return Event(
+        event=known, event_id=own_id, event_time=int(runtime.clock()), properties=cleaned.properties, channels=_OPEN
+    )
+
+
+def _counted(event: Event, visitor: Tracker, *, browser: bool) -> OutboxEntry:
+    """What is to be stored: whoever repeats the report, with the same id, adds nothing."""
+    runtime = visitor.runtime
+    runtime.notices.count("confirmed")
+    server = not (runtime.config.server_reason or visitor.is_bot)
+    submission = make_entry(event, visitor, browser=browser, server=server)
+    return msgspec.structs.replace(submission, once=True, passing=not event.once)

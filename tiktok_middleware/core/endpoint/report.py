@@ -1,0 +1,226 @@
+"""What a page reports to our endpoint, judged: may the pixel load, which events count; it stores and sends nothing.
+
+A report is decided by the same readers and tables as a page: :class:`ReportedPage` is the request that the page would make
+now, and :class:`Tracker` the visitor behind it. Whatever a browser sends, the answer is a value, never an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tiktok_middleware.core.endpoint.redeem import ReportedEvent, confirmed, redeemed, sent
+from tiktok_middleware.core.endpoint.reported_page import ReportedPage
+from tiktok_middleware.core.events.event import Claim, OutboxEntry
+from tiktok_middleware.core.http.own_response import Answer
+from tiktok_middleware.core.http.request import RequestView
+from tiktok_middleware.core.response.browser_output import BrowserOutput
+from tiktok_middleware.core.response.policy import Audience, Codec, Place, Plan, Timing
+from tiktok_middleware.core.runtime import Runtime
+from tiktok_middleware.core.tracking.tracker import Tracker
+from tiktok_middleware.core.visitor.url_redaction import holds_identity
+
+__all__ = ["MAX_BODY_BYTES", "Report", "ReportOutcome", "hear", "refusal", "refuse"]
+
+#: The most that is read of a report.
+MAX_BODY_BYTES = 16_384
+
+_MAX_CONFIRMED, _MAX_EVENTS, _MAX_REFERENCES = 100, 20, 20
+_MAX_REFERENCE_CHARS = 64
+
+_PAGE = Plan(Place.DOCUMENT, Audience.ONE, Codec.IDENTITY, Timing.LIVE)
+
+_Word = Literal["", "g", "d"]
+
+
+class _Body(msgspec.Struct):
+    """The body of a report; unknown keys are ignored."""
+
+    u: str = ""
+    r: str = ""
+    w: _Word = ""
+    b: _Word = ""
+    c: Annotated[list[tuple[str, str]], msgspec.Meta(max_length=_MAX_CONFIRMED)] = []
+    e: Annotated[list[tuple[str, dict[str, Any], str]], msgspec.Meta(max_length=_MAX_EVENTS)] = []
+    x: Annotated[
+        list[Annotated[str, msgspec.Meta(max_length=_MAX_REFERENCE_CHARS)]], msgspec.Meta(max_length=_MAX_REFERENCES)
+    ] = []
+
+
+_decode = msgspec.json.Decoder(_Body).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Report(NamedTuple):
+    """A report that was understood.
+
+    Attributes:
+        tracker: the visitor who sends it.
+        may_load: whether the pixel may load, and events fire, in this page.
+        references: of what the page asks for and may have.
+        said: its body.
+        refused: why none of its events counts; empty where they may.
+    """
+
+    tracker: Tracker
+    may_load: bool
+    references: tuple[str, ...]
+    said: _Body
+    refused: str
+
+    def judged(self, deferreds: Sequence[bytes | None]) -> ReportOutcome:
+        """Which of its events count.
+
+        Args:
+            deferreds: what is kept under each reference, None where nothing is.
+        """
+        tracker, said, browser = self.tracker, self.said, self.may_load
+        if self.refused:
+            for _ in (*said.c, *said.e):
+                tracker.runtime.notices.count(f"collect_{self.refused}")
+            return ReportOutcome(self, ())
+        found = [_opened(deferred) for deferred in deferreds if deferred is not None]
+        verdicts = [
+            *(confirmed(tracker, token, event_id, browser=browser) for token, event_id in said.c),
+            *(sent(tracker, name, given, event_id, browser=browser) for name, given, event_id in said.e),
+            *(redeemed(tracker, token, browser=browser) for token in found if isinstance(token, str)),
+        ]
+        return ReportOutcome(self, tuple(verdicts), [copy for copy in found if not isinstance(copy, str)])
+
+
+class ReportOutcome(NamedTuple):
+    """A report's events, on their way to an answer.
+
+    Attributes:
+        report: that they came with.
+        verdicts: one for each of them.
+        copies: that the page is to fire as they are.
+    """
+
+    report: Report
+    verdicts: tuple[ReportedEvent, ...]
+    copies: Sequence[object] = ()
+
+    @property
+    def submissions(self) -> tuple[OutboxEntry, ...]:
+        """What is to be stored and claimed."""
+        return tuple(verdict.submission for verdict in self.verdicts if verdict.submission is not None)
+
+    def answer(self, claims: Sequence[Claim] | None) -> Answer:
+        """Our response.
+
+        Args:
+            claims: one for each submission, None where delivery could not say in time: then the browser fires, since
+                a copy too many is dropped by TikTok and a lost one is lost.
+        """
+        tracker, may_load = self.report.tracker, self.report.may_load
+        said: dict[str, object] = {"load": may_load}
+        if tracker.consent.limited_data_use:
+            said["ldu"] = True
+        copies, counted = self._sorted(claims) if may_load else ([], [])
+        counted += [verdict.event_id for verdict in self.verdicts if verdict.submission is None and verdict.event_id]
+        if copies:
+            said["e"] = copies
+        if counted:
+            said["no"] = counted
+        cookies = BrowserOutput(tracker.request, tracker.runtime, tracker, _PAGE).headers([])
+        return _answer(200, _encode(said), cookies)
+
+    def _sorted(self, claims: Sequence[Claim] | None) -> tuple[list[object], list[str]]:
+        """What the browser is to fire, and the ids that it must not, since they are counted already."""
+        copies, counted = list(self.copies), []
+        stored = [verdict for verdict in self.verdicts if verdict.submission is not None]
+        for index, verdict in enumerate(stored):
+            if claims is not None and not claims[index].browser:
+                counted.append(verdict.event_id)
+                self.report.tracker.runtime.notices.count("already_counted")
+            elif verdict.copy is not None:
+                copies.append(verdict.copy)
+        return copies, counted
+
+
+def refusal(request: RequestView, runtime: Runtime) -> Answer | None:
+    """Our answer to what is no report of a page of ours, before any of its body is read; None for one that may be."""
+    if request.method != "POST":
+        refused = refuse(runtime, 405, "method", [("Allow", "POST")])
+        return refused._replace(body=b"") if request.method == "HEAD" else refused
+    if not _is_same_origin(request):
+        return refuse(runtime, 403, "origin")
+    return None
+
+
+def refuse(runtime: Runtime, status: int, reason: str, headers: Sequence[tuple[str, str]] = ()) -> Answer:
+    """A refusal, counted by its reason."""
+    runtime.notices.count(f"collect_{reason}")
+    return _answer(status, _encode({"error": reason}), headers)
+
+
+def hear(request: RequestView, runtime: Runtime, body: bytes) -> Report | Answer:
+    """The report in a body, or our refusal of it.
+
+    Args:
+        request: the request that brought it.
+        runtime: the configuration.
+        body: as it came, :data:`MAX_BODY_BYTES` at most.
+    """
+    if len(body) > MAX_BODY_BYTES:
+        return refuse(runtime, 413, "too_large")
+    try:
+        said = _decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return refuse(runtime, 400, "malformed")
+    tracker = _visitor(request, runtime, said)
+    is_told = holds_identity(tracker.request.target)
+    may_load = tracker.may_send and not (is_told or runtime.config.browser_reason or _is_excluded(tracker))
+    refused = tracker.consent.reason or ("excluded" if _is_excluded(tracker) else "")
+    return Report(tracker, may_load, tuple(said.x) if may_load else (), said, refused)
+
+
+def _is_same_origin(request: RequestView) -> bool:
+    """Whether a page of our own origin sent it; browsers without Fetch Metadata name their origin on every POST."""
+    site = request.header("sec-fetch-site")
+    if site:
+        return site == "same-origin"
+    try:
+        origin = urlsplit(request.header("origin"))
+    except ValueError:
+        return False
+    return origin.scheme in {"http", "https"} and request.is_own(origin.netloc.lower())
+
+
+def _is_excluded(tracker: Tracker) -> bool:
+    return tracker.runtime.is_excluded(tracker.request.path)
+
+
+def _visitor(request: RequestView, runtime: Runtime, said: _Body) -> Tracker:
+    """Who reports, with the word that they have just given remembered as a later page would read it."""
+    word = said.w or (said.b if runtime.is_bridged else "")
+    tracker = Tracker(ReportedPage(request, said.u, said.r, word), runtime)
+    # A yes that a refusal outranks is not written down: it would count once the refusal is gone.
+    if word == "d" or (word == "g" and tracker.consent.is_granted):
+        tracker.consent_word = word
+    if tracker.consent.is_granted:
+        tracker.mint_ttp()
+    return tracker
+
+
+def _opened(deferred: bytes) -> Any:
+    """A copy, as a list, or the token of an envelope; ours, since a reference names it."""
+    return msgspec.json.decode(deferred)
+
+
+def _answer(status: int, body: bytes, headers: Sequence[tuple[str, str]]) -> Answer:
+    return Answer(
+        status,
+        [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            *headers,
+        ],
+        body,
+    )

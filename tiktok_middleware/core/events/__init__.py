@@ -1,0 +1,1 @@
+"""Events: names, ids, and parameters, validated."""

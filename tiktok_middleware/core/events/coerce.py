@@ -1,0 +1,228 @@
+"""Scalars of every kind as plain JSON values, or refused with the reason; it knows no names of parameters."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, time
+from decimal import Decimal
+from enum import Enum
+from operator import index
+from typing import Any
+from uuid import UUID
+
+from tiktok_middleware.core.visitor.pii import FULL_WIDTH, names_person
+
+__all__ = [
+    "MAX_NUMBER",
+    "MAX_TEXT_CHARS",
+    "Budget",
+    "BudgetSpent",
+    "Refusal",
+    "identifier",
+    "is_promise",
+    "kind",
+    "number",
+    "text",
+    "whole",
+]
+
+MAX_TEXT_CHARS = 2_000
+MAX_ID_CHARS = 200
+
+# JavaScript counts no further than this: beyond it the browser copy and the server copy would differ.
+MAX_NUMBER = 2**53
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+
+# Classes whose objects promise a str: Django's lazy translations, Flask-Babel's and WTForms', Babel's own.
+_PROMISES = frozenset({"Promise", "LazyString", "LazyProxy"})
+
+
+class Refusal(Exception):  # noqa: N818 -- a verdict on a value, turned into an EventError by whoever knows the field
+    """A value cannot be sent.
+
+    Args:
+        found: its type or shape in words, never the value itself.
+        allowed: what would have been right, in words.
+
+    Attributes:
+        place: where in a list it stands, such as ``[1]``; empty where it stands alone.
+    """
+
+    place: str = ""
+
+    def __init__(self, found: str, allowed: str) -> None:
+        self.found = found
+        self.allowed = allowed
+        super().__init__(found)
+
+
+class BudgetSpent(Refusal):
+    """One event can hold no more: refuses the whole property, however deep inside it that was found out."""
+
+
+class Budget:
+    """How much one event may still hold, and whether a text was cut to fit."""
+
+    __slots__ = ("cut", "left")
+
+    def __init__(self, chars: int) -> None:
+        self.left = chars
+        self.cut = False
+
+    def spend(self, chars: int) -> None:
+        """Take what one value costs, plus its punctuation.
+
+        Raises:
+            Spent: nothing is left.
+        """
+        self.left -= chars + 1
+        if self.left < 0:
+            raise BudgetSpent("more than one event may hold", "64 KB in all")
+
+
+def kind(value: object) -> str:
+    """The type of a value in words, for messages."""
+    return f"of type {type(value).__name__[:50]}"
+
+
+def number(value: object) -> int | float:
+    """An int or a float that JSON can hold.
+
+    Takes int, float, Decimal, Fraction, numpy's numbers and a str that is a plain decimal such as ``"59.90"``, as forms
+    and databases give it; a str with a symbol, an exponent or a comma is refused, because it could be read in two ways.
+
+    Raises:
+        Refusal: bool, NaN, infinity, beyond 2**53, or not a number.
+    """
+    exact = type(value)
+    if exact is float or exact is int:
+        return _bounded(value)  # type: ignore[arg-type]
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise Refusal("not a finite number", "a finite number")
+        return _bounded(float(value))
+    if isinstance(value, Enum):
+        return number(value.value)
+    if isinstance(value, str):
+        stripped = str.__str__(value).strip()
+        if _PLAIN_NUMBER.fullmatch(stripped) is None:
+            raise Refusal("a str that is not a plain number", "a number, without symbols or thousands separators")
+        return _bounded(float(stripped) if "." in stripped else int(stripped))
+    if isinstance(value, bool) or exact.__name__ in {"bool_", "bool"} or hasattr(exact, "__len__"):
+        raise Refusal(kind(value), "a number")
+    if hasattr(exact, "__index__"):
+        return _bounded(index(value))  # type: ignore[arg-type]
+    if hasattr(exact, "__float__"):
+        return _bounded(_float(value))
+    raise Refusal(kind(value), "a number")
+
+
+def _float(value: Any) -> float:
+    """The float, shortest as its own type would write it: numpy's float32 of 59.9 is 59.9, not 59.900001525878906."""
+    exact = float(value)
+    if getattr(value, "itemsize", 8) < 8:
+        return float(f"{exact:.7g}")
+    return exact
+
+
+def _bounded(value: float) -> int | float:
+    """The same number, if both channels can carry it."""
+    if -MAX_NUMBER <= value <= MAX_NUMBER:
+        return value
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Refusal("not a finite number", "a finite number")
+    raise Refusal("a number beyond 2**53", "a number that JavaScript can hold")
+
+
+def whole(value: object) -> int:
+    """An int, also out of ``2.0`` and ``"2"``.
+
+    Raises:
+        Refusal: as ``number``, or a fraction.
+    """
+    found = number(value)
+    if found != int(found):
+        raise Refusal("a fraction", "a whole number")
+    return int(found)
+
+
+def text(value: object, purse: Budget) -> str:
+    """A str that UTF-8 can hold, cut after 2,000 characters (free text loses little by it).
+
+    Takes str and its subclasses, enum members, lazy translations, and what has one obvious spelling: numbers, UUIDs,
+    dates.
+
+    Raises:
+        Refusal: bytes, bool, containers and all else.
+    """
+    found = value if type(value) is str else _spelling(value)
+    if len(found) > MAX_TEXT_CHARS:
+        found = found[:MAX_TEXT_CHARS]
+        purse.cut = True
+    return _paid(found, purse)
+
+
+def identifier(value: object, purse: Budget) -> str:
+    """An id as TikTok wants it, a str: trimmed; ints and UUIDs are written out.
+
+    Raises:
+        Refusal: empty, above 200 characters (a cut id would be another id), float, bool or another type.
+    """
+    if type(value) is not str and isinstance(value, (float, Decimal, date)):
+        raise Refusal(kind(value), "an id as str or int")
+    found = (value if type(value) is str else _spelling(value, "an id as str or int")).strip()
+    if not found:
+        raise Refusal("empty", "an id as str or int")
+    if len(found) > MAX_ID_CHARS:
+        raise Refusal(f"a str of {len(found)} characters", f"at most {MAX_ID_CHARS} characters")
+    return _paid(found, purse)
+
+
+def _paid(found: str, purse: Budget) -> str:
+    """The text, mended and paid for, unless it gives a person away: nobody may see that in clear, our disk included."""
+    read = found
+    if not found.isascii():
+        found = _mended(found)
+        read = found.translate(FULL_WIDTH)
+    if ("@" in read or "+" in read) and names_person(read):
+        raise Refusal("a text with an e-mail address or a phone number", "nothing personal; identify() hashes it")
+    purse.spend(len(found))
+    return found
+
+
+def _spelling(value: object, allowed: str = "a str") -> str:
+    """The one obvious spelling of a scalar other than a plain str."""
+    if type(value) is int:
+        return str(_bounded(value))
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, UUID):
+        return UUID.__str__(value)
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if is_promise(value):
+        return str(value)
+    if isinstance(value, (bytes, bytearray, Mapping, Iterable)):
+        raise Refusal(kind(value), allowed)
+    try:
+        return str(number(value))
+    except Refusal:
+        raise Refusal(kind(value), allowed) from None
+
+
+def is_promise(value: object) -> bool:
+    """True for a lazy translation of the known frameworks, told by the names of its classes so as to import none."""
+    return any(base.__name__ in _PROMISES for base in type(value).__mro__)
+
+
+def _mended(found: str) -> str:
+    """The text with halves of surrogate pairs joined, or replaced where the other half is missing."""
+    try:
+        found.encode()
+    except UnicodeEncodeError:
+        return found.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return found

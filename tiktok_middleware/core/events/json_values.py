@@ -1,0 +1,99 @@
+"""Containers of every kind as plain JSON, or refused with the reason; it knows no names of parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time
+from enum import Enum
+from itertools import islice
+from uuid import UUID
+
+from tiktok_middleware.core.events.coerce import Budget, Refusal, is_promise, kind, number, text
+from tiktok_middleware.core.visitor.pii import FULL_WIDTH, names_person
+
+__all__ = ["MAX_DEPTH", "MAX_ITEMS", "is_key", "items", "plain"]
+
+MAX_DEPTH = 6
+MAX_ITEMS = 1_000
+
+_KEY = re.compile("[^\x00-\x1f\x7f@\ud800-\udfff]{1,100}")
+
+
+def items(value: object, what: str) -> list[object]:
+    """The items of a list, tuple, set, query set or generator, at most 1,000 of them.
+
+    Raises:
+        Refusal: not several things, or too many.
+    """
+    if type(value) is list:
+        found = value
+    elif isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
+        raise Refusal(kind(value), f"a list of {what}")
+    else:
+        found = list(islice(value, MAX_ITEMS + 1))
+    if len(found) > MAX_ITEMS:
+        raise Refusal(f"more than {MAX_ITEMS} items", f"at most {MAX_ITEMS} items")
+    return found
+
+
+def is_key(key: object) -> bool:
+    """True for a name that may stand in JSON and in a script: no control characters, no ``@``, not ``__proto__``.
+
+    Nor may it give a person away, as a phone number does.
+    """
+    if not isinstance(key, str) or _KEY.fullmatch(key) is None or key == "__proto__":
+        return False
+    read = key if key.isascii() else key.translate(FULL_WIDTH)
+    return not (("@" in read or "+" in read) and names_person(read))
+
+
+def plain(value: object, purse: Budget, depth: int = 1) -> object:
+    """Any value as plain JSON: str, int, float, bool, or list and dict of these, without None.
+
+    Args:
+        value: what somebody put under a key of their own.
+        purse: pays for it.
+        depth: how many containers it already lies in; six are the most.
+
+    Raises:
+        Refusal: a type that JSON has not, too deep (or inside itself), too large.
+    """
+    if isinstance(value, Enum):
+        value = value.value
+    if type(value) is bool:
+        purse.spend(5)
+        return value
+    if isinstance(value, (str, UUID, date, datetime, time)) or is_promise(value):
+        return text(value, purse)
+    if isinstance(value, Mapping):
+        return _plain_dict(value, purse, depth)
+    if isinstance(value, (list, tuple)):
+        _enter(depth, len(value), purse)
+        return [plain(item, purse, depth + 1) for item in items(value, "values") if item is not None]
+    try:
+        found = number(value)
+    except Refusal as refusal:
+        raise Refusal(refusal.found, "str, number, bool, date, or list and dict of these") from None
+    purse.spend(20)
+    return found
+
+
+def _plain_dict(value: Mapping[object, object], purse: Budget, depth: int) -> dict[str, object]:
+    _enter(depth, len(value), purse)
+    found: dict[str, object] = {}
+    for key, item in value.items():
+        if not is_key(key):
+            raise Refusal(f"a dict with a key {kind(key)} that is no plain name", "str keys, at most 100 characters")
+        if item is not None:
+            name = str.__str__(key)
+            purse.spend(len(name))
+            found[name] = plain(item, purse, depth + 1)
+    return found
+
+
+def _enter(depth: int, size: int, purse: Budget) -> None:
+    """Pay for a container before it is walked: an empty one costs time as well, and so do the Nones it holds."""
+    purse.spend(size)
+    if depth >= MAX_DEPTH:
+        raise Refusal("nested too deeply", f"at most {MAX_DEPTH} levels")

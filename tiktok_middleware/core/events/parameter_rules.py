@@ -1,0 +1,151 @@
+"""The rule for each parameter of an event: what its value becomes, or why it is refused; it knows no whole event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import lru_cache
+
+from tiktok_middleware.core.events import coerce as values
+from tiktok_middleware.core.events import json_values as plain
+from tiktok_middleware.core.events.coerce import MAX_NUMBER, Budget, Refusal
+from tiktok_middleware.core.events.parameters import CURRENCIES, MISNOMERS, Content, Properties
+from tiktok_middleware.errors import EventError
+
+__all__ = ["ITEM_RULES", "MAX_BYTES", "RULES", "PropertyReport", "Rule"]
+
+MAX_BYTES = 64 * 1024
+"""Largest encoded properties of one event. TikTok publishes no limit; this leaves room for 16 in a request of 1 MB."""
+
+_MAX_REPORTS = 20
+
+
+class PropertyReport(Budget):
+    """What one event has spent and what was wrong with it: the first 20 of each, enough to mend the call."""
+
+    __slots__ = ("looked_up", "problems", "warnings")
+
+    def __init__(self) -> None:
+        super().__init__(MAX_BYTES)
+        self.problems: list[EventError] = []
+        self.warnings: list[str] = []
+        self.looked_up = 0
+
+    def refuse(self, field: str, found: str, allowed: str) -> None:
+        """Note that a property is left out."""
+        if len(self.problems) < _MAX_REPORTS:
+            self.problems.append(EventError(field, found, allowed))
+
+    def look_up(self, key: str, *, in_item: bool) -> str | None:
+        """The parameter nearest to an unknown key, for the first 20 of them: looking is slow."""
+        self.looked_up += 1
+        return _nearest(key, in_item) if self.looked_up <= _MAX_REPORTS else None
+
+    def warn(self, sentence: str) -> None:
+        """Note that a property may not do what was meant."""
+        if len(self.warnings) < _MAX_REPORTS:
+            self.warnings.append(sentence)
+
+
+Rule = Callable[[object, PropertyReport], object]
+
+
+def _amount(value: object, _report: PropertyReport) -> int | float:
+    if type(value) is float and 0 <= value <= MAX_NUMBER:  # what most are
+        return value
+    found = values.number(value)
+    if found < 0:
+        raise Refusal("a negative number", "0 or more")
+    return found
+
+
+def _count(value: object, _report: PropertyReport) -> int:
+    found = values.whole(value)
+    if found < 0:
+        raise Refusal("a negative number", "0 or more")
+    return found
+
+
+def _label(value: object, report: PropertyReport) -> str | None:
+    return values.text(value, report).strip() or None
+
+
+def _currency(value: object, report: PropertyReport) -> str:
+    if type(value) is str and value in CURRENCIES:
+        report.spend(len(value))
+        return value
+    found = values.text(value, report).strip().upper()
+    if len(found) != 3 or not (found.isascii() and found.isalpha()):
+        raise Refusal("not a currency code", "three letters of ISO 4217, such as 'EUR'")
+    if found not in CURRENCIES:
+        report.warn(f"currency {found} is not in TikTok's list: it is sent, but counts for no value optimisation")
+    return found
+
+
+def _one_of(*allowed: str) -> Rule:
+    """A rule that takes these words, in any case."""
+
+    def rule(value: object, report: PropertyReport) -> str:
+        found = values.text(value, report).strip().lower()
+        if found not in allowed:
+            raise Refusal("another word", " or ".join(map(repr, allowed)))
+        return found
+
+    return rule
+
+
+def _list_of(what: str, rule: Rule) -> Rule:
+    """A rule that takes several of one kind; one alone becomes a list."""
+
+    def rule_for_list(value: object, report: PropertyReport) -> list[object] | None:
+        alone = isinstance(value, (str, int))
+        given = [value] if alone else plain.items(value, what)
+        found, index = [], 0
+        try:
+            for index, item in enumerate(given):  # noqa: B007  # for whoever is told where
+                found.append(rule(item, report) if item is not None else None)
+        except Refusal as refusal:
+            refusal.place = "" if alone else f"[{index}]"
+            raise
+        return [item for item in found if item is not None] or None
+
+    return rule_for_list
+
+
+_CONTENT_TYPE = _one_of("product", "product_group")
+
+ITEM_RULES: dict[str, Rule] = {
+    **dict.fromkeys(Content.__annotations__, _label),
+    "content_id": values.identifier,
+    "content_type": _CONTENT_TYPE,
+    "price": _amount,
+    "quantity": _amount,
+}
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(Properties.__annotations__, _label),
+    **dict.fromkeys(("value", "price", "quantity", "predicted_ltv", "user_score"), _amount),
+    **dict.fromkeys(("num_items", "num_adults", "num_children", "num_infants"), _count),
+    **dict.fromkeys(("preferred_num_stops", "year"), _count),
+    **dict.fromkeys(("order_id", "shop_id", "content_id"), values.identifier),
+    **dict.fromkeys(("content_ids", "destination_ids"), _list_of("ids", values.identifier)),
+    **dict.fromkeys(("suggested_hotels", "suggested_destinations"), _list_of("names", _label)),
+    "content_type": _CONTENT_TYPE,
+    "currency": _currency,
+    "customer_type": _one_of("new", "returning"),
+    "delivery_category": _one_of("in_store", "curbside", "home_delivery"),
+    "travel_class": _one_of("eco", "prem", "bus", "first"),
+    "mileage": plain.plain,
+    "preferred_price_range": _list_of("two amounts", _amount),
+}
+
+
+@lru_cache(maxsize=1024)
+def _nearest(key: str, in_item: bool) -> str | None:
+    """The parameter that somebody who wrote this key may have meant."""
+    rules = ITEM_RULES if in_item else RULES
+    folded = key.lower().replace("-", "_")
+    meant = folded if folded in rules else MISNOMERS.get(folded)
+    if meant in rules:
+        return meant
+    return next(iter(get_close_matches(folded[:50], rules, n=1, cutoff=0.8)), None)

@@ -1,0 +1,161 @@
+"""An event's properties, checked key by key and completed; it knows the parameters, not the event's way to TikTok.
+
+A property that cannot be sent is left out and reported, and the event goes without it: a shop loses a parameter,
+never a conversion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+
+import msgspec
+
+from tiktok_middleware.core.events import coerce as values
+from tiktok_middleware.core.events import json_values as plain
+from tiktok_middleware.core.events.coerce import BudgetSpent, Refusal
+from tiktok_middleware.core.events.contents import complete, unfold
+from tiktok_middleware.core.events.parameter_rules import ITEM_RULES, MAX_BYTES, RULES, PropertyReport, Rule
+from tiktok_middleware.core.events.parameters import FOREIGN
+from tiktok_middleware.errors import EventError
+
+__all__ = ["MAX_BYTES", "Cleaned", "clean_properties"]
+
+_MAX_KEYS = 100
+
+
+class Cleaned(msgspec.Struct):
+    """What is left of the properties, and what there is to say about the rest.
+
+    Attributes:
+        properties: plain JSON values, the same for both channels.
+        problems: one error for each property that was left out.
+        warnings: sentences about properties that are sent as they are but may not do what was meant.
+    """
+
+    properties: dict[str, object]
+    problems: list[EventError]
+    warnings: list[str]
+
+
+def clean_properties(name: str, properties: Mapping[str, object], *, is_fired: bool = False) -> Cleaned:
+    """The properties as both channels send them; never raises, whatever it is given.
+
+    Numbers become int or float, ids and dates str, a single product becomes ``contents``; ``content_ids``,
+    ``num_items``, ``content_type``, ``query`` and ``search_string`` are filled in where they follow from the rest. Free
+    text is cut after 2,000 characters; ids above 200, more than 1,000 products, six levels, 100 keys or 64 KB encoded
+    are refused.
+
+    Args:
+        name: the canonical event name.
+        properties: names as TikTok spells them (``Properties``), plus any others that JSON can hold.
+        is_fired: whether the browser's copy has gone as it is: then nothing is filled in or moved.
+    """
+    report = PropertyReport()
+    clean = _collect(properties, _RULES, "properties", report)
+    if not is_fired:
+        for sentence in (*unfold(clean), *complete(clean, name)):
+            report.warn(sentence)
+    if report.left < MAX_BYTES * 3 // 4:
+        _measure(clean, report)
+    return Cleaned(clean, report.problems, report.warnings)
+
+
+def _collect(
+    given: Mapping[str, object], rules: Mapping[str, Rule], path: str, report: PropertyReport
+) -> dict[str, object]:
+    """What can be sent of one mapping, in its own order; the rest is reported under its path."""
+    clean: dict[str, object] = {}
+    for key, value in _pairs(given, path, report):
+        if value is None:
+            continue
+        left = report.left
+        try:
+            name = key if type(key) is str else _key(key)
+            rule = rules.get(name) or _rule_for_stranger(name, rules, path, report)
+            found = rule(value, report)
+            if found is not None:
+                clean[name] = found
+            if report.cut:
+                report.cut = False
+                report.warn(f"{path}.{_shown(name)} was cut after {values.MAX_TEXT_CHARS} characters")
+        except Refusal as refusal:
+            if isinstance(refusal, BudgetSpent) and rules is ITEM_RULES:
+                raise  # some of the products would be a wrong sum
+            report.left = left
+            report.refuse(f"{path}.{_shown(key)}{refusal.place}", refusal.found, refusal.allowed)
+        except Exception:  # noqa: BLE001 -- a stranger's object may do anything when it is read
+            report.left = left
+            report.refuse(
+                f"{path}.{_shown(key)}", f"{values.kind(value)}, which raised when it was read", "a plain value"
+            )
+    return clean
+
+
+def _pairs(given: Mapping[str, object], path: str, report: PropertyReport) -> list[tuple[object, object]]:
+    """The keys and values of what should be a mapping, at most 100 of them."""
+    if type(given) is not dict and not isinstance(given, Mapping):
+        report.refuse(path, values.kind(given), "a mapping of names to values")
+        return []
+    try:
+        pairs: list[tuple[object, object]] = list(islice(given.items(), _MAX_KEYS + 1))
+        if len(pairs) > _MAX_KEYS:
+            report.refuse(path, f"a mapping of more than {_MAX_KEYS} keys (the rest is left out)", f"{_MAX_KEYS} keys")
+            pairs.pop()
+        if type(given) is not dict:
+            pairs = [(key, value) for key, value in pairs]  # what is no pair raises here
+    except Exception:  # noqa: BLE001 -- a stranger's mapping may do anything; an event is no reason to break a page
+        report.refuse(path, "a mapping that raised when it was read", "a dict")
+        return []
+    return pairs
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str):
+        raise Refusal(f"a key {values.kind(key)}", "keys of type str")
+    return str.__str__(key)
+
+
+def _shown(key: object) -> str:
+    """The key, if it is a name and nothing personal."""
+    return key if isinstance(key, str) and key.isascii() and key.replace("-", "_").isidentifier() else "?"
+
+
+def _rule_for_stranger(key: str, rules: Mapping[str, Rule], path: str, report: PropertyReport) -> Rule:
+    """Refuse a key that belongs elsewhere, warn about one that is nearly TikTok's, let any plain value pass."""
+    if not plain.is_key(key):
+        raise Refusal("not a plain name", "at most 100 characters, no control characters, no '@'")
+    place = FOREIGN.get("".join(filter(str.isalnum, key)).lower())
+    if place is not None:
+        raise Refusal("no parameter of an event", place)
+    report.spend(len(key))
+    meant = report.look_up(key, in_item=rules is ITEM_RULES)
+    if meant is not None:
+        report.warn(f"{path}.{_shown(key)} is not read by TikTok; did you mean {meant}?")
+    return plain.plain
+
+
+def _measure(clean: dict[str, object], report: PropertyReport) -> None:
+    """Leave out what does not fit into the limit once it is encoded, later keys first."""
+    left = MAX_BYTES
+    for key in list(clean):
+        left_before, left = left, left - len(msgspec.json.encode({key: clean[key]}))
+        if left < 0:
+            left = left_before
+            del clean[key]
+            report.refuse(f"properties.{_shown(key)}", "more than one event may hold", "64 KB in all")
+
+
+def _contents(value: object, report: PropertyReport) -> list[dict[str, object]] | None:
+    """The products, each with what can be sent of it."""
+    alone = type(value) is not list and isinstance(value, Mapping)
+    given = [value] if alone else plain.items(value, "dicts with content_id, price and quantity")
+    found = []
+    for index, item in enumerate(given):
+        clean = _collect(item, ITEM_RULES, f"properties.contents[{index}]", report)  # type: ignore[arg-type]  # it looks
+        if clean:
+            found.append(clean)
+    return found or None
+
+
+_RULES: dict[str, Rule] = {**RULES, "contents": _contents}

@@ -1,0 +1,1 @@
+"""TikTok's Events API: requests and answers as bytes and values."""

@@ -1,0 +1,1 @@
+"""Requests, cookies, and response heads, as far as the middleware reads or changes them."""

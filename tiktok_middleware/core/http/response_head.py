@@ -1,0 +1,97 @@
+"""The response head, as far as what may be done with a response depends on it; it decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from tiktok_middleware.core.http.header_names import ByHeaderName
+
+__all__ = ["PLANNED", "Head", "planned", "says_html"]
+
+
+class Head(NamedTuple):
+    """The response headers that matter to us, as text; empty where absent.
+
+    A header that comes several times is joined by commas.
+    """
+
+    content_type: str = ""
+    content_encoding: str = ""
+    cache_control: str = ""
+    targeted: str = ""  # what is said to one cache alone, such as CDN-Cache-Control, whose word outranks the others'
+    x_accel_expires: str = ""
+    expires: str = ""
+    content_disposition: str = ""
+    # What follows decides nothing about the response: see `PLANNED`.
+    content_length: str = ""
+    content_security_policy: str = ""
+    content_security_policy_report_only: str = ""
+    access_control_allow_origin: str = ""
+
+    @classmethod
+    def read(cls, headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]) -> Head:
+        """The head, from ASGI's pairs of bytes or WSGI's pairs of text, in any case of letters."""
+        texts = [""] * len(cls._fields)
+        for name, value in headers:
+            place = _PLACES[name]
+            if place is not None:
+                text = value if isinstance(value, str) else value.decode("latin-1")
+                texts[place] = f"{texts[place]}, {text}" if texts[place] else text
+        return cls._make(texts)
+
+    @property
+    def has_policy(self) -> bool:
+        """Whether the page says what scripts it allows."""
+        return bool(self.content_security_policy or self.content_security_policy_report_only)
+
+
+#: How many fields, from the first on, ``policy.plan`` reads: alike in these, two responses get the same plan.
+PLANNED = Head._fields.index("content_length")
+
+
+def _targeted(name: str) -> int | None:
+    """The place of a header that speaks to one cache (RFC 9213 and the vendors' own names)."""
+    is_targeted = name.endswith("cdn-cache-control") or name in {"surrogate-control", "edge-control"}
+    return Head._fields.index("targeted") if is_targeted else None
+
+
+_PLACES = ByHeaderName(
+    {name.replace("_", "-"): place for place, name in enumerate(Head._fields) if name != "targeted"}, _targeted
+)
+
+
+_LENGTH, _EXPIRES = Head._fields.index("content_length"), Head._fields.index("expires")
+
+
+def planned(headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]) -> tuple[object, ...] | None:
+    """The headers that ``policy.plan`` reads, as they came; None where more than these decides over a page.
+
+    That is the time, which ``Expires`` is compared with, and a policy of the page's own.
+    """
+    said: list[object] = []
+    for name, value in headers:
+        place = _PLACES[name]
+        if place is not None and place != _LENGTH:
+            if place > _LENGTH or place == _EXPIRES:
+                return None
+            said += place, value
+    return tuple(said)
+
+
+def says_html(headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]) -> bool:
+    """Whether a response calls itself some kind of HTML: a look at one header, for the many that do not."""
+    for name, value in headers:
+        if name in _CONTENT_TYPE or (len(name) == _CONTENT_TYPE_CHARS and name.lower() in _CONTENT_TYPE):
+            return _is_html(value)
+    return False
+
+
+@lru_cache(maxsize=256)
+def _is_html(content_type: bytes | str) -> bool:
+    return "html" in (content_type if isinstance(content_type, str) else content_type.decode("latin-1")).lower()
+
+
+_CONTENT_TYPE = frozenset({b"content-type", "content-type", b"Content-Type", "Content-Type"})
+_CONTENT_TYPE_CHARS = len("content-type")

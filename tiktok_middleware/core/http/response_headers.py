@@ -1,0 +1,140 @@
+"""The response's headers after we touched it: still true, and kept from shared caches; decided once for both doors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Union
+
+from tiktok_middleware.core.http.etags import marked_tag
+from tiktok_middleware.core.http.header_names import ByHeaderName
+
+__all__ = ["Headers", "encoded", "with_changes"]
+
+#: ASGI's pairs of bytes or WSGI's pairs of text.
+Headers = Union[list[tuple[bytes, bytes]], list[tuple[str, str]]]  # noqa: UP007  # a run-time alias on Python 3.10
+
+
+class _Changed:
+    """What has become of the response; see :func:`with_changes`."""
+
+    __slots__ = ("body_growth_bytes", "extend_policy", "is_private", "mark")
+
+    def __init__(
+        self, body_growth_bytes: int | None, extend_policy: Callable[[str], str] | None, mark: str, *, is_private: bool
+    ) -> None:
+        self.body_growth_bytes = body_growth_bytes
+        self.extend_policy = extend_policy
+        self.mark = mark
+        self.is_private = is_private
+
+
+def with_changes(
+    headers: Headers,
+    *,
+    added: Sequence[tuple[str, str]] = (),
+    body_growth_bytes: int | None = 0,
+    is_private: bool = False,
+    extend_policy: Callable[[str], str] | None = None,
+    mark: str = "",
+) -> Headers:
+    """A copy of the headers that is right for the changed response; as text where there were none.
+
+    Args:
+        headers: as the app sent them, in the types of its door.
+        added: name and value of headers to add, such as ``Set-Cookie``.
+        body_growth_bytes: how much longer the body is; 0 when it is untouched, None when nobody knows yet.
+        is_private: whether the response now holds what only this visitor may see.
+        mark: names our script where the body holds nothing else of ours: then entity tags are marked, not dropped.
+        extend_policy: gives each Content Security Policy the sources that the script needs.
+    """
+    changed = _Changed(body_growth_bytes, extend_policy, mark, is_private=is_private)
+    kept: list[Any] = []
+    says_cache_control = False
+    for pair in headers:
+        name, value = pair
+        change = _CHANGES[name]
+        if change is None:
+            kept.append(pair)
+            continue
+        says_cache_control = says_cache_control or change is _caching
+        text = value if isinstance(value, str) else bytes(value).decode("latin-1")
+        new = change(text, changed)
+        if new == text:
+            kept.append(pair)
+        elif new:
+            kept.append((name, new if text is value else new.encode("latin-1")))
+    if is_private and not says_cache_control:
+        added = (*added, ("Cache-Control", "private"))
+    if added:
+        kept += encoded(list(added)) if headers and isinstance(headers[0][0], bytes) else added
+    return kept
+
+
+# -- what each kind of header says then; nothing: it goes
+
+
+def _of_the_bytes(text: str, changed: _Changed) -> str:
+    """What describes the very bytes of the body goes once a script is among them."""
+    return text if changed.body_growth_bytes == 0 else ""
+
+
+def _length(text: str, changed: _Changed) -> str:
+    """What is no number is the app's own mistake, and its server's to answer."""
+    growth_bytes = changed.body_growth_bytes
+    if growth_bytes is None:
+        return ""
+    return str(int(text) + growth_bytes) if growth_bytes and text.strip().isdecimal() else text
+
+
+def _tag(text: str, changed: _Changed) -> str:
+    return marked_tag(text, changed.mark) if changed.mark else _of_the_bytes(text, changed)
+
+
+def _date(text: str, changed: _Changed) -> str:
+    return text if changed.mark else _of_the_bytes(text, changed)
+
+
+_SHARES = re.compile(r"\s*(public|s-maxage\b.*)\s*$", re.IGNORECASE)
+_SPEAKS_OF_SHARING = ("private", "no-store", "no-cache")
+
+
+def _caching(text: str, changed: _Changed) -> str:
+    """A Cache-Control that keeps the response from shared caches."""
+    if not changed.is_private or any(word in text.lower() for word in _SPEAKS_OF_SHARING):
+        return text
+    kept = [part.strip() for part in text.split(",") if not _SHARES.match(part)]
+    return ", ".join([*filter(None, kept), "private"])
+
+
+def _targeted(text: str, changed: _Changed) -> str:
+    """What lets one kind of cache keep the response goes once it is one visitor's."""
+    return "" if changed.is_private else text
+
+
+def _policy(text: str, changed: _Changed) -> str:
+    return text if changed.extend_policy is None else changed.extend_policy(text)
+
+
+_CHANGES: ByHeaderName[Callable[[str, _Changed], str]] = ByHeaderName(
+    {
+        "content-length": _length,
+        "etag": _tag,
+        "last-modified": _date,
+        "cache-control": _caching,
+        "content-security-policy": _policy,
+        "content-security-policy-report-only": _policy,
+        **dict.fromkeys(("accept-ranges", "content-md5", "digest", "content-digest", "repr-digest"), _of_the_bytes),
+        **dict.fromkeys(("signature", "signature-input"), _of_the_bytes),
+        **dict.fromkeys(("surrogate-control", "edge-control", "x-accel-expires", "expires"), _targeted),
+        **dict.fromkeys(("cdn-cache-control", "cloudflare-cdn-cache-control"), _targeted),
+        **dict.fromkeys(("vercel-cdn-cache-control", "netlify-cdn-cache-control"), _targeted),
+    }
+)
+
+
+def encoded(headers: Headers) -> Headers:
+    """The headers as ASGI wants them: pairs of bytes, names that were text in lower case."""
+    if not headers or isinstance(headers[0][0], bytes):
+        return headers
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]

@@ -1,0 +1,1 @@
+"""Where the script goes in a page: HTML tokens, the end of the head, content codings, Content Security Policy."""

@@ -1,0 +1,192 @@
+"""Reads a page's Content Security Policy (https://www.w3.org/TR/CSP3/): the nonce it allows, what it keeps from
+running, and what would have to be added. It knows no response and logs nothing; a policy in ``<meta>`` it does not see.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from tiktok_middleware.core.page.csp_check import Blocked, blocked_by, pixel_hosts
+from tiktok_middleware.core.page.csp_policy import DEFAULT, SCRIPTS, Policy, words_of
+from tiktok_middleware.core.page.csp_sources import NONCE, Address
+
+__all__ = ["Blocked", "Policies", "allows_inline", "extended", "framework_nonce", "pixel_hosts", "read_policies"]
+
+#: Longer headers are not judged; few servers and browsers take them at all.
+POLICY_LIMIT_CHARS = 32_768
+
+_BARE_NONCE = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
+
+
+class _Reading:
+    """Policies whose nonces are replaced by the number of their first appearance."""
+
+    def __init__(self, enforced: str, report_only: str) -> None:
+        self.enforced = [policy for policy in map(Policy, enforced.split(",")) if policy.directives]
+        reported = [policy for policy in map(Policy, report_only.split(",")) if policy.directives]
+        self.nonce = self._common_nonce(reported)
+
+    def _common_nonce(self, reported: Sequence[Policy]) -> str:
+        candidates: list[str] = []
+        for nonces in [policy.scripts.nonces for policy in self.enforced if policy.scripts.nonces]:
+            candidates = [nonce for nonce in candidates or nonces if nonce in nonces]
+            if not candidates:
+                return ""
+        for nonces in [policy.scripts.nonces for policy in reported if policy.scripts.nonces]:
+            # A policy that only reports narrows the choice, so that it has nothing to report, and never empties it.
+            candidates = [nonce for nonce in candidates if nonce in nonces] or candidates or list(nonces)
+        return candidates[0] if candidates else ""
+
+
+_read = lru_cache(maxsize=64)(_Reading)
+
+
+class Policies:
+    """All policies of one response.
+
+    Attributes:
+        nonce: the one that every enforced policy with nonces allows for inline scripts; empty where they have none in
+            common. Where only a policy that reports names one: that.
+    """
+
+    __slots__ = ("_reading", "nonce")
+
+    def __init__(self, reading: _Reading, nonce: str) -> None:
+        self._reading = reading
+        self.nonce = nonce
+
+    def verdict(self, pixel_url: str, page_origin: str, helper_path: str = "/_tiktok/helper.js") -> tuple[Blocked, ...]:
+        """What the enforced policies block of ours; empty where all runs.
+
+        Args:
+            pixel_url: of TikTok's script.
+            page_origin: scheme, host and port; may be empty.
+            helper_path: of our helper script.
+        """
+        if not self._reading.enforced:
+            return ()
+        return _verdict(self._reading, pixel_url, page_origin, helper_path)
+
+
+@lru_cache(maxsize=256)
+def _verdict(reading: _Reading, pixel_url: str, page_origin: str, helper_path: str) -> tuple[Blocked, ...]:
+    return blocked_by(reading.enforced, reading.nonce, pixel_url, Address.read(page_origin), helper_path)
+
+
+_NO_POLICIES = Policies(_Reading("", ""), "")
+
+
+def read_policies(enforced: Sequence[str], report_only: Sequence[str] = ()) -> Policies:
+    """The policies of a response; it never raises, and judges nothing that is longer than 32 KB.
+
+    Args:
+        enforced: the values of its ``Content-Security-Policy`` headers, each a list with commas.
+        report_only: the same of ``Content-Security-Policy-Report-Only``, which blocks nothing.
+    """
+    if not enforced and not report_only:
+        return _NO_POLICIES
+    texts = ",".join(enforced), ",".join(report_only)
+    if len(texts[0]) + len(texts[1]) > POLICY_LIMIT_CHARS:
+        return _NO_POLICIES
+    # Apart from its nonces a policy is the same for every response, and so is what we think of it.
+    nonces: dict[str, int] = {}
+    reading = _read(_numbered(texts[0], nonces), _numbered(texts[1], nonces))
+    return Policies(reading, list(nonces)[int(reading.nonce)] if reading.nonce else "")
+
+
+def _numbered(text: str, nonces: dict[str, int]) -> str:
+    return NONCE.sub(lambda found: f"'nonce-{nonces.setdefault(found[1], len(nonces))}'", text)
+
+
+def framework_nonce(request: object) -> str:
+    """The nonce that a framework keeps for this request; reading it puts it into the header that is still to come.
+
+    Args:
+        request: of Django with its own CSP middleware (``_csp_nonce``) or with django-csp (``csp_nonce``), of Flask
+            with Flask-Talisman (``csp_nonce``), or Starlette's ``request.state``.
+    """
+    try:
+        value = getattr(request, "csp_nonce", None)
+        nonce = str(getattr(request, "_csp_nonce", None) if value is None else value)
+    except Exception:  # noqa: BLE001  # they are lazy: django-csp raises an error of its own when the header has left
+        return ""
+    return nonce if nonce != "None" and _BARE_NONCE.fullmatch(nonce) else ""
+
+
+def allows_inline(directives: Mapping[str, object]) -> bool:
+    """Whether a framework's configured policy lets any inline script run; a nonce would put an end to that.
+
+    Args:
+        directives: sources by directive, one or several, as in Django's ``SECURE_CSP``; its placeholder for the nonce
+            counts for none.
+    """
+    texts = (
+        f"{name} {sources if isinstance(sources, str) else ' '.join(map(str, sources))}"
+        for name, sources in directives.items()
+        if isinstance(sources, (str, list, tuple, set, frozenset))
+    )
+    policy = Policy(";".join(texts))
+    return not policy.governing(SCRIPTS) or policy.scripts.allows_any_inline
+
+
+def extended(header_value: str, hosts: Mapping[str, Sequence[str]]) -> str:
+    """The header with hosts added where it restricts them and where our inline script can run; else as it is.
+
+    Nothing but the directive in question is widened: where ``default-src`` governs, one of its own is added with what
+    that allows. No policy is given ``'unsafe-inline'``, a nonce, or hosts for scripts that would be void.
+
+    Args:
+        header_value: of either header; a list with commas is extended policy by policy.
+        hosts: sources by directive, as :func:`pixel_hosts` gives them.
+    """
+    if len(header_value) > POLICY_LIMIT_CHARS:
+        return header_value
+    nonces: dict[str, int] = {}
+    numbered = _numbered(header_value, nonces)
+    made = _extended(numbered, tuple((kind, tuple(sources)) for kind, sources in hosts.items()))
+    if made == numbered:
+        return header_value
+    values = list(nonces)
+    return NONCE.sub(lambda found: f"'nonce-{values[int(found[1])]}'", made) if values else made
+
+
+@lru_cache(maxsize=64)
+def _extended(header_value: str, hosts: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
+    return ",".join(_extended_policy(text, hosts) for text in header_value.split(","))
+
+
+def _extended_policy(text: str, hosts: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
+    policy = Policy(text)
+    if not policy.lets_inline_run:
+        return text
+    changed: dict[str, str] = {}
+    added: list[str] = []
+    for kind, wanted in hosts:
+        name = policy.governing(kind)
+        sources = policy.sources(kind)
+        if not name or (kind == SCRIPTS and sources.is_strict_dynamic):
+            continue
+        missing = [host for host in wanted if not sources.allows(Address.read(host), Address())]
+        if not missing:
+            continue
+        if name == DEFAULT:
+            added.append(" ".join((kind, *policy.inherited(kind), *missing)))
+        else:
+            kept = [source for source in policy.directives[name] if source.lower() != "'none'"]
+            changed[name] = " ".join((name, *kept, *missing))
+    return _rewritten(text, changed, added)
+
+
+def _rewritten(text: str, changed: dict[str, str], added: Sequence[str]) -> str:
+    """The policy with some directives exchanged, each the first of its name, and some added at its end."""
+    parts = text.split(";")
+    for index, part in enumerate(parts):
+        words = words_of(part)
+        new = changed.pop(words[0].lower(), "") if words else ""
+        if new:
+            parts[index] = part[: len(part) - len(part.lstrip())] + new
+    while added and not parts[-1].strip():
+        parts.pop()
+    return ";".join([*parts, *(f" {directive}" for directive in added)])

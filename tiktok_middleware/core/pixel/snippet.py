@@ -1,0 +1,191 @@
+"""Events and configuration as safe ``<script>`` bytes and as header values; it reads no request and no file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+__all__ = ["BrowserCopy", "Snippet", "SnippetEntry", "answer_headers", "ascii_json", "encode_copies"]
+
+#: One browser copy: event name, properties, event id.
+BrowserCopy = tuple[str, Mapping[str, object], str]
+
+#: A sealed event as a page takes it: event name, properties, event id (empty: the browser makes one), envelope.
+SnippetEntry = tuple[str, Mapping[str, object], str, str]
+
+_encode = msgspec.json.Encoder().encode
+_encode_escaped = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode
+
+
+def encode_copies(copies: Sequence[BrowserCopy]) -> str:
+    """Browser copies as compact ASCII JSON: ``[[name, properties, event_id], ...]``."""
+    return ascii_json(copies)
+
+
+def ascii_json(value: Any) -> str:
+    """Compact JSON; what is not ASCII is escaped, by the slower of the two encoders, which knows how."""
+    try:
+        encoded = _encode(value)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return _encode_escaped(value)
+    return encoded.decode("ascii") if encoded.isascii() else _encode_escaped(value)
+
+
+def answer_headers(copies: Sequence[BrowserCopy], references: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """The headers that bring events with an answer.
+
+    ``TikTok-Events`` holds them as JSON for whoever reads the answer; ``Server-Timing``
+    (https://www.w3.org/TR/server-timing/) holds the same, base64, where the helper script can read it
+    without wrapping ``fetch`` or ``XMLHttpRequest``. A reference names a copy that waits at the endpoint.
+    """
+    encoded = encode_copies(copies)
+    announced = [b64encode(encoded.encode("ascii")).decode("ascii")] if copies else []
+    announced += [f"~{reference}" for reference in references]
+    timing = ", ".join(f'tiktok;desc="{word}"' for word in announced)
+    return [*([("TikTok-Events", encoded)] if copies else ()), ("Server-Timing", timing)]
+
+
+def _script_json(value: Any) -> str:
+    """JSON that no HTML parser can end or misread inside ``<script>``: ASCII, without ``<``, ``>`` and ``&``."""
+    return ascii_json(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _compact(source: str) -> str:
+    """A script file without its full-line comments and the white space that it does not need.
+
+    Written for the files of our own ``browser`` folder alone: there a comment has a line of its own, a text stands in
+    single quotes, no blank in a regular expression, and a semicolon or a brace at the end of every statement.
+    """
+    lines = (line.strip() for line in source.splitlines())
+    code = "\n".join(line for line in lines if line and not line.startswith("//"))
+    parts = _TEXT.split(code)
+    parts[::2] = [_NEEDLESS.sub(r"\1", part).replace(";}", "}") for part in parts[::2]]
+    return "".join(parts)
+
+
+_TEXT = re.compile(r"('(?:\\.|[^'\\])*')")
+_NEEDLESS = re.compile(r"\s*([=(){};,:?<>&|+*!\[\]])\s*")
+
+
+class Snippet:
+    """Makes the scripts of one configuration.
+
+    Args:
+        pixel_js: the base code, a function expression up to its third argument.
+        helper_js: the helper script.
+        pixels: the pixel codes.
+        pixel_url: address of TikTok's script.
+        options: arguments of ``ttq.load``.
+        endpoint: path prefix of the helper.
+    """
+
+    def __init__(
+        self,
+        *,
+        pixel_js: str,
+        helper_js: str,
+        pixels: Sequence[str],
+        pixel_url: str,
+        options: Mapping[str, object],
+        endpoint: str,
+    ) -> None:
+        self.helper = _compact(helper_js).encode("ascii")
+        self.helper_path = f"{endpoint}/helper-{hashlib.sha256(self.helper).hexdigest()[:16]}.js"
+        self._base = _compact(pixel_js)
+        self._config: dict[str, object] = {"u": pixel_url, "p": list(pixels), "o": dict(options)}
+        self._cached = lru_cache(maxsize=64)(self._constant)
+        #: Names the scripts of this configuration; changes with whatever they are made of.
+        self.mark = hashlib.sha256(self.page("", page=True)).hexdigest()[:8]
+
+    def constant(
+        self,
+        mount: str,
+        *,
+        page: bool,
+        gate: int,
+        limited: bool,
+        nonce: str,
+        wait: bool = False,
+        hello: bool = False,
+        collect: str = "",
+    ) -> bytes:
+        """The script elements of a page without events or identity, the same for every visitor but for the nonce."""
+        made = self._cached((mount, page, gate, limited, wait, hello, collect))
+        return made.replace(b"<script", f'<script nonce="{nonce}"'.encode("ascii")) if nonce else made
+
+    def _constant(self, kind: tuple[str, bool, int, bool, bool, bool, str]) -> bytes:
+        mount, page, gate, limited, wait, hello, collect = kind
+        return self.page(mount, page=page, gate=gate, limited=limited, wait=wait, hello=hello, collect=collect)
+
+    def page(
+        self,
+        mount: str,
+        *,
+        page: bool,
+        gate: int = 0,
+        limited: bool = False,
+        identity: Mapping[str, str] | None = None,
+        copies: Sequence[BrowserCopy] = (),
+        clear_cookies: Sequence[str] = (),
+        wait: bool = False,
+        hello: bool = False,
+        collect: str = "",
+        sealed: Sequence[SnippetEntry] = (),
+        references: Sequence[str] = (),
+        nonce: str = "",
+    ) -> bytes:
+        """The script elements of one page.
+
+        Args:
+            mount: path prefix that the app is mounted under.
+            page: whether this is a page view.
+            gate: 1 when the page asks the browser for its privacy signals first, 2 when only for our own cookie, 3
+                when it leaves what the signals mean to the endpoint.
+            limited: TikTok's limited data use.
+            identity: hashes for ``ttq.identify``.
+            copies: events to fire.
+            clear_cookies: names of the cookies to clear after they have fired.
+            wait: whether the pixel waits for the visitor's leave.
+            hello: whether the page may be another visitor's than the one it was made for, and so asks the endpoint.
+            collect: where the page reports events of its own; empty where it may have none.
+            sealed: events that the browser is to confirm.
+            references: of copies that wait at the endpoint.
+            nonce: of the page's Content Security Policy.
+        """
+        config = dict(self._config)
+        if limited:
+            config["o"] = {**self._config["o"], "limited_data_use": True}  # type: ignore[dict-item]
+        optional = {
+            "v": int(page),
+            "g": gate,
+            "w": int(wait),
+            "h": int(hello),
+            "n": collect,
+            "i": identity,
+            "e": copies,
+            "s": sealed,
+            "x": references,
+            "k": clear_cookies,
+        }
+        config.update({key: value for key, value in optional.items() if value})
+        attribute = f' nonce="{nonce}"' if nonce else ""
+        return (
+            f"<script{attribute}>{self._base}{_script_json(config)});</script>"
+            f'<script{attribute} src="{quote(mount, errors="replace")}{self.helper_path}" async></script>'
+        ).encode("ascii")
+
+    def late(self, copies: Sequence[BrowserCopy], sealed: Sequence[SnippetEntry] = (), *, nonce: str = "") -> bytes:
+        """A second script for events that were tracked after the first one had left."""
+        attribute = f' nonce="{nonce}"' if nonce else ""
+        calls = [f"tiktok.emit({_script_json(copies)})"] if copies else []
+        calls += [f"tiktok.todo.push({_script_json(['seal', *entry])})" for entry in sealed]
+        script = f"try{{{';'.join(calls)}}}catch(e){{}}"
+        return f"<script{attribute}>{script}</script>".encode("ascii")

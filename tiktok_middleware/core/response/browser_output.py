@@ -1,0 +1,424 @@
+"""What one response hands to the browser: script, headers and cookies, within their budgets; it sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tiktok_middleware.core.consent.state import State
+from tiktok_middleware.core.endpoint.redeem import unsealed
+from tiktok_middleware.core.events.event import PAGE_VIEW, Event, channels_closed
+from tiktok_middleware.core.events.ids import timed_event_id
+from tiktok_middleware.core.http.cookies import delete_cookie
+from tiktok_middleware.core.http.request import RequestView
+from tiktok_middleware.core.http.response_head import Head
+from tiktok_middleware.core.pixel.redirect_cookie import (
+    CARRY,
+    COOKIE_MAX_AGE_S,
+    SEALED,
+    TOKEN_LIMIT_CHARS,
+    RedirectEvents,
+    RedirectToken,
+    carry_name,
+    carry_names,
+    read_carry,
+    read_sealed,
+    write_carry,
+    write_sealed,
+)
+from tiktok_middleware.core.pixel.signed_event import (
+    SEALED_LIFE_S,
+    SignedEvent,
+    seal,
+    template,
+    template_life_s,
+    write_signed_event,
+)
+from tiktok_middleware.core.pixel.signed_event import TOKEN_LIMIT_CHARS as ENVELOPE_CHARS
+from tiktok_middleware.core.pixel.snippet import BrowserCopy, SnippetEntry, answer_headers
+from tiktok_middleware.core.response.first_party_cookies import Header, choice_cookies, site_cookie, visitor_cookies
+from tiktok_middleware.core.response.policy import Audience, Place, Plan, Timing, cache_life_s
+from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
+from tiktok_middleware.core.runtime import Runtime
+from tiktok_middleware.core.tracking.tracker import Tracker
+from tiktok_middleware.core.visitor.url_redaction import holds_identity
+from tiktok_middleware.errors import TokenError
+
+__all__ = ["HEADER_BUDGET_BYTES", "BrowserOutput", "Script"]
+
+#: All that we add to one response's headers: proxies in front of an app often allow 4 KB for everything.
+HEADER_BUDGET_BYTES = 1536
+
+# Looking up an enum's member by its name costs more than comparing it.
+_DOCUMENT, _EMBEDDED, _CARRY, _ANSWER = Place.DOCUMENT, Place.EMBEDDED, Place.CARRY, Place.ANSWER
+_ABROAD = Place.ABROAD
+_UNTOUCHABLE, _SHARED = Place.UNTOUCHABLE, Audience.SHARED
+_LIVE, _ABSENT = Timing.LIVE, Timing.ABSENT
+_GRANTED, _DENIED, _UNKNOWN = State.GRANTED, State.DENIED, State.UNKNOWN
+_NO_HEAD = Head()
+_NOBODY = Tracker.identity  # of most visitors
+
+
+class Script(NamedTuple):
+    """Script elements.
+
+    Attributes:
+        data: their bytes.
+        is_personal: whether they hold what only this visitor may see.
+        is_constant: whether they are those of every page.
+        nonce: of the page's Content Security Policy; another one each time.
+    """
+
+    data: bytes
+    is_personal: bool = False
+    is_constant: bool = False
+
+
+class BrowserOutput:
+    """What goes to the browser with one response.
+
+    Args:
+        request: the request.
+        runtime: the configuration.
+        tracker: of the request.
+        plan: what may be done with the response.
+        head: of the response.
+
+    Attributes:
+        is_page: whether the response is a page, whole or in a frame.
+        is_shared: whether other visitors may get it too.
+    """
+
+    __slots__ = (
+        *("_carried", "_has_opened", "_head", "_is_excluded", "_sealed", "_tells"),
+        *("request", "is_page", "is_shared", "plan", "runtime", "tracker"),
+    )
+
+    def __init__(
+        self, request: RequestView, runtime: Runtime, tracker: Tracker, plan: Plan, head: Head = _NO_HEAD
+    ) -> None:
+        self.request = request
+        self.runtime = runtime
+        self.tracker = tracker
+        self.plan = plan
+        place = plan.place
+        self.is_page = place is _DOCUMENT or place is _EMBEDDED
+        self.is_shared = plan.audience is _SHARED
+        self._head = head
+        self._is_excluded = runtime.has_exclusions and runtime.is_excluded(request.path)
+        self._carried: RedirectEvents | None = None
+        self._sealed: RedirectToken | None = None
+        self._has_opened = False
+        self._tells: bool | None = None
+
+    @property
+    def may_write_snippet(self) -> bool:
+        """Whether a page may carry our script. For a shared page this depends on nothing of the visitor's."""
+        runtime, tracker = self.runtime, self.tracker
+        if not self.is_page or self._is_excluded or tracker.is_disabled or runtime.browser_reason:
+            return False
+        if self.tells_too_much:
+            return False
+        if self.is_shared:
+            return True
+        consent = tracker.consent
+        # Where only a page can read the choice, a mind that has changed could not be heard without one.
+        return consent.state is not _DENIED or (runtime.is_bridged and consent.reason == "denied")
+
+    @property
+    def may_be_personal(self) -> bool:
+        """Whether a script that is still to come may hold what only this visitor may see."""
+        return not self.is_shared
+
+    @property
+    def may_mint(self) -> bool:
+        """Whether a visitor without a ``_ttp`` gets one with this response."""
+        if not self.runtime.mints or not self.is_page or self._is_excluded or self.tracker.is_disabled:
+            return False
+        return self._may_use_carried
+
+    @property
+    def seals(self) -> bool:
+        """Whether events leave in envelopes, since nobody knows yet whether, when or by whom they happen."""
+        state, timing = self.tracker.consent.state, self.plan.timing
+        if not self.is_page:
+            return timing is _ABSENT and self.plan.place is _CARRY and not self.is_shared and state is not _DENIED
+        if not self.may_write_snippet:
+            return False
+        return self.is_shared or state is _UNKNOWN or (timing is not _LIVE and state is not _DENIED)
+
+    @property
+    def tells_too_much(self) -> bool:
+        """Whether the pixel, which reports a page's address as it is, would tell TikTok of a person."""
+        if self._tells is None:
+            self._tells = holds_identity(self.request.target)
+        return self._tells
+
+    def opened(self) -> list[RoutedEvent]:
+        """The events that an earlier response could only seal, now that their visitor is known; given once."""
+        if self._has_opened or not (self.is_page and self._may_use_carried):
+            return []
+        chosen = []
+        way = Route.DIRECT if self.may_write_snippet else Route.SERVER
+        for signed_event in self._read_sealed().signed_events:
+            if (happened := unsealed(self.tracker, signed_event, signed_event.event_id)) is not None:
+                event, visitor = happened
+                has_server = not (self.runtime.server_reason or visitor.is_bot)
+                chosen.append(RoutedEvent(event, way, has_server, visitor=visitor))
+        self._has_opened = SEALED in self.request.kept
+        return chosen
+
+    def entry(self, event: Event) -> SnippetEntry:
+        """The event in an envelope, as a page takes it."""
+        runtime, now_s = self.runtime, int(self.runtime.clock())
+        if self.is_shared:
+            expires = now_s + template_life_s(cache_life_s(self._head, now_s))
+            limited = runtime.config.limited_data_use
+            signed_event = template(event, path=self.request.path, expires=expires, limited_data_use=limited)
+        else:
+            signed_event = self._signed_event(event)
+        token = write_signed_event(signed_event, runtime.signer, runtime.pixels)
+        return event.event, event.properties, signed_event.event_id, token
+
+    def travelling(self, event: Event) -> BrowserCopy:
+        """The browser's copy for a page that may have loaded the pixel under another signal than this request's.
+
+        TikTok's flag is the pixel's where an event has none of its own; both channels are to say the same.
+        """
+        name, properties, event_id = _copy(event)
+        if self.runtime.config.gpc == "limit":  # else it is the same on every page
+            properties = {**properties, "limited_data_use": self.tracker.consent.limited_data_use}
+        return name, properties, event_id
+
+    def fits(self, choices: Sequence[RoutedEvent]) -> bool:
+        """Whether all of these can travel with the response, which the cookies share with them."""
+        if self.is_page:
+            return all(len(self.entry(c.event)[3]) <= ENVELOPE_CHARS for c in choices[-1:] if _is_sealed(c))
+        made = self._event_headers(choices)
+        carrying = [len(value.partition(";")[0]) for name, value in made if name == "Set-Cookie"]
+        is_small = not carrying or sum(carrying) + self._carried_chars <= TOKEN_LIMIT_CHARS
+        return is_small and _bytes(made) <= HEADER_BUDGET_BYTES - _bytes(self._cookies())
+
+    def headers(self, choices: Sequence[RoutedEvent]) -> list[Header]:
+        """Headers to add: events where they travel in headers, and cookies.
+
+        Args:
+            choices: events that delivery says are ours to emit.
+        """
+        is_ours = not (self._is_excluded or self.tracker.is_disabled)
+        if self.tracker.consent_word and (self.plan.place is _UNTOUCHABLE or not is_ours):
+            # What the visitor said is remembered whatever the response.
+            return _within_budget(choice_cookies(self.request, self.runtime, self.tracker))
+        if self.plan.place is _UNTOUCHABLE or self.is_shared or not is_ours:
+            return []
+        if self.is_page:
+            return [*self._cookies(), *(deleted(SEALED) if self._has_opened else ())]
+        return [*self._event_headers(choices), *self._cookies()]
+
+    def script(self, choices: Sequence[RoutedEvent], nonce: str) -> Script:
+        """The page's script elements.
+
+        Args:
+            choices: events that delivery says are ours to emit.
+            nonce: of the page's Content Security Policy.
+        """
+        runtime, tracker, request = self.runtime, self.tracker, self.request
+        is_document = self.plan.place is _DOCUMENT and not tracker.has_page_view
+        page = runtime.counts_pages and is_document
+        collect = runtime.collect_url(request) if runtime.browser_events else ""
+        if self.is_shared:
+            wait, hello, limited, gate = not runtime.is_implied, True, runtime.limited_data_use, runtime.gate
+        else:
+            consent = tracker.consent
+            wait, hello, limited = consent.state is not _GRANTED, self.plan.timing is _ABSENT, consent.limited_data_use
+            is_same_for_all = runtime.is_implied and not wait and limited == runtime.limited_data_use
+            gate = runtime.gate if is_same_for_all else 0
+        is_usual = not (choices or runtime.seals_pages)
+        if is_usual and (self.is_shared or not (tracker.identity is not _NOBODY or self._has_carried)):
+            data = runtime.snippet.constant(
+                request.mount,
+                page=page,
+                gate=gate,
+                limited=limited,
+                wait=wait,
+                hello=hello,
+                collect=collect,
+                nonce=nonce,
+            )
+            is_constant = self.is_shared or is_same_for_all
+            return Script(data, is_personal=not is_constant, is_constant=is_constant)
+        carried = self._read_carry()
+        data = runtime.snippet.page(
+            request.mount,
+            page=page,
+            gate=gate if self.is_shared else 0,
+            limited=limited,
+            wait=wait,
+            hello=hello,
+            collect=collect,
+            identity=tracker.identity.pixel() if tracker.identity and not self.is_shared else None,
+            copies=[] if self.is_shared else [*carried.copies, *_copies(choices)],
+            sealed=self._entries(choices, is_document=is_document),
+            references=[*carried.references, *_references(choices), *self._read_sealed().references],
+            clear_cookies=carried.names,
+            nonce=nonce,
+        )
+        return Script(data, is_personal=not self.is_shared)
+
+    def late_script(self, choices: Sequence[RoutedEvent], nonce: str) -> bytes:
+        """A second script, for events that were tracked while the page was sent."""
+        copies = [] if self.is_shared else _copies(choices)
+        sealed = [self.entry(choice.event) for choice in choices if _is_sealed(choice)]
+        return self.runtime.snippet.late(copies, sealed, nonce=nonce) if copies or sealed else b""
+
+    def _entries(self, choices: Sequence[RoutedEvent], *, is_document: bool) -> list[SnippetEntry]:
+        """What the browser is to confirm: this response's events, those that came sealed, and the page view itself."""
+        events = [choice.event for choice in choices if _is_sealed(choice)]
+        if self.runtime.seals_pages and is_document:
+            events.insert(0, self._page_view())
+        entries = [self.entry(event) for event in events]
+        if self.is_shared or not self._waits:
+            return entries
+        runtime = self.runtime
+        return entries + [
+            (held.event, held.properties, held.event_id, write_signed_event(held, runtime.signer, runtime.pixels))
+            for held in self._read_sealed().signed_events
+        ]
+
+    def _page_view(self) -> Event:
+        now_s = self.runtime.clock()
+        event_id = timed_event_id(now_s, self.runtime.random_bytes(10))
+        return Event(PAGE_VIEW, event_id, int(now_s), {}, channels_closed("", ""))
+
+    def _signed_event(self, event: Event) -> SignedEvent:
+        tracker = self.tracker
+        return seal(
+            event,
+            path=self.request.path,
+            expires=int(self.runtime.clock()) + SEALED_LIFE_S,
+            limited_data_use=tracker.consent.limited_data_use,
+            identity=tracker.identity,
+        )
+
+    def _event_headers(self, choices: Sequence[RoutedEvent]) -> list[Header]:
+        """Events as headers, in answers, and as cookies, in what redirects."""
+        signer, references = self.runtime.signer, _references(choices)
+        copies = [self.travelling(choice.event) for choice in choices if _is_direct(choice)]
+        place = self.plan.place
+        if place is _ABROAD:
+            made = answer_headers(copies, references) if copies or references else []
+            return [*made, *self._exposing()] if made else []
+        if place is _ANSWER:
+            # Only scripts' own requests: on images it would keep caches from serving them.
+            carried = self._read_carry() if self.request.header("sec-fetch-dest") in {"", "empty"} else RedirectEvents()
+            alone = answer_headers(copies, references) if copies or references else []
+            if not (carried.copies or carried.references):
+                return alone
+            together = answer_headers([*carried.copies, *copies], [*carried.references, *references])
+            return together if _bytes(together) <= HEADER_BUDGET_BYTES - _bytes(self._cookies()) else alone
+        if place is not _CARRY or not choices:
+            return []
+        if self.seals:
+            sealed = RedirectToken([self._signed_event(c.event) for c in choices if _is_sealed(c)], references)
+            token = write_sealed(sealed, signer, self.runtime.pixels) if any(sealed) else ""
+            return [site_cookie(self.request, SEALED, token, COOKIE_MAX_AGE_S)] if token else []
+        if not (copies or references):
+            return []
+        token = write_carry(copies, signer, references)
+        return [site_cookie(self.request, carry_name(copies, references), token, COOKIE_MAX_AGE_S)]
+
+    def _exposing(self) -> list[Header]:
+        """What lets a page of another origin, which the app allows to read the answer, read these headers of it too."""
+        return [
+            ("Access-Control-Expose-Headers", "TikTok-Events"),
+            ("Timing-Allow-Origin", self.request.header("origin")),
+        ]
+
+    def _cookies(self) -> list[Header]:
+        """The visitor's choice and ids, or the end of them; the most important first."""
+        request, runtime, tracker = self.request, self.runtime, self.tracker
+        state = tracker.consent.state
+        wanted = choice_cookies(request, runtime, tracker) if tracker.consent_word or state is _DENIED else []
+        if state is _GRANTED and (self.is_page or self.plan.place is _CARRY):
+            wanted += visitor_cookies(request, runtime, tracker)
+        return _within_budget(wanted) if wanted else wanted
+
+    @property
+    def _waits(self) -> bool:
+        return not self.tracker.consent.is_granted
+
+    @property
+    def _may_use_carried(self) -> bool:
+        """Whether what an earlier response left is this one's to hand on; not for who only looks ahead."""
+        return self.plan.timing is _LIVE and not self.is_shared and self.tracker.consent.is_granted
+
+    @property
+    def _has_carried(self) -> bool:
+        return CARRY in self.request.cookie_header and (bool(self._read_carry().names) or any(self._read_sealed()))
+
+    def _read_carry(self) -> RedirectEvents:
+        if self._carried is None:
+            self._carried = RedirectEvents()
+            if CARRY in self.request.cookie_header and self._may_use_carried:
+                self._carried = read_carry(self.request, self.runtime.signer)
+                for fault in self._carried.faults:
+                    self.runtime.notices.count(f"carry_{fault}")
+        return self._carried
+
+    @property
+    def _carried_chars(self) -> int:
+        """How much the cookies of earlier responses take already."""
+        return sum(len(name) + len(self.request.kept[name]) + 1 for name in carry_names(self.request))
+
+    def _read_sealed(self) -> RedirectToken:
+        """What came sealed: opened where the visitor is known, handed on where only the browser can say."""
+        if self._sealed is None:
+            self._sealed = RedirectToken()
+            is_known = self.tracker.consent.state is not _DENIED
+            if SEALED in self.request.kept and self.plan.timing is _LIVE and not self.is_shared and is_known:
+                runtime = self.runtime
+                try:
+                    self._sealed = read_sealed(self.request, runtime.signer, runtime.pixels, runtime.clock())
+                except TokenError as error:
+                    runtime.notices.count(f"carry_{error.reason}")
+        return self._sealed
+
+
+def _is_sealed(choice: RoutedEvent) -> bool:
+    return choice.way is Route.SEALED and choice.deferred is None
+
+
+def _copies(choices: Sequence[RoutedEvent]) -> list[BrowserCopy]:
+    return [_copy(choice.event) for choice in choices if _is_direct(choice)]
+
+
+def _is_direct(choice: RoutedEvent) -> bool:
+    return choice.way is Route.DIRECT and choice.deferred is None
+
+
+def _references(choices: Sequence[RoutedEvent]) -> list[str]:
+    return [choice.deferred.ref for choice in choices if choice.deferred is not None]
+
+
+def deleted(name: str) -> list[Header]:
+    """The end of one of our own host's cookies."""
+    return [("Set-Cookie", delete_cookie(name))]
+
+
+def _copy(event: Event) -> BrowserCopy:
+    return event.event, event.properties, event.event_id
+
+
+def _bytes(headers: Sequence[Header]) -> int:
+    return sum(len(name) + len(value) + 4 for name, value in headers)
+
+
+def _within_budget(headers: Sequence[Header]) -> list[Header]:
+    """The headers, in order, as far as the budget goes.
+
+    It ends at the first that does not fit: the last one says that those before it are fresh.
+    """
+    count = len(headers)
+    while _bytes(headers[:count]) > HEADER_BUDGET_BYTES:
+        count -= 1
+    return list(headers[:count])

@@ -1,0 +1,454 @@
+"""One request and its response, from start to end: the story that the package tells, without any I/O.
+
+A door translates its protocol into a few calls and does what each answers::
+
+    response_started(status, headers)  ->  PASS | Forward | Commit | None (hold the head)
+    body_received(data, last)          ->  PASS | Forward | Commit | None (hold the bytes)
+    body_unseen()                      ->  Forward | Commit         the server sends it by another way
+    committed(claims)                  ->  Forward          after a Commit has been carried out
+    give_up()                          ->  Forward | None   the app failed: what was held leaves as it is
+    failed()                           ->  Forward | None   we failed: the same, and we do nothing more
+    finish()                           ->  Commit | None    the response has ended: what was tracked since
+
+What may be done with a response is ``policy.plan``'s to say; this class only carries it out, in order. Each call runs
+under a guard of its own: whatever goes wrong in our code, the app's bytes pass untouched and one line is logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping, Sequence
+from typing import Any
+
+from tiktok_middleware.core.consent.state import State
+from tiktok_middleware.core.events.event import Claim
+from tiktok_middleware.core.http.etags import bare_tags
+from tiktok_middleware.core.http.request import RequestView
+from tiktok_middleware.core.http.response_head import Head, says_html
+from tiktok_middleware.core.http.response_headers import Headers, with_changes
+from tiktok_middleware.core.page.body import Body, PlainBody, open_body
+from tiktok_middleware.core.page.head_end import Search, first_run
+from tiktok_middleware.core.pixel.redirect_cookie import CARRY
+from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
+from tiktok_middleware.core.response.browser_output import BrowserOutput
+from tiktok_middleware.core.response.decision_cache import CachedDecision, key_of
+from tiktok_middleware.core.response.first_party_cookies import Header
+from tiktok_middleware.core.response.page_csp import nonce_of, say_what_is_blocked
+from tiktok_middleware.core.response.policy import Codec, Place, Plan, Timing, plan
+from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
+from tiktok_middleware.core.response.routing import choose
+from tiktok_middleware.core.response.skipped_pages import note_unread, note_without_place
+from tiktok_middleware.core.runtime import Runtime
+from tiktok_middleware.core.tracking.server_event import late_entry
+from tiktok_middleware.core.tracking.tracker import TrackedEvent, Tracker
+from tiktok_middleware.core.visitor.click_ids import TTCLID, may_be_due
+
+__all__ = ["PASS", "Commit", "Exchange", "Forward", "Phase", "Step"]
+
+# Looking up an enum's member by its name costs more than comparing it.
+_SEARCHING, _PASSING, _REWRITING, _DONE = Phase.SEARCHING, Phase.PASSING, Phase.REWRITING, Phase.DONE
+_IDENTITY, _OPAQUE, _ABSENT, _DENIED = Codec.IDENTITY, Codec.OPAQUE, Timing.ABSENT, State.DENIED
+_FOUND, _NEVER = Search.FOUND, Search.NEVER
+_NOTHING: Sequence[Header] = ()
+
+
+class Exchange:
+    """One request and its response.
+
+    Args:
+        request: the request.
+        runtime: the configuration.
+
+    Attributes:
+        phase: how far the response has come.
+        tracker: what the view sees.
+        plan: what may be done with the response; None before it started.
+    """
+
+    # Defaults live on the class: most requests end before any of them changes.
+    phase: Phase = Phase.WAITING
+    plan: Plan | None = None
+    _asked_for_marked: bool = False  # the request named a page with our script
+    _head: Head = Head()
+    _headers: Headers | None = None  # the app's, while the head has not left
+    _key: object = None  # of a usual page
+    _recipe: CachedDecision | None = None  # known, and not followed yet
+    _body: Body | None = None  # the page's, from the search on
+    _piece: bytes = b""  # what the app has just sent, until it is the body's to keep
+    _held: bytes = b""  # what leaves with the next step
+    _output: BrowserOutput | None = None
+    _taken: Sequence[RoutedEvent] = ()  # handed to delivery, not yet known to be ours to emit
+    _leaving: Sequence[RoutedEvent] = ()  # ours to emit with the response
+    _then: Callable[[], Forward] | None = None  # what goes on once delivery has answered
+
+    def __init__(self, request: RequestView, runtime: Runtime) -> None:
+        self._request = request
+        self._runtime = runtime
+        self.tracker = Tracker(request, runtime)
+
+    def _swallowed(self, part: str, error: Exception) -> Forward | None:
+        self._runtime.notices.failure(part, error)
+        return self.failed()
+
+    # -- the request goes to the app
+
+    def ask_as_bare(self, raw: MutableMapping[str, Any]) -> None:
+        """Take our mark off a conditional request, where the app's page would get the same script again.
+
+        Args:
+            raw: the scope or environ that the app will see.
+        """
+        runtime, request = self._runtime, self._request
+        mark = runtime.snippet.mark
+        if not runtime.is_on or mark not in request.if_none_match:
+            return
+        # Where leave has to be given, only a page that is the same for everybody has our mark.
+        if not runtime.browser_reason and (not runtime.is_implied or self.tracker.consent.is_granted):
+            request.ask_with(raw, bare_tags(request.if_none_match, mark))
+            self._asked_for_marked = True
+
+    # -- the response begins
+
+    def response_started(self, status: int, headers: Headers) -> Step:
+        """The app's response head has come.
+
+        Args:
+            status: the HTTP status.
+            headers: a list of pairs, of bytes or of text; it is not changed.
+        """
+        self._headers = headers
+        try:
+            if status >= 500:
+                self._fail()
+            if status == 304 and self._asked_for_marked:
+                return Forward(with_changes(self._take_headers(), mark=self._runtime.snippet.mark))
+            tracker, request = self.tracker, self._request
+            # Whether there can be anything to do: most answers end here.
+            if self._runtime.is_on and (
+                tracker.pending
+                or says_html(headers)
+                or tracker.consent_word
+                or CARRY in request.cookie_header
+                or TTCLID in request.query
+            ):
+                return self._begin(status, headers)
+        except Exception as error:  # noqa: BLE001  # the promise: nothing of ours reaches the app
+            return self._swallowed("response_started", error)
+        self._headers = None
+        self.phase = _DONE
+        return PASS
+
+    def body_received(self, data: bytes, *, last: bool) -> Step:
+        """Bytes of the body have come.
+
+        Args:
+            data: the next bytes; may be empty.
+            last: True when no more follow.
+        """
+        recipe, body = self._recipe, self._body
+        if recipe is None and body is None:
+            return PASS
+        if not isinstance(data, bytes):
+            data = bytes(data)  # a memoryview, which ASGI servers take too; what is no bytes is the app's own mistake
+        try:
+            if self.phase is not _SEARCHING and body is not None:
+                return self._pass_on(body, data, last=last)
+            self._piece = data
+            if recipe is not None:
+                return self._follow(recipe, last=last)
+            return self._search(body, last=last) if body is not None else PASS
+        except Exception as error:  # noqa: BLE001  # as above
+            return self._swallowed("body_received", error)
+
+    def body_unseen(self) -> Step:
+        """The body goes a way of its own, such as a file that the server sends by its path."""
+        try:
+            self._recipe = self._body = None
+            return self._without_place("body_unseen", Place.CARRY)
+        except Exception as error:  # noqa: BLE001  # as above
+            return self._swallowed("body_unseen", error)
+
+    # -- events leave with it
+
+    def committed(self, claims: Sequence[Claim] | None) -> Step:
+        """Delivery has answered a Commit.
+
+        Args:
+            claims: one for each submission, or None where delivery could not say in time; then the copies
+                go out, since a copy too many is dropped by TikTok and a lost one is lost.
+        """
+        try:
+            won = []
+            for index, choice in enumerate(self._taken):
+                if choice.way is Route.SERVER:
+                    continue
+                if claims is None or claims[index].browser:
+                    won.append(choice)
+                elif choice.event.once:
+                    self._runtime.notices.count("already_counted")
+            self._leaving = [*self._leaving, *won]
+            self._taken = ()
+            then, self._then = self._then, None  # it knows us: let go of, we are freed with the request
+            return then() if then is not None else None
+        except Exception as error:  # noqa: BLE001  # as above
+            return self._swallowed("committed", error)
+
+    def finish(self, late: Callable[[Tracker, TrackedEvent], None] | None = None) -> Commit | None:
+        """The response has ended; what was tracked since its head left can only go by the server.
+
+        Args:
+            late: takes what is tracked from now on, by code that outlives its response.
+        """
+        self.phase = _DONE
+        tracker = self.tracker
+        tracker.late = late
+        if not tracker.pending:
+            return None
+        try:
+            made = [late_entry(pending, tracker) for pending in tracker.take()]
+        except Exception as error:  # noqa: BLE001  # as above
+            self._swallowed("finish", error)
+            return None
+        submissions = tuple(submission for submission in made if submission is not None)
+        return Commit(submissions) if submissions else None
+
+    # -- or do not
+
+    def give_up(self) -> Step:
+        """The app has failed: its events are discarded, and what was held leaves as the app sent it."""
+        try:
+            self._fail()
+        except Exception as error:  # noqa: BLE001  # as above
+            return self._swallowed("give_up", error)
+        return self.failed()
+
+    def failed(self) -> Forward | None:
+        """We have failed: what was held leaves as the app sent it, and nothing more is done."""
+        headers, held = self._headers, self._held
+        held += self._body.surrender(self._piece) if self._body is not None else self._piece
+        self._headers, self._held, self._body, self._piece, self._recipe = None, b"", None, b"", None
+        self.phase = _DONE
+        return Forward(headers, held) if headers is not None or held else None
+
+    def _fail(self) -> None:
+        for _ in range(self.tracker.discard()):
+            self._runtime.notices.count("request_failed")
+
+    def _begin(self, status: int, headers: Headers) -> Step:
+        """Decide what may be done with the response, and do what needs no body."""
+        tracker, request, runtime = self.tracker, self._request, self._runtime
+        self._key = key = key_of(status, headers, request, runtime, tracker)
+        self._recipe = recipe = runtime.recipes.get(key)
+        if recipe is not None:
+            self.plan = recipe.plan
+            return self._hold(headers)
+        self._head = head = Head.read(headers)
+        # A response that remembers the visitor's word on consent is that visitor's, whatever its headers say.
+        shared = False if tracker.consent_word else tracker.shared_word
+        now_s = runtime.clock() if head.expires else 0.0
+        self.plan = made = plan(status, head, request, now_s=now_s, shared=shared)
+        if made.timing is _ABSENT:
+            tracker.doubt_consent()
+        self._output = output = BrowserOutput(request, runtime, tracker, made, head)
+        if runtime.mints and output.may_mint:
+            tracker.mint_ttp()
+        if output.may_write_snippet:
+            self._body = open_body(head.content_encoding)
+            return self._hold(headers)
+        if made.codec is _OPAQUE:
+            note_unread(made, head, runtime)
+        return self._settle(self._leave_head)
+
+    def _hold(self, headers: Headers) -> Step:
+        """Keep the head until the place is found; the app may go on to use its list for another response."""
+        self._headers = headers.copy()
+        self.phase = _SEARCHING
+        return None
+
+    def _take_headers(self) -> Headers:
+        """The app's headers, on their way out; nothing of ours remains to be done."""
+        headers, self._headers = self._headers or [], None
+        self.phase = _DONE
+        return headers
+
+    # -- a usual page
+
+    def _follow(self, recipe: CachedDecision, *, last: bool) -> Step:
+        """A usual page in one step; where it is not that simple after all, in the general way from here on."""
+        piece, headers, request, tracker = self._piece, self._headers or [], self._request, self.tracker
+        self._recipe = None
+        cut, is_end = first_run(piece)
+        is_simple = is_end and tracker.is_untouched
+        if not (is_simple and last):
+            self._head = Head.read(headers)
+            self._output = BrowserOutput(request, self._runtime, tracker, recipe.plan, self._head)
+            self._body = body = PlainBody()
+            if not is_simple:
+                return self._search(body, last=last)
+        script, is_private, added = recipe.script, recipe.is_personal, _NOTHING
+        if may_be_due(request):
+            added = BrowserOutput(request, self._runtime, tracker, recipe.plan).headers([])
+            is_private = is_private or bool(added)
+        headers = with_changes(
+            headers, added=added, body_growth_bytes=len(script), is_private=is_private, mark=recipe.mark
+        )
+        whole = memoryview(piece)  # a page of 200 KB is copied once
+        self._held = b"".join((whole[:cut], script, whole[cut:]))
+        self._piece = b""
+        self.phase = _DONE if last else _PASSING
+        return self._let_go(headers)
+
+    def _learn(self, output: BrowserOutput, script: bytes, *, is_personal: bool, mark: str) -> None:
+        """Leave the recipe of this page to those that are like it."""
+        plan, tracker = output.plan, self.tracker
+        # A refusal deletes cookies, each visitor's own.
+        if plan.codec is _IDENTITY and tracker.is_untouched and tracker.consent.state is not _DENIED:
+            self._runtime.recipes.keep(self._key, CachedDecision(plan, script, is_personal, mark))
+
+    # -- the place is searched
+
+    def _search(self, body: Body, *, last: bool) -> Step:
+        search = body.feed(self._piece, last=last)
+        self._piece = b""
+        if search is _FOUND:
+            self.phase = _DONE if last else _PASSING
+            return self._settle(self._leave_with_script)
+        if search is _NEVER:
+            # Nor is the end of the body a place: it may lie inside a comment or a script.
+            self.phase = _DONE if last or body.is_untouched else _REWRITING
+            self._held = body.surrender()
+            if body.is_document:
+                return self._without_place("no_head_end", Place.CARRY)
+            return self._without_place("fragment", Place.ANSWER)
+        if not body.is_document or self._must_hold_head:
+            return None
+        self._held = body.release()
+        return self._settle(self._leave_without_script) if self._headers is not None else self._let_go(None)
+
+    def _pass_on(self, body: Body, data: bytes, *, last: bool) -> Step:
+        """What follows the place, or a body that is left as it came."""
+        is_rewritten = self.phase is _REWRITING
+        may_add = last and self.phase is not _DONE and bool(self.tracker.pending) and not self._head.content_length
+        if last:
+            self.phase = _DONE
+        if not (is_rewritten or may_add):
+            return PASS
+        self._piece = data
+        self._held = body.more(self._piece, last=last and not may_add)
+        self._piece = b""
+        if may_add and body.is_open:
+            return self._settle(self._leave_end)
+        if may_add:
+            self._held += body.end(b"")
+        return self._let_go(None)
+
+    @property
+    def _must_hold_head(self) -> bool:
+        """A promised length can only be kept true while its head is still here."""
+        return self._headers is not None and bool(self._head.content_length)
+
+    def _without_place(self, reason: str, place: Place) -> Step:
+        """There is no place in this body; while the head is still here, its headers can carry events."""
+        note_without_place(reason, place, self._runtime)
+        if self._headers is None or self.plan is None:
+            for _ in self._leaving:
+                self._runtime.notices.count(f"browser_{reason}")
+            self._leaving = ()
+            return self._let_go(None)
+        self.plan = self.plan._replace(place=place, reasons=(reason, *self.plan.reasons))
+        self._output = BrowserOutput(self._request, self._runtime, self.tracker, self.plan, self._head)
+        return self._settle(self._leave_head)
+
+    # -- events are handed to delivery
+
+    def _settle(self, then: Callable[[], Forward]) -> Forward | Commit:
+        """Hand over what was tracked until now, then go on with ``then``."""
+        output, tracker = self._output, self.tracker
+        if output is None or not (tracker.pending or CARRY in self._request.cookie_header):
+            return then()
+        choices = [*choose(output, tracker.take()), *output.opened()]
+        made = [(choice, choice.submission(tracker)) for choice in choices]
+        self._leaving = [*self._leaving, *(c for c, stored in made if stored is None and c.way is not Route.NOWHERE)]
+        self._taken = [choice for choice, stored in made if stored is not None]
+        submissions = tuple(stored for _, stored in made if stored is not None)
+        if not submissions:
+            return then()
+        self._then = then
+        return Commit(submissions)
+
+    # -- bytes leave
+
+    def _leave_head(self) -> Forward:
+        """The head with its cookies and headers, and whatever of the body was held."""
+        headers, output = self._headers, self._output
+        if headers is not None and output is not None:
+            added = output.headers(self._leaving)
+            headers = with_changes(headers, added=added, is_private=True) if added else headers
+        self._leaving = ()
+        self.phase = _DONE
+        return self._let_go(headers)
+
+    def _leave_with_script(self) -> Forward:
+        """The page, with the script in its place."""
+        output, body = self._output, self._body
+        if output is None or body is None:  # never with a page; keeps the types honest
+            return self._let_go(self._headers)
+        nonce = self._nonce
+        script, is_personal, is_constant = output.script(self._leaving, nonce)
+        is_usual = self._key is not None and not self._leaving
+        self._leaving = ()
+        spliced = body.splice(script)
+        if self.phase is _PASSING and not body.is_untouched:
+            self.phase = _REWRITING
+        headers = None
+        if self._headers is not None:
+            growth_bytes = body.growth_bytes(script, spliced, self._head.content_length)
+            mark = self._runtime.snippet.mark if is_constant and not nonce else ""
+            headers = self._head_of_page(self._headers, output, growth_bytes, is_personal=is_personal, mark=mark)
+            if is_usual:
+                self._learn(output, script, is_personal=is_personal, mark=mark)
+        body.forget()
+        self._held += spliced
+        return self._let_go(headers)
+
+    def _leave_without_script(self) -> Forward:
+        """The first part of a streamed page, while its script is still to come."""
+        headers, output = self._headers, self._output
+        if headers is not None and output is not None:
+            headers = self._head_of_page(headers, output, None, is_personal=output.may_be_personal)
+        return self._let_go(headers)
+
+    def _leave_end(self) -> Forward:
+        """The last bytes of a streamed page, with what was tracked while it was made."""
+        script = self._output.late_script(self._leaving, self._nonce) if self._output is not None else b""
+        self._held += self._body.end(script) if self._body is not None else b""
+        self._leaving = ()
+        return self._let_go(None)
+
+    def _let_go(self, headers: Headers | None) -> Forward:
+        """Everything held, and the head if it is given; the last thing that can happen in a step."""
+        held, self._held = self._held, b""
+        if headers is not None:
+            self._headers = None
+        return Forward(headers, held)
+
+    @property
+    def _nonce(self) -> str:
+        told = self.tracker.nonce
+        return nonce_of(self._head, self._runtime, told) if self._head.has_policy else told
+
+    def _head_of_page(
+        self, headers: Headers, output: BrowserOutput, growth_bytes: int | None, *, is_personal: bool, mark: str = ""
+    ) -> Headers:
+        """The head of a page that a script goes into."""
+        added = output.headers([])
+        extend = self._runtime.extend_policy
+        if extend is None and self._head.has_policy:
+            say_what_is_blocked(self._head, self._runtime, self._request)
+        return with_changes(
+            headers,
+            added=added,
+            body_growth_bytes=growth_bytes,
+            is_private=bool(added) or is_personal,
+            extend_policy=extend,
+            mark=mark,
+        )

@@ -1,0 +1,351 @@
+"""What happens to which response: four small tables, decided once for both doors; it acts on nothing.
+
+``plan()`` reads a response head and the request and returns four independent answers, each with its reason.
+A new case is a new value in one of the columns, never a branch elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import NamedTuple
+
+from tiktok_middleware.core.bounded_cache import BoundedCache
+from tiktok_middleware.core.http.request import Names, RequestView, Values
+from tiktok_middleware.core.http.response_head import PLANNED, Head
+from tiktok_middleware.core.page.codings import has_coding, is_known, missing_packages
+
+__all__ = ["ASKED", "Audience", "Codec", "Place", "Plan", "Timing", "cache_life_s", "plan"]
+
+
+class Place(Enum):
+    """Where a browser copy can go."""
+
+    DOCUMENT = "document"  # inline, once the body turns out to begin like one
+    EMBEDDED = "embedded"  # the same inside a frame: no page view
+    ANSWER = "answer"  # a header that the helper reads
+    ABROAD = "abroad"  # the same, to a page of another origin that the app lets read it and whose helper believes us
+    ELSEWHERE = "elsewhere"  # to a page of another origin, whose helper is not ours: no copy would be heard
+    CARRY = "carry"  # nowhere here: the carry cookie takes it to the next page
+    UNTOUCHABLE = "untouchable"  # not even a cookie
+
+
+class Audience(Enum):
+    """Whether a shared cache may keep the response."""
+
+    ONE = "one"
+    SHARED = "shared"
+
+
+class Codec(Enum):
+    """Whether the body can be read."""
+
+    IDENTITY = "identity"
+    CODED = "coded"  # gzip and the like: read, and written anew
+    OPAQUE = "opaque"
+
+
+class Timing(Enum):
+    """Whether a person is looking."""
+
+    LIVE = "live"
+    PREFETCH = "prefetch"
+    ABSENT = "absent"  # but without the visitor's cookies, which browsers keep from a POST that another site sends
+
+
+class Plan(NamedTuple):
+    """The four columns and, for each answer that is not the plain one, why.
+
+    Attributes:
+        place, audience, codec, timing: the answers.
+        reasons: snake_case words, in the order of the columns.
+    """
+
+    place: Place
+    audience: Audience
+    codec: Codec
+    timing: Timing
+    reasons: tuple[str, ...] = ()
+
+
+def plan(status: int, head: Head, request: RequestView, *, now_s: float, shared: bool | None = None) -> Plan:
+    """What can be done with a response.
+
+    Args:
+        status: the HTTP status.
+        head: its headers.
+        request: the request it answers.
+        now_s: Unix seconds, which ``Expires`` is compared with.
+        shared: the app's own word on the audience, which outranks the headers.
+    """
+    # A site gives few kinds of answers to few kinds of requests: to those that are alike in all this, one plan.
+    method = request.method
+    is_foreign = method == "POST" and _is_foreign(request)
+    is_allowed = head.access_control_allow_origin != "" and _is_allowed(head.access_control_allow_origin, request)
+    values = request.values(ASKED)
+    alike = (status, head[:PLANNED], method, values, shared, is_foreign, is_allowed)
+    made = _made.get(alike)
+    if made is None:
+        asked = _Asked.read(method, values, is_foreign=is_foreign, is_allowed=is_allowed)
+        made = _decide(status, head, asked, shared, now_s)
+        if not head.expires:  # the one header whose meaning changes with the time
+            _made.keep(alike, made)
+    return made
+
+
+_made: BoundedCache[tuple[object, ...], Plan] = BoundedCache()
+
+
+#: What the tables read of a request's headers.
+ASKED = Names(
+    *("sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "accept"),
+    *("hx-request", "x-requested-with", "turbo-frame"),
+    *("sec-purpose", "purpose", "x-moz", "x-purpose", "x-sec-purpose"),
+)
+
+
+class _Asked(NamedTuple):
+    """What the tables read of a request."""
+
+    is_head: bool
+    destination: str
+    mode: str
+    site: str
+    accepts_html: bool
+    fragment: str
+    purpose: str
+    is_foreign: bool
+    is_allowed: bool
+
+    @classmethod
+    def read(cls, method: str, values: Values, *, is_foreign: bool, is_allowed: bool) -> _Asked:
+        texts = [value.decode("latin-1") if isinstance(value, bytes) else value or "" for value in values]
+        destination, mode, site, accept, *rest = texts
+        fragment, purpose = _fragment(mode, *rest[:3]), next(filter(None, rest[3:]), "")
+        return cls(
+            method == "HEAD", destination, mode, site, "text/html" in accept, fragment, purpose, is_foreign, is_allowed
+        )
+
+
+def _fragment(mode: str, hx_request: str, requested_with: str, turbo_frame: str) -> str:
+    """What says that a script asks for a part of a page; empty where nothing does.
+
+    Android's WebViews, TikTok's own among them, name their app, such as ``com.example.app``, with every navigation.
+    """
+    if mode == "navigate":
+        return ""
+    return hx_request or turbo_frame or (requested_with if "." not in requested_with else "")
+
+
+def _decide(status: int, head: Head, asked: _Asked, shared: bool | None, now_s: float) -> Plan:
+    codec, codec_reason = _codec(head)
+    audience, audience_reason = _audience(head, shared, now_s)
+    place, place_reason = _place(status, head, asked, is_shared=audience is Audience.SHARED)
+    if codec is Codec.OPAQUE and place in {Place.DOCUMENT, Place.EMBEDDED}:
+        place, place_reason = Place.CARRY, codec_reason
+    timing, timing_reason = _timing(asked)
+    reasons = tuple(reason for reason in (place_reason, audience_reason, codec_reason, timing_reason) if reason)
+    return Plan(place, audience, codec, timing, reasons)
+
+
+_HTML = re.compile(r"\s*text/html\s*(?:;|$)", re.IGNORECASE)
+_XHTML = re.compile(r"\s*application/xhtml\+xml\s*(?:;|$)", re.IGNORECASE)
+_EVENT_STREAM = re.compile(r"\s*text/event-stream\s*(?:;|$)", re.IGNORECASE)
+_FRAMES = frozenset({"iframe", "frame", "embed", "object"})
+_NO_BODY = frozenset({204, 205, *range(300, 400)})
+
+
+def _place(status: int, head: Head, asked: _Asked, *, is_shared: bool) -> tuple[Place, str]:
+    untouchable = _untouchable(status, head, asked)
+    if untouchable:
+        return Place.UNTOUCHABLE, untouchable
+    sealed = _sealed(head)
+    if sealed:
+        return (Place.CARRY if _is_navigation(asked) else Place.UNTOUCHABLE), sealed
+    is_html = _HTML.match(head.content_type) is not None
+    if is_html and status not in _NO_BODY and not head.content_disposition.lstrip().lower().startswith("attachment"):
+        if is_shared:
+            return Place.DOCUMENT, ""  # whoever asked first: a cache gives it to windows, frames and scripts alike
+        if asked.fragment:
+            return Place.ANSWER, "fragment"
+        return (Place.EMBEDDED, "embedded") if asked.destination in _FRAMES else (Place.DOCUMENT, "")
+    if _is_navigation(asked):
+        return Place.CARRY, "no_place_here"
+    if 300 <= status < 400:
+        return Place.CARRY, "redirect"  # what follows a redirect hides its headers from the helper
+    if asked.site not in {"", "same-origin"}:
+        return (Place.ABROAD, "allowed_origin") if asked.is_allowed else (Place.ELSEWHERE, "other_origin")
+    return Place.ANSWER, ""
+
+
+def _untouchable(status: int, head: Head, asked: _Asked) -> str:
+    """Why not even a header may be added; empty when one may."""
+    if status < 200 or status == 206:
+        return "partial" if status == 206 else "interim"
+    if status == 304:
+        return "not_modified"
+    if asked.is_head:
+        return "head_request"
+    if _EVENT_STREAM.match(head.content_type):
+        return "event_stream"
+    return ""
+
+
+def _sealed(head: Head) -> str:
+    """Why the body must stay as it is, although a navigation to it may bring a cookie; empty when it need not."""
+    if _XHTML.match(head.content_type):
+        return "xhtml"  # a script of ours would have to be well-formed XML
+    if "no-transform" in _directives(head.cache_control):
+        return "no_transform"
+    return ""
+
+
+def _is_navigation(asked: _Asked) -> bool:
+    if asked.mode:
+        return asked.mode == "navigate" or asked.destination in _FRAMES
+    # Browsers without Fetch Metadata ask for HTML first when they navigate.
+    return asked.accepts_html and not asked.fragment
+
+
+def _audience(head: Head, shared: bool | None, now_s: float) -> tuple[Audience, str]:
+    if shared is not None:
+        return (Audience.SHARED, "shared_by_app") if shared else (Audience.ONE, "")
+    if head.targeted and _is_kept_by(_directives(head.targeted)):
+        return Audience.SHARED, "targeted_cache_control"
+    if head.x_accel_expires and not _ZERO.fullmatch(head.x_accel_expires.strip()):
+        return Audience.SHARED, "x_accel_expires"
+    directives = _directives(head.cache_control)
+    if _is_private(directives):
+        return Audience.ONE, ""
+    if _is_kept_by(directives):
+        return Audience.SHARED, "cache_control"
+    if head.expires and not _LIFETIMES & directives.keys() and _expires_after(head.expires, now_s):
+        return Audience.SHARED, "expires"
+    return Audience.ONE, ""
+
+
+# Directives that outrank Expires (RFC 9111 section 5.3).
+_LIFETIMES = frozenset({"max-age", "s-maxage"})
+# Directives that let a cache answer from what it keeps although its time is over (RFC 5861).
+_STALE = frozenset({"stale-while-revalidate", "stale-if-error"})
+
+
+def _is_private(directives: dict[str, str]) -> bool:
+    """Whether no shared cache may keep the response; ``private="Set-Cookie"`` speaks of that header alone."""
+    return "no-store" in directives or directives.get("private") == ""
+
+
+def _is_kept_by(directives: dict[str, str]) -> bool:
+    """Whether a shared cache may answer other visitors from what it keeps (RFC 9111 section 3).
+
+    A lifetime of zero alone does not say so: the cache asks again each time, and our pages for one visitor carry
+    nothing that it could ask with.
+    """
+    if _is_private(directives):
+        return False
+    if "public" in directives or _STALE & directives.keys():
+        return True
+    seconds = directives.get("s-maxage", directives.get("max-age"))
+    return seconds is not None and _ZERO.fullmatch(seconds) is None
+
+
+_ZERO = re.compile(r"0*|-[0-9]+")
+
+
+def _expires_after(expires: str, now_s: float) -> bool:
+    return _seconds_left(expires, now_s) > 0
+
+
+def _seconds_left(expires: str, now_s: float) -> float:
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415  # 7 ms of imports for a header that is seldom sent
+
+    try:
+        return parsedate_to_datetime(expires).timestamp() - now_s
+    except (ValueError, OverflowError):
+        return 0.0  # RFC 9111 section 5.3: what is not a date, "0" above all, is already past
+
+
+#: What caches that are told no lifetime may choose by themselves; some keep a page for months, none says so.
+_UNSAID_LIFE_S = 30 * 86_400
+_NUMBER = re.compile(r"[0-9]{1,12}")
+
+
+def cache_life_s(head: Head, now_s: float) -> int:
+    """The longest that a cache may answer with this response, in seconds.
+
+    Args:
+        head: of a response that is shared.
+        now_s: Unix seconds, which ``Expires`` is compared with.
+    """
+    said = [_directives(head.cache_control), _directives(head.targeted)]
+    lives = [
+        sum(int(life[name]) for name in (lifetime, stale) if _NUMBER.fullmatch(life.get(name, "")))
+        for life in said
+        for lifetime in _LIFETIMES
+        for stale in _STALE
+    ]
+    if _NUMBER.fullmatch(head.x_accel_expires.strip()):
+        lives.append(int(head.x_accel_expires))
+    if head.expires:
+        lives.append(int(_seconds_left(head.expires, now_s)))
+    return max(lives) or _UNSAID_LIFE_S
+
+
+# A quoted value may hold commas.
+_DIRECTIVE = re.compile(r"(?:[^,\"]|\"[^\"]*(?:\"|$))+")
+
+
+def _directives(header: str) -> dict[str, str]:
+    if not header:
+        return {}
+    found: dict[str, str] = {}
+    for part in _DIRECTIVE.findall(header):
+        name, _, value = part.partition("=")
+        found[name.strip().lower()] = value.strip().strip('"')
+    return found
+
+
+_CHARSET = re.compile(r"charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
+# Encodings whose bytes below 0x80 are not always ASCII (https://encoding.spec.whatwg.org/).
+_NOT_ASCII = ("utf-16", "utf-32", "utf-7", "iso-2022-", "hz-gb-2312", "ucs-2", "ucs-4")
+
+
+def _codec(head: Head) -> tuple[Codec, str]:
+    coding = head.content_encoding
+    if coding and not is_known(coding):
+        return Codec.OPAQUE, "package_missing" if missing_packages(coding) else "encoded"
+    charset = _CHARSET.search(head.content_type)
+    if charset is not None and charset[1].lower().startswith(_NOT_ASCII):
+        return Codec.OPAQUE, "charset"
+    return (Codec.CODED, "") if coding and has_coding(coding) else (Codec.IDENTITY, "")
+
+
+def _timing(asked: _Asked) -> tuple[Timing, str]:
+    if any(word in asked.purpose.lower() for word in ("prefetch", "prerender", "preview")):
+        return Timing.PREFETCH, "prefetch"
+    if asked.is_foreign and _is_navigation(asked):
+        return Timing.ABSENT, "cookies_absent"
+    return Timing.LIVE, ""
+
+
+def _is_allowed(allowed: str, request: RequestView) -> bool:
+    """Whether the app lets the page that asks read the answer, and that page's helper believes our host.
+
+    It believes hosts below its own: ``api.shop.example`` on ``shop.example`` and ``www.shop.example``.
+    """
+    origin = request.header("origin")
+    scheme, _, host = origin.lower().partition("://")
+    if allowed.strip() not in {"*", origin} or scheme != request.scheme:
+        return False
+    return bool(host) and f".{request.hostname}".endswith("." + host.partition(":")[0].removeprefix("www."))
+
+
+def _is_foreign(request: RequestView) -> bool:
+    """Whether another site has sent this POST, such as a bank that sends the visitor back."""
+    site = request.header("sec-fetch-site")
+    if site:
+        return site == "cross-site"
+    origin = request.header("origin")
+    if origin == "null":
+        return not request.kept  # a page of ours without referrers says so as well, but comes with our cookies
+    return bool(origin) and not request.is_own(origin.partition("://")[2].lower())

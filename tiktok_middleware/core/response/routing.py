@@ -1,0 +1,113 @@
+"""Which way each tracked event takes, by the response that it meets; it writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tiktok_middleware.core.events.event import DeferredPayload, Event
+from tiktok_middleware.core.events.ids import is_timed
+from tiktok_middleware.core.pixel.signed_event import TOKEN_LIMIT_CHARS
+from tiktok_middleware.core.response.browser_output import BrowserOutput
+from tiktok_middleware.core.response.policy import Place, Timing
+from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
+from tiktok_middleware.core.tracking.tracker import TrackedEvent
+
+__all__ = ["choose"]
+
+_REFERENCE_BYTES = 16
+_ANSWERS = frozenset({Place.ANSWER, Place.ABROAD})
+_LIVE = Timing.LIVE
+
+_encode = msgspec.json.Encoder().encode
+
+
+def choose(output: BrowserOutput, pendings: Sequence[TrackedEvent]) -> list[RoutedEvent]:
+    """The way of each event; what closes a channel is counted by its reason.
+
+    Args:
+        output: of the response.
+        pendings: what was tracked until now.
+    """
+    if not pendings:
+        return []
+    chosen: list[RoutedEvent] = []
+    refusal = _refusal(output)
+    for pending in pendings:
+        chosen.append(_choice(output, pending, refusal, chosen))
+    return chosen
+
+
+def _choice(output: BrowserOutput, pending: TrackedEvent, refusal: str, before: Sequence[RoutedEvent]) -> RoutedEvent:
+    tracker, count, event = output.tracker, output.runtime.notices.count, pending.event
+    if output.seals and not pending.browser and (sealed := _sealed(output, event, before)) is not None:
+        return sealed
+    if not tracker.may_send:
+        count(tracker.consent.reason or "disabled_by_app")
+        return RoutedEvent(event, Route.NOWHERE)
+    is_live = output.plan.timing is _LIVE
+    if not is_live and not pending.server:
+        count("server_prefetch")
+    has_server = is_live and not pending.server
+    reason = refusal or pending.browser or _waste(output, event)
+    direct = None if reason else _direct(output, event, has_server, before)
+    if direct is not None:
+        return direct
+    count(f"browser_{reason or 'too_large'}")
+    return RoutedEvent(event, Route.SERVER, has_server=True) if has_server else RoutedEvent(event, Route.NOWHERE)
+
+
+def _sealed(output: BrowserOutput, event: Event, before: Sequence[RoutedEvent]) -> RoutedEvent | None:
+    """The event in an envelope; None where it is not to be in one."""
+    if output.is_shared:
+        # What many browsers repeat under ids of their own is not counted once, nor under an id of the app's.
+        is_alike = not event.once and is_timed(event.event_id)
+        return (
+            RoutedEvent(event, Route.SEALED) if is_alike and len(output.entry(event)[3]) <= TOKEN_LIMIT_CHARS else None
+        )
+    choice = RoutedEvent(event, Route.SEALED)
+    if output.fits([*before, choice]):
+        return choice
+    choice = choice._replace(deferred=_deferred(output, output.entry(event)[3]))
+    return choice if output.fits([*before, choice]) else None
+
+
+def _direct(output: BrowserOutput, event: Event, has_server: bool, before: Sequence[RoutedEvent]) -> RoutedEvent | None:
+    """The event with its browser copy in this response, or waiting with us; None where neither fits."""
+    choice = RoutedEvent(event, Route.DIRECT, has_server)
+    if output.fits([*before, choice]):
+        return choice
+    choice = choice._replace(deferred=_deferred(output, output.travelling(event)))
+    return choice if output.fits([*before, choice]) else None
+
+
+def _deferred(output: BrowserOutput, content: object) -> DeferredPayload:
+    return DeferredPayload(output.runtime.random_bytes(_REFERENCE_BYTES).hex(), _encode(content))
+
+
+def _refusal(output: BrowserOutput) -> str:
+    """Why no browser copy can go with this response; empty when one may."""
+    plan = output.plan
+    if plan.place is Place.UNTOUCHABLE:
+        return plan.reasons[0] if plan.reasons else "untouchable"
+    if output.is_shared:
+        return "shared"
+    if plan.place is Place.ELSEWHERE:
+        return "other_origin"
+    if plan.timing is not _LIVE and not output.is_page:
+        return "prefetch"  # it would be fired on some other page, although nobody may ever come to this one
+    if output.is_page and output.tells_too_much:
+        return "url_holds_identity"
+    return output.tracker.consent.reason or output.runtime.browser_reason
+
+
+def _waste(output: BrowserOutput, event: Event) -> str:
+    """Why the one browser copy that a ``once`` event has would be lost here; empty when it would not."""
+    if not event.once:
+        return ""
+    if output.plan.timing is not _LIVE:
+        return "prefetch"  # nobody may ever look at this page
+    if output.plan.place in _ANSWERS and not output.request.is_browser:
+        return "no_browser"  # a payment provider's webhook, say
+    return ""

@@ -1,0 +1,241 @@
+"""What every request looks up and none computes: one configuration, made ready once at start."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from tiktok_middleware.config import Config
+from tiktok_middleware.core.bounded_cache import BoundedCache
+from tiktok_middleware.core.consent.consent import Reader
+from tiktok_middleware.core.events.event_names import event_name
+from tiktok_middleware.core.http.proxies import Proxies
+from tiktok_middleware.core.http.request import RequestView
+from tiktok_middleware.core.page.csp import extended, pixel_hosts
+from tiktok_middleware.core.pixel.snippet import Snippet
+from tiktok_middleware.core.signing import Signer
+from tiktok_middleware.errors import ConfigError, EventError
+
+if TYPE_CHECKING:
+    from tiktok_middleware.core.response.decision_cache import CachedDecision
+
+__all__ = ["Notices", "Runtime", "make_runtime"]
+
+
+class Notices(Protocol):
+    """Where the core says what it noticed; what becomes of it is not its business."""
+
+    def count(self, reason: str) -> None:
+        """One more of this reason, a snake_case word."""
+
+    def once(self, cause: str, message: str) -> None:
+        """A line for the log, said once per cause."""
+
+    def failure(self, part: str, error: BaseException) -> None:
+        """A mistake of ours that was kept away from the app."""
+
+
+def _never(_: str) -> bool:
+    return False
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Runtime:
+    """The parts of one configuration.
+
+    Attributes:
+        config: the options.
+        signer: for what browsers keep.
+        snippet: for what pages run.
+        reader: of consent.
+        proxies: whose forwarding headers count.
+        is_excluded: whether a path carries no snippet and sends nothing.
+        url_allow, url_deny: query keys of the server channel's page address.
+        browser_events: names that a page may send by itself.
+        cookie_domain: the ``Domain`` of the visitor's cookies for a host name; empty for host-only.
+        extend_policy: adds the pixel's hosts to a Content Security Policy; None where policies are left alone.
+        clock: Unix seconds.
+        random_bytes: that many random bytes.
+        notices: where to say what was noticed.
+        is_bot: whether a user agent is no person's.
+        has_secret_key: whether the signer's key is a secret of its own, which lasts longer than an access token.
+        is_on: whether there is anything to do at all.
+        endpoint: the path prefix of our own answers.
+        has_exclusions: whether there are paths that carry nothing at all.
+        browser_reason, server_reason: why nothing may go by a channel; empty when something may.
+        limited_data_use: TikTok's flag, as the site sets it for everybody.
+        pixels: the pixel codes.
+        is_tiktok_api: whether server events would reach TikTok's own hosts.
+        gate: what the script of a page asks the browser itself, as ``Snippet.page`` takes it; where consent is implied
+            it asks for refusals too: whoever keeps a page, against its headers, for other visitors, keeps nothing that
+            loads the pixel for those who said no.
+        is_implied: whether who says nothing has agreed.
+        counts_pages: whether the script of a document counts a page view.
+        seals_pages: whether page views are confirmed by the browser, and counted on both channels.
+        mints: whether a visitor without a ``_ttp`` gets one.
+        writes_ids: whether pages are given an id of their own.
+        recipes: of usual pages; see ``usual``.
+        is_bridged: whether the page itself reports what the visitor chose.
+    """
+
+    config: Config
+    signer: Signer
+    snippet: Snippet
+    reader: Reader
+    proxies: Proxies
+    is_excluded: Callable[[str], bool]
+    url_allow: frozenset[str]
+    url_deny: frozenset[str]
+    browser_events: frozenset[str]
+    cookie_domain: Callable[[str], str]
+    extend_policy: Callable[[str], str] | None
+    clock: Callable[[], float]
+    random_bytes: Callable[[int], bytes]
+    notices: Notices
+    is_bot: Callable[[str], bool] = _never
+    has_secret_key: bool = True
+    is_on: bool = field(init=False)
+    endpoint: str = field(init=False)
+    has_exclusions: bool = field(init=False)
+    limited_data_use: bool = field(init=False)
+    browser_reason: str = field(init=False)
+    server_reason: str = field(init=False)
+    pixels: tuple[str, ...] = field(init=False)
+    is_tiktok_api: bool = field(init=False)
+    is_implied: bool = field(init=False)
+    gate: int = field(init=False)
+    counts_pages: bool = field(init=False)
+    seals_pages: bool = field(init=False)
+    mints: bool = field(init=False)
+    is_bridged: bool = field(init=False)
+    writes_ids: bool = field(init=False)
+    recipes: BoundedCache[object, CachedDecision] = field(init=False)
+
+    def __post_init__(self) -> None:
+        config = self.config
+        self.is_on = config.is_on
+        self.endpoint = config.endpoint
+        self.has_exclusions = config.exclude != ""
+        self.limited_data_use = config.limited_data_use
+        self.browser_reason = config.browser_reason
+        self.server_reason = config.server_reason
+        self.pixels = config.pixels
+        self.is_tiktok_api = config.is_tiktok_api
+        self.is_implied = config.consent == "implied"
+        self.gate = {"ignore": 2, "deny": 1, "limit": 3}[config.gpc] if self.is_implied else 0
+        self.counts_pages = config.page_view == "browser"
+        self.seals_pages = config.page_view == "matched"
+        self.mints = config.ttp == "mint"
+        self.writes_ids = self.seals_pages or self.mints
+        self.recipes = BoundedCache()
+        self.is_bridged = config.consent.partition(":")[0] == "bridge"
+
+    def helper_url(self, request: RequestView) -> str:
+        """The path of the helper script under this request's mount point."""
+        return request.mount + self.snippet.helper_path
+
+    def collect_url(self, request: RequestView) -> str:
+        """The path that pages report to."""
+        return f"{request.mount}{self.config.endpoint}/collect"
+
+
+def make_runtime(
+    config: Config,
+    *,
+    signer: Signer,
+    reader: Reader,
+    pixel_js: str,
+    helper_js: str,
+    registrable_domain: Callable[[str], str],
+    clock: Callable[[], float],
+    random_bytes: Callable[[int], bytes],
+    notices: Notices,
+    is_bot: Callable[[str], bool] = _never,
+    has_secret_key: bool = True,
+) -> Runtime:
+    """The configuration made ready.
+
+    Args:
+        config: checked options.
+        signer: as in :class:`Runtime`.
+        reader: as in :class:`Runtime`.
+        pixel_js: text of the base code.
+        helper_js: text of the helper script.
+        registrable_domain: of a host name, by the public suffix list; empty where there is none.
+        clock: as in :class:`Runtime`.
+        random_bytes: as in :class:`Runtime`.
+        notices: as in :class:`Runtime`.
+        is_bot: as in :class:`Runtime`.
+        has_secret_key: as in :class:`Runtime`.
+
+    Raises:
+        ConfigError: ``TIKTOK_BROWSER_EVENTS`` holds what is no event's name.
+    """
+    snippet = Snippet(
+        pixel_js=pixel_js,
+        helper_js=helper_js,
+        pixels=config.pixels,
+        pixel_url=config.pixel_url,
+        options=_load_options(config),
+        endpoint=config.endpoint,
+    )
+    return Runtime(
+        config=config,
+        signer=signer,
+        snippet=snippet,
+        reader=reader,
+        proxies=Proxies(config.trusted_proxies, config.proxy_header),
+        is_excluded=_excluder(config.exclude),
+        url_allow=frozenset(config.url_allow.split(",")) - {""},
+        url_deny=frozenset(config.url_deny.lower().split(",")) - {""},
+        browser_events=_browser_events(config.browser_events),
+        cookie_domain=_domain_rule(config.cookie_domain, registrable_domain),
+        extend_policy=partial(extended, hosts=pixel_hosts(config.pixel_url)) if config.csp == "extend" else None,
+        clock=clock,
+        random_bytes=random_bytes,
+        notices=notices,
+        is_bot=is_bot,
+        has_secret_key=has_secret_key,
+    )
+
+
+def _load_options(config: Config) -> dict[str, object]:
+    """Arguments of ``ttq.load`` that differ from the pixel's own defaults."""
+    options: dict[str, object] = {}
+    if not config.auto_events:
+        options["autoConfig"] = False
+    if not config.history_observer:
+        options["historyObserver"] = False
+    return options
+
+
+def _browser_events(names: str) -> frozenset[str]:
+    """The names as they are sent; retired ones under their new name."""
+    try:
+        return frozenset(event_name(name)[0] for name in names.split(",") if name)
+    except EventError as error:
+        raise ConfigError("TIKTOK_BROWSER_EVENTS", names, f"names of events; one {error}") from None
+
+
+def _excluder(globs: str) -> Callable[[str], bool]:
+    if not globs:
+        return lambda _: False
+    pattern = re.compile("|".join(fnmatch.translate(glob) for glob in globs.split(",")))
+    return lambda path: pattern.match(path) is not None
+
+
+def _domain_rule(setting: str, registrable_domain: Callable[[str], str]) -> Callable[[str], str]:
+    if setting == "host":
+        return lambda _: ""
+    if setting == "auto":
+        return registrable_domain
+
+    def fixed(hostname: str) -> str:
+        # A domain that the page's host is not under would make browsers drop the cookie.
+        return setting if hostname == setting or hostname.endswith("." + setting) else ""
+
+    return fixed

@@ -1,0 +1,81 @@
+"""What TikTok would take of a server copy without a word, and then not use, or not want; it changes no copy.
+
+An operator reads of it once, or in the counts: a visitor who leaves something out is no reason for a line in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from urllib.parse import unquote, urlsplit
+
+from tiktok_middleware.core.events.event import Event
+from tiktok_middleware.core.events.event_names import sensitive_word
+from tiktok_middleware.core.runtime import Notices
+
+__all__ = ["note_own_id", "note_web_copy"]
+
+_MAX_PATH_CHARS = 2048
+
+_NO_PAGE = (
+    "a web event has no page, which TikTok asks for: give client.tracker() the visitor's snapshot, or use"
+    " source='offline' or source='crm'"
+)
+_NOBODY = (
+    "a server event tells nothing of its visitor, so that TikTok can match it with nobody: give client.tracker() a"
+    " snapshot, or call identify()"
+)
+_REUSED = (
+    "one event_id was given to two events of one request: of two with the same name TikTok drops the second as a copy"
+    " of the first"
+)
+
+
+def note_web_copy(user: Mapping[str, object], page: Mapping[str, str], notices: Notices) -> None:
+    """Count, or say once, what is odd about a copy for ``event_source`` web.
+
+    Args:
+        user: who; empty values are as good as none.
+        page: where, as it is sent; empty where there is no page.
+        notices: is told.
+    """
+    is_anybody = any(user.values())
+    if not user["user_agent"]:
+        notices.count("no_user_agent")
+    if not is_anybody:
+        notices.count("nobody")
+    url = page.get("url", "")
+    if not url:  # no request: what is missing is the code's to give
+        notices.count("no_page")
+        notices.once("no page", _NO_PAGE)
+        if not is_anybody:
+            notices.once("nobody", _NOBODY)
+    elif word := _sensitive_path(url.partition("?")[0]):
+        notices.once(
+            f"sensitive path {word.lower()}",
+            f"the address of a page holds the word {word!r}: TikTok must not be sent sensitive data, nor hints of it;"
+            " TIKTOK_EXCLUDE keeps the pixel and events off such pages",
+        )
+
+
+def note_own_id(event_id: str, before: Sequence[Event], notices: Notices) -> None:
+    """Count, and say once, that a request gives one id of its own to two events.
+
+    Args:
+        event_id: of the event that is tracked now.
+        before: what the request has tracked until now.
+        notices: is told.
+    """
+    if any(event.event_id == event_id for event in before):
+        notices.count("event_id_reused")
+        notices.once("event_id reused", _REUSED)
+
+
+@lru_cache(maxsize=2048)
+def _sensitive_path(url: str) -> str:
+    """The word in the path that hints at sensitive data; empty where there is none."""
+    try:
+        path = urlsplit(url[:_MAX_PATH_CHARS]).path
+    except ValueError:
+        return ""
+    return sensitive_word(unquote(path, errors="replace"))

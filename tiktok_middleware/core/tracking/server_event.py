@@ -1,0 +1,122 @@
+"""One event and all that TikTok may know with it, put together for the outbox; it sends and stores nothing."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from tiktok_middleware.core.events.event import Event, OutboxEntry, Record, channels_closed
+from tiktok_middleware.core.events.sources import WEB
+from tiktok_middleware.core.events_api.protocol import encode_item
+from tiktok_middleware.core.http.request import RequestView, query_value
+from tiktok_middleware.core.runtime import Runtime
+from tiktok_middleware.core.tracking.diagnostics import note_web_copy
+from tiktok_middleware.core.tracking.tracker import TrackedEvent, Tracker
+from tiktok_middleware.core.visitor.click_ids import TTCLID, is_ttclid
+from tiktok_middleware.core.visitor.url_redaction import server_address
+
+__all__ = ["late_entry", "make_entry", "server_entry"]
+
+_MAX_USER_AGENT_CHARS = 1024
+
+#: The first numbers of IPv4 addresses that may be private or reserved; with any other number an address is public.
+_BLOCKS_WITH_PRIVATE = frozenset(map(str, (0, 10, 100, 127, 169, 172, 192, 198, 203, *range(224, 256))))
+
+
+def make_entry(event: Event, tracker: Tracker, *, browser: bool, server: bool) -> OutboxEntry:
+    """What delivery is to store and claim for one event.
+
+    Args:
+        event: the event.
+        tracker: of its request: who the visitor is, and where.
+        browser: whether a browser copy is about to be handed out.
+        server: whether a server copy is wanted.
+    """
+    request, runtime = tracker.request, tracker.runtime
+    records: tuple[Record, ...] = ()
+    if server:
+        source = tracker.source
+        user = _user(tracker, request, runtime)
+        page = _page(request, runtime) if source.is_web else None
+        if page is not None:
+            note_web_copy(user, page, runtime.notices)
+        body = encode_item(
+            event,
+            user=user,
+            page=page,
+            limited_data_use=tracker.consent.limited_data_use if source.is_web else None,
+            lead_id=tracker.lead_id,
+        )
+        records = tuple(
+            [
+                Record(pixel, source.name, event.event, event.event_id, event.event_time, body, browser)
+                for pixel in (runtime.config.pixels if source is WEB else runtime.config.targets(source.name))
+            ]
+        )
+    return OutboxEntry(event_id=event.event_id, records=records, browser=browser, once=event.once)
+
+
+def late_entry(pending: TrackedEvent, tracker: Tracker) -> OutboxEntry | None:
+    """An event whose response can no longer carry it: it goes by the server, or, where it may not, nowhere."""
+    tracker.runtime.notices.count("late" if tracker.may_send else tracker.consent.reason or "disabled_by_app")
+    event = pending.event
+    event.channels = channels_closed("late", event.channels.server.reason)
+    return server_entry(pending, tracker)
+
+
+def server_entry(pending: TrackedEvent, tracker: Tracker) -> OutboxEntry | None:
+    """An event that goes by the server alone, or, where it may not, nowhere."""
+    if pending.server or not tracker.may_send:
+        return None
+    return make_entry(pending.event, tracker, browser=False, server=True)
+
+
+def _user(tracker: Tracker, request: RequestView, runtime: Runtime) -> dict[str, object]:
+    visitor, taken = tracker.visitor, tracker.source.user_keys
+    user = {
+        "ttclid": visitor.ttclid or _clicked(request),
+        "ttp": visitor.ttp,
+        "ip": _address(request, runtime),
+        "user_agent": request.header("user-agent")[:_MAX_USER_AGENT_CHARS],
+        **tracker.identity.user(),
+    }
+    return user if taken is None else {key: value for key, value in user.items() if key in taken}
+
+
+def _clicked(request: RequestView) -> str:
+    """The click id in the address of the page that a fetch came from, where no cookie has kept it."""
+    url = request.page_url
+    if "ttclid=" not in url:
+        return ""
+    found = query_value(url.partition("#")[0].partition("?")[2], TTCLID)
+    return found if is_ttclid(found) else ""
+
+
+def _address(request: RequestView, runtime: Runtime) -> str:
+    """The visitor's address; a private one is nobody's to TikTok."""
+    address = request.client
+    if not address or not runtime.config.is_tiktok_api or _is_public(address):
+        return address
+    if request.header("x-forwarded-for") or request.header("forwarded"):
+        runtime.notices.once(
+            "private_peer",
+            "a private address forwards requests: set TIKTOK_TRUSTED_PROXIES to the number of proxies in front of"
+            " the app, so that TikTok gets the visitor's address",
+        )
+    return ""
+
+
+def _is_public(address: str) -> bool:
+    """Whether an address, as ``ipaddress`` writes it, is reached from everywhere."""
+    block, dot, _ = address.partition(".")
+    return (dot and block not in _BLOCKS_WITH_PRIVATE) or ipaddress.ip_address(address).is_global
+
+
+def _page(request: RequestView, runtime: Runtime) -> dict[str, str]:
+    url = request.page_url
+    if not url:
+        return {}
+    page = {"url": server_address(url, allow=runtime.url_allow, deny=runtime.url_deny)}
+    referrer = request.header("referer")
+    if referrer:
+        page["referrer"] = server_address(referrer, allow=runtime.url_allow, deny=runtime.url_deny)
+    return page

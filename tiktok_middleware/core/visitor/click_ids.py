@@ -1,0 +1,115 @@
+"""Who this is to TikTok: the ``ttclid`` of the ad click and the ``_ttp`` of the browser, opaque and never parsed."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from tiktok_middleware.core.http.request import RequestView
+
+__all__ = [
+    "FRESH_COOKIE",
+    "LIFETIME_S",
+    "TTCLID",
+    "TTP",
+    "Visitor",
+    "is_ttclid",
+    "is_ttp",
+    "may_be_due",
+    "read_visitor",
+]
+
+TTCLID = "ttclid"
+TTP = "_ttp"
+#: Names, by an initial each, the visitor's cookies that were renewed within the last day.
+FRESH_COOKIE = "_tt_fresh"
+_TTCLID_INITIAL, _TTP_INITIAL = "c", "p"
+
+#: Lifetimes in seconds: TikTok keeps ``_ttp`` for 13 months and asks to keep a click id for 28 days or more.
+LIFETIME_S = {TTP: 34_190_000, TTCLID: 2_592_000, FRESH_COOKIE: 86_400}
+
+# TikTok documents a length (1,000) for ttclid and nothing for _ttp, whose format has changed four times.
+_TTCLID = re.compile(r"[A-Za-z0-9._~-]{1,1000}")
+_TTP = re.compile(r"[A-Za-z0-9._-]{16,128}")
+# The names under which other integrations keep a click id.
+_TTCLID_COOKIES = (TTCLID, "_ttclid", "tiktok_ttclid")
+
+
+def is_ttclid(text: str) -> bool:
+    """Whether it is of a form that TikTok writes."""
+    return _TTCLID.fullmatch(text) is not None
+
+
+def is_ttp(text: str) -> bool:
+    """Whether it is of a form that TikTok writes."""
+    return _TTP.fullmatch(text) is not None
+
+
+class Visitor(NamedTuple):
+    """The two ids, empty where the visitor has none, and what is to be written back.
+
+    Attributes:
+        ttclid: the newest click id: the URL's, else a cookie's.
+        ttp: the browser's id.
+        renew: names of the cookies that are new, changed or due for their daily renewal.
+        fresh: the value of :data:`FRESH_COOKIE` once they are renewed.
+        ignored: how many values were not of a form that TikTok writes, and were ignored.
+    """
+
+    ttclid: str
+    ttp: str
+    renew: tuple[str, ...]
+    fresh: str
+    ignored: int
+
+    def minted(self, ttp: str) -> Visitor:
+        """The same visitor with a ``_ttp`` that is new."""
+        fresh = self.fresh.replace(_TTP_INITIAL, "") + _TTP_INITIAL
+        return self._replace(ttp=ttp, renew=(*self.renew, TTP), fresh=fresh)
+
+
+def may_be_due(request: RequestView) -> bool:
+    """Whether a cookie may have to be written: a cheap look, for the many requests of a day after the first."""
+    if TTCLID in request.query:
+        return True
+    cookies = request.cookie_header
+    at = cookies.find(_FRESH)
+    fresh = cookies[at + len(_FRESH) : at + len(_FRESH) + 2] if at >= 0 else ""
+    return (TTCLID in cookies and (_TTCLID_INITIAL not in fresh or _OTHER_TTCLID in cookies)) or (
+        TTP in cookies and _TTP_INITIAL not in fresh
+    )
+
+
+_FRESH = f"{FRESH_COOKIE}="
+_OTHER_TTCLID = f"_{TTCLID}"
+
+
+def read_visitor(request: RequestView) -> Visitor:
+    """The visitor's ids, from the URL and the cookies of this request."""
+    cookies = request.kept
+    ignored = 0
+    ttclid = request.query_value(TTCLID)
+    if ttclid and not _TTCLID.fullmatch(ttclid):
+        ttclid, ignored = "", 1
+    for name in _TTCLID_COOKIES:
+        value = cookies.get(name)
+        if not value:
+            continue
+        if not _TTCLID.fullmatch(value):
+            ignored += 1
+        elif not ttclid:
+            ttclid = value
+    ttp = cookies.get(TTP, "")
+    if ttp and not _TTP.fullmatch(ttp):
+        ttp, ignored = "", ignored + 1
+    fresh = cookies.get(FRESH_COOKIE, "")
+    is_ttclid_fresh, is_ttp_fresh = _TTCLID_INITIAL in fresh, _TTP_INITIAL in fresh
+    renew: tuple[str, ...] = ()
+    if ttclid and (not is_ttclid_fresh or ttclid != cookies.get(TTCLID)):
+        renew = (TTCLID,)
+        is_ttclid_fresh = True
+    if ttp and not is_ttp_fresh:
+        renew = (*renew, TTP)
+        is_ttp_fresh = True
+    initials = (_TTCLID_INITIAL if is_ttclid_fresh else "") + (_TTP_INITIAL if is_ttp_fresh else "")
+    return Visitor(ttclid, ttp, renew, initials, ignored)

@@ -1,0 +1,339 @@
+"""Takes events from requests and sees them to TikTok, whatever happens in between; it knows nothing of requests.
+
+::
+
+    submit --> writer --> outbox --> relay --> sink
+              (commits)  (on disk)  (sends)   (TikTok, or a team's own)
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from pathlib import Path
+
+import msgspec
+
+from tiktok_middleware.config import TIKTOK_API_URL
+from tiktok_middleware.core.events.event import Claim, OutboxEntry
+from tiktok_middleware.core.events_api.protocol import MAX_REQUEST_EVENTS
+from tiktok_middleware.delivery.histogram import Distribution
+from tiktok_middleware.delivery.outbox.base import Limits, claim_of
+from tiktok_middleware.delivery.outbox.fallback import FallbackOutbox
+from tiktok_middleware.delivery.outbox.memory import MEMORY_LIMITS
+from tiktok_middleware.delivery.outbox.sqlite import DISK_LIMITS, SqliteOutbox
+from tiktok_middleware.delivery.process.forks import watch, watch_child
+from tiktok_middleware.delivery.process.threads import native_lock, off_hub, run_between_requests
+from tiktok_middleware.delivery.sender.events_api import EventsApi
+from tiktok_middleware.delivery.sender.group_commit import GroupCommit
+from tiktok_middleware.delivery.sender.relay import Relay, Sink
+from tiktok_middleware.errors import ConfigError, OutboxError
+
+__all__ = ["FLUSH_S", "Delivery", "DeliveryOptions", "open_delivery"]
+
+log = logging.getLogger(__name__)
+
+FLUSH_S = 2.0
+"""How long a request may wait for TikTok where events are sent before its response ends, in seconds."""
+
+_LAST_START_S = 0.5  # of these: a post begins no later,
+_ANSWER_S = FLUSH_S - _LAST_START_S  # and is given up after so long
+_KEEP_S = 5.0  # a connection that was kept while the process was frozen is dead and does not know it
+_COMMIT_S = 5.0  # what is accepted gets this long to reach the disk at exit, whatever `close` was granted
+_FORK_WAIT_S = 3.0  # a first import on a busy machine; longer where a first send hangs, which a fork need not outlast
+_POLL_S = 0.005
+
+
+class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How events are kept and sent.
+
+    Attributes:
+        outbox: ``sqlite:///path`` (three slashes and a relative path, four and an absolute one) or ``memory://``.
+        sync: ``normal`` or ``full``, see `TIKTOK_SYNC`.
+        flush: ``background``, or ``request``: `submit` sends as well, on the caller's thread, and no thread is started.
+        api_url: base URL of the Events API.
+        tokens: access token of each pixel; empty where only browsers send, so that only claims are kept.
+        test_event_code: sends every event alone, and to Test Events.
+        sink: ``direct``, or what makes a team's own sink, called on the relay's thread.
+        limit_rows: records that wait at most; 0 for the outbox's own limit.
+        limit_bytes: bytes of their bodies at most; 0 for the outbox's own limit.
+        limit_uncommitted: hand-overs that may wait for the disk.
+    """
+
+    outbox: str = "memory://"
+    sync: str = "normal"
+    flush: str = "background"
+    api_url: str = TIKTOK_API_URL
+    tokens: Mapping[str, str] = {}
+    test_event_code: str | None = None
+    sink: str | Callable[[DeliveryOptions], Sink] = "direct"
+    limit_rows: int = 0
+    limit_bytes: int = 0
+    limit_uncommitted: int = 100_000
+
+
+def open_delivery(options: DeliveryOptions, *, clock: Callable[[], float] = time.time) -> Delivery:
+    """A delivery that opens no file and starts no thread before the first submission.
+
+    Raises:
+        ConfigError: ``outbox``, ``sync``, ``flush`` or ``sink`` is none of the allowed values.
+    """
+    return Delivery(options, clock=clock)
+
+
+class Delivery:
+    """One per process and set of options; safe to share between threads, and made anew by itself after a fork.
+
+    Args:
+        options: how events are kept and sent.
+        clock: Unix seconds.
+
+    Attributes:
+        is_inline: whether whoever submits also stores and sends, so that no thread is needed.
+    """
+
+    def __init__(self, options: DeliveryOptions, *, clock: Callable[[], float] = time.time) -> None:
+        self._options = options
+        self._clock = clock
+        self._disk = _open_outbox(options)
+        if options.sink != "direct" and not callable(options.sink):
+            raise ConfigError("sink", options.sink, "direct, or a callable that makes a sink")
+        if options.flush not in {"background", "request"}:
+            raise ConfigError("flush", options.flush, "background, request")
+        self._sends = bool(options.tokens) or callable(options.sink)
+        self.is_inline = options.flush == "request" or not _can_have_threads()
+        self.begin_anew()
+        watch(self)
+
+    def begin_anew(self) -> None:
+        """Be as if never used; called by a forked child, whose parent keeps its own rows."""
+        self._first = native_lock()
+        self._begin()
+
+    def before_fork(self) -> None:
+        """Wait for what the relay imports."""
+        self._relay.before_fork(_FORK_WAIT_S)
+
+    def after_fork(self) -> None:
+        """Go on, in the parent."""
+        self._relay.after_fork()
+
+    def _use(self) -> None:
+        if not self._is_ready():
+            with self._first:
+                if not self._is_ready():
+                    self._begin()
+                    watch_child()
+                    self._is_used = True
+        self._is_used = True
+
+    def _is_ready(self) -> bool:
+        """Whether what `_begin` made is this process's, and made no earlier than with its first use."""
+        return self._pid == os.getpid() and (self._is_used or self._is_closed)
+
+    def _begin(self) -> None:
+        """Everything that belongs to one process.
+
+        Made anew with the first use, since a server may have put greenlets in the place of threads after the import.
+        """
+        options = self._options
+        self._pid = os.getpid()
+        self._counts: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
+        self._is_used = self._is_closed = False
+        self._storage = FallbackOutbox(self._disk and off_hub(self._disk), _limits(options, MEMORY_LIMITS))
+        self._writer = GroupCommit(self._commit, options.limit_uncommitted)
+        limit = 1 if options.test_event_code else MAX_REQUEST_EVENTS
+        self._relay = Relay(self._storage.outboxes, self._open_sink, self._clock, limit)
+        if self.is_inline:
+            self._writer.close(0)  # from now on whoever submits commits
+
+    def submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]]:
+        """A future of what each submission won; once it resolves, what was stored survives the process.
+
+        Never raises, and never waits for a disk or a network; with ``flush="request"`` it waits for both, for `FLUSH_S`
+        at most once all is stored, and what could not be sent is sent with the next submission.
+        """
+        self._use()
+        self._counts["submitted"] += len(submissions)
+        future = self._writer.submit(submissions) if self._disk else None
+        if future is None:
+            future = Future()
+            future.set_result(self._refuse(submissions, "queue_full") if self._disk else self._commit(submissions))
+        if self._sends and self.is_inline:
+            self._relay.drain(time.monotonic() + _LAST_START_S)
+        return future
+
+    def take(self, ref: str) -> Future[bytes | None]:
+        """A future of the copy that is kept under a reference, None where there is none.
+
+        Never raises, and never waits for a disk.
+        """
+        self._use()
+        future = self._writer.read(lambda: self._storage.take(ref, self._clock())) if self._disk else None
+        if future is None:
+            future = Future()
+            future.set_result(None if self._disk else self._storage.take(ref, self._clock()))
+        return future
+
+    def wake(self) -> None:
+        """Start sending what an earlier process left, without waiting for the first submission."""
+        self._use()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._sends and not self.is_inline:
+            self._relay.wake()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Whether everything accepted so far is delivered or a dead letter within ``timeout_s`` seconds.
+
+        False at once when the rest cannot go in that time: its pixel is halted or its next try comes later.
+        """
+        deadline = time.monotonic() + timeout_s
+        try:
+            if self._is_used and self._disk and (barrier := self._writer.submit(())):
+                barrier.result(timeout_s)
+        except (TimeoutError, FutureTimeoutError):
+            return False
+        return self._wait_until_sent(deadline)
+
+    def close(self, timeout_s: float) -> bool:
+        """Whether everything is delivered or dead within ``timeout_s`` seconds; what is not stays on disk.
+
+        Commits everything first, whatever the time. Idempotent; a submission afterwards is committed by its own caller.
+        """
+        deadline = time.monotonic() + timeout_s
+        self._is_closed = True
+        self._writer.close(max(timeout_s, _COMMIT_S))
+        is_sent = self._wait_until_sent(deadline)
+        self._relay.stop(max(0.0, deadline - time.monotonic()))
+        self._report_unsent(self._storage.settle(self._clock()))
+        if self._storage.disk:
+            self._storage.disk.close()
+        return is_sent
+
+    def _report_unsent(self, count: int) -> None:
+        """Say what ends with the process; where it goes on nevertheless, and sends some of it, the count goes down."""
+        self._dropped["unsent"] = count
+        if count:
+            log.error("%d event(s) are in memory alone, not sent, and lost when this process ends", count)
+
+    def stats(self) -> dict[str, int | float | dict[str, int] | Distribution]:
+        """What happened in this process so far, and what waits.
+
+        Returns:
+            ``submitted`` events; ``accepted`` server copies stored; ``duplicates`` that an earlier claim forbade;
+            ``delivered``, ``retried``; ``buried`` and ``dropped`` by reason; ``halted`` pixels with the reason's
+            count; ``uncommitted`` hand-overs; ``waiting`` rows, their ``bytes`` and ``dead`` letters in the outbox,
+            and ``oldest_s``, the age of the event that has waited longest, of all processes that share it;
+            ``batch_records`` and ``send_s``, how many records requests held and how long they took, in seconds.
+        """
+        dropped = Counter(self._dropped)
+        states: Counter[str] = Counter(waiting=0, bytes=0, dead=0)
+        duplicates = 0
+        times: list[int] = []
+        for outbox in self._storage.outboxes():
+            dropped.update(outbox.dropped)
+            duplicates += outbox.duplicates
+            try:
+                states.update(outbox.counts())
+                times += [at for at in (outbox.oldest(),) if at is not None]
+            except OutboxError:
+                states["unreadable"] += 1
+        return {
+            **{name: self._counts[name] for name in ("submitted", "accepted")},
+            "duplicates": duplicates,
+            **{name: self._relay.counts[name] for name in ("delivered", "retried")},
+            "buried": dict(self._relay.buried),
+            "dropped": dict(+dropped),
+            "halted": len(self._relay.pace.halted),
+            "uncommitted": self._writer.waiting,
+            **states,
+            "oldest_s": max(0.0, self._clock() - min(times)) if times else 0.0,
+            "batch_records": self._relay.batch_records.read(),
+            "send_s": self._relay.send_s.read(),
+        }
+
+    # On the writer's thread, or the caller's where nothing has to be written
+
+    def _commit(self, submissions: Sequence[OutboxEntry]) -> list[Claim]:
+        if not submissions:  # the barrier of a flush
+            return []
+        try:
+            claims = self._storage.put(submissions, self._clock(), self._relay.taker(), self._relay.hand)
+        except Exception:
+            if len(submissions) > 1:  # one that cannot be stored shall not take its neighbours with it
+                return [claim for submission in submissions for claim in self._commit([submission])]
+            log.exception("An event could not be stored and has no server copy")
+            return self._refuse(submissions, "unstorable")
+        self._counts["accepted"] += sum([len(s.records) for s, c in zip(submissions, claims, strict=True) if c.server])
+        if self._sends:
+            self._wake()
+        else:
+            self._storage.tidy(self._clock())  # no relay does it
+        return claims
+
+    def _refuse(self, submissions: Sequence[OutboxEntry], reason: str) -> list[Claim]:
+        self._dropped[reason] += sum(len(submission.records) for submission in submissions)
+        return [claim_of(submission.browser, server=False) for submission in submissions]
+
+    # Sending
+
+    def _open_sink(self) -> Sink:
+        options = self._options
+        if callable(options.sink):
+            return options.sink(options)
+        patience = {"deadline_s": _ANSWER_S, "keep_s": _KEEP_S} if self.is_inline else {}
+        return EventsApi(options.api_url, options.tokens, options.test_event_code, clock=self._clock, **patience)
+
+    def _wait_until_sent(self, deadline: float) -> bool:
+        """Whether all that this process stored, and what was stored before it, is gone by monotonic ``deadline``."""
+        if not self._is_used or not self._sends:
+            return True
+        marks = self._storage.marks()
+        self.wake()
+        try:
+            while True:
+                self._relay.drain(deadline)
+                left_s = max(deadline - time.monotonic(), 0.0)
+                hopeless = self._relay.pace.blocked(self._clock() + left_s)
+                if not left_s or not any(outbox.holds(mark, hopeless) for outbox, mark in marks):
+                    self._relay.settle(deadline)
+                    return self._storage.is_whole and not any(outbox.holds(mark) for outbox, mark in marks)
+                time.sleep(min(_POLL_S, left_s))
+        except OutboxError as error:
+            self._storage.lose_disk(error)
+            return False
+
+
+def _can_have_threads() -> bool:
+    """Whether threads of ours get their turn; said where they do not."""
+    if run_between_requests():
+        return True
+    log.warning(
+        "uWSGI runs without threads: each event is sent before its response ends, as with TIKTOK_FLUSH=request; start"
+        " uWSGI with --enable-threads and nobody waits"
+    )
+    return False
+
+
+def _open_outbox(options: DeliveryOptions) -> SqliteOutbox | None:
+    """The outbox on disk, or None for one in memory."""
+    if options.sync not in {"normal", "full"}:
+        raise ConfigError("sync", options.sync, "normal, full")
+    if options.outbox == "memory://":
+        return None
+    path = options.outbox.removeprefix("sqlite:///")
+    if path in {"", options.outbox}:
+        raise ConfigError("outbox", options.outbox, "sqlite:///path, memory://")
+    return SqliteOutbox(Path(path).absolute(), sync=options.sync, limits=_limits(options, DISK_LIMITS))
+
+
+def _limits(options: DeliveryOptions, default: Limits) -> Limits:
+    return Limits(options.limit_rows or default.rows, options.limit_bytes or default.bytes, default.dead)

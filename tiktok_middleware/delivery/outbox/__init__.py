@@ -1,0 +1,1 @@
+"""Where events wait: the outbox contract and its implementations."""

@@ -1,0 +1,234 @@
+"""What an operator sees and changes in an outbox file that other processes use; it sends and prints nothing."""
+
+# ruff: noqa: S608 - only placeholders and constants are formatted into SQL
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from tiktok_middleware.delivery.outbox.dead_letters import (
+    DEAD,
+    IN_FLIGHT,
+    WAITING,
+    Group,
+    OutboxRow,
+    Retried,
+    RowFilter,
+    Summary,
+)
+from tiktok_middleware.delivery.outbox.schema import SCHEMA
+from tiktok_middleware.delivery.sender.results import shown_reason, ttl_s
+from tiktok_middleware.errors import OutboxError
+
+__all__ = ["OutboxAdmin"]
+
+_BUSY_S = 10.0
+_PART = 500  # rows in one transaction: other processes wait for each, so none takes long
+
+_COLUMNS = "id, pixel, source, event, event_id, event_time, paired, tries, reason"
+_TABLES = {
+    WAITING: f"""SELECT {_COLUMNS}, due AS at, body,
+        CASE WHEN owner IS NOT NULL AND due > :now THEN '{IN_FLIGHT}' ELSE '{WAITING}' END AS state FROM waiting""",
+    DEAD: f"SELECT {_COLUMNS}, died AS at, body, '{DEAD}' AS state FROM dead",
+}
+_CHOSEN = """
+    (:pixel = '' OR pixel = :pixel) AND (:event = '' OR event = :event) AND (:event_id = '' OR event_id = :event_id)
+    AND (:reason = '' OR instr(lower(reason), lower(:reason)) > 0)
+    AND (CASE WHEN state = 'dead' THEN at ELSE event_time END) <= :before
+"""
+_PUT_BACK = """INSERT INTO waiting (pixel, source, event, event_id, event_time, paired, body, due)
+    SELECT pixel, source, event, event_id, event_time,
+        CASE WHEN :as_new THEN -1 ELSE paired END, body, :now FROM dead WHERE id = :id"""
+
+_Progress = Callable[[int], None]
+
+
+class OutboxAdmin:
+    """An outbox file that exists already: nothing is made, migrated or set aside here.
+
+    Args:
+        path: the file.
+        clock: Unix seconds.
+
+    Raises:
+        OutboxError: from every method: the file is missing, damaged, of another release, or cannot be written.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+        self._path = path
+        self._clock = clock
+
+    def summary(self) -> Summary:
+        """Everything in numbers."""
+        query = f"SELECT state, event, reason, count(*), min(event_time) FROM ({{}}) WHERE {_CHOSEN} GROUP BY 1, 2, 3"
+        with self._open("ro") as db:
+            values = self._values(RowFilter())
+            rows = [row for sql in _TABLES.values() for row in db.execute(query.format(sql), values)]
+            size, claims = db.execute("SELECT bytes, claims FROM tally").fetchone()
+        groups: dict[tuple[str, str, str], Group] = {}
+        for state, event, reason, count, oldest in rows:
+            key = state, event, shown_reason(reason)
+            known = groups.get(key)
+            groups[key] = (
+                Group(*key, count + known.count, min(oldest, known.oldest)) if known else Group(*key, count, oldest)
+            )
+        files = (Path(f"{self._path}{tail}") for tail in ("", "-wal"))
+        on_disk = sum(file.stat().st_size for file in files if file.exists())
+        return Summary(list(groups.values()), size, on_disk, claims)
+
+    def count(self, choice: RowFilter) -> int:
+        """How many rows are meant."""
+        with self._open("ro") as db:
+            query = f"SELECT count(*) FROM ({{}}) WHERE {_CHOSEN} AND {_in(choice.states)}"
+            return sum(db.execute(query.format(sql), self._values(choice)).fetchone()[0] for sql in _TABLES.values())
+
+    def letters(self, choice: RowFilter) -> Iterator[OutboxRow]:
+        """The rows that are meant, by table and age; read in parts, so that the log can be written back meanwhile."""
+        with self._open("ro") as db:
+            for table in _TABLES:
+                for part in self._parts(db, table, choice):
+                    yield from (_letter(row) for row in part)
+
+    def retry(self, choice: RowFilter, *, as_new: bool = False, on_progress: _Progress | None = None) -> Retried:
+        """Dead letters are put back, rows that wait for a later try are due now, and halted pixels go on.
+
+        The relay of any live process takes up what is due within seconds.
+
+        Args:
+            choice: which rows; those in flight are left alone.
+            as_new: accept that TikTok counts pairs again, whose browser copy it has forgotten.
+            on_progress: told how many rows were looked at since the last call.
+        """
+        done = Retried()
+        with self._open("rw") as db:
+            for table in _TABLES:
+                for part in self._parts(db, table, choice):
+                    with _transaction(db):
+                        for row in part:
+                            self._retry_one(db, row, as_new, done)
+                    if on_progress:
+                        on_progress(len(part))
+            with _transaction(db):
+                db.execute("UPDATE tally SET resumes = resumes + 1")
+        return done
+
+    def _retry_one(self, db: sqlite3.Connection, row: sqlite3.Row, as_new: bool, done: Retried) -> None:
+        now = self._clock()
+        if row["state"] == IN_FLIGHT:
+            return
+        if row["state"] == WAITING:
+            sql = "UPDATE waiting SET due = ? WHERE id = ? AND due > ? AND owner IS NULL"
+            hastened = db.execute(sql, (now, row["id"], now)).rowcount
+            done.hastened += hastened or (row["reason"] != "")  # a halted row is due already
+            return
+        age_s = now - row["event_time"]
+        if age_s > ttl_s(is_paired=False, source=row["source"]):
+            done.too_old += 1
+        elif age_s > ttl_s(bool(row["paired"]), row["source"]) and not as_new:
+            done.expired += 1
+        elif db.execute(_PUT_BACK, {"id": row["id"], "now": now, "as_new": as_new}).rowcount:
+            db.execute("DELETE FROM dead WHERE id = ?", (row["id"],))
+            _tally(db, 1, len(row["body"]))
+            done.put_back += 1
+
+    def purge(self, choice: RowFilter, on_progress: _Progress | None = None) -> int:
+        """How many rows are gone for good; what was counted once stays counted.
+
+        Args:
+            choice: which rows; those in flight are left alone.
+            on_progress: as above.
+        """
+        gone = 0
+        with self._open("rw") as db:
+            for table in _TABLES:
+                for part in self._parts(db, table, choice):
+                    with _transaction(db):
+                        gone += sum(self._purge_one(db, row) for row in part)
+                    if on_progress:
+                        on_progress(len(part))
+        return gone
+
+    def _purge_one(self, db: sqlite3.Connection, row: sqlite3.Row) -> int:
+        if row["state"] == DEAD:
+            return db.execute("DELETE FROM dead WHERE id = ?", (row["id"],)).rowcount
+        sql = "DELETE FROM waiting WHERE id = ? AND (owner IS NULL OR due <= ?)"
+        gone = db.execute(sql, (row["id"], self._clock())).rowcount
+        _tally(db, -gone, -gone * len(row["body"]))
+        return gone
+
+    def _parts(self, db: sqlite3.Connection, table: str, choice: RowFilter) -> Iterator[list[sqlite3.Row]]:
+        last_id = 0
+        query = (
+            f"SELECT * FROM ({_TABLES[table]}) WHERE id > :id AND {_CHOSEN} AND {_in(choice.states)}"
+            f" ORDER BY id LIMIT {_PART}"
+        )
+        while part := db.execute(query, {**self._values(choice), "id": last_id}).fetchall():
+            yield part
+            last_id = part[-1]["id"]
+
+    def _values(self, choice: RowFilter) -> dict[str, object]:
+        fields = ("pixel", "event", "event_id", "reason", "before")
+        return {"now": self._clock(), **{name: getattr(choice, name) for name in fields}}
+
+    @contextlib.contextmanager
+    def _open(self, mode: str) -> Iterator[sqlite3.Connection]:
+        if not self._path.is_file():
+            raise OutboxError(f"there is no outbox at {self._path}: nothing was ever stored there")
+        db = None
+        try:
+            db = sqlite3.connect(
+                f"{self._path.absolute().as_uri()}?mode={mode}", uri=True, timeout=_BUSY_S, isolation_level=None
+            )
+            db.row_factory = sqlite3.Row
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version != SCHEMA:
+                raise OutboxError(
+                    f"outbox {self._path}: its tables are of version {version} and this release's of {SCHEMA};"
+                    " use the release that the app runs, after the app has opened it once"
+                )
+            yield db
+        except sqlite3.Error as error:
+            # This class exactly stands for a file that is not, or no longer, a database.
+            if type(error) is sqlite3.DatabaseError:
+                raise OutboxError(
+                    f"outbox {self._path} is damaged ({error}); the app sets it aside and goes on"
+                ) from None
+            raise OutboxError(f"outbox {self._path}: {error}") from None
+        finally:
+            if db is not None:
+                db.close()
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def _tally(db: sqlite3.Connection, rows: int, size: int) -> None:
+    db.execute("UPDATE tally SET rows = rows + ?, bytes = bytes + ?", (rows, size))
+
+
+def _in(states: Sequence[str]) -> str:
+    return f"state IN ({', '.join(repr(state) for state in states if state in {WAITING, IN_FLIGHT, DEAD})})"
+
+
+def _letter(row: sqlite3.Row) -> OutboxRow:
+    values = {name: row[name] for name in OutboxRow.__struct_fields__ if name not in {"page", "properties"}}
+    try:
+        item = msgspec.json.decode(row["body"])
+    except msgspec.DecodeError:
+        item = {}
+    item = item if isinstance(item, dict) else {}
+    values |= {"paired": bool(row["paired"]), "reason": shown_reason(row["reason"])}
+    return OutboxRow(**values, page=item.get("page") or {}, properties=item.get("properties") or {})

@@ -1,0 +1,122 @@
+"""What an outbox shows of itself to an operator: its rows one by one and in numbers; it reads no file."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["DEAD", "IN_FLIGHT", "WAITING", "Group", "OutboxRow", "Retried", "RowFilter", "Summary"]
+
+WAITING, IN_FLIGHT, DEAD = "waiting", "in_flight", "dead"
+
+
+class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rows are meant; what is empty does not narrow the choice.
+
+    Attributes:
+        states: of ``waiting``, ``in_flight`` and ``dead``.
+        pixel: TikTok's ``event_source_id``.
+        event: name of the event.
+        event_id: its id.
+        reason: part of the reason, in any case of letters.
+        before: Unix seconds: died until then, or, where it still waits, happened until then.
+    """
+
+    states: tuple[str, ...] = (WAITING, IN_FLIGHT, DEAD)
+    pixel: str = ""
+    event: str = ""
+    event_id: str = ""
+    reason: str = ""
+    before: float = 1e12
+
+
+class OutboxRow(msgspec.Struct, frozen=True):
+    """One row, without whom it is about.
+
+    Attributes:
+        id: the row's number, within its state.
+        state: ``waiting``, ``in_flight`` or ``dead``.
+        pixel: TikTok's ``event_source_id``.
+        source: TikTok's ``event_source``.
+        event: name of the event.
+        event_id: its id.
+        event_time: Unix seconds.
+        paired: whether a browser copy was handed out.
+        tries: how often sending it failed.
+        reason: of the last failure, or of its death.
+        at: Unix seconds: when it is due, when its lease ends, or when it died.
+        page: the page's address and referrer, as they were cut down before they were stored.
+        properties: what was tracked.
+    """
+
+    id: int
+    state: str
+    pixel: str
+    source: str
+    event: str
+    event_id: str
+    event_time: int
+    paired: bool
+    tries: int
+    reason: str
+    at: float
+    page: dict[str, object]
+    properties: dict[str, object]
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Rows that are alike.
+
+    Attributes:
+        state: as in `OutboxRow`.
+        event: name of the event.
+        reason: why they wait, or died; empty where nothing failed.
+        count: rows.
+        oldest: Unix seconds, when the oldest of them happened.
+    """
+
+    state: str
+    event: str
+    reason: str
+    count: int
+    oldest: int
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """The state of an outbox.
+
+    Attributes:
+        groups: all rows, by state, event and reason.
+        waiting_bytes: bodies of what is not dead, in bytes.
+        file_bytes: the file and its log.
+        claims: what is remembered as counted once, a channel each.
+    """
+
+    groups: list[Group]
+    waiting_bytes: int
+    file_bytes: int
+    claims: int
+
+    def count(self, state: str) -> int:
+        """How many rows are in ``state``."""
+        return sum(group.count for group in self.groups if group.state == state)
+
+    @property
+    def oldest(self) -> int | None:
+        """When the oldest event happened that is not dead, in Unix seconds."""
+        return min((group.oldest for group in self.groups if group.state != DEAD), default=None)
+
+
+class Retried(msgspec.Struct):
+    """What became of a wish to try again.
+
+    Attributes:
+        put_back: dead letters that wait again.
+        hastened: rows that waited for a later try, or for an operator, and are due now.
+        expired: pairs that were left dead, since TikTok would count them a second time.
+        too_old: events that were left dead, since TikTok attributes them to nothing.
+    """
+
+    put_back: int = 0
+    hastened: int = 0
+    expired: int = 0
+    too_old: int = 0

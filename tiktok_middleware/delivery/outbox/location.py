@@ -1,0 +1,41 @@
+"""Where the outbox of a configuration is, and whether it is safe there; it opens no outbox."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from pathlib import Path
+
+from tiktok_middleware.config import Config
+from tiktok_middleware.delivery.outbox.mounts import mountinfo, risk_of
+
+__all__ = ["outbox_path", "outbox_risk", "outbox_url"]
+
+log = logging.getLogger("tiktok_middleware")
+
+
+def outbox_url(config: Config) -> str:
+    """The outbox's address; ``sqlite:`` stands for a file of these pixels in the user's state directory."""
+    if config.outbox != "sqlite:":
+        return config.outbox
+    # XDG Base Directory Specification: state that should persist, but is not worth a backup.
+    try:
+        base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".local" / "state"
+    except RuntimeError:
+        log.warning("this user has no home directory: set TIKTOK_OUTBOX; until then events wait in memory")
+        return "memory://"
+    name = re.sub(r"[^A-Za-z0-9,_-]", "_", config.pixel_id)[:100]
+    return f"sqlite:///{Path(base) / 'tiktok-middleware' / name}.sqlite3"
+
+
+def outbox_path(url: str) -> Path | None:
+    """The file of an outbox's address; None where it is no file."""
+    path = url.removeprefix("sqlite:///")
+    return None if path in {"", url} else Path(path).absolute()
+
+
+def outbox_risk(url: str) -> str:
+    """What is wrong with the place of the outbox's file, and what to do, in words that follow "is"; else empty."""
+    path = outbox_path(url)
+    return risk_of(os.path.realpath(path), mountinfo()) if path else ""

@@ -1,0 +1,1 @@
+"""The process around delivery: forks, threads, and event loops."""

@@ -1,0 +1,52 @@
+"""Finds the events that TikTok refuses a whole batch for; it sends nothing itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tiktok_middleware.core.events_api.protocol import MAX_REQUEST_EVENTS, Rejected, Verdict
+from tiktok_middleware.delivery.outbox.base import LeasedRecord
+
+__all__ = ["Bisection"]
+
+_HINT = re.compile(r"\b(?:batch|data)\.(\d+)", re.IGNORECASE)
+
+
+class Bisection:
+    """Parts of a batch to send one after another: by the index in TikTok's message as long as that proves right,
+    else by halves.
+
+    Args:
+        rows: the batch.
+    """
+
+    def __init__(self, rows: list[LeasedRecord]) -> None:
+        self._parts = [rows] if rows else []
+        self._suspect: LeasedRecord | None = None
+        self._trusts_hints = True
+
+    def next_part(self) -> list[LeasedRecord] | None:
+        """What to send next, or None when every row has its verdict."""
+        return self._parts.pop() if self._parts else None
+
+    def is_settled(self, part: list[LeasedRecord], verdicts: Sequence[Verdict]) -> bool:
+        """Whether ``verdicts`` speak of the rows themselves; if not, ``part`` comes again in smaller parts."""
+        is_refused = all(isinstance(verdict, Rejected) for verdict in verdicts)
+        if len(part) == 1 or not is_refused:
+            if part[0] is self._suspect:
+                self._trusts_hints = is_refused
+            return True
+        index = self._hint(verdicts[0])
+        if index < len(part):
+            self._suspect = part[index]
+            self._parts += [part[:index] + part[index + 1 :], [part[index]]]
+        else:
+            middle = len(part) // 2
+            self._parts += [part[middle:], part[:middle]]
+        return False
+
+    def _hint(self, verdict: Verdict) -> int:
+        """The index that the message names (``Batch.3.properties...``), or one beyond any batch."""
+        found = _HINT.search(verdict.reason) if self._trusts_hints and isinstance(verdict, Rejected) else None
+        return int(found[1]) if found else MAX_REQUEST_EVENTS + 1

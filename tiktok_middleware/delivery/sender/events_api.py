@@ -1,0 +1,142 @@
+"""Sink over HTTPS to TikTok's Events API; the only file that imports httpx, and only when it first sends."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tiktok_middleware.core.events.event import Record
+from tiktok_middleware.core.events_api.protocol import Halted, Retry, Verdict, encode_request, read_answer
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["EventsApi"]
+
+_CONNECT_S = 5.0
+_READ_S = 10.0  # between two bytes of an answer
+_ANSWER_BYTES = 64 * 1024  # TikTok's answers have a few hundred
+
+
+class EventsApi:
+    """Posts batches to ``{api_url}/event/track/``, one request each, over a connection that is kept.
+
+    The environment's proxies count (a server behind one reaches TikTok no other way), but not for a loopback address:
+    a proxy cannot see our own host. Redirects are not followed: the token belongs to the configured host alone.
+
+    Args:
+        api_url: base URL, such as ``https://business-api.tiktok.com/open_api/v1.3``.
+        tokens: access token of each pixel; they appear in no log and no reason.
+        test_event_code: shows the events under Test Events.
+        deadline_s: seconds that a request may take altogether, however slowly the answer drips.
+        keep_s: seconds that a connection without work is kept.
+        clock: Unix seconds, for ``Retry-After`` dates.
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        tokens: Mapping[str, str],
+        test_event_code: str | None = None,
+        *,
+        deadline_s: float = 15.0,
+        keep_s: float = 60.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._url = api_url.rstrip("/") + "/event/track/"  # without the last slash TikTok answers 404
+        self._tokens = dict(tokens)
+        self._test_event_code = test_event_code
+        self._deadline_s = deadline_s
+        self._keep_s = keep_s
+        self._clock = clock
+        self._client: httpx.Client | None = None
+        self._stream: Any = None
+
+    def send(self, batch: Sequence[Record]) -> list[Verdict]:
+        """The verdict on the whole request, once for each record."""
+        pixel, source = batch[0].pixel, batch[0].source
+        token = self._tokens.get(pixel)
+        if token is None:
+            return [Halted("no access token is configured for it")] * len(batch)
+        if not token.isascii() or not token.isprintable() or token != token.strip():
+            return [Halted("its access token holds what no header may hold")] * len(batch)
+        body = encode_request(pixel, source, [record.body for record in batch], self._test_event_code)
+        return [self._post(body, token)] * len(batch)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _post(self, body: bytes, token: str) -> Verdict:
+        import httpx  # noqa: PLC0415 - a tenth of a second that no start and no request shall pay
+
+        watchdog = threading.Timer(self._deadline_s, self._cut)
+        watchdog.daemon = True
+        with contextlib.suppress(RuntimeError):  # at exit no thread can start, and `close` has a deadline of its own
+            watchdog.start()
+        try:
+            client = self._client = self._client or _open(self._url, self._deadline_s, self._keep_s)
+            with client.stream(
+                "POST", self._url, content=body, headers={"Access-Token": token}, extensions={"trace": self._trace}
+            ) as response:
+                answer = _read(response).replace(token.encode("ascii"), b"...")  # its message is logged and kept
+                return read_answer(response.status_code, answer, response.headers.get("retry-after"), self._clock())
+        # The messages of these errors may quote headers, and so the token: their names are enough.
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError) as error:
+            return Halted(f"the Events API's address is malformed ({type(error).__name__})")
+        except (httpx.HTTPError, OSError) as error:
+            return Retry(None, type(error).__name__)
+        finally:
+            watchdog.cancel()
+
+    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Remember the stream that the request goes over, so that `_cut` can end it."""
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self._stream = info["return_value"]
+
+    def _cut(self) -> None:
+        """End a request that takes too long, from the watchdog's thread: only this wakes a read that waits."""
+        stream = self._stream
+        wire = stream and stream.get_extra_info("socket")
+        if wire is not None:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(wire, socket.SHUT_RDWR)
+
+
+def _open(url: str, deadline_s: float, keep_s: float) -> httpx.Client:
+    import httpx  # noqa: PLC0415 - as above
+
+    return httpx.Client(
+        timeout=httpx.Timeout(min(_READ_S, deadline_s), connect=min(_CONNECT_S, deadline_s)),
+        limits=httpx.Limits(max_connections=1, keepalive_expiry=keep_s),
+        trust_env=not _is_loopback(url),
+        headers={"Content-Type": "application/json", "User-Agent": "tiktok-middleware", "Accept-Encoding": "identity"},
+    )
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _read(response: httpx.Response) -> bytes:
+    """The answer's first `_ANSWER_BYTES` bytes; what is longer is none of TikTok's."""
+    parts: list[bytes] = []
+    size = 0
+    for part in response.iter_raw():
+        parts.append(part)
+        size += len(part)
+        if size > _ANSWER_BYTES:
+            break
+    return b"".join(parts)[:_ANSWER_BYTES]

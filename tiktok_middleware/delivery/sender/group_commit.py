@@ -1,0 +1,145 @@
+"""The thread that commits: it gathers what callers hand over and stores it in one transaction; it knows no network."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from tiktok_middleware.core.events.event import Claim, OutboxEntry
+
+__all__ = ["CommitEntries", "GroupCommit"]
+
+_T = TypeVar("_T")
+
+CommitEntries = Callable[[Sequence[OutboxEntry]], "list[Claim]"]
+
+_GATHER = 1000  # submissions in one transaction: more cost no less each and make the first wait
+
+
+class _Job:
+    """What one caller handed over, or wants read, and where the answer goes."""
+
+    __slots__ = ("future", "read", "submissions")
+
+    def __init__(self, submissions: Sequence[OutboxEntry], read: Callable[[], Any] | None = None) -> None:
+        self.submissions = submissions
+        self.read = read
+        self.future: Future[Any] = Future()
+        self.future.set_running_or_notify_cancel()  # a caller that gives up waiting does not take its event back
+
+
+class GroupCommit:
+    """Group commit on a thread that starts with the first submission.
+
+    Args:
+        commit: stores submissions in order and returns their claims; it never raises.
+        limit: submissions that may wait before `submit` refuses.
+    """
+
+    def __init__(self, commit: CommitEntries, limit: int) -> None:
+        self._commit = commit
+        self._limit = limit
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    @property
+    def waiting(self) -> int:
+        """Hand-overs that are not committed yet."""
+        return self._queue.qsize()
+
+    def submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]] | None:
+        """A future that resolves when ``submissions`` are durable, or None when too many wait already."""
+        return self._hand_over(_Job(submissions))
+
+    def read(self, call: Callable[[], _T]) -> Future[_T] | None:
+        """A future of what ``call`` gives after all that was submitted before; None when too much waits already."""
+        return self._hand_over(_Job((), call))
+
+    def _hand_over(self, job: _Job) -> Future[Any] | None:
+        if self._queue.qsize() >= self._limit:
+            return None
+        self._queue.put(job)
+        if self._is_closed or (self._thread is None and not self._start()):
+            self._drain()
+        return job.future
+
+    def close(self, timeout_s: float) -> bool:
+        """Whether all is committed within ``timeout_s`` seconds; what comes later is committed inline."""
+        self._is_closed = True
+        self._queue.put(None)
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                return False
+        self._drain()
+        return True
+
+    def _start(self) -> bool:
+        """Whether a thread runs now; an interpreter that shuts down forbids new ones."""
+        with self._lock:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="tiktok-writer", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    return False
+                self._thread = thread
+        return True
+
+    def _run(self) -> None:
+        while True:
+            job = self._queue.get()
+            if job is None:
+                return
+            if not self._commit_with_followers(job):
+                return
+
+    def _drain(self) -> None:
+        """Commit what waits on the caller's own thread; where ours still runs, either may take it."""
+        is_end_met = False
+        with self._lock:
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    job = self._queue.get_nowait()
+                    is_end_met |= job is None or not self._commit_with_followers(job)
+            if is_end_met and self._thread is not None and self._thread.is_alive():
+                self._queue.put(None)  # the end was said to our thread
+
+    def _commit_with_followers(self, job: _Job) -> bool:
+        """Commit ``job`` and what has gathered behind it; False when the end was among it."""
+        jobs = [job]
+        submissions = list(job.submissions)
+        goes_on = True
+        while goes_on and len(submissions) < _GATHER:
+            try:
+                follower = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if follower is None:
+                goes_on = False
+            else:
+                jobs.append(follower)
+                submissions += follower.submissions
+        claims = self._commit(submissions)
+        start = 0
+        for done in jobs:
+            end = start + len(done.submissions)
+            if done.read is None:
+                done.future.set_result(claims[start:end])
+            else:
+                _answer(done.future, done.read)
+            start = end
+        return goes_on
+
+
+def _answer(future: Future[Any], read: Callable[[], Any]) -> None:
+    try:
+        future.set_result(read())
+    except Exception as error:  # noqa: BLE001  # it is the reader's, and the writer goes on
+        future.set_exception(error)

@@ -1,0 +1,123 @@
+"""What becomes of rows once their fate is known: acknowledged, put back, given back or buried; it sends nothing."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from tiktok_middleware.core.events_api.protocol import Delivered, Halted, Rejected, Retry, Verdict
+from tiktok_middleware.delivery.outbox.base import PAIRED_TTL_S, LeasedRecord, Outbox
+from tiktok_middleware.delivery.sender.backoff import Backoff
+
+__all__ = ["IMPORTED_TTL_S", "PAIRED_TTL_S", "UNPAIRED_TTL_S", "Results", "shown_reason", "ttl_s"]
+
+log = logging.getLogger(__name__)
+
+UNPAIRED_TTL_S = 7 * 86400
+"""TikTok's default click-through window; what is older is attributed to nothing (TikTok, 1.11)."""
+
+IMPORTED_TTL_S = 28 * 86400
+"""Offline and CRM events, which no browser sends too: TikTok's longest click-through window."""
+
+
+_HASH = re.compile(r"\b[0-9a-f]{64}\b")
+_VARYING = re.compile(r"\(request [^)]*\)|\d+")  # of TikTok's words: which request, and where in it
+_MAX_CAUSES = 1000
+
+
+class Results:
+    """Writes down what became of leased rows, and tells the pace.
+
+    Args:
+        owner: of the leases.
+        pace: how fast each pixel may be asked.
+        clock: Unix seconds.
+        on_halt: called before a pixel is halted while none is.
+
+    Attributes:
+        counts: rows ``delivered``, and times that one was ``retried``.
+        buried: dead letters by kind: ``rejected`` or ``expired``.
+    """
+
+    def __init__(self, owner: str, pace: Backoff, clock: Callable[[], float], on_halt: Callable[[], None]) -> None:
+        self.counts: Counter[str] = Counter()
+        self.buried: Counter[str] = Counter()
+        self._owner = owner
+        self._pace = pace
+        self._clock = clock
+        self._on_halt = on_halt
+        self._causes: set[str] = set()
+
+    def settle(self, outbox: Outbox, rows: list[LeasedRecord], verdicts: Sequence[Verdict]) -> None:
+        """Write down what became of each row, all of one pixel."""
+        now = self._clock()
+        pixel = rows[0].record.pixel
+        told = list(zip(rows, verdicts, strict=True))
+        if delivered := [row.id for row, verdict in told if isinstance(verdict, Delivered)]:
+            self.counts["delivered"] += outbox.ack(self._owner, delivered)
+        rejected = [(row, verdict.reason) for row, verdict in told if isinstance(verdict, Rejected)]
+        for row, reason in rejected:
+            self._bury(outbox, [row], "rejected", reason, now)
+        if delivered or rejected:
+            self._pace.succeeded(pixel)
+        if late := [(row, verdict) for row, verdict in told if isinstance(verdict, Retry)]:
+            waits = [verdict.after_s for _, verdict in late if verdict.after_s is not None]
+            self._pace.failed(pixel, now, max(waits, default=None), late[0][1].reason)
+            self._retry(outbox, [row for row, _ in late], now, late[0][1].reason)
+        if halted := [(row, verdict) for row, verdict in told if isinstance(verdict, Halted)]:
+            if not self._pace.halted:
+                self._on_halt()
+            self._pace.halt(pixel, halted[0][1].reason)
+            self.release(outbox, [row for row, _ in halted], halted[0][1].reason)
+
+    def release(self, outbox: Outbox, rows: list[LeasedRecord], reason: str = "") -> None:
+        """Give back, as they were, rows that nobody sent."""
+        if rows:
+            outbox.release(self._owner, [row.id for row in rows], self._clock(), reason)
+
+    def bury_expired(self, outbox: Outbox, rows: list[LeasedRecord]) -> list[LeasedRecord]:
+        """The rows that may still be sent; the others are dead letters now."""
+        now = self._clock()
+        expired = [row for row in rows if now - row.record.event_time > ttl_s(row.record.paired, row.record.source)]
+        if not expired:
+            return rows
+        self._bury(outbox, expired, "expired", "expired", now)
+        return [row for row in rows if now - row.record.event_time <= ttl_s(row.record.paired, row.record.source)]
+
+    def _retry(self, outbox: Outbox, rows: list[LeasedRecord], now: float, reason: str) -> None:
+        """Put rows back in halves that are due apart, so that a row which alone makes them fail is soon alone."""
+        tries = max(row.tries for row in rows)
+        middle = len(rows) // 2 if tries else 0
+        for half in (rows[:middle], rows[middle:]):
+            if half:
+                at = self._pace.due(half[0].record.pixel, now, tries)
+                self.counts["retried"] += outbox.retry(self._owner, [row.id for row in half], at, reason)
+
+    def _bury(self, outbox: Outbox, rows: list[LeasedRecord], kind: str, reason: str, now: float) -> None:
+        self.buried[kind] += outbox.bury(self._owner, [row.id for row in rows], reason, now)
+        # A mistake in an app is one in each of its events: what is said of the first goes for all.
+        first, shown = rows[0].record, shown_reason(reason)
+        cause = _VARYING.sub("", shown)
+        if cause not in self._causes and len(self._causes) < _MAX_CAUSES:
+            self._causes.add(cause)
+            log.warning(
+                "%d event(s) become dead letters, first %s %s: %s; more of this kind are counted and in `outbox list`",
+                len(rows),
+                first.event,
+                first.event_id,
+                shown,
+            )
+
+
+def shown_reason(reason: str) -> str:
+    """The reason without what TikTok may quote of a visitor's identity."""
+    return _HASH.sub("<hash>", reason)
+
+
+def ttl_s(is_paired: bool, source: str = "web") -> int:
+    """Seconds after which an event is not sent any more, by whether its browser copy was handed out."""
+    if source != "web":
+        return IMPORTED_TTL_S
+    return PAIRED_TTL_S if is_paired else UNPAIRED_TTL_S

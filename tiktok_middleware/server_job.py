@@ -1,0 +1,92 @@
+"""Conversions of webhooks, jobs and imports: a ``with`` block around a tracker, and its events' way out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from tiktok_middleware.core.events.event import Claim
+from tiktok_middleware.core.response.actions import Commit
+from tiktok_middleware.core.tracking.server_event import server_entry
+from tiktok_middleware.delivery.process.event_loop import is_in_event_loop
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from types import TracebackType
+
+    from tiktok_middleware.core.tracking.server_tracker import ServerTracker
+    from tiktok_middleware.core.tracking.tracker import TrackedEvent, Tracker
+
+__all__ = ["JOB_WAIT_S", "ServerJob"]
+
+#: How long the end of a block waits for its events to be on disk, in seconds: nobody waits for a page meanwhile.
+JOB_WAIT_S = 5.0
+
+
+class EntryTaker(Protocol):
+    """What a job needs of its client."""
+
+    def submit(self, commit: Commit) -> Future[list[Claim]]:
+        """The claims, once the events are stored."""
+
+    def wait(self, future: Future[list[Claim]], timeout_s: float | None = None) -> Sequence[Claim] | None:
+        """The claims, or None when storing takes longer."""
+
+    async def wait_async(self, future: Future[list[Claim]], timeout_s: float | None = None) -> Sequence[Claim] | None:
+        """The same on an event loop."""
+
+    def take_late(self, tracker: Tracker, pending: TrackedEvent) -> None:
+        """An event that is tracked after the end."""
+
+
+class ServerJob:
+    """``with client.tracker(...) as tiktok:``, or ``async with`` on an event loop.
+
+    At the end of the block its events are on disk, or, where the disk takes longer than five seconds, in memory and
+    counted as ``undurable``. Where the block raises they are dropped and counted as ``job_failed``, but for those that
+    were tracked with ``keep=True``; the exception goes on.
+
+    Args:
+        tracker: of the block.
+        client: takes the events.
+    """
+
+    def __init__(self, tracker: ServerTracker, client: EntryTaker) -> None:
+        self._tracker = tracker
+        self._client = client
+
+    def __enter__(self) -> ServerTracker:
+        return self._tracker
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        stored = self._hand_over(has_failed=kind is not None)
+        if stored is not None:
+            # An event loop is nobody's to hold up for longer than a response may.
+            self._client.wait(stored, None if is_in_event_loop() else JOB_WAIT_S)
+
+    async def __aenter__(self) -> ServerTracker:
+        return self._tracker
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        stored = self._hand_over(has_failed=kind is not None)
+        if stored is not None:
+            await self._client.wait_async(stored, JOB_WAIT_S)
+
+    def _hand_over(self, *, has_failed: bool) -> Future[list[Claim]] | None:
+        """The events' way to the disk, None where there are none."""
+        tracker = self._tracker
+        notices = tracker.runtime.notices
+        try:
+            for _ in range(tracker.discard() if has_failed else 0):
+                notices.count("job_failed")
+            made = [server_entry(pending, tracker) for pending in tracker.take()]
+            tracker.late = self._client.take_late
+            submissions = tuple(submission for submission in made if submission is not None)
+            return self._client.submit(Commit(submissions)) if submissions else None
+        except Exception as failure:  # noqa: BLE001  # nothing of ours reaches the app
+            notices.failure("job", failure)
+            return None
