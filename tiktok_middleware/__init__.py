@@ -1,18 +1,18 @@
-"""TikTok Pixel and Events API for any WSGI or ASGI app: one line around it, one call in a view.
+"""TikTok Pixel and Events API for any WSGI or ASGI app: one line around the app, one call in a view.
 
 ::
 
-     browser                                                                                TikTok
-        |  request                                                                             ^
-        v                                                                                      |
-     asgi.py / wsgi.py --> facts --> visitor --> tracker <-- the view calls track()            |
-        ^                                           |                                          |
-        |  response + snippet <-- html <-- snippet <+-> submit --> outbox --> relay --> sink --+
-                                     exchange                  delivery
+     browser                                                                                  TikTok
+        |  request                                                                               ^
+        v                                                                                        |
+     asgi.py / wsgi.py --> request --> visitor --> tracker <-- the view calls track()            |
+        ^                                             |                                          |
+        |  response + snippet <-- head end <-- snippet <-- route --> outbox --> relay --> sink --+
+                              core/response/exchange.py      delivery/
 
-A door hands each request to an :class:`~tiktok_middleware.core.response.exchange.Exchange`. The response starts, bytes come,
-events are committed, the script finds its place, the response ends; what was tracked goes to the browser with the
-response and to TikTok behind it, with one ``event_id``.
+An adapter passes each request to an :class:`~tiktok_middleware.core.response.exchange.Exchange`: the response starts,
+its body arrives, events are committed, the script goes into the page, the response ends. The browser's copy of a
+tracked event leaves with the response, the server's copy leaves through the outbox, both with one ``event_id``.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from tiktok_middleware.cli.data_map import data_map
 from tiktok_middleware.config import Config
 from tiktok_middleware.delivery.outbox.base import PAIRED_TTL_S
 from tiktok_middleware.delivery.outbox.deferred import PARCEL_LIFE_S
+from tiktok_middleware.delivery.outbox.expiry import IMPORTED_TTL_S, UNPAIRED_TTL_S
 from tiktok_middleware.delivery.outbox.sqlite import ONCE_RETENTION_S
-from tiktok_middleware.delivery.sender.results import IMPORTED_TTL_S, UNPAIRED_TTL_S
 
 PIXEL = "C0000000000000000001"
 TOKEN = "5f4dcc3b5aa765d61d8327deb882cf99"

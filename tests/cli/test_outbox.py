@@ -22,8 +22,8 @@ from tiktok_middleware.core.events.event import OutboxEntry, Record
 from tiktok_middleware.delivery.outbox.admin import OutboxAdmin
 from tiktok_middleware.delivery.outbox.base import LeaseHolder
 from tiktok_middleware.delivery.outbox.dead_letters import Retried, RowFilter
+from tiktok_middleware.delivery.outbox.expiry import PAIRED_TTL_S, UNPAIRED_TTL_S
 from tiktok_middleware.delivery.outbox.sqlite import SqliteOutbox
-from tiktok_middleware.delivery.sender.results import PAIRED_TTL_S, UNPAIRED_TTL_S
 
 HASH = "f" * 64
 

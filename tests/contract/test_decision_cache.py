@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.contract.adapters import PAGE, Request, Response, generator_app, make_client, through_asgi, through_wsgi
 from tests.contract.test_adapters_agree import requests, responses, same_start
 from tiktok_middleware import Client
-from tiktok_middleware.core.bounded_cache import BoundedCache
+from tiktok_middleware.core.runtime import BoundedCache
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "plain": {},

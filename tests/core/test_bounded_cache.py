@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tiktok_middleware.core.bounded_cache import BoundedCache
+from tiktok_middleware.core.runtime import BoundedCache
 
 
 def test_an_answer_is_found_again() -> None:

@@ -1,4 +1,4 @@
-"""The ``tiktok-middleware outbox`` commands: an operator's words for `OutboxAdmin`; they show neither identity nor tokens."""
+"""The ``tiktok-middleware outbox`` commands. They show neither identity nor tokens."""
 
 from __future__ import annotations
 

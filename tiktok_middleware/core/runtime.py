@@ -1,4 +1,4 @@
-"""What every request looks up and none computes: one configuration, made ready once at start."""
+"""One configuration, made ready once at start: what requests look up and none computes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tiktok_middleware.config import Config
-from tiktok_middleware.core.bounded_cache import BoundedCache
 from tiktok_middleware.core.consent.consent import Reader
 from tiktok_middleware.core.events.event_names import event_name
 from tiktok_middleware.core.http.proxies import Proxies
@@ -23,7 +22,32 @@ from tiktok_middleware.errors import ConfigError, EventError
 if TYPE_CHECKING:
     from tiktok_middleware.core.response.decision_cache import CachedDecision
 
-__all__ = ["Notices", "Runtime", "make_runtime"]
+__all__ = ["BoundedCache", "Notices", "Runtime", "make_runtime"]
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+_MAX_ENTRIES = 512
+_MAX_CHARS = 1024
+
+
+class BoundedCache(dict[_K, _V]):
+    """Results by everything that they depend on, bounded because visitors write part of the keys."""
+
+    __slots__ = ()
+
+    def keep(self, key: _K, answer: _V) -> None:
+        """Keep ``answer`` under ``key``, unless the texts of the key are long: such a key rarely repeats."""
+        if _chars(key) <= _MAX_CHARS:
+            if len(self) >= _MAX_ENTRIES:
+                self.clear()
+            self[key] = answer
+
+
+def _chars(part: object) -> int:
+    if isinstance(part, (str, bytes)):
+        return len(part)
+    return sum(map(_chars, part)) if isinstance(part, tuple) else 0
 
 
 class Notices(Protocol):

@@ -348,7 +348,7 @@ def test_no_message_repeats_what_was_given() -> None:
 
 CORE = Path(__file__).parents[3] / "tiktok_middleware" / "core"
 _REFUSING = {"EventError", "Refusal", "UnusableValue", "BudgetSpent", "refuse"}
-_ANSWERS = "collect.py"  # refuses posts, by a status
+_ANSWERS = "report.py"  # refuses posts, by a status
 
 
 def _places() -> set[tuple[str, int]]:

@@ -16,10 +16,10 @@ from tiktok_middleware.core.events.event import Record
 from tiktok_middleware.core.events_api.protocol import Delivered, Halted, Rejected, Retry, Verdict
 from tiktok_middleware.delivery.outbox.admin import OutboxAdmin
 from tiktok_middleware.delivery.outbox.dead_letters import RowFilter
+from tiktok_middleware.delivery.outbox.expiry import PAIRED_TTL_S, UNPAIRED_TTL_S
 from tiktok_middleware.delivery.outbox.memory import Dead
-from tiktok_middleware.delivery.sender import batch_worker as courier_module
+from tiktok_middleware.delivery.sender import batch_worker as batch_worker_module
 from tiktok_middleware.delivery.sender.batch_worker import WORKER_MAX_WAIT_S, BatchWorker, DeadLetters
-from tiktok_middleware.delivery.sender.results import PAIRED_TTL_S, UNPAIRED_TTL_S
 
 Answer = Callable[[Sequence[Record]], Sequence[Verdict]]
 
@@ -119,7 +119,7 @@ def test_test_events_go_one_by_one(tmp_path: Path) -> None:
 
 
 def test_a_task_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(courier_module, "_WORK_S", 0.0)
+    monkeypatch.setattr(batch_worker_module, "_WORK_S", 0.0)
     world = World(tmp_path, test_event_code="T1", environment="development")
     done = world.courier.deliver(records(3))
     assert (done.delivered, len(done.left)) == (1, 2)

@@ -13,10 +13,10 @@ from tests.delivery.delivery_world import NOW, PIXEL, Clock, ToldSink, record, s
 from tiktok_middleware.core.events.event import Record
 from tiktok_middleware.core.events_api.protocol import Delivered, Halted, Rejected, Retry, Verdict
 from tiktok_middleware.delivery.outbox.base import LeasedRecord, LeaseHolder
+from tiktok_middleware.delivery.outbox.expiry import IMPORTED_TTL_S, PAIRED_TTL_S, UNPAIRED_TTL_S
 from tiktok_middleware.delivery.outbox.memory import MemoryOutbox
 from tiktok_middleware.delivery.outbox.sqlite import SqliteOutbox
 from tiktok_middleware.delivery.sender.relay import Relay
-from tiktok_middleware.delivery.sender.results import IMPORTED_TTL_S, PAIRED_TTL_S, UNPAIRED_TTL_S
 from tiktok_middleware.errors import OutboxError
 
 Answer = Callable[[Sequence[Record]], Sequence[Verdict]]

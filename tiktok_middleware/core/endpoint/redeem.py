@@ -7,34 +7,18 @@ from typing import NamedTuple
 
 import msgspec
 
-from tiktok_middleware.core.endpoint.reported_page import ReportedPage
-from tiktok_middleware.core.events.event import Channel, Channels, Event, OutboxEntry
+from tiktok_middleware.core.events.event import Event, OutboxEntry
 from tiktok_middleware.core.events.event_names import event_name
-from tiktok_middleware.core.events.ids import check_event_id, is_minted_now
+from tiktok_middleware.core.events.ids import check_event_id
 from tiktok_middleware.core.events.validation import clean_properties
 from tiktok_middleware.core.pixel.signed_event import SignedEvent, open_signed_event
 from tiktok_middleware.core.pixel.snippet import BrowserCopy
+from tiktok_middleware.core.tracking.opened_event import OPEN_CHANNELS, opened_event
 from tiktok_middleware.core.tracking.server_event import make_entry
-from tiktok_middleware.core.tracking.tracker import ONCE_MAX_AGE_S, Tracker
+from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.errors import EventError, TokenError
 
-__all__ = ["ReportedEvent", "confirmed", "redeemed", "sent", "unsealed"]
-
-_OPEN = Channels(Channel(sends=True), Channel(sends=True))
-
-
-class _Confirmer(Tracker):
-    """Who reports, on the page and with the identity that an envelope names."""
-
-    def __init__(self, reporter: Tracker, signed_event: SignedEvent) -> None:
-        request = reporter.request
-        super().__init__(
-            request.at(signed_event.path) if isinstance(request, ReportedPage) else request, reporter.runtime
-        )
-        self.identity = signed_event.identity
-        self._visitor = reporter.visitor
-        limited = reporter.consent.limited_data_use or signed_event.limited_data_use
-        self._consent = reporter.consent._replace(limited_data_use=limited)
+__all__ = ["ReportedEvent", "confirmed", "redeemed", "sent"]
 
 
 class ReportedEvent(NamedTuple):
@@ -61,7 +45,7 @@ def confirmed(tracker: Tracker, token: str, event_id: str, *, browser: bool) -> 
         browser: whether the browser fires its copy.
     """
     signed_event = _opened(tracker, token)
-    happened = unsealed(tracker, signed_event, event_id) if signed_event is not None else None
+    happened = opened_event(tracker, signed_event, event_id) if signed_event is not None else None
     return ReportedEvent(event_id, _counted(*happened, browser=browser) if happened is not None else None)
 
 
@@ -70,38 +54,12 @@ def redeemed(tracker: Tracker, token: str, *, browser: bool) -> ReportedEvent:
     signed_event = _opened(tracker, token)
     if signed_event is None:
         return ReportedEvent("", None)
-    happened = unsealed(tracker, signed_event, signed_event.event_id)
+    happened = opened_event(tracker, signed_event, signed_event.event_id)
     if happened is None:
         return ReportedEvent("", None)
     event, visitor = happened
     copy = (event.event, event.properties, event.event_id)
     return ReportedEvent(event.event_id, _counted(event, visitor, browser=browser), copy)
-
-
-def unsealed(tracker: Tracker, signed_event: SignedEvent, event_id: str) -> tuple[Event, Tracker] | None:
-    """The event of an envelope as it happened to this visitor; None, and counted, where it cannot have.
-
-    Args:
-        tracker: the visitor as they are now.
-        signed_event: as it was opened.
-        event_id: as for :func:`confirmed`.
-    """
-    notices, now_s = tracker.runtime.notices, tracker.runtime.clock()
-    if not (is_minted_now(event_id, now_s) if signed_event.is_template else event_id == signed_event.event_id):
-        notices.count("envelope_id")
-        return None
-    if signed_event.once and now_s - signed_event.event_time > ONCE_MAX_AGE_S:
-        notices.count("too_old")
-        return None
-    event = Event(
-        event=signed_event.event,
-        event_id=event_id,
-        event_time=signed_event.event_time or int(now_s),
-        properties=dict(signed_event.properties),
-        channels=_OPEN,
-        once=signed_event.once,
-    )
-    return event, _Confirmer(tracker, signed_event)
 
 
 def sent(
@@ -149,7 +107,11 @@ def _own_event(tracker: Tracker, name: str, properties: Mapping[str, object], ev
     for _ in cleaned.problems:
         runtime.notices.count("invalid")
     return Event(
-        event=known, event_id=own_id, event_time=int(runtime.clock()), properties=cleaned.properties, channels=_OPEN
+        event=known,
+        event_id=own_id,
+        event_time=int(runtime.clock()),
+        properties=cleaned.properties,
+        channels=OPEN_CHANNELS,
     )
 
 

@@ -1,7 +1,7 @@
-"""What a page reports to our endpoint, judged: may the pixel load, which events count; it stores and sends nothing.
+"""Judge the report of a page: whether the pixel may load, and which of its events count.
 
-A report is decided by the same readers and tables as a page: :class:`ReportedPage` is the request that the page would make
-now, and :class:`Tracker` the visitor behind it. Whatever a browser sends, the answer is a value, never an exception.
+The same readers and tables decide a report as decide a page: :class:`ReportedPage` is the request for that page, and
+:class:`Tracker` its visitor. Whatever a browser sends, the result is a value, never an exception.
 """
 
 from __future__ import annotations

@@ -121,6 +121,10 @@ class RequestView:
         """
         self.if_none_match = if_none_match
 
+    def at(self, path: str) -> RequestView:  # noqa: ARG002  # only a reported page can be on another path
+        """Return this visitor's request for the page at ``path``; this request, where its path is its own."""
+        return self
+
     def _own_scheme(self) -> str:
         raise NotImplementedError
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tiktok_middleware.core.consent.state import State
-from tiktok_middleware.core.endpoint.redeem import unsealed
 from tiktok_middleware.core.events.event import PAGE_VIEW, Event, channels_closed
 from tiktok_middleware.core.events.ids import timed_event_id
 from tiktok_middleware.core.http.cookies import delete_cookie
@@ -14,9 +13,9 @@ from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.http.response_head import Head
 from tiktok_middleware.core.pixel.redirect_cookie import (
     CARRY,
+    COOKIE_LIMIT_CHARS,
     COOKIE_MAX_AGE_S,
     SEALED,
-    TOKEN_LIMIT_CHARS,
     RedirectEvents,
     RedirectToken,
     carry_name,
@@ -40,6 +39,7 @@ from tiktok_middleware.core.response.first_party_cookies import Header, choice_c
 from tiktok_middleware.core.response.policy import Audience, Place, Plan, Timing, cache_life_s
 from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
 from tiktok_middleware.core.runtime import Runtime
+from tiktok_middleware.core.tracking.opened_event import opened_event
 from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.core.visitor.url_redaction import holds_identity
 from tiktok_middleware.errors import TokenError
@@ -161,7 +161,7 @@ class BrowserOutput:
         chosen = []
         way = Route.DIRECT if self.may_write_snippet else Route.SERVER
         for signed_event in self._read_sealed().signed_events:
-            if (happened := unsealed(self.tracker, signed_event, signed_event.event_id)) is not None:
+            if (happened := opened_event(self.tracker, signed_event, signed_event.event_id)) is not None:
                 event, visitor = happened
                 has_server = not (self.runtime.server_reason or visitor.is_bot)
                 chosen.append(RoutedEvent(event, way, has_server, visitor=visitor))
@@ -196,7 +196,7 @@ class BrowserOutput:
             return all(len(self.entry(c.event)[3]) <= ENVELOPE_CHARS for c in choices[-1:] if _is_sealed(c))
         made = self._event_headers(choices)
         carrying = [len(value.partition(";")[0]) for name, value in made if name == "Set-Cookie"]
-        is_small = not carrying or sum(carrying) + self._carried_chars <= TOKEN_LIMIT_CHARS
+        is_small = not carrying or sum(carrying) + self._carried_chars <= COOKIE_LIMIT_CHARS
         return is_small and _bytes(made) <= HEADER_BUDGET_BYTES - _bytes(self._cookies())
 
     def headers(self, choices: Sequence[RoutedEvent]) -> list[Header]:

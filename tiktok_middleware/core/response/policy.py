@@ -10,10 +10,10 @@ import re
 from enum import Enum
 from typing import NamedTuple
 
-from tiktok_middleware.core.bounded_cache import BoundedCache
 from tiktok_middleware.core.http.request import Names, RequestView, Values
 from tiktok_middleware.core.http.response_head import PLANNED, Head
 from tiktok_middleware.core.page.codings import has_coding, is_known, missing_packages
+from tiktok_middleware.core.runtime import BoundedCache
 
 __all__ = ["ASKED", "Audience", "Codec", "Place", "Plan", "Timing", "cache_life_s", "plan"]
 

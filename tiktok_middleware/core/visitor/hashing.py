@@ -1,10 +1,7 @@
-"""One value of an identity, normalised and hashed by TikTok's rules; it keeps nothing and raises nothing.
+"""Normalise and hash one value of a visitor's identity by TikTok's rules.
 
-A value that cannot be right is returned as ``UnusableValue`` and not raised: a traceback holds the frames it passed through,
-and with them the raw value, for whoever logs local variables.
-
-Rules: TikTok's page "Report App, Web, Offline, or CRM Events" for e-mail, phone and external id, its parameters page
-and the destinations its staff co-write for names and addresses.
+A value that cannot be right is returned as :class:`UnusableValue` and not raised: a traceback holds local variables,
+and a log of it would hold the raw value.
 """
 
 from __future__ import annotations

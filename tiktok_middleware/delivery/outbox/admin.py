@@ -21,8 +21,8 @@ from tiktok_middleware.delivery.outbox.dead_letters import (
     RowFilter,
     Summary,
 )
+from tiktok_middleware.delivery.outbox.expiry import shown_reason, ttl_s
 from tiktok_middleware.delivery.outbox.schema import SCHEMA
-from tiktok_middleware.delivery.sender.results import shown_reason, ttl_s
 from tiktok_middleware.errors import OutboxError
 
 __all__ = ["OutboxAdmin"]

@@ -8,21 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from tiktok_middleware.core.events_api.protocol import Delivered, Halted, Rejected, Retry, Verdict
-from tiktok_middleware.delivery.outbox.base import PAIRED_TTL_S, LeasedRecord, Outbox
+from tiktok_middleware.delivery.outbox.base import LeasedRecord, Outbox
+from tiktok_middleware.delivery.outbox.expiry import shown_reason, ttl_s
 from tiktok_middleware.delivery.sender.backoff import Backoff
 
-__all__ = ["IMPORTED_TTL_S", "PAIRED_TTL_S", "UNPAIRED_TTL_S", "Results", "shown_reason", "ttl_s"]
+__all__ = ["Results"]
 
 log = logging.getLogger(__name__)
 
-UNPAIRED_TTL_S = 7 * 86400
-"""TikTok's default click-through window; what is older is attributed to nothing (TikTok, 1.11)."""
-
-IMPORTED_TTL_S = 28 * 86400
-"""Offline and CRM events, which no browser sends too: TikTok's longest click-through window."""
-
-
-_HASH = re.compile(r"\b[0-9a-f]{64}\b")
 _VARYING = re.compile(r"\(request [^)]*\)|\d+")  # of TikTok's words: which request, and where in it
 _MAX_CAUSES = 1000
 
@@ -109,15 +102,3 @@ class Results:
                 first.event_id,
                 shown,
             )
-
-
-def shown_reason(reason: str) -> str:
-    """The reason without what TikTok may quote of a visitor's identity."""
-    return _HASH.sub("<hash>", reason)
-
-
-def ttl_s(is_paired: bool, source: str = "web") -> int:
-    """Seconds after which an event is not sent any more, by whether its browser copy was handed out."""
-    if source != "web":
-        return IMPORTED_TTL_S
-    return PAIRED_TTL_S if is_paired else UNPAIRED_TTL_S

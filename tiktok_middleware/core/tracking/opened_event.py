@@ -1,0 +1,50 @@
+"""Turn an opened signed event into an event of the visitor who reports it."""
+
+from __future__ import annotations
+
+from tiktok_middleware.core.events.event import Channel, Channels, Event
+from tiktok_middleware.core.events.ids import is_minted_now
+from tiktok_middleware.core.pixel.signed_event import SignedEvent
+from tiktok_middleware.core.tracking.tracker import ONCE_MAX_AGE_S, Tracker
+
+__all__ = ["OPEN_CHANNELS", "opened_event"]
+
+#: Both channels are open: the event was allowed when it was signed.
+OPEN_CHANNELS = Channels(Channel(sends=True), Channel(sends=True))
+
+
+class _SignedVisitor(Tracker):
+    """The reporting visitor, on the page and with the identity that the signed event holds."""
+
+    def __init__(self, reporter: Tracker, signed_event: SignedEvent) -> None:
+        super().__init__(reporter.request.at(signed_event.path), reporter.runtime)
+        self.identity = signed_event.identity
+        self._visitor = reporter.visitor
+        limited = reporter.consent.limited_data_use or signed_event.limited_data_use
+        self._consent = reporter.consent._replace(limited_data_use=limited)
+
+
+def opened_event(tracker: Tracker, signed_event: SignedEvent, event_id: str) -> tuple[Event, Tracker] | None:
+    """Return the event of a signed event for this visitor; None, and counted, where it is not valid for them.
+
+    Args:
+        tracker: the visitor as they are now.
+        signed_event: as it was opened.
+        event_id: the browser's own for a template, else the id in the signed event.
+    """
+    notices, now_s = tracker.runtime.notices, tracker.runtime.clock()
+    if not (is_minted_now(event_id, now_s) if signed_event.is_template else event_id == signed_event.event_id):
+        notices.count("envelope_id")
+        return None
+    if signed_event.once and now_s - signed_event.event_time > ONCE_MAX_AGE_S:
+        notices.count("too_old")
+        return None
+    event = Event(
+        event=signed_event.event,
+        event_id=event_id,
+        event_time=signed_event.event_time or int(now_s),
+        properties=dict(signed_event.properties),
+        channels=OPEN_CHANNELS,
+        once=signed_event.once,
+    )
+    return event, _SignedVisitor(tracker, signed_event)

@@ -1,0 +1,29 @@
+"""When a stored event expires, and how its failure reason is shown."""
+
+from __future__ import annotations
+
+import re
+
+from tiktok_middleware.delivery.outbox.base import PAIRED_TTL_S
+
+__all__ = ["IMPORTED_TTL_S", "PAIRED_TTL_S", "UNPAIRED_TTL_S", "shown_reason", "ttl_s"]
+
+UNPAIRED_TTL_S = 7 * 86400
+"""TikTok's default click-through window; what is older is attributed to nothing (TikTok, 1.11)."""
+
+IMPORTED_TTL_S = 28 * 86400
+"""Offline and CRM events, which no browser sends too: TikTok's longest click-through window."""
+
+_HASH = re.compile(r"\b[0-9a-f]{64}\b")
+
+
+def shown_reason(reason: str) -> str:
+    """The reason without what TikTok may quote of a visitor's identity."""
+    return _HASH.sub("<hash>", reason)
+
+
+def ttl_s(is_paired: bool, source: str = "web") -> int:
+    """Seconds after which an event is not sent any more, by whether its browser copy was handed out."""
+    if source != "web":
+        return IMPORTED_TTL_S
+    return PAIRED_TTL_S if is_paired else UNPAIRED_TTL_S
