@@ -19,6 +19,7 @@ from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.events.event import Claim, Record
 from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
+from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.errors import EventError
 
@@ -74,7 +75,7 @@ def client_of(
 
 def snapshot_of(client: Client) -> str:
     request = scope_request("/pay?ttclid=E.C.P.1", {"user-agent": "Mozilla/5.0", "cookie": f"_ttp={GOOD_TTP}"})
-    return Tracker(request, client.runtime).snapshot()
+    return Tracker(RequestState(request, client.runtime)).snapshot()
 
 
 def buy(tiktok: Tracker, order: str = "A-1", **more: Any) -> None:

@@ -34,9 +34,9 @@ from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.runtime import Runtime, make_runtime
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.tracking.current import KEY
+from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
 from tiktok_middleware.core.tracking.server_event import late_entry
 from tiktok_middleware.core.tracking.server_tracker import server_tracker
-from tiktok_middleware.core.tracking.tracker import TrackedEvent, Tracker
 from tiktok_middleware.delivery.delivery import FLUSH_S, Delivery, open_delivery
 from tiktok_middleware.delivery.process.event_loop import in_thread, is_in_event_loop, wait_for
 from tiktok_middleware.server_job import ServerJob
@@ -135,7 +135,7 @@ class Client:
         try:
             outer = raw.get(KEY)
             # One whose story has ended is of an earlier try: some middleware asks the app again with the same environ.
-            if outer is not None and outer.runtime is runtime and outer.late is None:
+            if outer is not None and outer.state.runtime is runtime and outer.state.late is None:
                 return None
             request = (EnvironRequest if "REQUEST_METHOD" in raw else ScopeRequest)(raw, runtime.proxies)
             if runtime.endpoint in request.path:
@@ -293,10 +293,10 @@ class Client:
             self._undurable(error)
             return None
 
-    def take_late(self, tracker: Tracker, pending: TrackedEvent) -> None:
+    def take_late(self, state: RequestState, pending: TrackedEvent) -> None:
         """An event that was tracked after its response had ended; nothing of ours is raised into the app."""
         with self._guard("late"):
-            submission = late_entry(pending, tracker)
+            submission = late_entry(pending, state)
             if submission is not None:
                 self._submit((submission,))
 

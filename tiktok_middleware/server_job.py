@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from types import TracebackType
 
-    from tiktok_middleware.core.tracking.server_tracker import ServerTracker
-    from tiktok_middleware.core.tracking.tracker import TrackedEvent, Tracker
+    from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
+    from tiktok_middleware.core.tracking.tracker import Tracker
 
 __all__ = ["JOB_WAIT_S", "ServerJob"]
 
@@ -35,7 +35,7 @@ class EntryTaker(Protocol):
     async def wait_async(self, future: Future[list[Claim]], timeout_s: float | None = None) -> Sequence[Claim] | None:
         """The same on an event loop."""
 
-    def take_late(self, tracker: Tracker, pending: TrackedEvent) -> None:
+    def take_late(self, state: RequestState, pending: TrackedEvent) -> None:
         """An event that is tracked after the end."""
 
 
@@ -51,11 +51,11 @@ class ServerJob:
         client: takes the events.
     """
 
-    def __init__(self, tracker: ServerTracker, client: EntryTaker) -> None:
+    def __init__(self, tracker: Tracker, client: EntryTaker) -> None:
         self._tracker = tracker
         self._client = client
 
-    def __enter__(self) -> ServerTracker:
+    def __enter__(self) -> Tracker:
         return self._tracker
 
     def __exit__(
@@ -66,7 +66,7 @@ class ServerJob:
             # An event loop is nobody's to hold up for longer than a response may.
             self._client.wait(stored, None if is_in_event_loop() else JOB_WAIT_S)
 
-    async def __aenter__(self) -> ServerTracker:
+    async def __aenter__(self) -> Tracker:
         return self._tracker
 
     async def __aexit__(
@@ -78,13 +78,13 @@ class ServerJob:
 
     def _hand_over(self, *, has_failed: bool) -> Future[list[Claim]] | None:
         """The events' way to the disk, None where there are none."""
-        tracker = self._tracker
-        notices = tracker.runtime.notices
+        state = self._tracker.state
+        notices = state.runtime.notices
         try:
-            for _ in range(tracker.discard() if has_failed else 0):
+            for _ in range(state.discard() if has_failed else 0):
                 notices.count("job_failed")
-            made = [server_entry(pending, tracker) for pending in tracker.take()]
-            tracker.late = self._client.take_late
+            made = [server_entry(pending, state) for pending in state.take()]
+            state.late = self._client.take_late
             submissions = tuple(submission for submission in made if submission is not None)
             return self._client.submit(Commit(submissions)) if submissions else None
         except Exception as failure:  # noqa: BLE001  # nothing of ours reaches the app

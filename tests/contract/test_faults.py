@@ -29,7 +29,7 @@ from tiktok_middleware.core.response import exchange as exchange_module
 from tiktok_middleware.core.response import page_csp as page_policy_module
 from tiktok_middleware.core.response import routed_event as choice_module
 from tiktok_middleware.core.response.browser_output import BrowserOutput
-from tiktok_middleware.core.tracking.tracker import Tracker
+from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.delivery.delivery import Delivery
 
 pytestmark = pytest.mark.swallows
@@ -79,9 +79,9 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
     "injector.feed": (Injector, "feed", fail),
     "snippet.page": (Snippet, "page", fail),
     "snippet.late": (Snippet, "late", fail),
-    "tracker.consent": (Tracker, "consent", property(fail)),
-    "tracker.visitor": (Tracker, "visitor", property(fail)),
-    "tracker.discard": (Tracker, "discard", fail),
+    "tracker.consent": (RequestState, "consent", property(fail)),
+    "tracker.visitor": (RequestState, "visitor", property(fail)),
+    "tracker.discard": (RequestState, "discard", fail),
     "delivery.submit": (Delivery, "submit", fail),
     "client.submit": (Client, "submit", fail),
     "client.wait": (Client, "wait", fail),

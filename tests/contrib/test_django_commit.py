@@ -30,8 +30,8 @@ def buy(request: HttpRequest, **more: Any) -> None:
 def commits(request: HttpRequest) -> HttpResponse:
     with transaction.atomic():
         buy(request, order_id="A-1")
-        assert list(tiktok_from(request).pending) == []
-    assert len(tiktok_from(request).pending) == 1
+        assert list(tiktok_from(request).state.pending) == []
+    assert len(tiktok_from(request).state.pending) == 1
     return HttpResponse(PAGE)
 
 
@@ -167,5 +167,5 @@ def test_without_django_it_is_an_error(caplog: pytest.LogCaptureFixture) -> None
         tracker_of(runtime_of(strict=True)).track("Contact", on_commit=True)
     tracker = tracker_of(runtime_of())
     assert tracker.track("Contact", on_commit=True).channels.server.reason == "invalid"
-    assert list(tracker.pending) == []
+    assert list(tracker.state.pending) == []
     assert "contrib.django" in caplog.text

@@ -187,4 +187,4 @@ def test_the_frameworks_nonce_is_told_to_the_tracker() -> None:
     client.begin(request.META)
     request.csp_nonce = "abc"  # type: ignore[attr-defined]
     middleware.process_view(request)
-    assert request.META[KEY].nonce == "abc"
+    assert request.META[KEY].state.nonce == "abc"

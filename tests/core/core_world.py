@@ -14,6 +14,7 @@ from tiktok_middleware.core.http.proxies import Proxies
 from tiktok_middleware.core.http.request import EnvironRequest, RequestView, ScopeRequest
 from tiktok_middleware.core.runtime import Runtime, make_runtime
 from tiktok_middleware.core.signing import Signer
+from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.tracker import Tracker
 
 PIXEL = "C0000000000000000001"
@@ -123,7 +124,7 @@ def runtime_of(
 
 
 def tracker_of(runtime: Runtime, url: str = "/", headers: Mapping[str, str] | None = None, **more: Any) -> Tracker:
-    return Tracker(scope_request(url, headers, **more), runtime)
+    return Tracker(RequestState(scope_request(url, headers, **more), runtime))
 
 
 def counts(runtime: Runtime) -> dict[str, int]:

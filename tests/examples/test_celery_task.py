@@ -13,6 +13,7 @@ import pytest
 
 from tests.contrib.shared import _taken as taken
 from tests.core.core_world import GOOD_TTP, scope_request
+from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.tracker import Tracker
 
 
@@ -36,7 +37,7 @@ def example(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 
 
 def test_a_renewal_is_reported_once_as_its_visitors(example: ModuleType) -> None:
-    visitor = Tracker(scope_request("/join", {"cookie": f"_ttp={GOOD_TTP}"}), example.client.runtime)
+    visitor = Tracker(RequestState(scope_request("/join", {"cookie": f"_ttp={GOOD_TTP}"}), example.client.runtime))
     arguments = ("INV-7", visitor.snapshot(), 9.0, "EUR", int(time.time()))
     ids = {example.subscription_renewed.delay(*arguments).get() for _ in range(3)}
     assert example.client.flush(20)

@@ -19,6 +19,7 @@ from tests.fuzz.requests import NAMES, WORDS
 from tests.privacy.test_consent_table import ours_in
 from tiktok_middleware import Client, Config
 from tiktok_middleware.core.events.event import Claim, OutboxEntry
+from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.server_event import server_entry
 from tiktok_middleware.core.tracking.server_tracker import server_tracker
 from tiktok_middleware.core.tracking.tracker import Tracker
@@ -151,14 +152,14 @@ def test_what_leaves_is_what_tiktok_takes(
 def test_what_an_app_passes_on_is_sent_right_or_not_at_all(
     client: Client, identity: Any, event: tuple[str, Any], arguments: dict[str, Any]
 ) -> None:
-    tracker = Tracker(scope_request("/", {"user-agent": "Mozilla/5.0"}), client.runtime)
+    tracker = Tracker(RequestState(scope_request("/", {"user-agent": "Mozilla/5.0"}), client.runtime))
     tracker.identify(**identity)
     tracker.track(*event, **arguments)
     tracker.track("Lead", event[1])
     items = [
         json.loads(record.body)
-        for pending in tracker.take()
-        if (made := server_entry(pending, tracker)) is not None
+        for pending in tracker.state.take()
+        if (made := server_entry(pending, tracker.state)) is not None
         for record in made.records
     ]
     assert faults(items) == []
@@ -171,10 +172,10 @@ def test_what_a_job_passes_on_is_sent_right_or_not_at_all(snapshot: Any, lead_id
     tracker = server_tracker(runtime, snapshot, source=source, lead_id=lead_id, consent=True)
     tracker.identify(email="ada@example.com")
     tracker.track("Lead", value=1, currency="EUR")
-    for pending in tracker.take():
-        made = server_entry(pending, tracker)
+    for pending in tracker.state.take():
+        made = server_entry(pending, tracker.state)
         items = [json.loads(record.body) for record in made.records] if made is not None else []
-        found = faults(items, tracker.source.name)
+        found = faults(items, tracker.state.source.name)
         # Without a request there is no page, which TikTok's table asks for and its own example leaves out.
         assert [fault for fault in found if not fault.startswith("page.url: Missing")] == []
 

@@ -76,7 +76,7 @@ def _records(config: Config, event: str, source: str, lead_id: str | None, given
     made = tracker.track(event, properties, once=given["once"], event_id=given["event_id"])
     if not made.channels.server:
         raise EventError("event", f"not sent: {made.channels.server.reason}", "see tiktok-middleware check")
-    submissions = [server_entry(pending, tracker) for pending in tracker.take()]
+    submissions = [server_entry(pending, tracker.state) for pending in tracker.state.take()]
     client.close(0)
     return [record for submission in submissions if submission is not None for record in submission.records]
 

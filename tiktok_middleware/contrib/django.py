@@ -161,7 +161,7 @@ class TikTokMiddleware:
         """A policy names its nonce only if somebody asked for it before the response."""
         tracker = _raw(request).get(KEY)
         if tracker is not None and _may_get_page(request):
-            tracker.nonce = framework_nonce(request)
+            tracker.state.nonce = framework_nonce(request)
 
     async def _before_view_async(self, request: HttpRequest, *_view: object) -> None:
         self._before_view(request)
@@ -171,10 +171,10 @@ class TikTokMiddleware:
         exchange = self.client.begin(_raw(request))
         if not isinstance(exchange, Exchange):
             return exchange
-        exchange.tracker.after_commit = _after_commit
+        exchange.state.after_commit = _after_commit
         if _TAGS in request.META:
             # Under ASGI a copy of the scope's, which is another one now if it named a page of ours.
-            request.META[_TAGS] = exchange.tracker.request.if_none_match
+            request.META[_TAGS] = exchange.state.request.if_none_match
         return exchange
 
 

@@ -139,24 +139,24 @@ def test_a_grant_counts_at_once_and_is_remembered() -> None:
     tracker = tracker_of(runtime_of(consent="required"))
     assert tracker.track("Contact").channels.server.reason == "consent_unknown"
     tracker.grant_consent()
-    assert tracker.consent_word == "g"
+    assert tracker.state.consent_word == "g"
     assert tracker.track("Contact").channels.server
 
 
 def test_a_refusal_counts_at_once_and_is_remembered() -> None:
     tracker = tracker_of(runtime_of())
     tracker.revoke_consent()
-    assert tracker.consent_word == "d"
+    assert tracker.state.consent_word == "d"
     assert tracker.track("Contact").channels.server.reason == "denied"
 
 
 def test_no_code_grants_what_global_privacy_control_refuses() -> None:
     tracker = tracker_of(runtime_of(), "/", {"sec-gpc": "1"})
     tracker.grant_consent()
-    assert (tracker.consent.is_granted, tracker.consent_word) == (False, "")
+    assert (tracker.consent.is_granted, tracker.state.consent_word) == (False, "")
     tracker.revoke_consent()
     tracker.grant_consent()
-    assert (tracker.consent.is_granted, tracker.consent_word) == (False, "d")
+    assert (tracker.consent.is_granted, tracker.state.consent_word) == (False, "d")
 
 
 def test_a_grant_keeps_the_limit() -> None:

@@ -53,7 +53,7 @@ def test_markup_holds_a_template(moment: str) -> None:
     signed_event = open_signed_event(token, runtime.signer, runtime.pixels, NOW)
     assert (signed_event.is_template, signed_event.path, signed_event.identity) == (True, "/p", Identity())
     assert markup.__html__() == markup  # type: ignore[attr-defined]  # what template engines ask for
-    assert not tracker.pending
+    assert not tracker.state.pending
 
 
 def test_it_is_good_as_long_as_a_cache_keeps_it_and_a_day() -> None:

@@ -23,6 +23,7 @@ from tiktok_middleware.core.response.policy import plan
 from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
 from tiktok_middleware.core.response.routing import choose
 from tiktok_middleware.core.runtime import Runtime
+from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.server_event import make_entry
 from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.core.visitor.user_data import Identity
@@ -48,11 +49,11 @@ class Response:
         self.runtime = runtime
         kind = FETCH if answer is JSON else NAVIGATION
         self.request: RequestView = scope_request(url, {**kind, **(headers or {})}, method=method)
-        self.tracker = Tracker(self.request, runtime)
+        self.tracker = Tracker(RequestState(self.request, runtime))
         self.plan = plan(*answer, self.request, now_s=NOW, shared=shared)
-        self.output = BrowserOutput(self.request, runtime, self.tracker, self.plan, answer[1])
+        self.output = BrowserOutput(self.request, runtime, self.tracker.state, self.plan, answer[1])
         if self.output.may_mint:
-            self.tracker.mint_ttp()
+            self.tracker.state.mint_ttp()
 
     def track(self, name: str = "Contact", **properties: Any) -> Event:
         return self.tracker.track(name, properties)
@@ -62,7 +63,7 @@ class Response:
         return [choice.way is Route.DIRECT and choice.deferred is None for choice in self.chosen(*events)]
 
     def chosen(self, *events: Event) -> list[RoutedEvent]:
-        pendings = [pending for pending in self.tracker.pending if pending.event in events]
+        pendings = [pending for pending in self.tracker.state.pending if pending.event in events]
         return choose(self.output, [pendings[0]._replace(event=event) for event in events])
 
     def handed(self, *events: Event) -> tuple[list[bool], list[Header]]:
@@ -219,7 +220,7 @@ def test_who_has_not_chosen_yet_gets_a_page_that_waits() -> None:
     response.tracker.identify(email="bob@example.com")
     event = response.track("Purchase", value=5, currency="EUR", order_id="A-1")
     chosen, headers = response.chosen(event), response.output.headers([])
-    assert (chosen[0].way, chosen[0].submission(response.tracker), headers) == (Route.SEALED, None, [])
+    assert (chosen[0].way, chosen[0].submission(response.tracker.state), headers) == (Route.SEALED, None, [])
     script = response.output.script(chosen, "")
     config = config_of(script.data)
     assert script.is_personal
@@ -227,7 +228,11 @@ def test_who_has_not_chosen_yet_gets_a_page_that_waits() -> None:
     [entry] = config["s"]
     assert entry[:3] == ["Purchase", event.properties, event.event_id]
     signed_event = open_signed_event(entry[3], runtime.signer, runtime.pixels, NOW)
-    assert (signed_event.once, signed_event.path, signed_event.identity) == (True, "/p", response.tracker.identity)
+    assert (signed_event.once, signed_event.path, signed_event.identity) == (
+        True,
+        "/p",
+        response.tracker.state.identity,
+    )
     assert config_of(Response(runtime, HTML).output.script([], "").data)["w"] == 1
 
 
@@ -289,7 +294,7 @@ RETURN = {"sec-fetch-site": "cross-site", "cookie": "", "origin": "https://bank.
 def from_bank(runtime: Runtime, answer: tuple[int, Head] = REDIRECT, **headers: str) -> Response:
     """A POST that another site has sent, to which browsers add no cookies."""
     response = Response(runtime, answer, "/return", {**RETURN, **headers}, method="POST")
-    response.tracker.doubt_consent()
+    response.tracker.state.doubt_consent()
     return response
 
 
@@ -315,7 +320,7 @@ def test_the_event_of_a_return_waits_for_the_page_that_follows() -> None:
     [choice] = page.output.opened()
     assert page.output.opened() == []
     assert (choice.way, choice.event.event_id, choice.event.once) == (Route.DIRECT, event.event_id, True)
-    submission = choice.submission(page.tracker)
+    submission = choice.submission(page.tracker.state)
     assert submission is not None
     item = json.loads(submission.records[0].body)
     assert (item["user"]["ttp"], "email" in item["user"]) == (GOOD_TTP, True)
@@ -386,7 +391,7 @@ def test_a_copy_too_large_for_a_cookie_waits_under_a_reference() -> None:
     [choice] = response.chosen(event)
     assert choice.deferred is not None
     assert json.loads(choice.deferred.body) == ["Purchase", event.properties, event.event_id]
-    submission = choice.submission(response.tracker)
+    submission = choice.submission(response.tracker.state)
     assert submission is not None
     assert (submission.browser, submission.deferred) == (True, choice.deferred)
     jar = cookies(response.output.headers([choice]))
@@ -420,7 +425,7 @@ def test_an_signed_event_too_large_for_a_cookie_waits_under_a_reference() -> Non
     response = from_bank(runtime)
     event, [choice] = purchase(response, description=noise(600))
     assert choice.deferred is not None
-    submission = choice.submission(response.tracker)
+    submission = choice.submission(response.tracker.state)
     assert submission is not None
     assert (submission.records, submission.browser, submission.once) == ((), True, False)
     assert (
@@ -645,7 +650,7 @@ def test_what_travels_says_itself_whether_its_use_is_limited_where_visitors_diff
         sent = response.handed(event)[1]
         (copy,) = json.loads(dict(sent)["TikTok-Events"]) if answer is JSON else response.carried(sent)
         assert copy[1].get("limited_data_use") is flag
-        (record,) = make_entry(event, response.tracker, browser=True, server=True).records
+        (record,) = make_entry(event, response.tracker.state, browser=True, server=True).records
         server = json.loads(record.body)
         assert server["limited_data_use"] is (bool(options.get("limited_data_use")) if flag is None else flag)
         assert "limited_data_use" not in {*server["properties"], *event.properties}

@@ -19,8 +19,8 @@ from tiktok_middleware.core.pixel.redirect_cookie import CARRY, SEALED, read_car
 from tiktok_middleware.core.response.exchange import PASS, Commit, Exchange, Forward, Phase, Step
 from tiktok_middleware.core.response.policy import Place
 from tiktok_middleware.core.runtime import Runtime
+from tiktok_middleware.core.tracking.request_state import TrackedEvent
 from tiktok_middleware.core.tracking.server_event import late_entry
-from tiktok_middleware.core.tracking.tracker import TrackedEvent
 
 HEAD = b"<!doctype html><html><head><title>Shop</title>"
 PAGE = HEAD + b"</head><body><p>Hello</p></body></html>"
@@ -513,11 +513,11 @@ def test_what_is_tracked_after_the_response_is_taken_one_by_one() -> None:
     late = story.finish()
     event = story.track("Contact")
     assert [pending.event for pending in late] == [event]
-    submission = late_entry(late[0], story.exchange.tracker)
+    submission = late_entry(late[0], story.exchange.tracker.state)
     assert submission is not None
     assert (submission.event_id, submission.browser) == (event.event_id, False)
     story.exchange.tracker.revoke_consent()
-    assert late_entry(late[0], story.exchange.tracker) is None
+    assert late_entry(late[0], story.exchange.tracker.state) is None
 
 
 def test_a_request_without_a_response_can_end() -> None:

@@ -23,6 +23,7 @@ from tiktok_middleware.core.consent.consent import Consent, State
 from tiktok_middleware.core.events.event import OutboxEntry, Record
 from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
 from tiktok_middleware.core.response.exchange import Exchange, Forward
+from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.server_event import make_entry, server_entry
 from tiktok_middleware.core.tracking.server_tracker import server_tracker
 from tiktok_middleware.core.tracking.tracker import Tracker
@@ -46,7 +47,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def server_item(tracker: Tracker, name: str = "Lead", **options: Any) -> dict[str, Any]:
     event = tracker.track(name, **options)
-    (record,) = make_entry(event, tracker, browser=True, server=True).records
+    (record,) = make_entry(event, tracker.state, browser=True, server=True).records
     found: dict[str, Any] = json.loads(record.body)
     return found
 
@@ -120,7 +121,7 @@ def test_a_custom_name_keeps_tiktoks_form(name: str) -> None:
 def test_both_copies_have_one_name_and_one_id() -> None:
     tracker = tracker_of(runtime_of(), "/", BROWSER)
     event = tracker.track("CompletePayment", value=1, currency="EUR")
-    (record,) = make_entry(event, tracker, browser=True, server=True).records
+    (record,) = make_entry(event, tracker.state, browser=True, server=True).records
     assert (record.event, record.event_id) == (event.event, event.event_id) == ("Purchase", event.event_id)
 
 
@@ -192,7 +193,7 @@ def test_a_phone_number_without_its_plus_is_refused_unless_there_is_a_region() -
 
 @pytest.mark.parametrize("address", ["10.1.2.3", "192.168.0.9", "127.0.0.1", "::1", "fd00::1", "100.64.0.1"])
 def test_a_private_address_is_not_told_tiktok(address: str) -> None:
-    tracker = Tracker(scope_request("/", BROWSER, peer=address), runtime_of())
+    tracker = Tracker(RequestState(scope_request("/", BROWSER, peer=address), runtime_of()))
     assert "ip" not in server_item(tracker)["user"]
 
 
@@ -212,8 +213,8 @@ def test_an_event_of_nobody_is_said_once(caplog: pytest.LogCaptureFixture) -> No
     for _ in range(2):
         tracker = server_tracker(runtime, None)
         tracker.track("Lead")
-        for pending in tracker.take():
-            assert server_entry(pending, tracker) is not None
+        for pending in tracker.state.take():
+            assert server_entry(pending, tracker.state) is not None
     assert (counts(runtime)["nobody"], counts(runtime)["no_page"]) == (2, 2)
     assert [line.split(":")[0] for line in said(caplog)] == [
         "a web event has no page, which TikTok asks for",
@@ -359,7 +360,7 @@ def test_limited_data_use_is_the_same_on_both_channels(headers: dict[str, str]) 
     exchange = Exchange(scope_request("/", {**BROWSER, **headers}), runtime_of(gpc="limit"))
     assert exchange.tracker.consent == Consent(State.GRANTED, limited)
     assert server_item(exchange.tracker)["limited_data_use"] is limited
-    exchange.tracker.take()
+    exchange.tracker.state.take()
     exchange.response_started(200, [(b"content-type", b"text/html")])
     answer = exchange.body_received(b"<!doctype html><title>x</title><p>", last=True)
     assert isinstance(answer, Forward)

@@ -14,6 +14,7 @@ from tests.core.core_world import DOORS, FETCH, GOOD_TTP, NAVIGATION, PIXEL, Mak
 from tiktok_middleware.core.events.event import OutboxEntry
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.runtime import Runtime
+from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.server_event import make_entry
 from tiktok_middleware.core.tracking.tracker import Tracker
 
@@ -24,10 +25,10 @@ def submitted(
     request: RequestView, runtime: Runtime | None = None, *, browser: bool = True, server: bool = True, **identity: Any
 ) -> OutboxEntry:
     runtime = runtime or runtime_of()
-    tracker = Tracker(request, runtime)
+    tracker = Tracker(RequestState(request, runtime))
     tracker.identify(**identity)
     event = tracker.track("Purchase", value=5, currency="EUR", order_id="A-1")
-    return make_entry(event, tracker, browser=browser, server=server)
+    return make_entry(event, tracker.state, browser=browser, server=server)
 
 
 def body(submission: OutboxEntry) -> dict[str, Any]:

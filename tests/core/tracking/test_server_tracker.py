@@ -12,7 +12,8 @@ from tiktok_middleware.core.consent.consent import State
 from tiktok_middleware.core.events.event import Channel, Record
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.server_event import server_entry
-from tiktok_middleware.core.tracking.server_tracker import ServerTracker, server_tracker
+from tiktok_middleware.core.tracking.server_tracker import server_tracker
+from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.errors import EventError
 
 AGENT = "Mozilla/5.0 (Linux; Android 16)"
@@ -25,12 +26,12 @@ def snapshot_of(runtime: Runtime, url: str = "/pay?ttclid=E.C.P.1", **headers: s
     return tracker.snapshot()
 
 
-def records_of(tracker: ServerTracker) -> list[Record]:
-    made = [server_entry(pending, tracker) for pending in tracker.take()]
+def records_of(tracker: Tracker) -> list[Record]:
+    made = [server_entry(pending, tracker.state) for pending in tracker.state.take()]
     return [record for submission in made if submission is not None for record in submission.records]
 
 
-def item_of(tracker: ServerTracker) -> dict[str, Any]:
+def item_of(tracker: Tracker) -> dict[str, Any]:
     (record,) = records_of(tracker)
     item: dict[str, Any] = msgspec.json.decode(record.body)
     return item
@@ -73,10 +74,10 @@ def test_without_a_snapshot_the_callers_identity_goes_alone() -> None:
 def test_newer_identity_outranks_the_snapshots() -> None:
     runtime = runtime_of()
     tracker = server_tracker(runtime, snapshot_of(runtime))
-    old = tracker.identity.email
+    old = tracker.state.identity.email
     tracker.identify(email="ada@work.example")
-    assert tracker.identity.email != old
-    assert tracker.identity.phone
+    assert tracker.state.identity.email != old
+    assert tracker.state.identity.phone
 
 
 def test_a_job_can_pass_its_visitor_on() -> None:

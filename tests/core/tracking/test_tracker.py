@@ -18,14 +18,15 @@ from tiktok_middleware.core.events.event import Event
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.current import KEY
 from tiktok_middleware.core.tracking.current import tracker_of as tracker_in
-from tiktok_middleware.core.tracking.tracker import TrackedEvent, Tracker
+from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
+from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.errors import EventError
 
 HASH = "ab" * 32
 
 
 def events(tracker: Tracker) -> list[Event]:
-    return [pending.event for pending in tracker.pending]
+    return [pending.event for pending in tracker.state.pending]
 
 
 def test_a_tracked_event_has_an_id_a_time_and_two_channels() -> None:
@@ -77,14 +78,14 @@ def test_each_channel_says_why_it_is_closed(
     assert (channels.browser.reason, channels.server.reason) == (browser, server)
     assert (channels.browser.sends, channels.server.sends) == (not browser, not server)
     # What the visitor has not allowed yet may still be, before the response begins.
-    assert bool(tracker.pending) is (not (browser and server) or browser in {"consent_unknown", "denied", "gpc"})
+    assert bool(tracker.state.pending) is (not (browser and server) or browser in {"consent_unknown", "denied", "gpc"})
 
 
 def test_a_disabled_response_takes_no_more_events() -> None:
     tracker = tracker_of(runtime_of())
     tracker.disable()
     assert tracker.track("Contact").channels.server.reason == "disabled_by_app"
-    assert not tracker.pending
+    assert not tracker.state.pending
 
 
 # -- once
@@ -138,7 +139,7 @@ def test_any_other_key_drops_the_event_with_a_reason(key: Any) -> None:
     runtime = runtime_of()
     tracker = tracker_of(runtime)
     assert tracker.track("Lead", once=key).channels.server.reason == "invalid"
-    assert not tracker.pending
+    assert not tracker.state.pending
     assert counts(runtime) == {"invalid": 1}
 
 
@@ -197,7 +198,7 @@ def test_the_same_mistake_is_said_once_and_counted_in_production(
             "invalid",
             "invalid",
         )
-    assert not tracker.pending
+    assert not tracker.state.pending
     assert counts(runtime) == {"invalid": 3}
     assert len(caplog.records) == 1
     assert field in caplog.text
@@ -280,19 +281,19 @@ def test_identity_is_hashed_at_once_and_the_newer_value_is_believed() -> None:
     tracker = tracker_of(runtime_of(strict=True))
     tracker.identify(email="Bob@Example.com", external_id=HASH)
     tracker.identify(email="alice@example.com", phone="+491701234567")
-    user = tracker.identity.user()
+    user = tracker.state.identity.user()
     assert set(user) == {"email", "external_id", "phone"}
     assert user["external_id"] == HASH
     # printf 'alice@example.com' | sha256sum
     assert user["email"] == "ff8d9819fc0e12bf0d24892e45987e249a28dce836a85cad60e28eaaa8c6d976"
-    assert "alice" not in repr(tracker.identity)
+    assert "alice" not in repr(tracker.state.identity)
 
 
 def test_an_identity_that_cannot_be_right_is_told_but_the_rest_is_kept(caplog: pytest.LogCaptureFixture) -> None:
     runtime = runtime_of()
     tracker = tracker_of(runtime)
     tracker.identify(email="nobody", external_id=HASH)
-    assert set(tracker.identity.user()) == {"external_id"}
+    assert set(tracker.state.identity.user()) == {"external_id"}
     assert counts(runtime) == {"invalid": 1}
     assert "identify.email" in caplog.text
     assert "nobody" not in caplog.text
@@ -305,7 +306,7 @@ def test_a_national_phone_number_is_read_in_the_configured_region() -> None:
     tracker.identify(phone="0170 1234567")
     same = tracker_of(runtime_of(strict=True))
     same.identify(phone="+49 170 1234567")
-    assert tracker.identity == same.identity
+    assert tracker.state.identity == same.state.identity
 
 
 # -- the rest
@@ -315,33 +316,33 @@ def test_a_failed_request_keeps_only_what_was_to_be_kept() -> None:
     tracker = tracker_of(runtime_of())
     tracker.track("Purchase", value=1, currency="EUR")
     kept = tracker.track("Contact", keep=True)
-    assert tracker.discard() == 1
+    assert tracker.state.discard() == 1
     assert events(tracker) == [kept]
 
 
 def test_what_is_tracked_after_the_response_goes_where_late_events_go() -> None:
     tracker = tracker_of(runtime_of())
     late: list[TrackedEvent] = []
-    tracker.late = lambda _, pending: late.append(pending)
+    tracker.state.late = lambda _, pending: late.append(pending)
     event = tracker.track("Contact")
     assert [pending.event for pending in late] == [event]
-    assert not tracker.pending
+    assert not tracker.state.pending
 
 
 def test_a_page_view_is_tracked_by_the_pixels_own_name() -> None:
     tracker = tracker_of(runtime_of())
-    assert tracker.has_page_view is False
+    assert tracker.state.has_page_view is False
     assert tracker.page(description="home").event == "Pageview"
-    assert tracker.has_page_view is True
+    assert tracker.state.has_page_view is True
 
 
 def test_the_apps_word_on_the_audience_is_kept() -> None:
     tracker = tracker_of(runtime_of())
-    assert tracker.shared_word is None
+    assert tracker.state.shared_word is None
     tracker.shared()
-    assert tracker.shared_word is True
+    assert tracker.state.shared_word is True
     tracker.shared(False)
-    assert tracker.shared_word is False
+    assert tracker.state.shared_word is False
 
 
 def test_garbage_of_the_visitors_is_counted_once_a_request() -> None:
@@ -365,7 +366,7 @@ def test_exact_amounts_stay_exact() -> None:
 
 def test_an_untouched_tracker_costs_nothing() -> None:
     runtime: Runtime = runtime_of()
-    tracker = Tracker(scope_request(), runtime)
-    assert tracker._consent is None
-    assert tracker._visitor is None
-    assert not tracker.identity
+    tracker = Tracker(RequestState(scope_request(), runtime))
+    assert tracker.state._consent is None
+    assert tracker.state._visitor is None
+    assert not tracker.state.identity

@@ -68,7 +68,7 @@ def test_all_that_tiktok_matches_by_comes_back() -> None:
         ip="203.0.113.9",
         user_agent=AGENT,
         url="https://shop.example/shop/checkout?utm_source=tiktok",
-        identity=tracker.identity,
+        identity=tracker.state.identity,
     )
     assert len(found.identity.email) == 2
 

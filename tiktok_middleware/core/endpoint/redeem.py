@@ -14,8 +14,8 @@ from tiktok_middleware.core.events.validation import clean_properties
 from tiktok_middleware.core.pixel.signed_event import SignedEvent, open_signed_event
 from tiktok_middleware.core.pixel.snippet import BrowserCopy
 from tiktok_middleware.core.tracking.opened_event import OPEN_CHANNELS, opened_event
+from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.server_event import make_entry
-from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.errors import EventError, TokenError
 
 __all__ = ["ReportedEvent", "confirmed", "redeemed", "sent"]
@@ -35,7 +35,7 @@ class ReportedEvent(NamedTuple):
     copy: BrowserCopy | None = None
 
 
-def confirmed(tracker: Tracker, token: str, event_id: str, *, browser: bool) -> ReportedEvent:
+def confirmed(tracker: RequestState, token: str, event_id: str, *, browser: bool) -> ReportedEvent:
     """What becomes of an event that a browser confirms.
 
     Args:
@@ -49,7 +49,7 @@ def confirmed(tracker: Tracker, token: str, event_id: str, *, browser: bool) -> 
     return ReportedEvent(event_id, _counted(*happened, browser=browser) if happened is not None else None)
 
 
-def redeemed(tracker: Tracker, token: str, *, browser: bool) -> ReportedEvent:
+def redeemed(tracker: RequestState, token: str, *, browser: bool) -> ReportedEvent:
     """The same for an event whose envelope was too large for the page, and waited with us."""
     signed_event = _opened(tracker, token)
     if signed_event is None:
@@ -63,7 +63,7 @@ def redeemed(tracker: Tracker, token: str, *, browser: bool) -> ReportedEvent:
 
 
 def sent(
-    tracker: Tracker, name: str, properties: Mapping[str, object], event_id: str, *, browser: bool
+    tracker: RequestState, name: str, properties: Mapping[str, object], event_id: str, *, browser: bool
 ) -> ReportedEvent:
     """What becomes of an event that a page sends by itself.
 
@@ -82,7 +82,7 @@ def sent(
     return ReportedEvent(event_id, msgspec.structs.replace(submission, event_id=f"page:{event.event_id}"))
 
 
-def _opened(tracker: Tracker, token: str) -> SignedEvent | None:
+def _opened(tracker: RequestState, token: str) -> SignedEvent | None:
     runtime = tracker.runtime
     try:
         return open_signed_event(token, runtime.signer, runtime.config.pixels, runtime.clock())
@@ -91,7 +91,7 @@ def _opened(tracker: Tracker, token: str) -> SignedEvent | None:
         return None
 
 
-def _own_event(tracker: Tracker, name: str, properties: Mapping[str, object], event_id: str) -> Event | None:
+def _own_event(tracker: RequestState, name: str, properties: Mapping[str, object], event_id: str) -> Event | None:
     """The event; None where it may not be sent, or nothing of it can be."""
     runtime = tracker.runtime
     try:
@@ -115,7 +115,7 @@ def _own_event(tracker: Tracker, name: str, properties: Mapping[str, object], ev
     )
 
 
-def _counted(event: Event, visitor: Tracker, *, browser: bool) -> OutboxEntry:
+def _counted(event: Event, visitor: RequestState, *, browser: bool) -> OutboxEntry:
     """What is to be stored: whoever repeats the report, with the same id, adds nothing."""
     runtime = visitor.runtime
     runtime.notices.count("confirmed")

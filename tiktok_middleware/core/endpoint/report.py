@@ -1,7 +1,7 @@
 """Judge the report of a page: whether the pixel may load, and which of its events count.
 
 The same readers and tables decide a report as decide a page: :class:`ReportedPage` is the request for that page, and
-:class:`Tracker` its visitor. Whatever a browser sends, the result is a value, never an exception.
+:class:`RequestState` its visitor. Whatever a browser sends, the result is a value, never an exception.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.response.browser_output import BrowserOutput
 from tiktok_middleware.core.response.policy import Audience, Codec, Place, Plan, Timing
 from tiktok_middleware.core.runtime import Runtime
-from tiktok_middleware.core.tracking.tracker import Tracker
+from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.visitor.url_redaction import holds_identity
 
 __all__ = ["MAX_BODY_BYTES", "Report", "ReportOutcome", "hear", "refusal", "refuse"]
@@ -65,7 +65,7 @@ class Report(NamedTuple):
         refused: why none of its events counts; empty where they may.
     """
 
-    tracker: Tracker
+    tracker: RequestState
     may_load: bool
     references: tuple[str, ...]
     said: _Body
@@ -191,14 +191,14 @@ def _is_same_origin(request: RequestView) -> bool:
     return origin.scheme in {"http", "https"} and request.is_own(origin.netloc.lower())
 
 
-def _is_excluded(tracker: Tracker) -> bool:
+def _is_excluded(tracker: RequestState) -> bool:
     return tracker.runtime.is_excluded(tracker.request.path)
 
 
-def _visitor(request: RequestView, runtime: Runtime, said: _Body) -> Tracker:
+def _visitor(request: RequestView, runtime: Runtime, said: _Body) -> RequestState:
     """Who reports, with the word that they have just given remembered as a later page would read it."""
     word = said.w or (said.b if runtime.is_bridged else "")
-    tracker = Tracker(ReportedPage(request, said.u, said.r, word), runtime)
+    tracker = RequestState(ReportedPage(request, said.u, said.r, word), runtime)
     # A yes that a refusal outranks is not written down: it would count once the refusal is gone.
     if word == "d" or (word == "g" and tracker.consent.is_granted):
         tracker.consent_word = word

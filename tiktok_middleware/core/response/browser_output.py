@@ -40,7 +40,7 @@ from tiktok_middleware.core.response.policy import Audience, Place, Plan, Timing
 from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.opened_event import opened_event
-from tiktok_middleware.core.tracking.tracker import Tracker
+from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.visitor.url_redaction import holds_identity
 from tiktok_middleware.errors import TokenError
 
@@ -56,7 +56,7 @@ _UNTOUCHABLE, _SHARED = Place.UNTOUCHABLE, Audience.SHARED
 _LIVE, _ABSENT = Timing.LIVE, Timing.ABSENT
 _GRANTED, _DENIED, _UNKNOWN = State.GRANTED, State.DENIED, State.UNKNOWN
 _NO_HEAD = Head()
-_NOBODY = Tracker.identity  # of most visitors
+_NOBODY = RequestState.identity  # of most visitors
 
 
 class Script(NamedTuple):
@@ -80,7 +80,7 @@ class BrowserOutput:
     Args:
         request: the request.
         runtime: the configuration.
-        tracker: of the request.
+        state: of the request.
         plan: what may be done with the response.
         head: of the response.
 
@@ -91,15 +91,15 @@ class BrowserOutput:
 
     __slots__ = (
         *("_carried", "_has_opened", "_head", "_is_excluded", "_sealed", "_tells"),
-        *("request", "is_page", "is_shared", "plan", "runtime", "tracker"),
+        *("request", "is_page", "is_shared", "plan", "runtime", "state"),
     )
 
     def __init__(
-        self, request: RequestView, runtime: Runtime, tracker: Tracker, plan: Plan, head: Head = _NO_HEAD
+        self, request: RequestView, runtime: Runtime, state: RequestState, plan: Plan, head: Head = _NO_HEAD
     ) -> None:
         self.request = request
         self.runtime = runtime
-        self.tracker = tracker
+        self.state = state
         self.plan = plan
         place = plan.place
         self.is_page = place is _DOCUMENT or place is _EMBEDDED
@@ -114,14 +114,14 @@ class BrowserOutput:
     @property
     def may_write_snippet(self) -> bool:
         """Whether a page may carry our script. For a shared page this depends on nothing of the visitor's."""
-        runtime, tracker = self.runtime, self.tracker
-        if not self.is_page or self._is_excluded or tracker.is_disabled or runtime.browser_reason:
+        runtime, state = self.runtime, self.state
+        if not self.is_page or self._is_excluded or state.is_disabled or runtime.browser_reason:
             return False
         if self.tells_too_much:
             return False
         if self.is_shared:
             return True
-        consent = tracker.consent
+        consent = state.consent
         # Where only a page can read the choice, a mind that has changed could not be heard without one.
         return consent.state is not _DENIED or (runtime.is_bridged and consent.reason == "denied")
 
@@ -133,19 +133,19 @@ class BrowserOutput:
     @property
     def may_mint(self) -> bool:
         """Whether a visitor without a ``_ttp`` gets one with this response."""
-        if not self.runtime.mints or not self.is_page or self._is_excluded or self.tracker.is_disabled:
+        if not self.runtime.mints or not self.is_page or self._is_excluded or self.state.is_disabled:
             return False
         return self._may_use_carried
 
     @property
     def seals(self) -> bool:
         """Whether events leave in envelopes, since nobody knows yet whether, when or by whom they happen."""
-        state, timing = self.tracker.consent.state, self.plan.timing
+        consent, timing = self.state.consent.state, self.plan.timing
         if not self.is_page:
-            return timing is _ABSENT and self.plan.place is _CARRY and not self.is_shared and state is not _DENIED
+            return timing is _ABSENT and self.plan.place is _CARRY and not self.is_shared and consent is not _DENIED
         if not self.may_write_snippet:
             return False
-        return self.is_shared or state is _UNKNOWN or (timing is not _LIVE and state is not _DENIED)
+        return self.is_shared or consent is _UNKNOWN or (timing is not _LIVE and consent is not _DENIED)
 
     @property
     def tells_too_much(self) -> bool:
@@ -161,7 +161,7 @@ class BrowserOutput:
         chosen = []
         way = Route.DIRECT if self.may_write_snippet else Route.SERVER
         for signed_event in self._read_sealed().signed_events:
-            if (happened := opened_event(self.tracker, signed_event, signed_event.event_id)) is not None:
+            if (happened := opened_event(self.state, signed_event, signed_event.event_id)) is not None:
                 event, visitor = happened
                 has_server = not (self.runtime.server_reason or visitor.is_bot)
                 chosen.append(RoutedEvent(event, way, has_server, visitor=visitor))
@@ -187,7 +187,7 @@ class BrowserOutput:
         """
         name, properties, event_id = _copy(event)
         if self.runtime.config.gpc == "limit":  # else it is the same on every page
-            properties = {**properties, "limited_data_use": self.tracker.consent.limited_data_use}
+            properties = {**properties, "limited_data_use": self.state.consent.limited_data_use}
         return name, properties, event_id
 
     def fits(self, choices: Sequence[RoutedEvent]) -> bool:
@@ -205,10 +205,10 @@ class BrowserOutput:
         Args:
             choices: events that delivery says are ours to emit.
         """
-        is_ours = not (self._is_excluded or self.tracker.is_disabled)
-        if self.tracker.consent_word and (self.plan.place is _UNTOUCHABLE or not is_ours):
+        is_ours = not (self._is_excluded or self.state.is_disabled)
+        if self.state.consent_word and (self.plan.place is _UNTOUCHABLE or not is_ours):
             # What the visitor said is remembered whatever the response.
-            return _within_budget(choice_cookies(self.request, self.runtime, self.tracker))
+            return _within_budget(choice_cookies(self.request, self.runtime, self.state))
         if self.plan.place is _UNTOUCHABLE or self.is_shared or not is_ours:
             return []
         if self.is_page:
@@ -222,19 +222,19 @@ class BrowserOutput:
             choices: events that delivery says are ours to emit.
             nonce: of the page's Content Security Policy.
         """
-        runtime, tracker, request = self.runtime, self.tracker, self.request
-        is_document = self.plan.place is _DOCUMENT and not tracker.has_page_view
+        runtime, state, request = self.runtime, self.state, self.request
+        is_document = self.plan.place is _DOCUMENT and not state.has_page_view
         page = runtime.counts_pages and is_document
         collect = runtime.collect_url(request) if runtime.browser_events else ""
         if self.is_shared:
             wait, hello, limited, gate = not runtime.is_implied, True, runtime.limited_data_use, runtime.gate
         else:
-            consent = tracker.consent
+            consent = state.consent
             wait, hello, limited = consent.state is not _GRANTED, self.plan.timing is _ABSENT, consent.limited_data_use
             is_same_for_all = runtime.is_implied and not wait and limited == runtime.limited_data_use
             gate = runtime.gate if is_same_for_all else 0
         is_usual = not (choices or runtime.seals_pages)
-        if is_usual and (self.is_shared or not (tracker.identity is not _NOBODY or self._has_carried)):
+        if is_usual and (self.is_shared or not (state.identity is not _NOBODY or self._has_carried)):
             data = runtime.snippet.constant(
                 request.mount,
                 page=page,
@@ -256,7 +256,7 @@ class BrowserOutput:
             wait=wait,
             hello=hello,
             collect=collect,
-            identity=tracker.identity.pixel() if tracker.identity and not self.is_shared else None,
+            identity=state.identity.pixel() if state.identity and not self.is_shared else None,
             copies=[] if self.is_shared else [*carried.copies, *_copies(choices)],
             sealed=self._entries(choices, is_document=is_document),
             references=[*carried.references, *_references(choices), *self._read_sealed().references],
@@ -291,13 +291,13 @@ class BrowserOutput:
         return Event(PAGE_VIEW, event_id, int(now_s), {}, channels_closed("", ""))
 
     def _signed_event(self, event: Event) -> SignedEvent:
-        tracker = self.tracker
+        state = self.state
         return seal(
             event,
             path=self.request.path,
             expires=int(self.runtime.clock()) + SEALED_LIFE_S,
-            limited_data_use=tracker.consent.limited_data_use,
-            identity=tracker.identity,
+            limited_data_use=state.consent.limited_data_use,
+            identity=state.identity,
         )
 
     def _event_headers(self, choices: Sequence[RoutedEvent]) -> list[Header]:
@@ -336,21 +336,21 @@ class BrowserOutput:
 
     def _cookies(self) -> list[Header]:
         """The visitor's choice and ids, or the end of them; the most important first."""
-        request, runtime, tracker = self.request, self.runtime, self.tracker
-        state = tracker.consent.state
-        wanted = choice_cookies(request, runtime, tracker) if tracker.consent_word or state is _DENIED else []
-        if state is _GRANTED and (self.is_page or self.plan.place is _CARRY):
-            wanted += visitor_cookies(request, runtime, tracker)
+        request, runtime, state = self.request, self.runtime, self.state
+        consent = state.consent.state
+        wanted = choice_cookies(request, runtime, state) if state.consent_word or consent is _DENIED else []
+        if consent is _GRANTED and (self.is_page or self.plan.place is _CARRY):
+            wanted += visitor_cookies(request, runtime, state)
         return _within_budget(wanted) if wanted else wanted
 
     @property
     def _waits(self) -> bool:
-        return not self.tracker.consent.is_granted
+        return not self.state.consent.is_granted
 
     @property
     def _may_use_carried(self) -> bool:
         """Whether what an earlier response left is this one's to hand on; not for who only looks ahead."""
-        return self.plan.timing is _LIVE and not self.is_shared and self.tracker.consent.is_granted
+        return self.plan.timing is _LIVE and not self.is_shared and self.state.consent.is_granted
 
     @property
     def _has_carried(self) -> bool:
@@ -374,7 +374,7 @@ class BrowserOutput:
         """What came sealed: opened where the visitor is known, handed on where only the browser can say."""
         if self._sealed is None:
             self._sealed = RedirectToken()
-            is_known = self.tracker.consent.state is not _DENIED
+            is_known = self.state.consent.state is not _DENIED
             if SEALED in self.request.kept and self.plan.timing is _LIVE and not self.is_shared and is_known:
                 runtime = self.runtime
                 try:

@@ -16,7 +16,7 @@ from tiktok_middleware.core.http.response_headers import Headers
 from tiktok_middleware.core.pixel.redirect_cookie import CARRY
 from tiktok_middleware.core.response.policy import ASKED, Plan
 from tiktok_middleware.core.runtime import Runtime
-from tiktok_middleware.core.tracking.tracker import Tracker
+from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.visitor.url_redaction import holds_identity
 
 __all__ = ["CachedDecision", "key_of"]
@@ -41,7 +41,7 @@ class CachedDecision(NamedTuple):
 _READ = Names(*ASKED.texts, "sec-gpc")
 
 
-def key_of(status: int, headers: Headers, request: RequestView, runtime: Runtime, tracker: Tracker) -> object:
+def key_of(status: int, headers: Headers, request: RequestView, runtime: Runtime, state: RequestState) -> object:
     """All that decides over a page of which nothing is unusual; None where something is.
 
     What the app and this visitor's browser write into the page or its headers is unusual, but for the visitor's ids:
@@ -52,9 +52,9 @@ def key_of(status: int, headers: Headers, request: RequestView, runtime: Runtime
         headers: the app's.
         request: the request.
         runtime: the configuration.
-        tracker: of the request.
+        state: of the request.
     """
-    if runtime.writes_ids or not tracker.is_untouched or (runtime.has_exclusions and runtime.is_excluded(request.path)):
+    if runtime.writes_ids or not state.is_untouched or (runtime.has_exclusions and runtime.is_excluded(request.path)):
         return None
     method, cookies = request.method, request.cookie_header
     if method == "POST" or CARRY in cookies or holds_identity(request.target):
@@ -63,5 +63,5 @@ def key_of(status: int, headers: Headers, request: RequestView, runtime: Runtime
     if said is None:
         return None
     is_silent = runtime.is_implied and OWN_COOKIE not in cookies and not opt_out(cookies)
-    consent = None if is_silent else tracker.consent
-    return status, said, method, request.values(_READ), tracker.shared_word, request.mount, consent
+    consent = None if is_silent else state.consent
+    return status, said, method, request.values(_READ), state.shared_word, request.mount, consent

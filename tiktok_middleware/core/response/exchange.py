@@ -38,8 +38,9 @@ from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
 from tiktok_middleware.core.response.routing import choose
 from tiktok_middleware.core.response.skipped_pages import note_unread, note_without_place
 from tiktok_middleware.core.runtime import Runtime
+from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
 from tiktok_middleware.core.tracking.server_event import late_entry
-from tiktok_middleware.core.tracking.tracker import TrackedEvent, Tracker
+from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.core.visitor.click_ids import TTCLID, may_be_due
 
 __all__ = ["PASS", "Commit", "Exchange", "Forward", "Phase", "Step"]
@@ -61,6 +62,7 @@ class Exchange:
     Attributes:
         phase: how far the response has come.
         tracker: what the view sees.
+        state: what it has said.
         plan: what may be done with the response; None before it started.
     """
 
@@ -83,7 +85,8 @@ class Exchange:
     def __init__(self, request: RequestView, runtime: Runtime) -> None:
         self._request = request
         self._runtime = runtime
-        self.tracker = Tracker(request, runtime)
+        self.state = RequestState(request, runtime)
+        self.tracker = Tracker(self.state)
 
     def _swallowed(self, part: str, error: Exception) -> Forward | None:
         self._runtime.notices.failure(part, error)
@@ -102,7 +105,7 @@ class Exchange:
         if not runtime.is_on or mark not in request.if_none_match:
             return
         # Where leave has to be given, only a page that is the same for everybody has our mark.
-        if not runtime.browser_reason and (not runtime.is_implied or self.tracker.consent.is_granted):
+        if not runtime.browser_reason and (not runtime.is_implied or self.state.consent.is_granted):
             request.ask_with(raw, bare_tags(request.if_none_match, mark))
             self._asked_for_marked = True
 
@@ -121,12 +124,12 @@ class Exchange:
                 self._fail()
             if status == 304 and self._asked_for_marked:
                 return Forward(with_changes(self._take_headers(), mark=self._runtime.snippet.mark))
-            tracker, request = self.tracker, self._request
+            state, request = self.state, self._request
             # Whether there can be anything to do: most answers end here.
             if self._runtime.is_on and (
-                tracker.pending
+                state.pending
                 or says_html(headers)
-                or tracker.consent_word
+                or state.consent_word
                 or CARRY in request.cookie_header
                 or TTCLID in request.query
             ):
@@ -192,19 +195,19 @@ class Exchange:
         except Exception as error:  # noqa: BLE001  # as above
             return self._swallowed("committed", error)
 
-    def finish(self, late: Callable[[Tracker, TrackedEvent], None] | None = None) -> Commit | None:
+    def finish(self, late: Callable[[RequestState, TrackedEvent], None] | None = None) -> Commit | None:
         """The response has ended; what was tracked since its head left can only go by the server.
 
         Args:
             late: takes what is tracked from now on, by code that outlives its response.
         """
         self.phase = _DONE
-        tracker = self.tracker
-        tracker.late = late
-        if not tracker.pending:
+        state = self.state
+        state.late = late
+        if not state.pending:
             return None
         try:
-            made = [late_entry(pending, tracker) for pending in tracker.take()]
+            made = [late_entry(pending, state) for pending in state.take()]
         except Exception as error:  # noqa: BLE001  # as above
             self._swallowed("finish", error)
             return None
@@ -230,27 +233,27 @@ class Exchange:
         return Forward(headers, held) if headers is not None or held else None
 
     def _fail(self) -> None:
-        for _ in range(self.tracker.discard()):
+        for _ in range(self.state.discard()):
             self._runtime.notices.count("request_failed")
 
     def _begin(self, status: int, headers: Headers) -> Step:
         """Decide what may be done with the response, and do what needs no body."""
-        tracker, request, runtime = self.tracker, self._request, self._runtime
-        self._key = key = key_of(status, headers, request, runtime, tracker)
+        state, request, runtime = self.state, self._request, self._runtime
+        self._key = key = key_of(status, headers, request, runtime, state)
         self._recipe = recipe = runtime.recipes.get(key)
         if recipe is not None:
             self.plan = recipe.plan
             return self._hold(headers)
         self._head = head = Head.read(headers)
         # A response that remembers the visitor's word on consent is that visitor's, whatever its headers say.
-        shared = False if tracker.consent_word else tracker.shared_word
+        shared = False if state.consent_word else state.shared_word
         now_s = runtime.clock() if head.expires else 0.0
         self.plan = made = plan(status, head, request, now_s=now_s, shared=shared)
         if made.timing is _ABSENT:
-            tracker.doubt_consent()
-        self._output = output = BrowserOutput(request, runtime, tracker, made, head)
+            state.doubt_consent()
+        self._output = output = BrowserOutput(request, runtime, state, made, head)
         if runtime.mints and output.may_mint:
-            tracker.mint_ttp()
+            state.mint_ttp()
         if output.may_write_snippet:
             self._body = open_body(head.content_encoding)
             return self._hold(headers)
@@ -274,19 +277,19 @@ class Exchange:
 
     def _follow(self, recipe: CachedDecision, *, last: bool) -> Step:
         """A usual page in one step; where it is not that simple after all, in the general way from here on."""
-        piece, headers, request, tracker = self._piece, self._headers or [], self._request, self.tracker
+        piece, headers, request, state = self._piece, self._headers or [], self._request, self.state
         self._recipe = None
         cut, is_end = first_run(piece)
-        is_simple = is_end and tracker.is_untouched
+        is_simple = is_end and state.is_untouched
         if not (is_simple and last):
             self._head = Head.read(headers)
-            self._output = BrowserOutput(request, self._runtime, tracker, recipe.plan, self._head)
+            self._output = BrowserOutput(request, self._runtime, state, recipe.plan, self._head)
             self._body = body = PlainBody()
             if not is_simple:
                 return self._search(body, last=last)
         script, is_private, added = recipe.script, recipe.is_personal, _NOTHING
         if may_be_due(request):
-            added = BrowserOutput(request, self._runtime, tracker, recipe.plan).headers([])
+            added = BrowserOutput(request, self._runtime, state, recipe.plan).headers([])
             is_private = is_private or bool(added)
         headers = with_changes(
             headers, added=added, body_growth_bytes=len(script), is_private=is_private, mark=recipe.mark
@@ -299,9 +302,9 @@ class Exchange:
 
     def _learn(self, output: BrowserOutput, script: bytes, *, is_personal: bool, mark: str) -> None:
         """Leave the recipe of this page to those that are like it."""
-        plan, tracker = output.plan, self.tracker
+        plan, state = output.plan, self.state
         # A refusal deletes cookies, each visitor's own.
-        if plan.codec is _IDENTITY and tracker.is_untouched and tracker.consent.state is not _DENIED:
+        if plan.codec is _IDENTITY and state.is_untouched and state.consent.state is not _DENIED:
             self._runtime.recipes.keep(self._key, CachedDecision(plan, script, is_personal, mark))
 
     # -- the place is searched
@@ -327,7 +330,7 @@ class Exchange:
     def _pass_on(self, body: Body, data: bytes, *, last: bool) -> Step:
         """What follows the place, or a body that is left as it came."""
         is_rewritten = self.phase is _REWRITING
-        may_add = last and self.phase is not _DONE and bool(self.tracker.pending) and not self._head.content_length
+        may_add = last and self.phase is not _DONE and bool(self.state.pending) and not self._head.content_length
         if last:
             self.phase = _DONE
         if not (is_rewritten or may_add):
@@ -355,18 +358,18 @@ class Exchange:
             self._leaving = ()
             return self._let_go(None)
         self.plan = self.plan._replace(place=place, reasons=(reason, *self.plan.reasons))
-        self._output = BrowserOutput(self._request, self._runtime, self.tracker, self.plan, self._head)
+        self._output = BrowserOutput(self._request, self._runtime, self.state, self.plan, self._head)
         return self._settle(self._leave_head)
 
     # -- events are handed to delivery
 
     def _settle(self, then: Callable[[], Forward]) -> Forward | Commit:
         """Hand over what was tracked until now, then go on with ``then``."""
-        output, tracker = self._output, self.tracker
-        if output is None or not (tracker.pending or CARRY in self._request.cookie_header):
+        output, state = self._output, self.state
+        if output is None or not (state.pending or CARRY in self._request.cookie_header):
             return then()
-        choices = [*choose(output, tracker.take()), *output.opened()]
-        made = [(choice, choice.submission(tracker)) for choice in choices]
+        choices = [*choose(output, state.take()), *output.opened()]
+        made = [(choice, choice.submission(state)) for choice in choices]
         self._leaving = [*self._leaving, *(c for c, stored in made if stored is None and c.way is not Route.NOWHERE)]
         self._taken = [choice for choice, stored in made if stored is not None]
         submissions = tuple(stored for _, stored in made if stored is not None)
@@ -433,7 +436,7 @@ class Exchange:
 
     @property
     def _nonce(self) -> str:
-        told = self.tracker.nonce
+        told = self.state.nonce
         return nonce_of(self._head, self._runtime, told) if self._head.has_policy else told
 
     def _head_of_page(

@@ -7,7 +7,7 @@ from tiktok_middleware.core.http.cookies import delete_cookie, set_cookie
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.pixel.redirect_cookie import SEALED, carry_names
 from tiktok_middleware.core.runtime import Runtime
-from tiktok_middleware.core.tracking.tracker import Tracker
+from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.visitor.click_ids import FRESH_COOKIE, LIFETIME_S, TTCLID, TTP, may_be_due
 
 __all__ = ["CONSENT_MAX_AGE_S", "Header", "choice_cookies", "site_cookie", "visitor_cookies"]
@@ -35,24 +35,24 @@ def site_cookie(request: RequestView, name: str, value: str, max_age_s: int, dom
     return "Set-Cookie", set_cookie(name, value, max_age_s=max_age_s, domain=domain, secure=secure)
 
 
-def choice_cookies(request: RequestView, runtime: Runtime, tracker: Tracker) -> list[Header]:
+def choice_cookies(request: RequestView, runtime: Runtime, state: RequestState) -> list[Header]:
     """The visitor's word, and after a refusal the end of our cookies."""
-    word = tracker.consent_word
+    word = state.consent_word
     cookies = [site_cookie(request, OWN_COOKIE, word, CONSENT_MAX_AGE_S)] if word else []
-    return [*cookies, *_deletions(request, runtime)] if tracker.consent.state is _DENIED else cookies
+    return [*cookies, *_deletions(request, runtime)] if state.consent.state is _DENIED else cookies
 
 
-def visitor_cookies(request: RequestView, runtime: Runtime, tracker: Tracker) -> list[Header]:
+def visitor_cookies(request: RequestView, runtime: Runtime, state: RequestState) -> list[Header]:
     """The visitor's ids where they are due, and what says that they are fresh, last.
 
     Args:
         request: the request.
         runtime: the configuration.
-        tracker: of the request.
+        state: of the request.
     """
     if not runtime.mints and not may_be_due(request):
         return []
-    visitor = tracker.visitor
+    visitor = state.visitor
     if not visitor.renew:
         return []
     domain = runtime.cookie_domain(request.hostname)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import msgspec
 
 from tiktok_middleware.core.events.event import DeferredPayload, Event, OutboxEntry
+from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.server_event import make_entry
-from tiktok_middleware.core.tracking.tracker import Tracker
 
 __all__ = ["Route", "RoutedEvent"]
 
@@ -31,16 +31,16 @@ class RoutedEvent(NamedTuple):
         way: its way.
         has_server: whether a server copy is stored now.
         deferred: the browser's copy or the envelope, where it is too large to travel and waits with us.
-        visitor: whose event it is, where that is not the request's own tracker.
+        visitor: whose event it is, where that is not the request's own state.
     """
 
     event: Event
     way: Route
     has_server: bool = False
     deferred: DeferredPayload | None = None
-    visitor: Tracker | None = None
+    visitor: RequestState | None = None
 
-    def submission(self, tracker: Tracker) -> OutboxEntry | None:
+    def submission(self, state: RequestState) -> OutboxEntry | None:
         """What delivery is to store and claim; None where there is nothing."""
         if self.way is Route.SEALED:
             if self.deferred is None:
@@ -48,7 +48,7 @@ class RoutedEvent(NamedTuple):
             return OutboxEntry(f"parcel:{self.deferred.ref}", browser=True, deferred=self.deferred)
         if self.way is Route.NOWHERE:
             return None
-        visitor = self.visitor if self.visitor is not None else tracker
+        visitor = self.visitor if self.visitor is not None else state
         is_direct = self.way is Route.DIRECT
         made = make_entry(self.event, visitor, browser=is_direct, server=self.has_server)
         if self.visitor is not None:

@@ -12,7 +12,7 @@ from tiktok_middleware.core.pixel.signed_event import TOKEN_LIMIT_CHARS
 from tiktok_middleware.core.response.browser_output import BrowserOutput
 from tiktok_middleware.core.response.policy import Place, Timing
 from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
-from tiktok_middleware.core.tracking.tracker import TrackedEvent
+from tiktok_middleware.core.tracking.request_state import TrackedEvent
 
 __all__ = ["choose"]
 
@@ -40,11 +40,11 @@ def choose(output: BrowserOutput, pendings: Sequence[TrackedEvent]) -> list[Rout
 
 
 def _choice(output: BrowserOutput, pending: TrackedEvent, refusal: str, before: Sequence[RoutedEvent]) -> RoutedEvent:
-    tracker, count, event = output.tracker, output.runtime.notices.count, pending.event
+    state, count, event = output.state, output.runtime.notices.count, pending.event
     if output.seals and not pending.browser and (sealed := _sealed(output, event, before)) is not None:
         return sealed
-    if not tracker.may_send:
-        count(tracker.consent.reason or "disabled_by_app")
+    if not state.may_send:
+        count(state.consent.reason or "disabled_by_app")
         return RoutedEvent(event, Route.NOWHERE)
     is_live = output.plan.timing is _LIVE
     if not is_live and not pending.server:
@@ -99,7 +99,7 @@ def _refusal(output: BrowserOutput) -> str:
         return "prefetch"  # it would be fired on some other page, although nobody may ever come to this one
     if output.is_page and output.tells_too_much:
         return "url_holds_identity"
-    return output.tracker.consent.reason or output.runtime.browser_reason
+    return output.state.consent.reason or output.runtime.browser_reason
 
 
 def _waste(output: BrowserOutput, event: Event) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tiktok_middleware.core.runtime import Notices
-    from tiktok_middleware.core.tracking.tracker import TrackedEvent
+    from tiktok_middleware.core.tracking.request_state import TrackedEvent
 
 __all__ = ["AfterCommit"]
 

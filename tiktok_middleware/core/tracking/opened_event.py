@@ -5,7 +5,7 @@ from __future__ import annotations
 from tiktok_middleware.core.events.event import Channel, Channels, Event
 from tiktok_middleware.core.events.ids import is_minted_now
 from tiktok_middleware.core.pixel.signed_event import SignedEvent
-from tiktok_middleware.core.tracking.tracker import ONCE_MAX_AGE_S, Tracker
+from tiktok_middleware.core.tracking.request_state import ONCE_MAX_AGE_S, RequestState
 
 __all__ = ["OPEN_CHANNELS", "opened_event"]
 
@@ -13,26 +13,24 @@ __all__ = ["OPEN_CHANNELS", "opened_event"]
 OPEN_CHANNELS = Channels(Channel(sends=True), Channel(sends=True))
 
 
-class _SignedVisitor(Tracker):
+def _signed_visitor(reporter: RequestState, signed_event: SignedEvent) -> RequestState:
     """The reporting visitor, on the page and with the identity that the signed event holds."""
-
-    def __init__(self, reporter: Tracker, signed_event: SignedEvent) -> None:
-        super().__init__(reporter.request.at(signed_event.path), reporter.runtime)
-        self.identity = signed_event.identity
-        self._visitor = reporter.visitor
-        limited = reporter.consent.limited_data_use or signed_event.limited_data_use
-        self._consent = reporter.consent._replace(limited_data_use=limited)
+    state = RequestState(reporter.request.at(signed_event.path), reporter.runtime)
+    state.identity = signed_event.identity
+    limited = reporter.consent.limited_data_use or signed_event.limited_data_use
+    state.remember(reporter.consent._replace(limited_data_use=limited), reporter.visitor)
+    return state
 
 
-def opened_event(tracker: Tracker, signed_event: SignedEvent, event_id: str) -> tuple[Event, Tracker] | None:
+def opened_event(state: RequestState, signed_event: SignedEvent, event_id: str) -> tuple[Event, RequestState] | None:
     """Return the event of a signed event for this visitor; None, and counted, where it is not valid for them.
 
     Args:
-        tracker: the visitor as they are now.
+        state: the visitor as they are now.
         signed_event: as it was opened.
         event_id: the browser's own for a template, else the id in the signed event.
     """
-    notices, now_s = tracker.runtime.notices, tracker.runtime.clock()
+    notices, now_s = state.runtime.notices, state.runtime.clock()
     if not (is_minted_now(event_id, now_s) if signed_event.is_template else event_id == signed_event.event_id):
         notices.count("envelope_id")
         return None
@@ -47,4 +45,4 @@ def opened_event(tracker: Tracker, signed_event: SignedEvent, event_id: str) -> 
         channels=OPEN_CHANNELS,
         once=signed_event.once,
     )
-    return event, _SignedVisitor(tracker, signed_event)
+    return event, _signed_visitor(state, signed_event)

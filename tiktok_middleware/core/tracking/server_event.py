@@ -10,7 +10,7 @@ from tiktok_middleware.core.events_api.protocol import encode_item
 from tiktok_middleware.core.http.request import RequestView, query_value
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.diagnostics import note_web_copy
-from tiktok_middleware.core.tracking.tracker import TrackedEvent, Tracker
+from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
 from tiktok_middleware.core.visitor.click_ids import TTCLID, is_ttclid
 from tiktok_middleware.core.visitor.url_redaction import server_address
 
@@ -22,7 +22,7 @@ _MAX_USER_AGENT_CHARS = 1024
 _BLOCKS_WITH_PRIVATE = frozenset(map(str, (0, 10, 100, 127, 169, 172, 192, 198, 203, *range(224, 256))))
 
 
-def make_entry(event: Event, tracker: Tracker, *, browser: bool, server: bool) -> OutboxEntry:
+def make_entry(event: Event, tracker: RequestState, *, browser: bool, server: bool) -> OutboxEntry:
     """What delivery is to store and claim for one event.
 
     Args:
@@ -55,7 +55,7 @@ def make_entry(event: Event, tracker: Tracker, *, browser: bool, server: bool) -
     return OutboxEntry(event_id=event.event_id, records=records, browser=browser, once=event.once)
 
 
-def late_entry(pending: TrackedEvent, tracker: Tracker) -> OutboxEntry | None:
+def late_entry(pending: TrackedEvent, tracker: RequestState) -> OutboxEntry | None:
     """An event whose response can no longer carry it: it goes by the server, or, where it may not, nowhere."""
     tracker.runtime.notices.count("late" if tracker.may_send else tracker.consent.reason or "disabled_by_app")
     event = pending.event
@@ -63,14 +63,14 @@ def late_entry(pending: TrackedEvent, tracker: Tracker) -> OutboxEntry | None:
     return server_entry(pending, tracker)
 
 
-def server_entry(pending: TrackedEvent, tracker: Tracker) -> OutboxEntry | None:
+def server_entry(pending: TrackedEvent, tracker: RequestState) -> OutboxEntry | None:
     """An event that goes by the server alone, or, where it may not, nowhere."""
     if pending.server or not tracker.may_send:
         return None
     return make_entry(pending.event, tracker, browser=False, server=True)
 
 
-def _user(tracker: Tracker, request: RequestView, runtime: Runtime) -> dict[str, object]:
+def _user(tracker: RequestState, request: RequestView, runtime: Runtime) -> dict[str, object]:
     visitor, taken = tracker.visitor, tracker.source.user_keys
     user = {
         "ttclid": visitor.ttclid or _clicked(request),

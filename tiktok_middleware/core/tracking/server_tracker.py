@@ -5,31 +5,14 @@ from __future__ import annotations
 from tiktok_middleware.core.consent.consent import Consent, State
 from tiktok_middleware.core.events.sources import SOURCES, Source
 from tiktok_middleware.core.runtime import Runtime
+from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.core.visitor.snapshot import Snapshot, SnapshotRequest, read_snapshot
 from tiktok_middleware.errors import EventError, TokenError
 
-__all__ = ["ServerTracker", "server_tracker"]
+__all__ = ["server_tracker"]
 
 _MAX_LEAD_CHARS = 256
-
-
-class ServerTracker(Tracker):
-    """A tracker of no request, whose events go by the server channel alone.
-
-    Args:
-        snapshot: who the visitor was.
-        runtime: the configuration.
-        consent: whose leave it has.
-    """
-
-    has_browser = False
-
-    def __init__(self, snapshot: Snapshot, runtime: Runtime, consent: Consent) -> None:
-        super().__init__(SnapshotRequest(snapshot), runtime)
-        self.identity = snapshot.identity
-        self._visitor = snapshot.visitor
-        self._consent = consent
 
 
 def server_tracker(
@@ -39,7 +22,7 @@ def server_tracker(
     source: str = "web",
     lead_id: str | int | None = None,
     consent: bool | None = None,
-) -> ServerTracker:
+) -> Tracker:
     """The tracker of one visitor, or of nobody.
 
     Args:
@@ -54,13 +37,23 @@ def server_tracker(
     """
     snapshot, trouble = _read(runtime, token)
     leave = _leave(runtime, snapshot, trouble, consent)
-    tracker = ServerTracker(snapshot if snapshot is not None else Snapshot(leave), runtime, leave)
+    state = _state(snapshot if snapshot is not None else Snapshot(leave), runtime, leave)
+    tracker = Tracker(state)
     try:
-        tracker.source = _source(runtime, source)
-        tracker.lead_id = _lead(lead_id, is_needed=tracker.source.needs_lead)
+        state.source = _source(runtime, source)
+        state.lead_id = _lead(lead_id, is_needed=state.source.needs_lead)
     except EventError as error:
         tracker.refuse(error)
     return tracker
+
+
+def _state(snapshot: Snapshot, runtime: Runtime, consent: Consent) -> RequestState:
+    """The state of a tracker without a request: its events go by the server channel alone."""
+    state = RequestState(SnapshotRequest(snapshot), runtime)
+    state.has_browser = False
+    state.identity = snapshot.identity
+    state.remember(consent, snapshot.visitor)
+    return state
 
 
 def _read(runtime: Runtime, token: str | None) -> tuple[Snapshot | None, str]:

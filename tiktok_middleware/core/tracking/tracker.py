@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from tiktok_middleware.core.consent.consent import Consent, State, read_consent
+from tiktok_middleware.core.consent.consent import Consent
 from tiktok_middleware.core.events.event import PAGE_VIEW, Event, channels_closed
 from tiktok_middleware.core.events.event_names import STANDARD_EVENTS, event_name
 from tiktok_middleware.core.events.ids import (
@@ -17,9 +17,7 @@ from tiktok_middleware.core.events.ids import (
     once_event_id,
     timed_event_id,
 )
-from tiktok_middleware.core.events.sources import WEB, Source
 from tiktok_middleware.core.events.validation import clean_properties
-from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.pixel.markup import MOMENTS, attributes
 from tiktok_middleware.core.pixel.signed_event import (
     TOKEN_LIMIT_CHARS,
@@ -27,13 +25,13 @@ from tiktok_middleware.core.pixel.signed_event import (
     template_life_s,
     write_signed_event,
 )
-from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.after_commit import AfterCommit
 from tiktok_middleware.core.tracking.diagnostics import note_own_id
-from tiktok_middleware.core.visitor.click_ids import Visitor, read_visitor
+from tiktok_middleware.core.tracking.request_state import ONCE_MAX_AGE_S, RequestState, TrackedEvent
+from tiktok_middleware.core.visitor.click_ids import Visitor
 from tiktok_middleware.core.visitor.snapshot import Snapshot, check_max_chars, write_snapshot
 from tiktok_middleware.core.visitor.url_redaction import server_address
-from tiktok_middleware.core.visitor.user_data import Identity, read_identity
+from tiktok_middleware.core.visitor.user_data import read_identity
 from tiktok_middleware.errors import EventError
 
 if TYPE_CHECKING:
@@ -42,92 +40,23 @@ if TYPE_CHECKING:
     from tiktok_middleware.core.events.event_names import StandardEvent
     from tiktok_middleware.core.events.parameters import Properties
 
-__all__ = ["TrackedEvent", "Tracker"]
-
-#: TikTok drops second copies for 48 h; an hour before that a once event is no longer sent again.
-ONCE_MAX_AGE_S = 47 * 3600
+__all__ = ["Tracker"]
 
 _RANDOM_BYTES = 10
-_READS = frozenset({"GET", "HEAD"})
-
-
-class TrackedEvent(NamedTuple):
-    """A tracked event that has not left yet.
-
-    Attributes:
-        event: as ``track()`` returned it.
-        keep: True when it goes even if the request fails.
-        browser, server: why it cannot go by that channel whatever the visitor says; empty where it can.
-    """
-
-    event: Event
-    keep: bool
-    browser: str = ""
-    server: str = ""
-
-
-_NOBODY = Identity()  # of most visitors
 
 
 class Tracker:
-    """Events and identity of one request.
+    """``request.tiktok``: takes events and identity, never blocks, and raises in strict mode only.
+
+    Args:
+        state: what it writes to.
 
     Attributes:
-        pending: events that have not left yet; the exchange takes them.
-        identity: hashes of who the visitor said to be.
-        is_disabled: True after :meth:`disable`.
-        shared_word: the app's word on the audience, None where it said nothing.
-        consent_word: ``g`` or ``d`` after :meth:`grant_consent` or :meth:`revoke_consent`, else empty.
-        has_page_view: True after :meth:`page`.
-        has_browser: whether a response can still hand a copy to a browser.
-        source: where its events come from.
-        lead_id: TikTok's id of the lead that they belong to, for ``crm``.
-        refusal: why nothing goes, in a snake_case word, where something was wrong from the start.
-        after_commit: calls what it is given once the app's transaction has committed; None where no framework of
-            the app has one.
-        nonce: of a Content Security Policy that is still to be written, where the framework tells it.
-        late: takes events that are tracked after the response has ended.
-        request: the request.
-        runtime: the configuration it works by.
+        state: for the package's own parts.
     """
 
-    # Defaults live on the class: most requests never touch their tracker, and making one then costs next to nothing.
-    pending: list[TrackedEvent] | tuple[()] = ()
-    identity: Identity = _NOBODY
-    is_disabled: bool = False
-    shared_word: bool | None = None
-    consent_word: str = ""
-    has_page_view: bool = False
-    has_browser: bool = True
-    source: Source = WEB
-    lead_id: str = ""
-    refusal: str = ""
-    after_commit: Callable[[Callable[[], None]], None] | None = None
-    nonce: str = ""
-    late: Callable[[Tracker, TrackedEvent], None] | None = None
-    _consent: Consent | None = None
-    _visitor: Visitor | None = None
-
-    def __init__(self, request: RequestView, runtime: Runtime) -> None:
-        self.request = request
-        self.runtime = runtime
-
-    @property
-    def is_untouched(self) -> bool:
-        """Whether the app has said nothing that its response would depend on."""
-        return not (
-            self.pending
-            or self.consent_word
-            or self.identity is not _NOBODY
-            or self.is_disabled
-            or self.has_page_view
-            or self.nonce
-        )
-
-    def take(self) -> Sequence[TrackedEvent]:
-        """The events that have not left yet; they are the caller's from now on."""
-        taken, self.pending = self.pending, ()
-        return taken
+    def __init__(self, state: RequestState) -> None:
+        self.state = state
 
     def track(
         self,
@@ -166,7 +95,7 @@ class Tracker:
         except EventError as error:
             self._invalid(error)
         except Exception as error:  # noqa: BLE001  # ours must never fail the view
-            self.runtime.notices.failure("track", error)
+            self.state.runtime.notices.failure("track", error)
         return _refused(event)
 
     def identify(self, **fields: object) -> None:
@@ -180,18 +109,18 @@ class Tracker:
             EventError: a value cannot be right, in strict mode; otherwise it is left out and counted.
         """
         try:
-            identity, problems = read_identity(fields, phone_region=self.runtime.config.phone_region or None)
-            self.identity = self.identity.merged(identity)
+            identity, problems = read_identity(fields, phone_region=self.state.runtime.config.phone_region or None)
+            self.state.identity = self.state.identity.merged(identity)
             for problem in problems:
                 self._invalid(problem)
         except EventError:
             raise
         except Exception as error:  # noqa: BLE001  # ours must never fail the view
-            self.runtime.notices.failure("identify", error)
+            self.state.runtime.notices.failure("identify", error)
 
     def page(self, properties: Mapping[str, object] | None = None, /, **more: Unpack[Properties]) -> Event:
         """A matched page view instead of the pixel's own, with parameters if you like."""
-        self.has_page_view = True
+        self.state.has_page_view = True
         return self.track(PAGE_VIEW, properties, **more)
 
     def markup(
@@ -224,12 +153,12 @@ class Tracker:
         except EventError as error:
             self._invalid(error)
         except Exception as error:  # noqa: BLE001  # ours must never fail the view
-            self.runtime.notices.failure("markup", error)
+            self.state.runtime.notices.failure("markup", error)
         return ""
 
     def disable(self) -> None:
         """Leave this response alone: no snippet, no cookie, no event."""
-        self.is_disabled = True
+        self.state.is_disabled = True
 
     def shared(self, is_shared: bool = True) -> None:  # reads as the sentence it is
         """Say whether other visitors may get this response too, where its headers do not tell.
@@ -237,49 +166,25 @@ class Tracker:
         Args:
             is_shared: True for a page that a cache keeps, False for one that is made for this visitor.
         """
-        self.shared_word = is_shared
+        self.state.shared_word = is_shared
 
     @property
     def consent(self) -> Consent:
         """The visitor's consent, with what this request's code has just said of it."""
-        if self._consent is None:
-            config = self.runtime.config
-            self._consent = read_consent(
-                self.request, self.runtime.reader, gpc=config.gpc, limited_data_use=config.limited_data_use
-            )
-        return self._consent
+        return self.state.consent
 
     @property
     def visitor(self) -> Visitor:
         """The visitor's ``ttclid`` and ``_ttp``."""
-        if self._visitor is None:
-            self._visitor = read_visitor(self.request)
-            if self._visitor.ignored:
-                self.runtime.notices.count("ignored_value")
-        return self._visitor
-
-    def doubt_consent(self) -> None:
-        """The visitor's cookies are not here: what they hold of a refusal is not known, unless code has said it."""
-        consent = self.consent
-        if consent.is_granted and not self.consent_word:
-            self._consent = consent._replace(state=State.UNKNOWN, reason="cookies_absent")
-
-    def mint_ttp(self) -> None:
-        """Give a visitor without a ``_ttp`` one, where the configuration wants that; a cookie has to take it along."""
-        if self.runtime.mints and not self.visitor.ttp:
-            self._visitor = self.visitor.minted(self.runtime.random_bytes(14).hex()[:27])
+        return self.state.visitor
 
     def grant_consent(self) -> None:
         """Remember that the visitor agreed. A refusal by Global Privacy Control stands."""
-        if self.consent.reason != "gpc":
-            self.consent_word = "g"
-            self._consent = self.consent._replace(state=State.GRANTED, reason="")
+        self.state.grant_consent()
 
     def revoke_consent(self) -> None:
         """Remember that the visitor refused; our cookies go with this response."""
-        self.consent_word = "d"
-        reason = "gpc" if self.consent.reason == "gpc" else "denied"
-        self._consent = self.consent._replace(state=State.DENIED, reason=reason)
+        self.state.revoke_consent()
 
     def snapshot(self, max_chars: int | None = None) -> str:
         """Who this visitor is, as a signed text for an order's row or a payment's metadata.
@@ -296,13 +201,13 @@ class Tracker:
             EventError: ``max_chars`` is too small, in strict mode; otherwise it is logged once and counted.
         """
         try:
-            if not self.runtime.has_secret_key:
-                self.runtime.notices.once("snapshot key", _NO_KEY)
-            return write_snapshot(self._known(), self.runtime.signer, check_max_chars(max_chars))
+            if not self.state.runtime.has_secret_key:
+                self.state.runtime.notices.once("snapshot key", _NO_KEY)
+            return write_snapshot(self._known(), self.state.runtime.signer, check_max_chars(max_chars))
         except EventError as error:
             self._invalid(error)
         except Exception as error:  # noqa: BLE001  # ours must never fail the view
-            self.runtime.notices.failure("snapshot", error)
+            self.state.runtime.notices.failure("snapshot", error)
         return ""
 
     def refuse(self, error: EventError) -> None:
@@ -311,33 +216,8 @@ class Tracker:
         Raises:
             EventError: it, in strict mode.
         """
-        self.refusal = "invalid"
+        self.state.refusal = "invalid"
         self._invalid(error)
-
-    @property
-    def may_send(self) -> bool:
-        """Whether the visitor's consent, as it is now, lets an event go."""
-        return self.consent.is_granted and not self.is_disabled
-
-    @property
-    def is_bot(self) -> bool:
-        """Whether no person has made this request.
-
-        A call that is none of a browser's and reads nothing, such as a webhook's, is somebody's doing; and where no
-        user agent is given, as with a job, nothing speaks against a person.
-        """
-        request = self.request
-        agent = request.header("user-agent")
-        if not agent or not self.has_browser:
-            return False
-        return (request.method in _READS or request.is_browser) and self.runtime.is_bot(agent)
-
-    def discard(self) -> int:
-        """Drop the events of a failed request, but for those that are to be kept; how many went."""
-        kept = [pending for pending in self.pending if pending.keep]
-        dropped = len(self.pending) - len(kept)
-        self.pending = kept
-        return dropped
 
     def _track(
         self,
@@ -350,15 +230,16 @@ class Tracker:
         keep: bool,
         on_commit: bool,
     ) -> Event:
-        runtime = self.runtime
-        if on_commit and self.after_commit is None:
+        state = self.state
+        runtime = state.runtime
+        if on_commit and state.after_commit is None:
             raise EventError("on_commit", "True without Django", "True behind tiktok_middleware.contrib.django alone")
         notices = runtime.notices
         name, warning = event_name(event)
         if warning:
             notices.once(f"name {name}", warning)
-        if self.source.is_standard_only and name not in STANDARD_EVENTS:
-            raise EventError("event", "no standard event", f"a standard event: {self.source.name} takes no other")
+        if state.source.is_standard_only and name not in STANDARD_EVENTS:
+            raise EventError("event", "no standard event", f"a standard event: {state.source.name} takes no other")
         cleaned = clean_properties(name, given)
         for problem in cleaned.problems:
             self._invalid(problem)
@@ -370,27 +251,27 @@ class Tracker:
         now_s = runtime.clock()
         happened_s = int(now_s) if event_time is None else check_event_time(event_time, now_s)
         # What never had a browser's copy may be imported by the week; its own outbox counts it once.
-        is_late_once = key != "" and now_s - happened_s > ONCE_MAX_AGE_S and self.source.is_web
-        browser, server = self._closed_channels(is_late_once=is_late_once)
-        refused = self._refusal()
+        is_late_once = key != "" and now_s - happened_s > ONCE_MAX_AGE_S and state.source.is_web
+        browser, server = state.closed_channels(is_late_once=is_late_once)
+        refused = state.closed_now()
         channels = channels_closed(refused or browser, refused or server)
         event_id = self._event_id(name, event_id, key, now_s)
         made = Event(name, event_id, happened_s, cleaned.properties, channels, once=key != "")
         notices.count("tracked")
         if browser and server:
             notices.count(channels.server.reason)
-        elif refused and not self._may_be_granted_yet:
+        elif refused and not state.may_be_granted_yet:
             notices.count(refused)
         else:
             pending = TrackedEvent(made, keep, browser, server)
-            if on_commit and self.after_commit is not None:
-                self.after_commit(AfterCommit(pending, self._take, notices))
+            if on_commit and state.after_commit is not None:
+                state.after_commit(AfterCommit(pending, state.accept, notices))
             else:
-                self._take(pending)
+                state.accept(pending)
         return made
 
     def _markup(self, event: str, given: Mapping[str, object], moment: str, cached_s: int) -> str:
-        runtime = self.runtime
+        runtime = self.state.runtime
         if moment not in MOMENTS:
             raise EventError("on", "another word", ", ".join(MOMENTS))
         if not runtime.is_on or runtime.browser_reason:
@@ -402,7 +283,7 @@ class Tracker:
         signed_event = SignedEvent(
             name,
             cleaned.properties,
-            self.request.path,
+            self.state.request.path,
             int(runtime.clock()) + template_life_s(cached_s),
             limited_data_use=runtime.limited_data_use,
         )
@@ -412,69 +293,28 @@ class Tracker:
         return attributes(moment, (name, cleaned.properties, "", token))
 
     def _known(self) -> Snapshot:
-        request, runtime, consent = self.request, self.runtime, self.consent
+        request, runtime, consent = self.state.request, self.state.runtime, self.consent
         if not consent.is_granted:
             return Snapshot(consent)
         url = server_address(request.page_url, allow=runtime.url_allow, deny=runtime.url_deny) if request.url else ""
         visitor, agent = self.visitor, request.header("user-agent")
-        return Snapshot(consent, visitor.ttclid, visitor.ttp, request.client, agent, url, self.identity)
-
-    def _take(self, pending: TrackedEvent) -> None:
-        if self.late is not None:
-            self.late(self, pending)
-        elif self.pending:
-            self.pending.append(pending)
-        else:
-            self.pending = [pending]
+        return Snapshot(consent, visitor.ttclid, visitor.ttp, request.client, agent, url, self.state.identity)
 
     def _event_id(self, name: str, event_id: str | None, key: str, now_s: float) -> str:
         if event_id is not None:
             own_id = check_event_id(event_id)
             if not key:
-                note_own_id(own_id, [pending.event for pending in self.pending], self.runtime.notices)
+                note_own_id(own_id, [pending.event for pending in self.state.pending], self.state.runtime.notices)
             return own_id
         if key:
             return once_event_id(name, key)
-        return timed_event_id(now_s, self.runtime.random_bytes(_RANDOM_BYTES))
-
-    @property
-    def _may_be_granted_yet(self) -> bool:
-        """Whether a response is still to come, with code that may say more of the visitor's consent, or a page."""
-        return self.has_browser and self.late is None
-
-    def _closed_channels(self, *, is_late_once: bool) -> tuple[str, str]:
-        """Why nothing goes by either channel, whatever the visitor says; the response may close more."""
-        reason = self._closed() or ("too_old" if is_late_once else "")
-        config = self.runtime.config
-        if self.source is not WEB:
-            return reason or "no_browser", reason or config.source_reason(self.source.name)
-        browser = "no_browser" if not self.has_browser else "late" if self.late is not None else config.browser_reason
-        server = reason or config.server_reason
-        if not server and self.is_bot:
-            self.runtime.notices.count("server_bot")
-            server = "bot"
-        return reason or browser, server
-
-    def _refusal(self) -> str:
-        """Why nothing may go as things are now; empty when something may."""
-        return self._closed() or self.consent.reason
-
-    def _closed(self) -> str:
-        """Why nothing at all may go, whatever the visitor says."""
-        config = self.runtime.config
-        if not config.is_on:
-            return "disabled" if config.pixel_id else "no_pixel"
-        if self.is_disabled:
-            return "disabled_by_app"
-        if self.runtime.is_excluded(self.request.path):
-            return "excluded"
-        return self.refusal
+        return timed_event_id(now_s, self.state.runtime.random_bytes(_RANDOM_BYTES))
 
     def _invalid(self, error: EventError) -> None:
-        if self.runtime.config.strict:
+        if self.state.runtime.config.strict:
             raise error
-        self.runtime.notices.count("invalid")
-        self.runtime.notices.once(str(error), f"{error}; left out (TIKTOK_STRICT=true raises here)")
+        self.state.runtime.notices.count("invalid")
+        self.state.runtime.notices.once(str(error), f"{error}; left out (TIKTOK_STRICT=true raises here)")
 
 
 _NO_KEY = (

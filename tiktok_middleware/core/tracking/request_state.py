@@ -1,0 +1,214 @@
+"""What one request has said and tracked: its events, identity, consent and visitor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from tiktok_middleware.core.consent.consent import Consent, State, read_consent
+from tiktok_middleware.core.events.event import Event
+from tiktok_middleware.core.events.sources import WEB, Source
+from tiktok_middleware.core.http.request import RequestView
+from tiktok_middleware.core.runtime import Runtime
+from tiktok_middleware.core.visitor.click_ids import Visitor, read_visitor
+from tiktok_middleware.core.visitor.user_data import Identity
+
+__all__ = ["ONCE_MAX_AGE_S", "RequestState", "TrackedEvent"]
+
+#: TikTok drops second copies for 48 h; an hour before that a once event is no longer sent again.
+ONCE_MAX_AGE_S = 47 * 3600
+
+_READS = frozenset({"GET", "HEAD"})
+
+
+class TrackedEvent(NamedTuple):
+    """A tracked event that has not left yet.
+
+    Attributes:
+        event: as ``track()`` returned it.
+        keep: True when it goes even if the request fails.
+        browser, server: why it cannot go by that channel whatever the visitor says; empty where it can.
+    """
+
+    event: Event
+    keep: bool
+    browser: str = ""
+    server: str = ""
+
+
+_NOBODY = Identity()  # of most visitors
+
+
+class RequestState:
+    """What one request has said and tracked; the public :class:`Tracker` writes it, the response reads it.
+
+    Attributes:
+        pending: events that have not left yet; the exchange takes them.
+        identity: hashes of who the visitor said to be.
+        is_disabled: True after ``disable()``.
+        shared_word: what ``shared()`` was told, None where it was not called.
+        consent_word: ``g`` or ``d`` after ``grant_consent()`` or ``revoke_consent()``, else empty.
+        has_page_view: True after ``page()``.
+        has_browser: whether a response can still hand a copy to a browser.
+        source: the event source of its events.
+        lead_id: TikTok's id of the lead that the events belong to, for ``crm``.
+        refusal: why no event is sent, as a snake_case word, where an argument was wrong from the start.
+        after_commit: calls its argument once the app's transaction has committed; None without such a framework.
+        nonce: of a Content Security Policy that the framework writes later; empty without one.
+        asked_for_marked: whether the request named a page with our script in ``If-None-Match``.
+        late: takes events that are tracked after the response has ended; None until then.
+        request: the request.
+        runtime: the configuration.
+    """
+
+    # Defaults live on the class: most requests change none of them.
+    pending: list[TrackedEvent] | tuple[()] = ()
+    identity: Identity = _NOBODY
+    is_disabled: bool = False
+    shared_word: bool | None = None
+    consent_word: str = ""
+    has_page_view: bool = False
+    has_browser: bool = True
+    source: Source = WEB
+    lead_id: str = ""
+    refusal: str = ""
+    after_commit: Callable[[Callable[[], None]], None] | None = None
+    nonce: str = ""
+    asked_for_marked: bool = False
+    late: Callable[[RequestState, TrackedEvent], None] | None = None
+    _consent: Consent | None = None
+    _visitor: Visitor | None = None
+
+    def __init__(self, request: RequestView, runtime: Runtime) -> None:
+        self.request = request
+        self.runtime = runtime
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether the app has said nothing that its response depends on."""
+        return not (
+            self.pending
+            or self.consent_word
+            or self.identity is not _NOBODY
+            or self.is_disabled
+            or self.has_page_view
+            or self.nonce
+        )
+
+    @property
+    def consent(self) -> Consent:
+        """The visitor's consent, with what this request's code has said of it."""
+        if self._consent is None:
+            config = self.runtime.config
+            self._consent = read_consent(
+                self.request, self.runtime.reader, gpc=config.gpc, limited_data_use=config.limited_data_use
+            )
+        return self._consent
+
+    @property
+    def visitor(self) -> Visitor:
+        """The visitor's ``ttclid`` and ``_ttp``."""
+        if self._visitor is None:
+            self._visitor = read_visitor(self.request)
+            if self._visitor.ignored:
+                self.runtime.notices.count("ignored_value")
+        return self._visitor
+
+    @property
+    def may_send(self) -> bool:
+        """Whether the visitor's consent, as it is now, lets an event go."""
+        return self.consent.is_granted and not self.is_disabled
+
+    @property
+    def is_bot(self) -> bool:
+        """Whether no person has made this request.
+
+        A webhook, which is not a browser's request and reads nothing, is not a bot. Nor is a job, which has no user
+        agent.
+        """
+        request = self.request
+        agent = request.header("user-agent")
+        if not agent or not self.has_browser:
+            return False
+        return (request.method in _READS or request.is_browser) and self.runtime.is_bot(agent)
+
+    def remember(self, consent: Consent, visitor: Visitor) -> None:
+        """Use a consent and a visitor that were read elsewhere."""
+        self._consent, self._visitor = consent, visitor
+
+    def accept(self, pending: TrackedEvent) -> None:
+        """Keep an event for the response; after the response, hand it to ``late``."""
+        if self.late is not None:
+            self.late(self, pending)
+        elif self.pending:
+            self.pending.append(pending)
+        else:
+            self.pending = [pending]
+
+    def take(self) -> Sequence[TrackedEvent]:
+        """Return the events that have not left yet, and forget them."""
+        taken, self.pending = self.pending, ()
+        return taken
+
+    def discard(self) -> int:
+        """Drop the events of a failed request, except those to keep; return how many were dropped."""
+        kept = [pending for pending in self.pending if pending.keep]
+        dropped = len(self.pending) - len(kept)
+        self.pending = kept
+        return dropped
+
+    def doubt_consent(self) -> None:
+        """Read a grant as unknown: the request lacks the visitor's cookies, which may hold a refusal."""
+        consent = self.consent
+        if consent.is_granted and not self.consent_word:
+            self._consent = consent._replace(state=State.UNKNOWN, reason="cookies_absent")
+
+    def mint_ttp(self) -> None:
+        """Give a visitor without a ``_ttp`` a new one, where the configuration wants that."""
+        if self.runtime.mints and not self.visitor.ttp:
+            self._visitor = self.visitor.minted(self.runtime.random_bytes(14).hex()[:27])
+
+    def grant_consent(self) -> None:
+        """Remember that the visitor agreed. A refusal by Global Privacy Control stands."""
+        if self.consent.reason != "gpc":
+            self.consent_word = "g"
+            self._consent = self.consent._replace(state=State.GRANTED, reason="")
+
+    def revoke_consent(self) -> None:
+        """Remember that the visitor refused."""
+        self.consent_word = "d"
+        reason = "gpc" if self.consent.reason == "gpc" else "denied"
+        self._consent = self.consent._replace(state=State.DENIED, reason=reason)
+
+    @property
+    def may_be_granted_yet(self) -> bool:
+        """Whether code of this request, or its page, can still get the visitor's consent."""
+        return self.has_browser and self.late is None
+
+    def closed_channels(self, *, is_late_once: bool) -> tuple[str, str]:
+        """Why nothing goes by the browser and by the server, whatever the visitor says; the response may close more."""
+        reason = self._closed() or ("too_old" if is_late_once else "")
+        config = self.runtime.config
+        if self.source is not WEB:
+            return reason or "no_browser", reason or config.source_reason(self.source.name)
+        browser = "no_browser" if not self.has_browser else "late" if self.late is not None else config.browser_reason
+        server = reason or config.server_reason
+        if not server and self.is_bot:
+            self.runtime.notices.count("server_bot")
+            server = "bot"
+        return reason or browser, server
+
+    def closed_now(self) -> str:
+        """Why no event may go as things are now; empty when one may."""
+        return self._closed() or self.consent.reason
+
+    def _closed(self) -> str:
+        """Why nothing at all may go, whatever the visitor says."""
+        config = self.runtime.config
+        if not config.is_on:
+            return "disabled" if config.pixel_id else "no_pixel"
+        if self.is_disabled:
+            return "disabled_by_app"
+        if self.runtime.is_excluded(self.request.path):
+            return "excluded"
+        return self.refusal
