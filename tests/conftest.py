@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from tiktok_middleware._log import NoticeLog
 from tiktok_middleware.core.tracking.current import tracker_var
 from tiktok_middleware.delivery.process.forks import alive
+from tiktok_middleware.reasons import COUNTERS, reason_of
 
 settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.load_profile("ci")
@@ -26,6 +27,14 @@ def swallowed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         original(self, part, error)
 
     monkeypatch.setattr(NoticeLog, "failure", failure)
+    count = NoticeLog.count
+
+    def counted(self: NoticeLog, reason: str) -> None:
+        if reason not in COUNTERS and reason_of(reason) is None:
+            errors.append(AssertionError(f"{reason} is not in tiktok_middleware.reasons"))
+        count(self, reason)
+
+    monkeypatch.setattr(NoticeLog, "count", counted)
     open_before = set(alive)
     yield errors
     for delivery in set(alive) - open_before:
