@@ -1,21 +1,17 @@
-r"""Detect what identifies a person in text: e-mail addresses, phone numbers, payment cards, tokens, personal values.
-
-The patterns are the one source for Python and for the page's JavaScript, see :data:`PAGE_PATTERNS`. They use only syntax
-that both languages read alike: no lookbehind, no ``\w``, ``\d``, ``\s`` or ``\b``. Each is bounded, so that the time
-grows with the length of the text and no faster.
-"""
+"""Detect what identifies a person in text: e-mail addresses, phone numbers, payment cards, tokens, personal values."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from urllib.parse import unquote
 
+from tiktok_middleware.core import personal_patterns as patterns
+
 __all__ = [
-    "PAGE_PATTERNS",
     "REDACTED",
     "decoded",
     "is_suspect",
@@ -34,99 +30,19 @@ REDACTED = "redacted"
 # How often a value may have been encoded, one redirect inside another; deeper nesting hides something.
 _MAX_LAYERS = 5
 
-# Letters beyond ASCII: no general punctuation, no emoji, no surrogates.
-_BEYOND = r"\u00c0-\u1fff\u2c00-\ud7ff\uf900-\uffef"
-_FILES = "png|jpe?g|gif|svg|webp|avif|ico|css|m?js|json|map|html?|php|pdf|txt|xml|woff|min"
-# A letter or digit precedes the at sign: at the start of a word it begins a handle (`@jane.doe`). Package versions
-# (`react@18.2.0-rc.x`) and image scales (`photo@2x.png`) are no addresses either.
-_EMAIL = (
-    rf"[0-9A-Za-z{_BEYOND}]@(?!v?[0-9]+\.[0-9x]|[0-9](?:\.[0-9])?x[._-])"
-    rf"(?:[0-9A-Za-z_{_BEYOND}-]{{1,63}}\.){{1,8}}"
-    rf"(?!(?:{_FILES})(?![0-9A-Za-z]))[A-Za-z{_BEYOND}][0-9A-Za-z{_BEYOND}-]{{1,23}}"
+_email, _phone, _national, _credential = map(
+    re.compile, (patterns.EMAIL, patterns.PHONE, patterns.NATIONAL, patterns.CREDENTIAL)
 )
-
-_DAY = r"(?:(?:19|20)[0-9]{2}[-./ ]?[01]?[0-9][-./ ]?[0-3]?[0-9]|[0-3]?[0-9][-./ ]?[0-3]?[0-9][-./ ]?(?:19|20)[0-9]{2})"
-# A day or a range of days; no further digits but those of a time.
-_DATES = rf"{_DAY}(?:[ ().-]{{1,3}}{_DAY})?(?![ .-]?[0-9](?![0-9]?:))"
-_MORE_DIGITS = r"(?:[ ().\-/]{0,3}[0-9])"
-# ITU-T E.164: a plus sign and 8 to 15 digits.
-_PHONE = rf"(?:^|[ =:,;(/&?'\"\x3c])\+[ (]{{0,2}}(?!{_DATES})[1-9]{_MORE_DIGITS}{{7,14}}(?![0-9])"
-# 7 to 15 digits, for keys that announce a phone number.
-_NATIONAL = rf"(?:^|[^0-9])(?!{_DATES})[0-9]{_MORE_DIGITS}{{6,14}}(?![0-9])"
-
-_CARD_LIKE = r"(?:^|[^0-9A-Za-z])[2-6](?:[ -]?[0-9]){13,18}(?![0-9A-Za-z])"
-# First digits and lengths that the card networks issue (ISO/IEC 7812 ranges in use).
-_ISSUED = (
-    r"^(?:(?:4[0-9]|5[1-5]|62|65)[0-9]{14}|4[0-9]{18}|3[47][0-9]{13}|3[068][0-9]{12}"
-    r"|(?:2(?:2[2-9]|[3-6][0-9]|7[01])[0-9]|220[0-4]|2720|35[2-8][0-9]|6011|64[4-9][0-9])[0-9]{12})$"
+_card_like, _issued = re.compile(patterns.CARD_LIKE), re.compile(patterns.ISSUED)
+_name_key, _phone_key, _credential_key, _birth_key, _id_key = map(
+    re.compile, (patterns.NAME_KEY, patterns.PHONE_KEY, patterns.CREDENTIAL_KEY, patterns.BIRTH_KEY, patterns.ID_KEY)
 )
-
-# JSON Web Tokens and their kin; a payment service's keys.
-_SECRET = r"(?:^|[^A-Za-z0-9_-])(?:eyJ[A-Za-z0-9_-]{5,2048}\.[A-Za-z0-9_-]{5}|[sr]k_(?:live|test)_[A-Za-z0-9]{8})"
-
-# Keys are read as lower-case words joined by `_`: `customer[firstName]` is `customer_first_name`.
-_NAME_KEY = (
-    r"(?:first|last|full|given|family|sur|middle|maiden|holder|customer|recipient|contact|buyer|guest|patient)_?name$"
-    r"|(?:^|_)[fl]name$|(?:vor|nach)name$|(?:^|_)(?:prenom|apellidos?|cognome)$"
+_at, _escaped, _plus, _foreign = map(re.compile, (patterns.AT, patterns.ESCAPED, patterns.PLUS, patterns.FOREIGN))
+_long_number, _credential_mark, _text_in_base64 = map(
+    re.compile, (patterns.LONG_NUMBER, patterns.CREDENTIAL_MARK, patterns.TEXT_IN_BASE64)
 )
-_PHONE_KEY = (
-    r"^(?!.*(?:^|_)(?:i|head|ear|smart|micro|mega|saxo)phone)(?:.*(?:phone|mobile|telefon[eo]?|msisdn|whatsapp)"
-    r"|(?:.*_)?(?:tel|fax|cell|handy|mobil|movil|celular|gsm|contact))(?:_?(?:number|num|no|nr))?$"
-)
-_SECRET_KEY = r"(?:passw(?:or)?d|pwd|(?:^|_)(?:ssn|iban|cvv|cvc))$"
-_BIRTH_KEY = r"(?:date_?of_?birth|birth_?date|birthday|(?:^|_)dob)$"
-_ID_KEY = r"(?:id|sku|ean|gtin|isbn|asin|items?|products?|variants?|orders?|campaign|adgroup|creative)$"
-
-_HEX = "%(?:25)*"  # a percent sign, or one that is encoded itself
-_SPACE = rf"(?:[ +-]|{_HEX}2[0dD])?"
-# How base64 of text begins: eight characters for six printable ASCII bytes, or two for the lead of another script and a
-# capital letter further on. Random identifiers seldom begin so.
-_TEXT_IN_BASE64 = (
-    r"(?:(?:[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][0-9A-Za-z]){2}"
-    r"|[w-z0-6][I-LYZabo-r4-7](?=[a-z0-9]{0,20}[A-Z])[0-9A-Za-z+/_-]{6})"
-)
-_WORD_START = rf"(?:^|[^0-9A-Za-z%]|{_HEX}[0-9a-fA-F]{{2}})"
-_AT = rf"[0-9A-Za-z\u0080-\uffff](?:@|{_HEX}40)"
-_ESCAPED = rf"{_HEX}(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|[dD][9bB]|[eE][fF]|[fF]0)"
-_PLUS = rf"(?:(?:^|[ =:,;(/&?'\"\x3c])\+|{_HEX}2[bB])(?:[ (]|{_HEX}2[08])*[0-9]"
-_FOREIGN = r"[\u0660-\u06f9\ufe50-\ufe6f\uff01-\uff5e]"
-_LONG_NUMBER = rf"[2-6](?:{_SPACE}[0-9]){{15}}|3[04678](?:{_SPACE}[0-9]){{12}}"
-_TOKEN_MARK = "eyJ|_(?:live|test)_"
-# Raw text without a match of these two holds nothing personal. A page whose address matches asks the endpoint before it
-# loads the pixel, so that they match little else.
-_SUSPECT = "|".join((_AT, _ESCAPED, _PLUS, _FOREIGN, _LONG_NUMBER, _TOKEN_MARK, _WORD_START + _TEXT_IN_BASE64))
-_SUSPECT_KEY = (
-    r"(?:(?:first|last|full|given|family|sur|middle|maiden|holder|customer|recipient|contact|buyer|guest|patient|[fl]|vor|nach)_?name"
-    r"|prenom|apellido|cognome|phone|mobil|movil|celular|telefon|tel|msisdn|whatsapp|fax|cell|handy|gsm|contact"
-    r"|passw|pwd|birth|dob|ssn|iban|cvv|cvc)[^&=/]{0,20}(?:=|%(?:25)*3d)"
-)
-
-#: Patterns that the page's scripts are made of, by the name that stands in their place there; all ignore case.
-PAGE_PATTERNS: Mapping[str, str] = {
-    "EMAIL": _EMAIL,
-    "PHONE": _PHONE,
-    "NATIONAL": _NATIONAL,
-    "CARD_LIKE": _CARD_LIKE,
-    "ISSUED": _ISSUED,
-    "SECRET": _SECRET,
-    "NAME_KEY": _NAME_KEY,
-    "PHONE_KEY": _PHONE_KEY,
-    "SECRET_KEY": _SECRET_KEY,
-    "BIRTH_KEY": _BIRTH_KEY,
-    "ID_KEY": _ID_KEY,
-    "SUSPECT": _SUSPECT,
-    "SUSPECT_KEY": _SUSPECT_KEY,
-}
-
-_email, _phone, _national, _secret = map(re.compile, (_EMAIL, _PHONE, _NATIONAL, _SECRET))
-_card_like, _issued = re.compile(_CARD_LIKE), re.compile(_ISSUED)
-_name_key, _phone_key, _secret_key, _birth_key, _id_key = map(
-    re.compile, (_NAME_KEY, _PHONE_KEY, _SECRET_KEY, _BIRTH_KEY, _ID_KEY)
-)
-_at, _escaped, _plus, _foreign = map(re.compile, (_AT, _ESCAPED, _PLUS, _FOREIGN))
-_long_number, _token_mark, _text_in_base64 = map(re.compile, (_LONG_NUMBER, _TOKEN_MARK, _TEXT_IN_BASE64))
-_suspect_key = re.compile(_SUSPECT_KEY, re.IGNORECASE)
-_escapes = re.compile(rf"{_HEX}[0-9a-fA-F]{{2}}")
+_suspect_key = re.compile(patterns.SUSPECT_KEY, re.IGNORECASE)
+_escapes = re.compile(rf"{patterns.ESCAPED_PERCENT}[0-9a-fA-F]{{2}}")
 _LONG_WORD = re.compile(r"[0-9A-Za-z]{8,}")
 _KEY_WORDS = (
     *("name", "prenom", "apellido", "cognome", "phone", "mobil", "movil", "celular", "telefon", "tel", "msisdn", "fax"),
@@ -134,7 +50,7 @@ _KEY_WORDS = (
 )
 
 _TWO_DIGITS = re.compile(r"[0-9]{2}")
-_LETTER = re.compile(rf"[A-Za-z{_BEYOND}]")
+_LETTER = re.compile(rf"[A-Za-z{patterns.BEYOND}]")
 _CAMEL = re.compile(r"([a-z])([A-Z])")
 _NO_WORD = re.compile(r"[^a-z0-9]+")
 _ENCODED_RUN = re.compile(r"[A-Za-z0-9+/_-]{8,}")
@@ -160,7 +76,7 @@ def is_suspect(text: str) -> bool:
         return True
     if "%" in text and (_escaped.search(text) or _at.search(text) or _plus.search(text)):
         return True
-    if _long_number.search(text) or _token_mark.search(text):
+    if _long_number.search(text) or _credential_mark.search(text):
         return True
     lowered = text.lower()
     if lowered != text:
@@ -210,9 +126,9 @@ def reveals(text: str, *, may_be_card: bool = True) -> bool:
     return (
         ("@" in text and _email.search(text) is not None)
         or ("+" in text and _phone.search(text) is not None)
-        or _secret.search(text) is not None
+        or _credential.search(text) is not None
         or (may_be_card and _holds_card(text))
-        or any("@" in inner and _email.search(inner) or _phone.search(inner) for inner in _behind_base64(text))
+        or any(("@" in inner and _email.search(inner)) or _phone.search(inner) for inner in _behind_base64(text))
     )
 
 
@@ -235,7 +151,7 @@ def key_reveals(key: str, text: str) -> bool:
         return _national.search(text) is not None
     if _birth_key.search(folded):
         return _TWO_DIGITS.search(text) is not None
-    if _secret_key.search(folded):
+    if _credential_key.search(folded):
         return bool(text)
     if "=" not in text and ":" not in text:
         return False
