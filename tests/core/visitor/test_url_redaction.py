@@ -97,6 +97,85 @@ def test_what_is_no_web_address_is_not_told(url: str) -> None:
     assert server_address(url) == ""
 
 
+HONEST_CAMPAIGNS = [
+    "utm_campaign=TK+-+2026-11-30",
+    "utm_campaign=DE+%7C+30.11.2026",
+    "utm_campaign=DE+|+30.11.2026+-+05.12.2026",
+    "utm_campaign=+2026-11-30",
+    "utm_campaign=%2B+2026-11-30",
+    "utm_campaign=%2B30.11.2026",
+    "utm_campaign=11%2F30%2F2026+%2B+retargeting",
+    "utm_campaign=Q4+20261130+%2B20261231",
+    "utm_campaign=BF%252B2026-11-30",
+    "utm_campaign=KW+48+-+2026+-+1234567",
+    "utm_content=Spark+@jane.doe+v1",
+    "utm_content=Spark+%40jane.doe+v1",
+    "utm_content=Spark_@jane.doe_v1",
+    "utm_content=%F0%9F%94%A5@jane.doe",
+    "utm_content=via%3A%40jane.doe.official%7Cv2",
+    "utm_content=react@18.2.0-rc.beta",
+    "utm_content=banner@2x.v9d3fdb8",
+    "utm_id=4111111111111111",
+    "utm_term=213-373-4253",
+    "utm_term=0151+23456789",
+    "utm_term=C%2B%2B+11+and+14",
+]
+
+
+@pytest.mark.parametrize("pair", HONEST_CAMPAIGNS)
+def test_campaign_with_date_handle_or_number_keeps_pixel_and_value(pair: str) -> None:
+    url = f"https://shop.example/?utm_source=tiktok&{pair}"
+    assert holds_identity(url) is False
+    assert "redacted" not in server_address(url)
+    assert holds_identity(f"https://shop.example/?next={quote(f'/x?{pair}', safe='')}") is False
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/stats?daterange=2024-01-01+-+2025-03-30",
+        "/@jane.doe/video/7234567890123456789",
+        "/creators/@jane.doe.official",
+        "/TK+-+2026-11-30/",
+        "/orders/4111111111111111/thanks",
+        "/p?mobile_theme=1234567",
+        "/p?headphone=12345678&smartphone_no=20261130",
+        "/p?phone=2026-11-30",
+        "/p?birthday=true&tel=&contact=yes",
+        "/p?campaign_name=Summer&product_name=Mug&username=bob99",
+        "/p?token=dGhpcyBpcyBub2JvZHk&key=Ym9iLnNlY3JldA",
+    ],
+)
+def test_honest_address_keeps_pixel(target: str) -> None:
+    assert holds_identity(target) is False
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/?utm_content=jane.doe%40example.com",
+        "/?phone=%2B49+151+23456789",
+        "/?phone=+49+151+23456789",
+        "/news?e=Ym9iLnNlY3JldEBleGFtcGxlLmNvbQ%3D%3D",
+        "/news?e=Ym9iLnNlY3JldEBleGFtcGxlLmNvbQ",
+        "/u/v1_Ym9iLnNlY3JldEBleGFtcGxlLmNvbQ/x",
+        "/news?e=KzQ5MTUxMjM0NTY3ODk%3D",
+        "/news?d=eyJlbWFpbCI6ICJib2JAZXhhbXBsZS5jb20ifQ==",
+        "/?e=0LjQstCw0L1A0L_RgNC40LzQtdGALtGA0YQ",
+        "/u/%2B49%20151%2023456789",
+        "/u/+1+213-373-4253",
+        "/?q=jane.doe%EF%BC%A0example%EF%BC%8Ecom",
+        "/?q=%EF%BC%8B%EF%BC%94%EF%BC%99%EF%BC%91%EF%BC%95%EF%BC%91%EF%BC%92%EF%BC%93%EF%BC%94%EF%BC%95%EF%BC%96",
+        "/?tel=%D9%A0%D9%A5%D9%A1%D9%A2%D9%A3%D9%A4%D9%A5%D9%A6%D9%A7",
+        "/?data=%7B%22first_name%22%3A%22Bob%22%7D",
+        "/?shipping[recipientName]=Bob",
+        "/?card=4111+1111+1111+1111",
+    ],
+)
+def test_encoded_identity_keeps_pixel_away(target: str) -> None:
+    assert holds_identity(target) is True
+
+
 PERSONAL = [
     "bob@example.com",
     "bob%40example.com",

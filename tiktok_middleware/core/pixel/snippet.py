@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from tiktok_middleware.core.personal_patterns import SUSPECT, SUSPECT_KEY
+from tiktok_middleware.core.visitor.pii_patterns import SUSPECT, SUSPECT_KEY
 
 __all__ = ["BrowserCopy", "Snippet", "SnippetEntry", "answer_headers", "ascii_json", "encode_copies"]
 

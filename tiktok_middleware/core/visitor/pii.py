@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from urllib.parse import unquote
 
-from tiktok_middleware.core import personal_patterns as patterns
+from tiktok_middleware.core.visitor import pii_patterns as patterns
 
 __all__ = [
     "REDACTED",
@@ -19,6 +19,7 @@ __all__ = [
     "looks_opaque",
     "may_hold_card",
     "plain",
+    "query_decoded",
     "reveals",
     "scrubbed",
     "text_reveals",
@@ -49,6 +50,7 @@ _KEY_WORDS = (
     *("whatsapp", "cell", "handy", "gsm", "contact", "passw", "pwd", "birth", "dob", "ssn", "iban", "cvv", "cvc"),
 )
 
+_SPACE = re.compile(r"(?<!^)(?<!=)(?<!%3[dD])(?<![tT][eE][lL]:)\+")
 _TWO_DIGITS = re.compile(r"[0-9]{2}")
 _LETTER = re.compile(rf"[A-Za-z{patterns.BEYOND}]")
 _CAMEL = re.compile(r"([a-z])([A-Z])")
@@ -94,18 +96,8 @@ def plain(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_FOLDED)
 
 
-def decoded(raw: str) -> str | None:
-    """Return one piece of an address behind up to five percent-encodings, or None where there are more.
-
-    A ``+`` is a space (WHATWG URL, urlencoded), but at the start, where it begins a phone number.
-    """
-    if "+" in raw:
-        start = 5 if raw[:5].lower() == "tel:+" else 1
-        raw = raw[:start] + raw[start:].replace("+", " ")
-    return _unquoted(raw)
-
-
-def _unquoted(text: str) -> str | None:
+def decoded(text: str) -> str | None:
+    """Return the text behind up to five percent-encodings, or None where there are more."""
     for _ in range(_MAX_LAYERS):
         if "%" not in text:
             break
@@ -116,6 +108,14 @@ def _unquoted(text: str) -> str | None:
         if unquote(text) != text:
             return None
     return plain(text)
+
+
+def query_decoded(raw: str) -> str | None:
+    """Return the same for a key or value of a query, where ``+`` is a space (WHATWG URL, urlencoded).
+
+    At the start of a value it begins a phone number.
+    """
+    return decoded(_SPACE.sub(" ", raw) if "+" in raw else raw)
 
 
 def reveals(text: str, *, may_be_card: bool = True) -> bool:
@@ -168,7 +168,7 @@ def text_reveals(raw: str, key: str = "") -> bool:
     """
     if not key and not is_suspect(raw):
         return False
-    text = _unquoted(raw)
+    text = decoded(raw)
     return text is None or reveals(text, may_be_card=may_hold_card(key)) or (bool(key) and key_reveals(key, text))
 
 
@@ -213,11 +213,13 @@ def _folded(key: str) -> str:
 
 
 def _holds_card(text: str) -> bool:
-    """Return True when the text holds a number of an issued form whose check digit is right."""
+    """Return True when the text holds a number of an issued form whose check digit is right, and no identifier."""
     for match in _card_like.finditer(text):
         digits = "".join(filter(str.isdigit, match[0]))
         if _issued.match(digits) and _passes_luhn(digits):
-            return True
+            start = match.start()
+            if may_hold_card(text[max(start - 24, 0) : start]):
+                return True
     return False
 
 

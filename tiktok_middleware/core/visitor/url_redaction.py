@@ -16,6 +16,7 @@ from tiktok_middleware.core.visitor.pii import (
     key_reveals,
     looks_opaque,
     may_hold_card,
+    query_decoded,
     reveals,
 )
 
@@ -111,8 +112,9 @@ def _segment_reveals(segment: str, before: str) -> bool:
     """Judge a segment of a path; a long number behind a word such as ``orders`` is no payment card."""
     if not is_suspect(segment):
         return False
-    text = decoded(segment)
-    return text is None or reveals(text, may_be_card=may_hold_card(before))
+    # Some software writes spaces in paths as in queries.
+    readings = {decoded(segment), query_decoded(segment)}
+    return any(text is None or reveals(text, may_be_card=may_hold_card(before)) for text in readings)
 
 
 def _pair_reveals(pair: str) -> bool:
@@ -120,12 +122,12 @@ def _pair_reveals(pair: str) -> bool:
     raw_key, equals, raw = pair.partition("=")
     if not is_suspect(pair) or (raw_key == "ttclid" and _CLICK_ID.fullmatch(raw)):
         return False
-    key = decoded(raw_key)
+    key = query_decoded(raw_key)
     if key is None or reveals(key):
         return True
     if not equals:
         return False
-    text = decoded(raw)
+    text = query_decoded(raw)
     return text is None or reveals(text, may_be_card=may_hold_card(key)) or key_reveals(key, text)
 
 
@@ -173,7 +175,7 @@ def _kept_pair(pair: str, allow: frozenset[str], deny: frozenset[str]) -> str:
     if key == "ttclid":
         click_id = unquote(raw)
         return f"ttclid={click_id}" if _CLICK_ID.fullmatch(click_id) else ""
-    text = decoded(raw)
+    text = query_decoded(raw)
     if text is None or looks_opaque(text) or _pair_reveals(f"{raw_key}={raw}"):
         return f"{key}={REDACTED}"
     return f"{key}={raw if _SAFE_RAW.fullmatch(raw) else _quoted(raw)}"

@@ -85,7 +85,10 @@ TEXT_IN_BASE64 = (
 _WORD_START = rf"(?:^|[^0-9A-Za-z%]|{ESCAPED_PERCENT}[0-9a-fA-F]{{2}})"
 AT = rf"[0-9A-Za-z\u0080-\uffff](?:@|{ESCAPED_PERCENT}40)"
 ESCAPED = rf"{ESCAPED_PERCENT}(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|[dD][9bB]|[eE][fF]|[fF]0)"
-PLUS = rf"(?:(?:^|[ =:,;(/&?'\"\x3c])\+|{ESCAPED_PERCENT}2[bB])(?:[ (]|{ESCAPED_PERCENT}2[08])*[0-9]"
+PLUS = (
+    rf"(?:(?:^|[ =:,;(/&?'\"\x3c]|{ESCAPED_PERCENT}3[dD])\+|{ESCAPED_PERCENT}2[bB])"
+    rf"(?:[ (]|{ESCAPED_PERCENT}2[08])*[0-9]"
+)
 FOREIGN = r"[\u0660-\u06f9\ufe50-\ufe6f\uff01-\uff5e]"
 LONG_NUMBER = rf"[2-6](?:{_SPACE}[0-9]){{15}}|3[04678](?:{_SPACE}[0-9]){{12}}"
 CREDENTIAL_MARK = "eyJ|_(?:live|test)_"
@@ -94,5 +97,5 @@ CREDENTIAL_MARK = "eyJ|_(?:live|test)_"
 SUSPECT = "|".join((AT, ESCAPED, PLUS, FOREIGN, LONG_NUMBER, CREDENTIAL_MARK, _WORD_START + TEXT_IN_BASE64))
 SUSPECT_KEY = (
     "(?:name|prenom|apellido|cognome|phone|mobil|movil|celular|telefon|tel|msisdn|whatsapp|fax|cell|handy|gsm|contact"
-    "|passw|pwd|birth|dob|ssn|iban|cvv|cvc)[^&=/]{0,20}(?:=|%(?:25)*3d)"
+    "|passw|pwd|birth|dob|ssn|iban|cvv|cvc)[^&=/]{0,20}(?:[=:]|%(?:25)*3[ad])"
 )
