@@ -12,6 +12,8 @@ import pytest
 from tests.browser_scripts.page_world import CONTACT, ONE, PURCHASE, names, page, run, snippet
 from tiktok_middleware.core.pixel.snippet import answer_headers
 
+pytestmark = pytest.mark.node
+
 COLLECT = "/shop/_tiktok/collect"
 TEMPLATE = ["ViewContent", {"value": 5}, "", "template-token"]
 SEALED = ["Purchase", {"value": 9}, "id-9", "sealed-token"]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.strategies import examples
 from tiktok_middleware.core.visitor.url_redaction import holds_identity, server_address
 
 CLICK = "E.C.P.CrsBm1-Yk_3x8" + "aB3-_." * 100
@@ -395,7 +396,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.lists(PIECES, max_size=30).map("".join) | st.text(st.characters()))
 @example("https://shop.example/%ff%fe?utm_a=%ff")
 def test_whatever_comes_is_told_safely_or_not_at_all(url: str) -> None:
