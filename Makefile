@@ -70,7 +70,7 @@ test: $(VENV)/.installed-dev modules lint
 
 # No browser, no Node.js, no broker, no server process.
 test-fast: $(VENV)/.installed-dev
-	$(BIN)/pytest --fast -n 2 -q
+	PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(VENV)/pycache $(BIN)/pytest --fast -n 2 -q
 
 coverage: $(VENV)/.installed-dev modules
 	$(BIN)/coverage erase
