@@ -17,10 +17,9 @@ PACKAGE = ROOT / "tiktok_middleware"
 OURS = "tiktok_middleware"
 
 # The folders and files of the package in the order of their imports: each may import those that stand before it,
-# and itself. `errors`, `config` and `reasons` may be imported everywhere.
+# and itself. `errors` and `config` may be imported everywhere.
 ORDER = {
     "errors": (),
-    "reasons": (),
     "_option_parsers": (),
     "config": ("_option_parsers",),
     "_log": (),
@@ -51,9 +50,10 @@ ORDER = {
     "_wiring": ("_bots", "core", "delivery"),
     "client": ("_wiring", "_log", "_rate_limit", "core", "delivery", "server_job"),
     "attach": ("core.tracking.current",),
-    "asgi": ("attach", "client", "core", "delivery.process.event_loop"),
-    "wsgi": ("attach", "client", "core"),
-    "contrib": ("asgi", "attach", "wsgi", "client", "core"),
+    "_app_check": (),
+    "asgi": ("_app_check", "attach", "client", "core", "delivery.process.event_loop"),
+    "wsgi": ("_app_check", "attach", "client", "core"),
+    "contrib": ("_app_check", "asgi", "attach", "wsgi", "client", "core"),
     "__init__": ("client", "core"),
     "sinks": ("core.events.event", "core.events_api", "delivery"),
     "browser": (),
@@ -61,7 +61,7 @@ ORDER = {
     "cli": ("",),
     "sandbox": ("",),
 }
-EVERYWHERE = ("errors", "config", "reasons")
+EVERYWHERE = ("errors", "config")
 
 # What each part may import of others; the standard library is free.
 OTHERS = {
@@ -187,6 +187,7 @@ def test_each_file_imports_only_what_its_ring_may(file: str) -> None:
         ("client.py", "from tiktok_middleware.asgi import TikTokMiddleware"),
         ("asgi.py", "from tiktok_middleware.delivery import Delivery"),
         ("asgi.py", "import starlette"),
+        ("attach.py", "import flask"),
         ("contrib/__init__.py", "import flask"),
         ("attach.py", "from tiktok_middleware.client import Client"),
         ("attach.py", "from tiktok_middleware.contrib.flask import TikTok"),

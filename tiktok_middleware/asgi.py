@@ -25,7 +25,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 _SEARCHING, _PASSING, _DONE = Phase.SEARCHING, Phase.PASSING, Phase.DONE
 
-ASGIApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+#: Scope, receive and send, each as its framework types it.
+ASGIApp = Callable[..., Awaitable[Any]]
 
 
 #: What a server's end may take of ours, in seconds; half of what Docker grants before it kills.
@@ -41,6 +42,7 @@ class TikTokMiddleware:
 
     Raises:
         ConfigError: a variable is malformed.
+        WrapError: the app is no ASGI app, a single route, or wrapped already with other settings.
     """
 
     def __init__(self, app: ASGIApp, client: Client | None = None) -> None:
@@ -49,6 +51,7 @@ class TikTokMiddleware:
         self._error: ConfigError | None = None
         try:
             self.client = client if client is not None else _client()
+            _check_app(app, self.client)
         except ConfigError as error:
             # Starlette makes its middleware when the server is already running, and servers take what is raised
             # then for an app without lifespan: they would start. The lifespan protocol has a word for it.
@@ -153,6 +156,12 @@ def _client() -> Client:
     from tiktok_middleware.client import Client  # noqa: PLC0415  # a door costs its import, a client the parts
 
     return Client.from_env()
+
+
+def _check_app(app: Any, client: Client) -> None:
+    from tiktok_middleware._app_check import check_app  # noqa: PLC0415  # imports `inspect`, which an import need not pay
+
+    check_app(app, "asgi", client)
 
 
 class _Response:

@@ -4,6 +4,7 @@
 
     TikTokError
     ├── ConfigError          a variable or option is malformed: names it, what was found, what is allowed
+    │   └── WrapError        TikTokMiddleware was put around what it cannot wrap: says what to write instead
     ├── EventError           track() or identify() was given something that cannot be sent: names the field
     ├── TokenError           a signed value that came back is forged, expired or cut
     └── OutboxError          the outbox cannot be opened or written
@@ -11,7 +12,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ConfigError", "EventError", "OutboxError", "TikTokError", "TokenError"]
+__all__ = ["ConfigError", "EventError", "OutboxError", "TikTokError", "TokenError", "WrapError"]
 
 
 class TikTokError(Exception):
@@ -35,6 +36,20 @@ class ConfigError(TikTokError, ValueError):
 
     def __reduce__(self) -> tuple[type[ConfigError], tuple[str, object, str]]:
         return type(self), (self.option, self.found, self.allowed)
+
+
+class WrapError(ConfigError, TypeError):
+    """TikTokMiddleware was put around something that it cannot wrap.
+
+    Args:
+        message: what was given and what to write instead, in one sentence.
+    """
+
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, message)
+
+    def __reduce__(self) -> tuple[type[WrapError], tuple[str]]:  # type: ignore[override]  # one argument
+        return type(self), (str(self),)
 
 
 class EventError(TikTokError, ValueError):

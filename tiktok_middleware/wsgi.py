@@ -22,7 +22,8 @@ __all__ = ["TikTokMiddleware"]
 Environ = dict[str, Any]
 Write = Callable[[bytes], object]
 StartResponse = Callable[..., Write]
-WSGIApp = Callable[[Environ, Any], Iterable[bytes]]
+#: Environ and start_response, each as its framework types it.
+WSGIApp = Callable[..., Iterable[bytes]]
 
 
 _PASSING, _DONE = Phase.PASSING, Phase.DONE
@@ -40,11 +41,13 @@ class TikTokMiddleware:
 
     Raises:
         ConfigError: a variable is malformed.
+        WrapError: the app is no WSGI app, or wrapped already with other settings.
     """
 
     def __init__(self, app: WSGIApp, client: Client | None = None) -> None:
         self.app = app
         self.client = client if client is not None else _client()
+        _check_app(app, self.client)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
@@ -101,6 +104,12 @@ def _client() -> Client:
     from tiktok_middleware.client import Client  # noqa: PLC0415  # a door costs its import, a client the parts
 
     return Client.from_env()
+
+
+def _check_app(app: Any, client: Client) -> None:
+    from tiktok_middleware._app_check import check_app  # noqa: PLC0415  # imports `inspect`, which an import need not pay
+
+    check_app(app, "wsgi", client)
 
 
 class _Response:

@@ -9,8 +9,7 @@ import pytest
 
 from tests.browser.conftest import MakeVisitor
 from tests.browser.servers import Server, command_of
-from tests.browser.visitor import Visitor
-from tests.customer import CUSTOMER
+from tests.browser.visitor import CUSTOMER, Visitor
 
 pytestmark = pytest.mark.browser
 

@@ -1,0 +1,1 @@
+"""One acceptance suite for every framework, through real servers and the sandbox."""

@@ -1,0 +1,157 @@
+"""Litestar: ``Litestar(plugins=[TikTokPlugin()])``, then ``request.tiktok`` or a parameter ``tiktok: Tracker``.
+
+``tiktok_from(request)`` returns the same, typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from litestar import Litestar, Request, asgi
+from litestar.concurrency import sync_to_thread
+from litestar.config.app import AppConfig
+from litestar.connection import ASGIConnection
+from litestar.di import Provide
+from litestar.middleware.base import DefineMiddleware
+from litestar.plugins import InitPluginProtocol
+
+from tiktok_middleware.asgi import TikTokMiddleware
+from tiktok_middleware.attach import attach_to_requests
+from tiktok_middleware.client import Client
+from tiktok_middleware.core.tracking.current import tracker_of
+from tiktok_middleware.core.tracking.tracker import Tracker
+
+__all__ = ["TikTokPlugin", "TikTokRequest", "tiktok_from"]
+
+attach_to_requests()
+
+#: What the app's end may take, in seconds.
+_SHUTDOWN_S = 5.0
+
+if TYPE_CHECKING:
+
+    class TikTokRequest(Request[Any, Any, Any]):
+        """Annotation for a handler's ``request``, so that ``request.tiktok`` type-checks."""
+
+        tiktok: Tracker
+
+else:
+    TikTokRequest = Request
+
+
+def tiktok_from(connection: ASGIConnection[Any, Any, Any, Any]) -> Tracker:
+    """Return the tracker of this request.
+
+    Raises:
+        LookupError: the plugin is not among the app's plugins.
+    """
+    return tracker_of(connection.scope)
+
+
+def _provide_tracker(request: Request[Any, Any, Any]) -> Tracker:
+    return tiktok_from(request)
+
+
+class TikTokPlugin(InitPluginProtocol):
+    """The middleware around the whole app, with a dependency named ``tiktok``.
+
+    The middleware is put around Litestar's router and exception handling when the app starts, so that pages of
+    unknown addresses and of errors are covered. Where a server sends no lifespan messages, the first request does it.
+
+    Args:
+        options: options that take precedence over the environment, such as ``{"pixel_id": ...}``.
+        client: a ready client instead of ``options`` and the environment.
+        dependency: name of the dependency; empty for none.
+
+    Raises:
+        ConfigError: an option is malformed.
+    """
+
+    def __init__(
+        self, options: Mapping[str, Any] | None = None, *, client: Client | None = None, dependency: str = "tiktok"
+    ) -> None:
+        self._options = dict(options or {})
+        self._client = client
+        self._dependency = dependency
+
+    @property
+    def client(self) -> Client:
+        """The client of this app, for webhooks and jobs; there once the app is made.
+
+        Raises:
+            LookupError: the plugin has not been given to an app yet.
+        """
+        if self._client is None:
+            raise LookupError("TikTokPlugin has no client yet: pass the plugin to Litestar(plugins=[...]) first")
+        return self._client
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """Prepare the app; called by Litestar."""
+        if self._client is None:
+            self._client = Client.from_env(
+                secret_keys=_secret_keys(app_config), is_debug=app_config.debug, **self._options
+            )
+        client = self._client
+        if self._dependency:
+            provide = Provide(_provide_tracker, sync_to_thread=False)
+            app_config.dependencies = {self._dependency: provide, **app_config.dependencies}
+        if client.config.is_on:
+            app_config.route_handlers = [*app_config.route_handlers, _endpoint(client.config.endpoint)]
+        app_config.middleware = [DefineMiddleware(_FirstRequest, client=client), *app_config.middleware]
+        app_config.on_startup = [self._wrap_at_start, *app_config.on_startup]
+        app_config.on_shutdown = [*app_config.on_shutdown, self._flush]
+        return app_config
+
+    async def _wrap_at_start(self, app: Litestar) -> None:
+        _wrap(app, self.client)
+        self.client.start()
+
+    async def _flush(self) -> None:
+        await sync_to_thread(self.client.flush, _SHUTDOWN_S)
+
+
+class _FirstRequest:
+    """Wrap the app where no startup message has come, and handle the request that finds it unwrapped."""
+
+    def __init__(self, app: Any, client: Client) -> None:
+        self._app = app
+        self._client = client
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if not isinstance(scope["app"].asgi_handler, TikTokMiddleware):
+            _wrap(scope["app"], self._client)
+            await TikTokMiddleware(_whole_app(self._app), self._client)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _whole_app(app: Any) -> Any:
+    """The app of one route as any app: its other addresses are served by the app that is wrapped meanwhile."""
+
+    async def call(scope: Any, receive: Any, send: Any) -> None:
+        await app(scope, receive, send)
+
+    return call
+
+
+def _wrap(app: Litestar, client: Client) -> None:
+    if not isinstance(app.asgi_handler, TikTokMiddleware):
+        wrapped: Any = TikTokMiddleware(app.asgi_handler, client)
+        app.asgi_handler = wrapped
+
+
+def _endpoint(path: str) -> Any:
+    """Route the middleware's own addresses, so that Litestar's router hands them to its middleware."""
+
+    @asgi(path, is_mount=True, opt={"exclude_from_auth": True})
+    async def tiktok_endpoint(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001
+        await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    return tiktok_endpoint
+
+
+def _secret_keys(app_config: AppConfig) -> list[str]:
+    csrf = app_config.csrf_config
+    return [csrf.secret] if csrf is not None and csrf.secret else []

@@ -1,0 +1,72 @@
+"""Quart: ``TikTok(app)`` or ``init_app``, then ``request.tiktok`` or, typed, ``tiktok_from(request)``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from quart import Quart, Request, Websocket
+
+from tiktok_middleware.asgi import TikTokMiddleware
+from tiktok_middleware.attach import attach_to_requests
+from tiktok_middleware.client import Client
+from tiktok_middleware.core.tracking.current import tracker_of
+from tiktok_middleware.core.tracking.tracker import Tracker
+
+__all__ = ["TikTok", "TikTokRequest", "tiktok_from"]
+
+attach_to_requests()
+
+if TYPE_CHECKING:
+
+    class TikTokRequest(Request):
+        """Annotation for a request, so that ``request.tiktok`` type-checks."""
+
+        tiktok: Tracker
+
+else:
+    TikTokRequest = Request
+
+
+def tiktok_from(request: Request | Websocket) -> Tracker:
+    """Return the tracker of this request.
+
+    Raises:
+        LookupError: the extension was not applied to the app.
+    """
+    return tracker_of(request.scope)
+
+
+class TikTok:
+    """The extension.
+
+    Options come from the environment; ``app.config["TIKTOK"]``, a dict such as ``{"pixel_id": ...}``, takes
+    precedence. Quart's ``SECRET_KEY`` (and its fallbacks) sign where ``TIKTOK_SECRET_KEY`` is not set, and its debug
+    mode makes the middleware strict.
+
+    Args:
+        app: the app; or call :meth:`init_app` later.
+        client: a ready client instead of all that.
+    """
+
+    def __init__(self, app: Quart | None = None, client: Client | None = None) -> None:
+        self.client = client
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Quart) -> None:
+        """Put the middleware around the app.
+
+        Raises:
+            ConfigError: an option is malformed.
+        """
+        client = self.client if self.client is not None else _client_of(app)
+        app.extensions["tiktok"] = client
+        wrapped: Any = TikTokMiddleware(app.asgi_app, client)
+        app.asgi_app = wrapped  # type: ignore[method-assign]  # Quart's documented way
+
+
+def _client_of(app: Quart) -> Client:
+    options: dict[str, Any] = app.config.get("TIKTOK") or {}
+    keys = [app.config.get("SECRET_KEY"), *(app.config.get("SECRET_KEY_FALLBACKS") or ())]
+    texts = [key.decode("latin-1") if isinstance(key, bytes) else str(key) for key in keys if key]
+    return Client.from_env(secret_keys=texts, is_debug=app.debug, **options)
