@@ -6,11 +6,13 @@ FUZZ_SECONDS ?= 60
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test lint format system modules lowest soak bench fuzz clean
+.PHONY: help demo test test-fast coverage lint format system modules lowest soak bench fuzz clean
 
 help:
 	@echo "make demo   start the shop and the stand-in for TikTok (PORT=8000)"
 	@echo "make test   install what the tests need, then ruff, mypy and pytest"
+	@echo "make test-fast  the tests that need nothing but Python, in less than a minute"
+	@echo "make coverage   all tests, and which lines and branches none of them runs"
 	@echo "make soak   the long tests: every server, killed workers, other packages' test suites"
 	@echo "make bench  the figures, beside other packages'"
 	@echo "make fuzz   search for documents and requests that break a promise (FUZZ_SECONDS=60 each)"
@@ -65,6 +67,16 @@ format: $(VENV)/.installed-dev
 
 test: $(VENV)/.installed-dev modules lint
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+# No browser, no Node.js, no broker, no server process.
+test-fast: $(VENV)/.installed-dev
+	PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(VENV)/pycache $(BIN)/pytest --fast -n 2 -q
+
+coverage: $(VENV)/.installed-dev modules
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2 --dist loadgroup -q
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 # Every server, workers killed in twenty rounds, and Starlette's and Flask's own test suites with every app wrapped.
 soak: $(VENV)/.installed-dev system lowest

@@ -1,8 +1,10 @@
-"""Shared by all tests: a mistake of ours that was kept away from the app must not be kept away from the suite."""
+"""Shared by all tests: the fast tier, and a check that no error of ours was swallowed."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,9 +13,40 @@ from tests.frameworks.summary import pytest_terminal_summary  # noqa: F401  # pr
 from tiktok_middleware._log import NoticeLog
 from tiktok_middleware.core.tracking.current import tracker_var
 from tiktok_middleware.delivery.process.forks import alive
+from tiktok_middleware.reasons import COUNTERS, reason_of
+
+#: Markers of tests that the fast tier leaves out: they need more than Python, or more than a second.
+NOT_FAST = ("browser", "node", "redis", "postgres", "servers", "slow", "soak")
+_WHOLE_FILE = re.compile(rf"^pytestmark = pytest\.mark\.({'|'.join(NOT_FAST)})\b", re.MULTILINE)
 
 settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("fast", settings.get_profile("ci"), max_examples=10)
 settings.load_profile("ci")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help=f"leave out the tests marked {', '.join(NOT_FAST)}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("fast"):
+        settings.load_profile("fast")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import a file, or a folder's, of which no test is fast: what it imports may not be installed."""
+    if not config.getoption("fast"):
+        return None
+    files = [collection_path] if collection_path.is_file() else sorted(collection_path.rglob("test_*.py"))
+    is_slow = files and all(_WHOLE_FILE.search(file.read_text("utf-8")) for file in files)
+    return True if is_slow else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("fast"):
+        left_out = [item for item in items if any(map(item.get_closest_marker, NOT_FAST))]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +60,14 @@ def swallowed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         original(self, part, error)
 
     monkeypatch.setattr(NoticeLog, "failure", failure)
+    count = NoticeLog.count
+
+    def counted(self: NoticeLog, reason: str) -> None:
+        if reason not in COUNTERS and reason_of(reason) is None:
+            errors.append(AssertionError(f"{reason} is not in tiktok_middleware.reasons"))
+        count(self, reason)
+
+    monkeypatch.setattr(NoticeLog, "count", counted)
     open_before = set(alive)
     yield errors
     for delivery in set(alive) - open_before:

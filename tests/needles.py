@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
-from tests.browser.visitor import CUSTOMER
+from tests.customer import CUSTOMER
 
 __all__ = ["found_in", "typed"]
 

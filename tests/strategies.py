@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from tiktok_middleware.core.page.head_end import HeadEnd, Injector, Search
+
+
+def examples(count: int) -> int:
+    """Return how many examples a property tries: ``count``, and a tenth of it in the fast tier."""
+    return max(1, count * settings().max_examples // 100)
+
 
 OPENINGS = [
     b"",

@@ -90,6 +90,7 @@ def test_without_its_list_everybody_is_a_person(
     _kind.cache_clear()
 
 
+@pytest.mark.slow
 def test_what_is_remembered_is_bounded() -> None:
     for number in range(5000):
         kind_of(f"Mozilla/5.0 {number} {'x' * 2000}")

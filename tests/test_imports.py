@@ -17,9 +17,10 @@ PACKAGE = ROOT / "tiktok_middleware"
 OURS = "tiktok_middleware"
 
 # The folders and files of the package in the order of their imports: each may import those that stand before it,
-# and itself. `errors` and `config` may be imported everywhere.
+# and itself. `errors`, `config` and `reasons` may be imported everywhere.
 ORDER = {
     "errors": (),
+    "reasons": (),
     "_option_parsers": (),
     "config": ("_option_parsers",),
     "_log": (),
@@ -61,7 +62,7 @@ ORDER = {
     "cli": ("",),
     "sandbox": ("",),
 }
-EVERYWHERE = ("errors", "config")
+EVERYWHERE = ("errors", "config", "reasons")
 
 # What each part may import of others; the standard library is free.
 OTHERS = {

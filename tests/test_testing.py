@@ -98,6 +98,7 @@ def test_afterwards_everything_is_as_before(client: Client) -> None:
     assert client.delivery.submit == before
 
 
+@pytest.mark.slow
 def test_the_fixture_is_a_plugin_of_pytest(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

@@ -1,15 +1,17 @@
-"""Where this package says what it noticed: one logger, one counter; it decides nothing."""
+"""Counts and log lines of one client: each reason is counted, each cause is logged once."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
 
+from tiktok_middleware.reasons import OWN_LINES, SCOPES, reason_of
+
 __all__ = ["NoticeLog"]
 
 log = logging.getLogger("tiktok_middleware")
 
-# Causes can hold what a request says; the memory of them is bounded.
+# A cause can hold text of a request, so the memory of causes is bounded.
 _MAX_CAUSES = 1000
 
 
@@ -17,7 +19,7 @@ class NoticeLog:
     """Counts reasons and logs each cause once.
 
     Attributes:
-        counts: how often each reason was met in this process.
+        counts: how often each reason occurred in this process.
     """
 
     def __init__(self) -> None:
@@ -25,21 +27,34 @@ class NoticeLog:
         self._said: set[str] = set()
 
     def count(self, reason: str) -> None:
-        """One more of this reason."""
+        """Count one more of this reason, and log the first unless it is expected."""
         self.counts[reason] += 1
+        if self.counts[reason] == 1:
+            self._explain(reason)
 
     def once(self, cause: str, message: str) -> None:
-        """A WARNING, said once per cause."""
+        """Log a WARNING, once per cause."""
         if cause in self._said or len(self._said) >= _MAX_CAUSES:
             return
         self._said.add(cause)
         log.warning(message)
 
     def failure(self, part: str, error: BaseException) -> None:
-        """One ERROR line with a traceback per kind of failure; each failure is counted."""
+        """Log one ERROR line with a traceback per kind of failure; count each failure."""
         self.counts["failures"] += 1
         cause = f"failure {part} {type(error).__name__}"
         if cause in self._said:
             return
         self._said.add(cause)
         log.error("%s failed, the response passes untouched", part, exc_info=error)
+
+    def _explain(self, counter: str) -> None:
+        reason = reason_of(counter)
+        if reason is None or reason.is_expected:
+            return
+        scope = "" if counter == reason.value else counter[: counter.index("_") + 1]
+        if scope in OWN_LINES:
+            return
+        skipped = SCOPES.get(scope, "")
+        subject = f"{counter}: {skipped} was skipped. " if skipped else f"{counter}: "
+        self.once(f"reason {counter}", f"{subject}{reason.meaning} {reason.advice}".rstrip() + " (logged once)")

@@ -8,7 +8,8 @@ import pytest
 
 from tests.browser.conftest import MakeVisitor
 from tests.browser.servers import Server
-from tests.browser.visitor import CUSTOMER, Visitor
+from tests.browser.visitor import Visitor
+from tests.customer import CUSTOMER
 
 pytestmark = pytest.mark.browser
 

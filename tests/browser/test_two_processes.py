@@ -9,7 +9,8 @@ import pytest
 
 from tests.browser.conftest import MakeVisitor
 from tests.browser.servers import Server, command_of
-from tests.browser.visitor import CUSTOMER, Visitor
+from tests.browser.visitor import Visitor
+from tests.customer import CUSTOMER
 
 pytestmark = pytest.mark.browser
 

@@ -10,19 +10,9 @@ import httpx
 from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, Request, Response
 
 from tests.browser.servers import Server
+from tests.customer import CUSTOMER
 
-__all__ = ["CUSTOMER", "Answer", "Sandbox", "Visitor"]
-
-#: As typed into the checkout: e-mail and phone are TikTok's own test vectors.
-CUSTOMER = {
-    "email": " ALICE_abc@gmail.com ",
-    "phone": "(+1)2133734253",
-    "first_name": "Zaphodia",
-    "last_name": "Beeblebrox-Örsted",
-    "street": "Quayside Row 42",
-    "zip_code": "10119",
-    "city": "Berlin",
-}
+__all__ = ["Answer", "Sandbox", "Visitor"]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ async function live(plan) {
   const document = {
     currentScript: {nonce: plan.nonce || '', src: 'https://shop.example/_tiktok/helper-0123456789abcdef.js'},
     prerendering: plan.prerendering,
-    referrer: 'https://shop.example/before',
+    referrer: plan.referrer === undefined ? 'https://shop.example/before' : plan.referrer,
     documentElement: {dataset: {}},
     createElement: () => ({}),
     getElementsByTagName: () => [first],

@@ -15,6 +15,8 @@ from tiktok_middleware.core.consent.consent import bridges, make_reader
 from tiktok_middleware.core.consent.platforms import BROWSER_ONLY
 from tiktok_middleware.errors import ConfigError
 
+pytestmark = pytest.mark.node
+
 COLLECT = "/_tiktok/collect"
 
 UC3 = """var services = {id: {name: '%s', consent: {given: %s, type: 'EXPLICIT'}}};

@@ -12,6 +12,8 @@ import pytest
 from tests.browser_scripts.page_world import CONTACT, ONE, PURCHASE, names, page, run, snippet
 from tiktok_middleware.core.pixel.snippet import answer_headers
 
+pytestmark = pytest.mark.node
+
 COLLECT = "/shop/_tiktok/collect"
 TEMPLATE = ["ViewContent", {"value": 5}, "", "template-token"]
 SEALED = ["Purchase", {"value": 9}, "id-9", "sealed-token"]
@@ -207,21 +209,42 @@ def test_a_page_that_may_not_load_can_still_be_granted(browser: dict[str, Any]) 
         ("/?email=a@b.example", True),
         ("/?x=a%40b.example", True),
         ("/?tel=%2B491701234567", True),
-        ("/?call=213-373-4253", True),
+        ("/?call=213-373-4253", False),
         ("/?pay=4111111111111111", True),
         ("/?first_name=Ada", True),
+        ("/?e=Ym9iQGV4YW1wbGUuY29t", True),
+        ("/?utm_campaign=TK+-+2026-11-30&utm_content=Spark+@jane.doe", False),
+        ("/#user=a@b.example", True),
+        ("/#a%40b.example", True),
+        ("/#id_token=eyJhbGciOi", True),
+        ("/#/@handle", False),
         ("/?reset=eyJhbGciOiJIUzI1NiJ9.e30.abcde", True),
         ("/?utm_source=tiktok&utm_campaign=brandname&utm_id=1790000000000001", False),
         ("/?color=red&size=42", False),
         ("/products/7654321", False),
     ],
 )
-def test_a_shared_page_whose_address_may_name_somebody_asks_first(path: str, asks: bool) -> None:
-    diary = on_page(h=1, v=1, browser={"path": path, "answers": [NO]})
+def test_page_whose_address_may_hold_identity_asks_first(path: str, asks: bool) -> None:
+    for shared in (1, 0):
+        diary = on_page(h=shared, v=1, browser={"path": path, "answers": [NO]})
+        assert (diary["queue"] is None) is asks
+        assert bool(diary["posts"]) is asks
+        assert names(on_page(h=shared, v=1, browser={"path": path})) == ["page"], "the endpoint sees nothing in it"
+
+
+@pytest.mark.parametrize(
+    ("referrer", "asks"),
+    [
+        ("https://shop.example/reset?email=bob@example.com", True),
+        ("https://mail.example/u/bob%40example.com", True),
+        ("https://www.tiktok.com/", False),
+        ("https://shop.example/?ttclid=E.C.P.aB3xQkZ0NDQxMTE5bGVz4111111111111111", False),
+        ("", False),
+    ],
+)
+def test_page_whose_referrer_may_hold_identity_asks_first(referrer: str, asks: bool) -> None:
+    diary = on_page(v=1, browser={"referrer": referrer, "answers": [NO]})
     assert (diary["queue"] is None) is asks
-    assert bool(diary["posts"]) is asks
-    own = on_page(v=1, browser={"path": path})
-    assert names(own) == ["page"], "a page for one visitor is the server's to judge"
 
 
 def test_a_shared_page_in_a_frame_is_no_page_view() -> None:
@@ -231,12 +254,6 @@ def test_a_shared_page_in_a_frame_is_no_page_view() -> None:
         assert names(top) == (["page"] if "v" in config else ["track", "track"])
         assert [name for name, _ in tracked(frame)] == ["ViewContent"] * ("s" in config)
         assert "page" not in names(frame)
-
-
-def test_a_fragment_that_names_somebody_keeps_the_pixel_out() -> None:
-    for fragment in ("#user=a@b.example", "#a%40b.example", "#id_token=eyJhbGciOi"):
-        assert on_page(v=1, browser={"path": f"/{fragment}"})["queue"] is None
-    assert names(on_page(v=1, browser={"path": "/#/@handle"})) == ["page"]
 
 
 # -- a word of the visitor

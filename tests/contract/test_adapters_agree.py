@@ -24,7 +24,7 @@ from tests.contract.adapters import (
     without_ours,
     write_app,
 )
-from tests.strategies import documents, splits
+from tests.strategies import documents, examples, splits
 from tiktok_middleware import Client
 
 REQUEST_HEADERS = [
@@ -133,7 +133,7 @@ def check_answer(client: Client, bare: Seen, seen: Seen, response: Response) -> 
     assert [value for name, value in seen.headers if name == "set-cookie" and value in bare_cookies] == bare_cookies
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(request=requests, response=responses())
 def test_both_doors_give_the_same_answer(clients: tuple[Client, Client], request: Request, response: Response) -> None:
     asgi, wsgi = clients
@@ -143,7 +143,7 @@ def test_both_doors_give_the_same_answer(clients: tuple[Client, Client], request
     check_answer(asgi, through_asgi(None, request, response), seen, response)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(data=st.data(), request=requests, response=responses())
 def test_the_cut_of_a_body_changes_no_byte(
     clients: tuple[Client, Client], data: st.DataObject, request: Request, response: Response
@@ -165,7 +165,7 @@ def is_valid(response: Response) -> bool:
     return has_type != (response.status in {204, 304}) and all("\xe9" not in value for _, value in response.headers)
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(250))
 @given(
     request=requests,
     response=responses().filter(is_valid),
@@ -180,7 +180,7 @@ def test_the_wsgi_door_is_valid_on_both_its_sides(
 
 
 @given(request=requests, response=responses())
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_a_purchase_that_counts_once_leaves_the_doors_alike(
     clients: tuple[Client, Client], request: Request, response: Response
 ) -> None:

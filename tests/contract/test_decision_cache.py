@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.contract.adapters import PAGE, Request, Response, generator_app, make_client, through_asgi, through_wsgi
 from tests.contract.test_adapters_agree import requests, responses, same_start
+from tests.strategies import examples
 from tiktok_middleware import Client
 from tiktok_middleware.core.runtime import BoundedCache
 
@@ -65,7 +66,7 @@ asked = st.builds(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(request=asked, response=st.one_of(responses(), st.sampled_from(USUAL)))
 def test_a_recipe_gives_the_page_of_the_general_way(
     clients: tuple[Client, Client], request: Request, response: Response

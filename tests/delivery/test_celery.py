@@ -59,6 +59,7 @@ def count(sql: str, path: Path) -> int:
 # -- one process after the other, as a shop runs them
 
 
+@pytest.mark.redis
 def test_a_batch_goes_over_the_broker_to_tiktok_and_a_killed_child_loses_nothing(
     tmp_path: Path, broker: Redis, api: Api
 ) -> None:
@@ -92,6 +93,7 @@ def test_a_batch_goes_over_the_broker_to_tiktok_and_a_killed_child_loses_nothing
         delivery.close(5)
 
 
+@pytest.mark.redis
 def test_a_killed_worker_of_a_teams_own_app_loses_nothing(tmp_path: Path, broker: Redis, api: Api) -> None:
     """SIGKILL for the worker and its children while they hold messages; the next worker gets them all."""
     variables = environ(broker.url, api.url, tmp_path / "worker.sqlite3")
@@ -114,6 +116,7 @@ def test_a_killed_worker_of_a_teams_own_app_loses_nothing(tmp_path: Path, broker
         delivery.close(5)
 
 
+@pytest.mark.redis
 def test_an_outage_of_tiktok_is_waited_out_in_the_queue_and_a_refused_event_is_buried(
     tmp_path: Path, broker: Redis, api: Api
 ) -> None:
@@ -145,6 +148,7 @@ def test_an_outage_of_tiktok_is_waited_out_in_the_queue_and_a_refused_event_is_b
 # -- the broker
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
 def test_a_hung_broker_touches_no_request_and_loses_nothing(tmp_path: Path, scheme: str) -> None:
     with hung_broker() as port:
@@ -170,6 +174,7 @@ def test_a_hung_broker_touches_no_request_and_loses_nothing(tmp_path: Path, sche
         sink.close()
 
 
+@pytest.mark.redis
 def test_a_broker_that_is_down_is_drained_to_when_it_is_up(tmp_path: Path) -> None:
     port = free_port()
     delivery = opened(f"redis://127.0.0.1:{port}/0", tmp_path / "web.sqlite3")
@@ -190,6 +195,7 @@ def test_a_broker_that_is_down_is_drained_to_when_it_is_up(tmp_path: Path) -> No
         delivery.close(2)
 
 
+@pytest.mark.redis
 def test_a_full_queue_leaves_events_in_the_outbox(broker: Redis) -> None:
     sink = ours.CelerySink(ours.make_app(broker.url), max_queued=2)
     assert sink.send([record("a")]) == sink.send([record("b")]) == [Delivered()]
@@ -198,6 +204,7 @@ def test_a_full_queue_leaves_events_in_the_outbox(broker: Redis) -> None:
     sink.close()
 
 
+@pytest.mark.redis
 def test_a_publication_that_fails_drops_the_connection(broker: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     app = ours.make_app(broker.url)
     sink = ours.CelerySink(app)
@@ -213,6 +220,7 @@ def test_a_publication_that_fails_drops_the_connection(broker: Redis, monkeypatc
     sink.close()
 
 
+@pytest.mark.redis
 def test_batches_grow_where_workers_are_busy(broker: Redis) -> None:
     sink = ours.CelerySink(ours.make_app(broker.url))
     sink.send([record("first")])
@@ -227,6 +235,7 @@ def test_batches_grow_where_workers_are_busy(broker: Redis) -> None:
     sink.close()
 
 
+@pytest.mark.redis
 def test_a_message_shows_monitors_no_visitor(broker: Redis) -> None:
     sink = ours.CelerySink(ours.make_app(broker.url))
     sink.send([record("secret-visitor")])
@@ -327,6 +336,7 @@ def test_a_worker_that_is_set_up_wrongly_leaves_messages_with_the_broker(
     assert "TIKTOK_SYNC" in caplog.text
 
 
+@pytest.mark.redis
 def test_a_teams_own_time_limits_do_not_end_a_task_that_waits_for_tiktok(
     tmp_path: Path, broker: Redis, api: Api
 ) -> None:
@@ -380,6 +390,7 @@ def test_each_process_has_one_courier_and_each_thread_a_publisher(
 # -- how it is chosen
 
 
+@pytest.mark.redis
 def test_the_sink_is_chosen_by_one_variable(tmp_path: Path, broker: Redis) -> None:
     client = Client.from_env(environ(broker.url, "http://127.0.0.1:1", tmp_path / "o.sqlite3"))
     try:
@@ -391,6 +402,7 @@ def test_the_sink_is_chosen_by_one_variable(tmp_path: Path, broker: Redis) -> No
     assert broker.url not in repr(client.config)
 
 
+@pytest.mark.redis
 def test_without_a_broker_of_its_own_the_apps_celery_is_used(broker: Redis) -> None:
     team = celery.Celery("team", broker=broker.url, set_as_current=False)
     team.set_current()

@@ -176,6 +176,7 @@ def test_a_teams_own_sink_is_made_from_the_options_and_closed(open_: Open) -> No
     assert sink.is_closed
 
 
+@pytest.mark.slow
 def test_test_events_go_singly_with_their_code(open_: Open, api: Api) -> None:
     delivery = open_(api_url=api.url, test_event_code="TEST1")
     delivery.submit(fresh(30)).result(10)
@@ -228,6 +229,7 @@ def test_submit_does_not_wait_for_a_sink_that_hangs(open_: Open) -> None:
     assert delivery.flush(10)
 
 
+@pytest.mark.slow
 def test_an_outage_loses_nothing(open_: Open, api: Api) -> None:
     api.status, api.body = 503, b""
     delivery = open_(api_url=api.url)
@@ -490,6 +492,7 @@ def test_at_exit_one_delivery_that_cannot_be_closed_leaves_the_others_closed(tmp
     assert ended.returncode == 0
 
 
+@pytest.mark.slow
 def test_what_a_future_promised_survives_kill_9(tmp_path: Path, api: Api) -> None:
     outbox = f"sqlite:///{tmp_path}/outbox.sqlite3"
     killed = run(
@@ -511,12 +514,14 @@ def test_what_a_future_promised_survives_kill_9(tmp_path: Path, api: Api) -> Non
     assert heir.close(10)
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_at_once_delivers_what_it_can(outbox: str, api: Api) -> None:
     ended = run("delivery.submit(fresh(500, 'e'))", outbox, api.url)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert sorted(api.ids) == sorted(f"e-{i}" for i in range(500))
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_during_an_outage_keeps_everything(tmp_path: Path) -> None:
     started = time.monotonic()
     ended = run("for i in range(500): delivery.submit(fresh(1, f'e{i}'))", f"sqlite:///{tmp_path}/o.db", NOWHERE)
@@ -527,6 +532,7 @@ def test_a_process_that_ends_during_an_outage_keeps_everything(tmp_path: Path) -
     outbox.close()
 
 
+@pytest.mark.slow
 def test_an_event_tracked_at_exit_is_delivered_too(outbox: str, api: Api) -> None:
     """An application's own exit hooks run before ours when they were registered later."""
     ended = run("atexit.register(lambda: delivery.submit(fresh(1, 'bye')))", outbox, api.url)
@@ -534,6 +540,7 @@ def test_an_event_tracked_at_exit_is_delivered_too(outbox: str, api: Api) -> Non
     assert api.ids == ["bye-0"]
 
 
+@pytest.mark.slow
 def test_sigterm_with_a_handler_that_exits_loses_nothing(tmp_path: Path, api: Api) -> None:
     code = """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -545,6 +552,7 @@ def test_sigterm_with_a_handler_that_exits_loses_nothing(tmp_path: Path, api: Ap
     assert len(set(api.ids)) == 100
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.parametrize("is_warm", [False, True])
 def test_a_forked_child_delivers_its_own_and_the_parent_its_own(outbox: str, api: Api, is_warm: bool) -> None:
@@ -574,6 +582,7 @@ def test_a_forked_child_delivers_its_own_and_the_parent_its_own(outbox: str, api
     assert len(api.ids) == len(set(api.ids)), "no process sends what is another's"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_fork_in_the_middle_of_the_relays_imports_leaves_the_child_a_relay_that_sends(
     tmp_path: Path, api: Api
@@ -596,6 +605,7 @@ def test_a_fork_in_the_middle_of_the_relays_imports_leaves_the_child_a_relay_tha
     assert set(api.ids) == {"preloaded-0", "parent-0", "child-0"}
 
 
+@pytest.mark.slow
 def test_a_fork_waits_a_second_at_most_for_a_first_send_that_hangs(open_: Open) -> None:
     leave, sending = threading.Event(), threading.Event()
 
@@ -619,6 +629,7 @@ def test_a_fork_waits_a_second_at_most_for_a_first_send_that_hangs(open_: Open) 
     assert delivery.flush(10), "it goes on in the parent"
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_file_and_count_once(tmp_path: Path, api: Api) -> None:
     code = """
     from tests.delivery.delivery_world import record, submission

@@ -121,6 +121,7 @@ def test_what_is_tracked_when_even_the_app_is_done_is_sent_too(client: Client, a
     assert len(api.ids) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("visit", VISITS.values(), ids=VISITS)
 def test_what_fails_is_sent_with_the_next_that_is_tracked(client: Client, api: Api, visit: Visit) -> None:
     client.delivery._relay.pace._random = lambda: 1.0  # a second
@@ -135,6 +136,7 @@ def test_what_fails_is_sent_with_the_next_that_is_tracked(client: Client, api: A
     assert client.stats()["waiting"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("visit", [visit_wsgi, visit_asgi])
 def test_a_tiktok_that_drips_holds_a_request_two_seconds_at_most(client: Client, api: Api, visit: Visit) -> None:
     api.drip_s = 0.02
@@ -148,6 +150,7 @@ def test_a_tiktok_that_drips_holds_a_request_two_seconds_at_most(client: Client,
     assert len(set(api.ids)) == 1
 
 
+@pytest.mark.slow
 def test_the_loop_goes_on_meanwhile(client: Client, api: Api) -> None:
     api.drip_s = 0.02
 
@@ -164,6 +167,7 @@ def test_the_loop_goes_on_meanwhile(client: Client, api: Api) -> None:
     assert ticks > took_s / 0.01 / 4
 
 
+@pytest.mark.slow
 def test_the_loop_goes_on_while_a_pages_report_is_sent_too(client: Client, api: Api) -> None:
     api.drip_s = 0.02
     token = token_of(client.runtime, expires=time.time() + 600)
@@ -196,6 +200,7 @@ def test_many_at_once_lose_nothing_and_send_nothing_twice(client: Client, api: A
     assert client.stats()["waiting"] == 0
 
 
+@pytest.mark.slow
 def test_no_thread_is_needed_at_all(api: Api, tmp_path: Path) -> None:
     """As under a uWSGI without threads, or at the interpreter's end."""
     code = f"""

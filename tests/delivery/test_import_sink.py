@@ -16,6 +16,8 @@ from tests.delivery.celery_world import Redis, environ
 from tests.delivery.delivery_world import Api, record, running_api, submission, wait_until
 from tiktok_middleware.client import Client
 
+pytestmark = pytest.mark.redis
+
 PAGE = Path(__file__).parents[2] / "docs" / "delivery.md"
 
 

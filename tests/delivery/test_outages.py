@@ -22,6 +22,8 @@ from tests.delivery.sender.failing_api import FAILURES, Service, running_failing
 from tiktok_middleware.cli.main import main
 from tiktok_middleware.delivery.sender.backoff import MIN_WAIT_S
 
+pytestmark = pytest.mark.slow
+
 OUTAGE_S = 1.2
 WINDOW = 60  # visits to each shop in a row that are judged together
 ALLOWED_S = 0.005

@@ -79,6 +79,8 @@ if sys.argv[3] == "after":
 from tests.delivery.delivery_world import PIXEL, submissions
 from tiktok_middleware.delivery.delivery import DeliveryOptions
 from tiktok_middleware.delivery.delivery import open_delivery
+
+pytestmark = pytest.mark.servers
 delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{sys.argv[1]}", api_url=sys.argv[2], tokens={PIXEL: "tok"}))
 
 def submit(name):

@@ -111,6 +111,8 @@ import multiprocessing, os, sys, time
 from tests.delivery.delivery_world import PIXEL, submissions
 from tiktok_middleware.delivery.delivery import DeliveryOptions
 from tiktok_middleware.delivery.delivery import open_delivery
+
+pytestmark = pytest.mark.servers
 delivery = open_delivery(DeliveryOptions(outbox=sys.argv[1], api_url="http://127.0.0.1:9", tokens={PIXEL: "tok"}))
 
 def track(name):

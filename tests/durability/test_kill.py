@@ -8,6 +8,8 @@ import pytest
 
 from tests.durability.rounds import DOORS, ENDS, play
 
+pytestmark = pytest.mark.servers
+
 _SOAK_ROUNDS = 20
 
 

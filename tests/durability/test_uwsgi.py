@@ -12,6 +12,8 @@ from tests.browser.servers import free_port, running
 from tests.durability.rounds import environment_of
 from tests.servers.sink import Sink
 
+pytestmark = pytest.mark.servers
+
 _SAYS = b"uWSGI runs without threads"
 
 

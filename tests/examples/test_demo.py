@@ -18,6 +18,8 @@ import pytest
 
 from tests.browser.servers import ROOT, free_port, plain_environment, stop
 
+pytestmark = pytest.mark.servers
+
 COMMAND = str(Path(sys.executable).with_name("tiktok-middleware"))
 _WAIT_S = 30.0
 

@@ -11,6 +11,8 @@ import pytest
 
 from tests.browser.servers import SHOPS, Server, command_of, free_port, plain_environment, running
 
+pytestmark = pytest.mark.servers
+
 FORM = {
     "email": "mira@example.com",
     "phone": "",

@@ -46,6 +46,7 @@ def test_a_script_in_the_wrong_place_is_found(place: bytes, monkeypatch: pytest.
         pages.check(bytes(8) + place + b" </head> --></title></script></style></template></noscript>")
 
 
+@pytest.mark.slow
 def test_a_saved_input_can_be_checked_once_more(tmp_path: Path) -> None:
     saved = tmp_path / hashlib.sha256(b"").hexdigest()
     saved.write_bytes(next(pages.seeds()))

@@ -17,6 +17,7 @@ from tests.contract.adapters import HTML, PAGE, Request, Response, through_asgi,
 from tests.core.core_world import scope_request
 from tests.fuzz.requests import NAMES, WORDS
 from tests.privacy.test_consent_table import ours_in
+from tests.strategies import examples
 from tiktok_middleware import Client, Config
 from tiktok_middleware.core.events.event import Claim, OutboxEntry
 from tiktok_middleware.core.tracking.request_state import RequestState
@@ -122,7 +123,7 @@ KINDS = [
 ]
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.too_slow])
 @given(request=requests, kind=st.sampled_from(KINDS), given_events=events)
 @example(Request(headers={"host": "[::1]:80"}), KINDS[0], (("Lead", {}),))
 @example(Request(headers={"host": "\xff", "referer": "https://["}), KINDS[0], (("Lead", {}),))
@@ -143,7 +144,7 @@ def test_what_leaves_is_what_tiktok_takes(
             assert 0 < len(event_id) <= 64
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow])
 @given(
     identity=identities,
     event=st.tuples(names, properties),
@@ -165,7 +166,7 @@ def test_what_an_app_passes_on_is_sent_right_or_not_at_all(
     assert faults(items) == []
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(snapshot=scalars | raw, lead_id=scalars, source=st.sampled_from(["web", "offline", "crm"]) | scalars)
 def test_what_a_job_passes_on_is_sent_right_or_not_at_all(snapshot: Any, lead_id: Any, source: Any) -> None:
     runtime = SETS.runtime
@@ -191,7 +192,7 @@ SETTINGS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow])
 @given(
     environ=st.dictionaries(st.sampled_from(OPTIONS), st.sampled_from(SETTINGS) | st.text(max_size=10), max_size=6),
     request=requests,

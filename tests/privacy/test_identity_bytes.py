@@ -200,6 +200,7 @@ people = st.builds(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", ["asgi", "wsgi"])
 @settings(
     max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -256,6 +257,7 @@ def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, 
     client.close()
 
 
+@pytest.mark.slow
 @settings(
     max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )

@@ -12,6 +12,8 @@ import uvicorn
 
 from tiktok_middleware.sandbox import create_app
 
+pytestmark = pytest.mark.servers
+
 TRACK = "/open_api/v1.3/event/track/"
 
 

@@ -10,6 +10,8 @@ import pytest
 from tests.contract.adapters import HTML, PAGE, Request, WsgiServer, environ_of, make_client
 from tiktok_middleware.wsgi import TikTokMiddleware
 
+pytestmark = pytest.mark.servers
+
 
 class Pieces:
     """A body that may break, and counts how often it is closed."""

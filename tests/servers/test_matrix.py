@@ -13,6 +13,8 @@ from tests.servers.contents import CHUNKS, ETAG, UPLOAD_BYTES, WORDS, closed
 from tests.servers.pair import Pair
 from tests.servers.visitor import NAVIGATION, SCRIPT, Answer, differences
 
+pytestmark = pytest.mark.servers
+
 
 def both(pair: Pair, path: str, headers: dict[str, str] = NAVIGATION, method: str = "GET") -> tuple[Answer, Answer]:
     """The bare answer and ours, which may differ in our script and headers only."""

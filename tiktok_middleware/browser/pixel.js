@@ -76,16 +76,23 @@ function run(limited) {
     held.forEach(function (events) { t.emit(events); });
   } catch (e) {}
 }
-// A cache may keep a page without regard to its query: where that may name somebody, the server has to look first.
-var NAMES = /@|%40|%2b|\+\d|eyJ|_(live|test)_|\d{3}\W+(20)?\d{3}\W(20)?\d{4}|[2-6]\d{12}|(name|phone|mobile|tel|msisdn|whatsapp|passw|pwd|birth|dob|ssn|iban)[^&]*=/i;
+// Whether addresses may hold identity; where they do, the endpoint judges them before the pixel, which reports them, may
+// load. A click id is TikTok's own.
+t.suspects = function (addresses) {
+  addresses = addresses.replace(/([?&]ttclid=)[^&#\s]*/g, '$1');
+  return /SUSPECT/.test(addresses) || /SUSPECT_KEY/i.test(addresses);
+};
+function isRefused() {
+  return /(^|;\s)_tt_consent=d/.test(d.cookie);
+}
 function begin() {
   // A sandboxed page may not even look at its cookies.
   try {
     // A cache gives a frame what it gives a window: only there it is a page view.
     if (c.h && w.top !== w) c.v = 0, c.s = (c.s || []).filter(function (event) { return event[0] !== 'Pageview'; });
     var signal = c.g && navigator.globalPrivacyControl, l = w.location;
-    if (t.off || signal && c.g < 2 || c.g && /(^|;\s)_tt_consent=d/.test(d.cookie) || /\w(@|%40)\w|eyJ/.test(l.hash)) c.w = 1, c.h = 0;
-    else if (signal && c.g > 2 || c.h && NAMES.test(l.search)) c.w = c.h = 1;
+    if (t.off || signal && c.g < 2 || c.g && isRefused()) c.w = 1, c.h = 0;
+    else if (signal && c.g > 2 || t.suspects(l.href + ' ' + d.referrer)) c.w = c.h = 1;
     if (!c.w) run();
     c.r = run;
     c.d = d.cookie;

@@ -149,6 +149,21 @@ def test_without_leave_no_cookie_is_set() -> None:
     assert cookies(report(runtime_of(consent="required"), {"u": "https://shop.example/?ttclid=E.C.P.x"})) == {}
 
 
+@pytest.mark.parametrize(
+    ("said", "loads"),
+    [
+        ({"u": PAGE, "r": "https://ad.example/?q=shoes"}, True),
+        ({"u": "https://shop.example/?utm_campaign=TK+-+2026-11-30"}, True),
+        ({"u": "https://shop.example/?e=Ym9iQGV4YW1wbGUuY29t"}, False),
+        ({"u": "https://shop.example/#/confirm?email=bob@example.com"}, False),
+        ({"u": PAGE, "r": "https://shop.example/reset?email=bob@example.com"}, False),
+        ({"u": PAGE, "r": "https://mail.example/u/bob%2540example.com"}, False),
+    ],
+)
+def test_pixel_loads_only_where_address_and_referrer_hold_no_identity(said: dict[str, str], loads: bool) -> None:
+    assert answered(report(runtime_of(), said)) == {"load": loads}
+
+
 # -- which events count
 
 
@@ -158,7 +173,7 @@ def test_a_template_is_confirmed_under_the_browsers_id_with_this_visitor() -> No
         runtime,
         {
             "u": PAGE + "&ttclid=E.C.P.new",
-            "r": "https://ad.example/?q=bob@example.com",
+            "r": "https://ad.example/?q=bob",
             "c": [[token_of(runtime), MINTED]],
         },
         {"cookie": f"_ttp={GOOD_TTP}"},

@@ -11,6 +11,7 @@ import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.strategies import examples
 from tiktok_middleware.core.events.validation import clean_properties
 
 KNOWN = st.sampled_from(
@@ -64,7 +65,7 @@ def is_plain(value: object) -> bool:
     return type(value) in {str, bool}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.dictionaries(KEYS, VALUES, max_size=8) | VALUES, st.sampled_from(["Purchase", "Search", "Own"]))
 def test_anything_becomes_plain_json_and_nothing_is_raised(given_properties: Any, name: str) -> None:
     cleaned = clean_properties(name, given_properties)
@@ -76,7 +77,7 @@ def test_anything_becomes_plain_json_and_nothing_is_raised(given_properties: Any
     assert all(problem.field.startswith("properties") for problem in cleaned.problems)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(VALUES)
 @example({"contents": [{"content_id": "a", "price": 1, "quantity": 1}], "search_string": "x"})
 def test_what_is_clean_stays_as_it_is(value: Any) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from playwright.sync_api import sync_playwright
 
 from tiktok_middleware.core.page.csp import (
     Blocked,
@@ -480,6 +479,8 @@ class Observed:
 @pytest.fixture(scope="module")
 def observed() -> list[tuple[Observed, Observed]]:
     """Each policy as it is and extended; all are visited at once, since a running Playwright holds up other loops."""
+    from playwright.sync_api import sync_playwright
+
     if not Path(CHROMIUM).exists():
         pytest.fail(f"{CHROMIUM} is missing and the browser tests need it: apt-get install chromium", pytrace=False)
     with _sites() as (page_site, pixel_site), sync_playwright() as playwright:

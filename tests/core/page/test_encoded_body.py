@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.page.encoded_bodies import BODIES, PAGE, PLACE, SCRIPT, WITH_SCRIPT, Reader, plain_result, run, slices
+from tests.strategies import examples
 from tiktok_middleware.core.page.codings import layers_of
 from tiktok_middleware.core.page.encoded_body import CodedInjector
 from tiktok_middleware.core.page.head_end import Search
@@ -237,7 +238,7 @@ TEXTS = st.lists(NASTY, max_size=14).map(b"".join) | st.lists(NASTY, max_size=14
     sizes=st.lists(st.integers(0, 80), max_size=12),
     releases=st.booleans(),
 )
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_any_document_reads_as_the_search_in_plain_bytes_has_it(
     parts: list[bytes], name: str, level: int, sizes: list[int], releases: bool
 ) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.page.encoded_bodies import BODIES, PAGE, SCRIPT, WITH_SCRIPT, Reader, brotli, run, slices, zstd
+from tests.strategies import examples
 from tiktok_middleware.core.page.codings import layers_of
 from tiktok_middleware.core.page.encoded_body import CodedInjector
 from tiktok_middleware.core.page.head_end import LIMIT_BYTES, Injector, Search
@@ -223,7 +224,7 @@ def test_coded_bytes_that_read_as_nothing_are_not_held_for_ever(name: str, empty
     size=st.integers(1, 400),
     releases=st.booleans(),
 )
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_no_fault_raises_and_nothing_is_lost(name: str, at: float, wrong: bytes, size: int, releases: bool) -> None:
     """Wherever a body is damaged: it leaves untouched, or what a browser reads of it is still read."""
     body = BODIES[name]

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.strategies import documents, fed, splits
+from tests.strategies import documents, examples, fed, splits
 from tests.trees import SCRIPT, outline, parsed, without_ours
 from tiktok_middleware.core.page.head_end import LIMIT_BYTES, Injector, Search
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.data())
 def test_any_split_of_any_document_finds_the_same_place(data: st.DataObject) -> None:
     document = data.draw(documents())
@@ -24,7 +24,7 @@ def test_any_split_of_any_document_finds_the_same_place(data: st.DataObject) -> 
         assert (out, found, injector.is_document, injector.reason) == (document, place, whole.is_document, whole.reason)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(documents(templates=False))  # html5lib is older than templates
 def test_the_parsed_tree_is_the_original_and_one_script_in_its_head(document: bytes) -> None:
     injector, _, place = fed([document])
@@ -37,7 +37,7 @@ def test_the_parsed_tree_is_the_original_and_one_script_in_its_head(document: by
     assert outline(after) == outline(before)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(documents(templates=False))
 def test_a_document_is_refused_only_where_its_head_never_ends(document: bytes) -> None:
     injector, _, place = fed([document])

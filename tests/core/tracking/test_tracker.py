@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.core_world import NOW, counts, runtime_of, scope_request, tracker_of
+from tests.strategies import examples
 from tiktok_middleware.core.events.event import Event
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.current import KEY
@@ -258,7 +259,7 @@ def test_no_garbage_fails_a_view(event: Any, properties: Any, event_id: Any, onc
     tracker.page(properties)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.dictionaries(st.sampled_from(["email", "phone", "external_id", "first_name", "city", "other"]), deep))
 def test_no_garbage_identity_fails_a_view(fields: Any) -> None:
     tracker_of(runtime_of()).identify(**fields)

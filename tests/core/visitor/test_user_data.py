@@ -13,6 +13,7 @@ import rich.console
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.strategies import examples
 from tiktok_middleware.core.visitor.user_data import Identity, read_identity
 from tiktok_middleware.errors import EventError
 
@@ -396,7 +397,7 @@ ANYTHING = st.recursive(
 FIELDS = ["email", "phone", "external_id", "first_name", "last_name", "city", "state", "country", "zip_code", "zip"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     st.dictionaries(st.sampled_from(FIELDS) | st.text(st.characters()), ANYTHING, max_size=6),
     st.sampled_from([None, "DE", "US", "xx", ""]),

@@ -39,6 +39,7 @@ def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_slow_disk_holds_up_no_greenlet(tmp_path: Path) -> None:
     code = """
     put = SqliteOutbox.put

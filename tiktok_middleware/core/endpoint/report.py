@@ -173,10 +173,15 @@ def hear(request: RequestView, runtime: Runtime, body: bytes) -> Report | Answer
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return refuse(runtime, 400, "malformed")
     tracker = _visitor(request, runtime, said)
-    is_told = holds_identity(tracker.request.target)
+    is_told = _tells_too_much(said)
     may_load = tracker.may_send and not (is_told or runtime.config.browser_reason or _is_excluded(tracker))
     refused = tracker.consent.reason or ("excluded" if _is_excluded(tracker) else "")
     return Report(tracker, may_load, tuple(said.x) if may_load else (), said, refused)
+
+
+def _tells_too_much(said: _Body) -> bool:
+    """Return True when the pixel, which reports addresses as they are, must not load in the page that reports."""
+    return holds_identity(said.u.replace("#", "?")) or holds_identity(said.r)
 
 
 def _is_same_origin(request: RequestView) -> bool:

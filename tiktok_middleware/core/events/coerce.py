@@ -12,7 +12,7 @@ from operator import index
 from typing import Any
 from uuid import UUID
 
-from tiktok_middleware.core.visitor.pii import FULL_WIDTH, names_person
+from tiktok_middleware.core.visitor.pii import text_reveals
 
 __all__ = [
     "MAX_NUMBER",
@@ -177,16 +177,23 @@ def identifier(value: object, purse: Budget) -> str:
         raise Refusal("empty", "an id as str or int")
     if len(found) > MAX_ID_CHARS:
         raise Refusal(f"a str of {len(found)} characters", f"at most {MAX_ID_CHARS} characters")
-    return _paid(found, purse)
+    return _paid(found, purse, "id")
 
 
-def _paid(found: str, purse: Budget) -> str:
-    """The text, mended and paid for, unless it gives a person away: nobody may see that in clear, our disk included."""
-    read = found
+def _paid(found: str, purse: Budget, key: str = "") -> str:
+    """Return the text, mended and paid for.
+
+    Args:
+        found: the text.
+        purse: pays for it.
+        key: ``id`` for identifiers, whose long numbers are no payment cards.
+
+    Raises:
+        Refusal: the text identifies a person; nobody may see that in clear, our disk included.
+    """
     if not found.isascii():
         found = _mended(found)
-        read = found.translate(FULL_WIDTH)
-    if ("@" in read or "+" in read) and names_person(read):
+    if text_reveals(found, key):
         raise Refusal("a text with an e-mail address or a phone number", "nothing personal; identify() hashes it")
     purse.spend(len(found))
     return found

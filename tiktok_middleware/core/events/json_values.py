@@ -10,7 +10,7 @@ from itertools import islice
 from uuid import UUID
 
 from tiktok_middleware.core.events.coerce import Budget, Refusal, is_promise, kind, number, text
-from tiktok_middleware.core.visitor.pii import FULL_WIDTH, names_person
+from tiktok_middleware.core.visitor.pii import text_reveals
 
 __all__ = ["MAX_DEPTH", "MAX_ITEMS", "is_key", "items", "plain"]
 
@@ -44,8 +44,7 @@ def is_key(key: object) -> bool:
     """
     if not isinstance(key, str) or _KEY.fullmatch(key) is None or key == "__proto__":
         return False
-    read = key if key.isascii() else key.translate(FULL_WIDTH)
-    return not (("@" in read or "+" in read) and names_person(read))
+    return not text_reveals(key)
 
 
 def plain(value: object, purse: Budget, depth: int = 1) -> object:

@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from tiktok_middleware.core.visitor.pii_patterns import SUSPECT, SUSPECT_KEY
+
 __all__ = ["BrowserCopy", "Snippet", "SnippetEntry", "answer_headers", "ascii_json", "encode_copies"]
 
 #: One browser copy: event name, properties, event id.
@@ -71,6 +73,11 @@ def _compact(source: str) -> str:
     return "".join(parts)
 
 
+def _with_patterns(code: str) -> str:
+    """Return the code with the patterns of identity in the place of their names."""
+    return code.replace("/SUSPECT/", f"/{SUSPECT}/").replace("/SUSPECT_KEY/", f"/{SUSPECT_KEY}/")
+
+
 _TEXT = re.compile(r"('(?:\\.|[^'\\])*')")
 _NEEDLESS = re.compile(r"\s*([=(){};,:?<>&|+*!\[\]])\s*")
 
@@ -99,7 +106,7 @@ class Snippet:
     ) -> None:
         self.helper = _compact(helper_js).encode("ascii")
         self.helper_path = f"{endpoint}/helper-{hashlib.sha256(self.helper).hexdigest()[:16]}.js"
-        self._base = _compact(pixel_js)
+        self._base = _with_patterns(_compact(pixel_js))
         self._config: dict[str, object] = {"u": pixel_url, "p": list(pixels), "o": dict(options)}
         self._cached = lru_cache(maxsize=64)(self._constant)
         #: Names the scripts of this configuration; changes with whatever they are made of.

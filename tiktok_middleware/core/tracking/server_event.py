@@ -12,6 +12,7 @@ from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.diagnostics import note_web_copy
 from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
 from tiktok_middleware.core.visitor.click_ids import TTCLID, is_ttclid
+from tiktok_middleware.core.visitor.pii import scrubbed
 from tiktok_middleware.core.visitor.url_redaction import server_address
 
 __all__ = ["late_entry", "make_entry", "server_entry"]
@@ -76,7 +77,7 @@ def _user(tracker: RequestState, request: RequestView, runtime: Runtime) -> dict
         "ttclid": visitor.ttclid or _clicked(request),
         "ttp": visitor.ttp,
         "ip": _address(request, runtime),
-        "user_agent": request.header("user-agent")[:_MAX_USER_AGENT_CHARS],
+        "user_agent": scrubbed(request.header("user-agent")[:_MAX_USER_AGENT_CHARS]),
         **tracker.identity.user(),
     }
     return user if taken is None else {key: value for key, value in user.items() if key in taken}

@@ -1,107 +1,226 @@
-"""What gives a person or a secret away in a piece of text; it knows neither addresses nor parameters.
-
-Every pattern is bounded, so that a hostile text costs time in proportion to its length and no more.
-"""
+"""Detect what identifies a person in text: e-mail addresses, phone numbers, payment cards, tokens, personal values."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from base64 import b64decode
+from collections.abc import Iterator
+from functools import lru_cache
+from urllib.parse import unquote
+
+from tiktok_middleware.core.visitor import pii_patterns as patterns
 
 __all__ = [
-    "FULL_WIDTH",
-    "could_be_personal",
-    "holds_card",
-    "holds_email",
-    "holds_phone",
-    "holds_secret",
+    "REDACTED",
+    "decoded",
+    "is_suspect",
+    "key_reveals",
     "looks_opaque",
-    "names_person",
+    "may_hold_card",
+    "plain",
+    "query_decoded",
+    "reveals",
+    "scrubbed",
+    "text_reveals",
 ]
 
-#: Full-width letters and signs, as East Asian keyboards write them, to the ASCII that they are read as.
-FULL_WIDTH = {0xFF01 + place: 0x21 + place for place in range(94)} | {0xFE6B: ord("@")}
+#: Stands in the place of something personal.
+REDACTED = "redacted"
 
-# A character, an at sign, dotted labels and a top level of letters. Not e-mail: ``react@18.2.0``, ``photo@2x.png``,
-# ``/@name``. Fediverse names (``/@user@host.social``) are: they name a person as well.
-_EMAIL = re.compile(
-    r"[^\s@/?&=:;,<>()\[\]\"]@(?:[\w-]{1,63}\.){1,8}"
-    r"(?!(?:png|jpe?g|gif|svg|webp|avif|ico|css|js|mjs|json|map)\b)[^\W\d_][\w-]{1,23}"
+# How often a value may have been encoded, one redirect inside another; deeper nesting hides something.
+_MAX_LAYERS = 5
+
+_email, _phone, _national, _credential = map(
+    re.compile, (patterns.EMAIL, patterns.PHONE, patterns.NATIONAL, patterns.CREDENTIAL)
+)
+_card_like, _issued = re.compile(patterns.CARD_LIKE), re.compile(patterns.ISSUED)
+_name_key, _phone_key, _credential_key, _birth_key, _id_key = map(
+    re.compile, (patterns.NAME_KEY, patterns.PHONE_KEY, patterns.CREDENTIAL_KEY, patterns.BIRTH_KEY, patterns.ID_KEY)
+)
+_at, _escaped, _plus, _foreign = map(re.compile, (patterns.AT, patterns.ESCAPED, patterns.PLUS, patterns.FOREIGN))
+_long_number, _credential_mark, _text_in_base64 = map(
+    re.compile, (patterns.LONG_NUMBER, patterns.CREDENTIAL_MARK, patterns.TEXT_IN_BASE64)
+)
+_suspect_key = re.compile(patterns.SUSPECT_KEY, re.IGNORECASE)
+_escapes = re.compile(rf"{patterns.ESCAPED_PERCENT}[0-9a-fA-F]{{2}}")
+_LONG_WORD = re.compile(r"[0-9A-Za-z]{8,}")
+_KEY_WORDS = (
+    *("name", "prenom", "apellido", "cognome", "phone", "mobil", "movil", "celular", "telefon", "tel", "msisdn", "fax"),
+    *("whatsapp", "cell", "handy", "gsm", "contact", "passw", "pwd", "birth", "dob", "ssn", "iban", "cvv", "cvc"),
 )
 
-_PLUS_PHONE = re.compile(r"(?<![\w+])(?:tel:)?\+[ (]{0,2}[1-9](?:[ ().\-/]{0,3}[0-9]){7,14}(?![0-9])", re.ASCII)
-# Ten digits as they are written in North America; standing alone, because slugs and part numbers hold 3-3-4 groups too.
-_NANP_PHONE = re.compile(
-    r"(?<![^\s/=&?:,;])(?:1[-. ])?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[-. ])[2-9][0-9]{2}[-. ][0-9]{4}(?![^\s/&?:,;#])"
-)
+_SPACE = re.compile(r"(?<!^)(?<!=)(?<!%3[dD])(?<![tT][eE][lL]:)\+")
+_TWO_DIGITS = re.compile(r"[0-9]{2}")
+_LETTER = re.compile(rf"[A-Za-z{patterns.BEYOND}]")
+_CAMEL = re.compile(r"([a-z])([A-Z])")
+_NO_WORD = re.compile(r"[^a-z0-9]+")
+_ENCODED_RUN = re.compile(r"[A-Za-z0-9+/_-]{8,}")
+_ALPHANUMERIC = re.compile(r"[^A-Za-z0-9]+")
+_TOKEN = re.compile(r"[^ ;,()\[\]\"'<>]+")
+_LONG_RUN = re.compile(r"[A-Za-z0-9]{20,}")
+_PAIRS = re.compile(r"[?&#;,{}\[\]]")
+_PAIR = re.compile(r"[^0-9A-Za-z]*([0-9A-Za-z][0-9A-Za-z_.\[\] -]{0,99})[\"']?[=:](.+)", re.DOTALL)
 
-_DIGIT_GROUPS = re.compile(r"(?<![0-9A-Za-z])[2-6](?:[ -]?[0-9]){13,18}(?![0-9A-Za-z])")
-
-_SECRET = re.compile(
-    r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,2048}\.[A-Za-z0-9_-]{5}"  # JSON Web Tokens and their kin
-    r"|(?<![A-Za-z0-9])(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{8}"  # a payment service's keys
-)
-
-_SEVEN_DIGITS = re.compile(r"[0-9](?:[ ().\-/]{0,3}[0-9]){6}")
-
-_RUN = re.compile(r"[A-Za-z0-9]{20,}")
+# Invisible characters, which hide nothing, and digits of Arabic script.
+_FOLDED: dict[int, str | None] = dict.fromkeys([0xAD, *range(0x200B, 0x2010), 0x2060, 0xFEFF], None)
+_FOLDED |= {start + digit: str(digit) for start in (0x660, 0x6F0) for digit in range(10)}
 
 
-def could_be_personal(text: str) -> bool:
-    """False when none of the patterns below can match: one quick look for all that is plain."""
+def is_suspect(text: str) -> bool:
+    """Return False for raw text that certainly holds nothing personal.
+
+    The parts of the pattern are tried one by one, each where its trigger is there: every request asks.
+    """
+    if not text.isascii() and (_foreign.search(text) or _at.search(text)):
+        return True
+    if ("@" in text and _at.search(text)) or ("+" in text and _plus.search(text)):
+        return True
+    if "%" in text and (_escaped.search(text) or _at.search(text) or _plus.search(text)):
+        return True
+    if _long_number.search(text) or _credential_mark.search(text):
+        return True
+    lowered = text.lower()
+    if lowered != text:
+        for word in _LONG_WORD.findall(_escapes.sub(" ", text) if "%" in text else text):
+            if _text_in_base64.match(word):
+                return True
+    for word in _KEY_WORDS:
+        if word in lowered:
+            return _suspect_key.search(text) is not None
+    return False
+
+
+def plain(text: str) -> str:
+    """Return the text in compatibility form (Unicode NFKC): full-width letters and signs become ASCII."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_FOLDED)
+
+
+def decoded(text: str) -> str | None:
+    """Return the text behind up to five percent-encodings, or None where there are more."""
+    for _ in range(_MAX_LAYERS):
+        if "%" not in text:
+            break
+        text, before = unquote(text), text
+        if text == before:  # a percent sign that encodes nothing
+            break
+    else:
+        if unquote(text) != text:
+            return None
+    return plain(text)
+
+
+def query_decoded(raw: str) -> str | None:
+    """Return the same for a key or value of a query, where ``+`` is a space (WHATWG URL, urlencoded).
+
+    At the start of a value it begins a phone number.
+    """
+    return decoded(_SPACE.sub(" ", raw) if "+" in raw else raw)
+
+
+def reveals(text: str, *, may_be_card: bool = True) -> bool:
+    """Return True when decoded text holds an e-mail address, international phone number, card number or token.
+
+    Base64 is looked through. National phone numbers are not recognised: order numbers and product ids look the same.
+    """
     return (
-        "@" in text
-        or "%" in text
-        or "+" in text
-        or "eyJ" in text
-        or "_live_" in text
-        or "_test_" in text
-        or _SEVEN_DIGITS.search(text) is not None
-        or not text.isascii()
+        ("@" in text and _email.search(text) is not None)
+        or ("+" in text and _phone.search(text) is not None)
+        or _credential.search(text) is not None
+        or (may_be_card and _holds_card(text))
+        or any(("@" in inner and _email.search(inner)) or _phone.search(inner) for inner in _behind_base64(text))
     )
 
 
-def holds_email(text: str) -> bool:
-    """True when the text holds what looks like an e-mail address."""
-    return _EMAIL.search(text) is not None
+def may_hold_card(key: str) -> bool:
+    """Return False for a key of identifiers, whose long numbers are no payment cards."""
+    return _id_key.search(_folded(key)) is None
 
 
-def names_person(text: str) -> bool:
-    """True when the text holds an e-mail address or an international phone number."""
-    return ("@" in text and holds_email(text)) or ("+" in text and _PLUS_PHONE.search(text) is not None)
+def key_reveals(key: str, text: str) -> bool:
+    """Return True when a key announces something personal and the value can be that.
 
-
-def holds_phone(text: str) -> bool:
-    """True for an international number with its plus, and for a North American one that stands alone.
-
-    Bare digits are not enough: order numbers and product ids look the same.
+    A value that is an address or JSON is searched for such keys too.
     """
-    return _PLUS_PHONE.search(text) is not None or _NANP_PHONE.search(text) is not None
+    if text == REDACTED:
+        return False
+    folded = _folded(key)
+    if _name_key.search(folded):
+        return _LETTER.search(text) is not None
+    if _phone_key.search(folded):
+        return _national.search(text) is not None
+    if _birth_key.search(folded):
+        return _TWO_DIGITS.search(text) is not None
+    if _credential_key.search(folded):
+        return bool(text)
+    if "=" not in text and ":" not in text:
+        return False
+    pairs = (_PAIR.match(part[:_MAX_PAIR_CHARS]) for part in _PAIRS.split(text))
+    return any(_plain_key_reveals(pair[1], pair[2]) for pair in pairs if pair is not None)
 
 
-def holds_card(text: str) -> bool:
-    """True when the text holds a payment card's number: its issuer's first digits, its length and its check digit."""
-    for match in _DIGIT_GROUPS.finditer(text):
-        digits = match[0].replace(" ", "").replace("-", "")
-        if _is_issued(digits) and _passes_luhn(digits):
+def text_reveals(raw: str, key: str = "") -> bool:
+    """Return True when a text as somebody wrote it identifies a person, under this key.
+
+    Args:
+        raw: a parameter's value or a header, perhaps encoded.
+        key: the parameter's name; empty where it has none.
+    """
+    if not key and not is_suspect(raw):
+        return False
+    text = decoded(raw)
+    return text is None or reveals(text, may_be_card=may_hold_card(key)) or (bool(key) and key_reveals(key, text))
+
+
+@lru_cache(maxsize=512)
+def scrubbed(text: str) -> str:
+    """Return the text with each word that identifies a person replaced; used for user agents."""
+    if not is_suspect(text):
+        return text
+    shown = _TOKEN.sub(lambda word: REDACTED if text_reveals(word[0]) else word[0], text)
+    return REDACTED if text_reveals(shown) else shown
+
+
+def looks_opaque(text: str) -> bool:
+    """Return True for text with a long run that no person wrote: a session, reset or sign-in token, perhaps a hash.
+
+    UUIDs and the words of a slug are too short to count; long numbers are identifiers.
+    """
+    for match in _LONG_RUN.finditer(text):
+        run = match[0]
+        if run.isdigit() or (run.isalpha() and (run.islower() or run.isupper())):
+            continue
+        mixed = run != run.lower() and run != run.upper() and any(map(str.isdigit, run))
+        if mixed or len(run) >= 32:
             return True
     return False
 
 
-def _is_issued(digits: str) -> bool:
-    """True for the lengths and first digits of the large card networks (ISO/IEC 7812 ranges in use)."""
-    size = len(digits)
-    if size == 16:
-        begin = int(digits[:4])
-        return (
-            digits[0] == "4"
-            or 5100 <= begin <= 5599
-            or 2221 <= begin <= 2720
-            or 3528 <= begin <= 3589
-            or begin == 6011
-            or 6440 <= begin <= 6599
-            or 6200 <= begin <= 6299
-        )
-    return (size == 15 and digits[:2] in {"34", "37"}) or (size == 14 and digits[:2] in {"36", "38"})
+_MAX_PAIR_CHARS = 512
+
+
+def _plain_key_reveals(key: str, text: str) -> bool:
+    """Judge one pair of a value that holds several; their values are searched no further."""
+    return key_reveals(key, text.translate(_NO_PAIRS))
+
+
+_NO_PAIRS = {ord("="): " ", ord(":"): " "}
+
+
+def _folded(key: str) -> str:
+    """Return the key as lower-case words joined by ``_``."""
+    return _NO_WORD.sub("_", _CAMEL.sub(r"\1_\2", key[-100:]).lower()).strip("_")
+
+
+def _holds_card(text: str) -> bool:
+    """Return True when the text holds a number of an issued form whose check digit is right, and no identifier."""
+    for match in _card_like.finditer(text):
+        digits = "".join(filter(str.isdigit, match[0]))
+        if _issued.match(digits) and _passes_luhn(digits):
+            start = match.start()
+            if may_hold_card(text[max(start - 24, 0) : start]):
+                return True
+    return False
 
 
 def _passes_luhn(digits: str) -> bool:
@@ -112,21 +231,15 @@ def _passes_luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
-def holds_secret(text: str) -> bool:
-    """True when the text holds a token that is unmistakably one: a JSON Web Token or a payment service's key."""
-    return _SECRET.search(text) is not None
-
-
-def looks_opaque(text: str) -> bool:
-    """True when the text holds a long run that no person wrote: a session, reset or sign-in token, perhaps a hash.
-
-    UUIDs and the words of a slug are too short to count; long numbers are ids.
-    """
-    for match in _RUN.finditer(text):
+def _behind_base64(text: str) -> Iterator[str]:
+    """Yield the texts whose base64, of either alphabet, is a run of characters or a word of one."""
+    for match in _ENCODED_RUN.finditer(text):
         run = match[0]
-        if run.isdigit() or (run.isalpha() and (run.islower() or run.isupper())):
-            continue
-        mixed = run != run.lower() and run != run.upper() and any(map(str.isdigit, run))
-        if mixed or len(run) >= 32:
-            return True
-    return False
+        words = [word for word in _ALPHANUMERIC.split(run) if len(word) >= 8]
+        for word in dict.fromkeys((run, *words)):
+            try:
+                data = b64decode(word.replace("-", "+").replace("_", "/") + "=" * (-len(word) % 4))
+                inner = data.decode("utf-8")
+            except ValueError:
+                continue
+            yield plain(inner)

@@ -16,6 +16,7 @@ from tiktok_middleware.core.http.proxies import Proxies
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.visitor.click_ids import Visitor, is_ttclid, is_ttp
+from tiktok_middleware.core.visitor.pii import scrubbed
 from tiktok_middleware.core.visitor.user_data import Identity
 from tiktok_middleware.errors import EventError, TokenError
 
@@ -179,7 +180,7 @@ def _packed(snapshot: Snapshot) -> dict[str, Any]:
         "p": snapshot.ttp,
         "i": snapshot.ip,
         "u": snapshot.url[:_MAX_URL_CHARS],
-        "a": snapshot.user_agent[:_MAX_USER_AGENT_CHARS],
+        "a": scrubbed(snapshot.user_agent[:_MAX_USER_AGENT_CHARS]),
         **{key: [_short(value) for value in getattr(identity, name)] for key, name in _HASHES.items()},
         **{key: _short(getattr(identity, name)) for key, name in _NAMES.items()},
         **{key: getattr(identity, name) for key, name in _PLACES.items()},

@@ -1,0 +1,270 @@
+"""Reason codes: why something was not done, what that means, and what to do about it.
+
+Every skipped action is counted under one of these codes: in ``event.channels``, in ``Client.stats()``, in metrics and
+in logs. A counter may carry a scope before the code, which names what was skipped: ``browser_too_large`` counts browser
+copies that were ``too_large``. :func:`reason_of` finds the reason of a counter.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = ["COUNTERS", "SCOPES", "Reason", "reason_of"]
+
+#: Counters that are no reasons: what was done.
+COUNTERS = frozenset({"tracked", "confirmed"})
+
+#: What a counter's scope says was skipped.
+SCOPES = {
+    "browser_": "the browser's copy of an event",
+    "server_": "the server's copy of an event",
+    "page_": "the script in a page",
+    "collect_": "a page's report to the endpoint",
+    "carry_": "the events of a redirect cookie",
+    "envelope_": "a signed event that a browser handed back",
+    "snapshot_": "a visitor's snapshot",
+}
+
+
+class Reason(str, Enum):
+    """One reason code. The value is the code itself, a snake_case word.
+
+    Attributes:
+        meaning: what happened, in one sentence.
+        advice: what to do, in one sentence; empty where nothing is to be done.
+        is_expected: whether it is part of normal operation: counted, but not logged.
+    """
+
+    meaning: str
+    advice: str
+    is_expected: bool
+
+    def __new__(cls, code: str, meaning: str, advice: str = "", is_expected: bool = False) -> Reason:  # noqa: PYI034  # Self is new in Python 3.11
+        self = str.__new__(cls, code)
+        self._value_ = code
+        self.meaning = meaning
+        self.advice = advice
+        self.is_expected = is_expected
+        return self
+
+    # Configuration
+
+    NO_PIXEL = ("no_pixel", "No pixel is configured.", "Set TIKTOK_PIXEL_ID.")
+    NO_TOKEN = (
+        "no_token",
+        "No access token is configured, so that nothing is sent from the server.",
+        "Set TIKTOK_ACCESS_TOKEN.",
+    )
+    NO_OFFLINE_ID = ("no_offline_id", "Offline events have no event set id.", "Set TIKTOK_OFFLINE_ID.")
+    NO_CRM_ID = ("no_crm_id", "CRM events have no event set id.", "Set TIKTOK_CRM_ID.")
+    NOT_PRODUCTION = (
+        "not_production",
+        "The environment is not production, and this would reach TikTok itself.",
+        ("Set TIKTOK_TEST_EVENT_CODE, or the sandbox's addresses, or TIKTOK_ENVIRONMENT=production."),
+    )
+    SNIPPET_OFF = ("snippet_off", "TIKTOK_SNIPPET=off keeps events off the browser.", "", True)
+    DISABLED = ("disabled", "TIKTOK_ENABLED=false switches the middleware off.", "", True)
+    DISABLED_BY_APP = ("disabled_by_app", "The view called tiktok.disable().", "", True)
+    EXCLUDED = ("excluded", "The path matches TIKTOK_EXCLUDE.", "", True)
+
+    # Consent
+
+    DENIED = ("denied", "The visitor refused.", "", True)
+    GPC = ("gpc", "The browser sends Global Privacy Control, and TIKTOK_GPC=deny.", "", True)
+    GPP_OPT_OUT = ("gpp_opt_out", "The visitor opted out by the IAB's Global Privacy Platform.", "", True)
+    USPRIVACY_OPT_OUT = ("usprivacy_opt_out", "The visitor opted out by the IAB's US Privacy string.", "", True)
+    CONSENT_UNKNOWN = ("consent_unknown", "The visitor has not chosen yet, and consent is required.", "", True)
+    COOKIES_ABSENT = (
+        "cookies_absent",
+        (
+            "Another site posted this request, and browsers add no cookies to it: consent"
+            " is read on the page that follows."
+        ),
+        "",
+        True,
+    )
+
+    # Which copy may go
+
+    BOT = ("bot", "The user agent is a crawler's.", "", True)
+    NO_BROWSER = ("no_browser", "Nothing that would fire the browser's copy made this request.", "", True)
+    ALREADY_COUNTED = (
+        "already_counted",
+        "The conversion was counted before: its event and key have claimed it.",
+        "In development, forget the claim: tiktok-middleware outbox forget --once KEY.",
+    )
+    TOO_OLD = (
+        "too_old",
+        "A once event is older than 47 hours: TikTok would count it a second time.",
+        "Track it when it happens, or import it with source='offline'.",
+    )
+    TOO_LARGE = ("too_large", "The event does not fit into a header or a page.", "Track fewer or shorter properties.")
+    LATE = (
+        "late",
+        "The event was tracked after the response had ended.",
+        "Track before the view returns its response.",
+    )
+    SHARED = (
+        "shared",
+        "Caches may keep the response, and an event of one visitor must not be in it.",
+        "Track on a page that is private, or as a template with request.tiktok.markup().",
+    )
+    PREFETCH = ("prefetch", "The browser fetches the page ahead of a visit.", "", True)
+    OTHER_ORIGIN = (
+        "other_origin",
+        "A page of another origin asked, and its script cannot hear the answer.",
+        ("Allow the origin by CORS and expose the header TikTok-Events, or accept the server's copy alone."),
+    )
+    URL_HOLDS_IDENTITY = (
+        "url_holds_identity",
+        ("The page's address holds an e-mail address, a phone number or a secret, which the pixel would report."),
+        "Keep identity out of addresses.",
+    )
+    ROLLED_BACK = ("rolled_back", "The transaction that the event waited for was rolled back.", "", True)
+    REQUEST_FAILED = (
+        "request_failed",
+        "The view failed, and its events were discarded.",
+        "Pass keep=True to track() for events that count all the same.",
+    )
+    JOB_FAILED = (
+        "job_failed",
+        "The block around a server-side tracker raised, and its events were discarded.",
+        "Pass keep=True to track() for events that count all the same.",
+    )
+    UNDURABLE = (
+        "undurable",
+        "An event was not on disk in time; it waits in memory.",
+        "Check the disk under the outbox: tiktok-middleware check names it.",
+    )
+
+    # Responses without a place for the script
+
+    UNTOUCHABLE = ("untouchable", "The response cannot carry events.", "", True)
+    PARTIAL = ("partial", "The response is a part of a resource (206).", "", True)
+    INTERIM = ("interim", "The response is an interim one (1xx).", "", True)
+    NOT_MODIFIED = ("not_modified", "The response is 304 and has no body.", "", True)
+    HEAD_REQUEST = ("head_request", "The request is a HEAD and its response has no body.", "", True)
+    EVENT_STREAM = ("event_stream", "The response is an event stream.", "", True)
+    XHTML = (
+        "xhtml",
+        "The page is XHTML, where a script of ours would have to be well-formed XML.",
+        "Serve the page as text/html.",
+    )
+    NO_TRANSFORM = (
+        "no_transform",
+        "Cache-Control: no-transform forbids changes of the page.",
+        "Leave no-transform out for pages that are to carry the pixel.",
+    )
+    PACKAGE_MISSING = (
+        "package_missing",
+        ("Reading the page's content coding needs a package that is not installed; its own log line names it."),
+        "Install the extra br or zstd.",
+        True,
+    )
+    ENCODED = (
+        "encoded",
+        "The page has an unknown content coding.",
+        "Let the server in front of the app compress instead of the app.",
+    )
+    CHARSET = (
+        "charset",
+        "The page is in an encoding whose ASCII characters are not single bytes, such as UTF-16.",
+        "Serve the page as UTF-8.",
+    )
+    FRAGMENT = ("fragment", "The response is a part of a page, and nobody hears of its events.", "", True)
+    NO_HEAD_END = (
+        "no_head_end",
+        "The page's head does not end within the part that is searched.",
+        "Move large inline styles and scripts out of the head.",
+    )
+    BODY_UNSEEN = (
+        "body_unseen",
+        "The server sends the page's body itself (http.response.pathsend), unseen by us.",
+        "Switch that extension of the server off for pages.",
+    )
+    NOT_A_DOCUMENT = ("not_a_document", "The response says text/html and does not begin like a document.", "", True)
+
+    # Reports of pages and what browsers hand back
+
+    METHOD = ("method", "The report was not a POST.", "", True)
+    ORIGIN = ("origin", "The report did not come from a page of this site.", "", True)
+    MALFORMED = ("malformed", "What was handed back has the wrong shape.", "", True)
+    FORGED = (
+        "forged",
+        "A signature does not fit: something was changed, or keys differ between processes.",
+        "Give all processes the same TIKTOK_SECRET_KEY.",
+    )
+    EXPIRED = ("expired", "It came back too late.", "", True)
+    PIXELS = ("pixels", "It was signed for a page with other pixels.", "", True)
+    ID = ("id", "The browser's event id is not of the last 48 hours.", "", True)
+    TOO_MANY = ("too_many", "One visitor or address reports too often.", "", True)
+    FAILED = ("failed", "An error of this package met the report; it is logged.", "", True)
+    BROWSER_EVENT_REFUSED = (
+        "browser_event_refused",
+        "A page sent an event that pages may not send by themselves.",
+        "Add its name to TIKTOK_BROWSER_EVENTS.",
+    )
+
+    # What is odd about an event that goes all the same
+
+    INVALID = ("invalid", "A parameter cannot be used and was left out; its own log line names it.", "", True)
+    IGNORED_VALUE = ("ignored_value", "A ttclid or _ttp of the request has the wrong form and was ignored.", "", True)
+    NO_USER_AGENT = ("no_user_agent", "A server copy has no user agent.", "", True)
+    NOBODY = ("nobody", "A server copy tells nothing of its visitor, so that TikTok cannot match it.", "", True)
+    NO_PAGE = ("no_page", "A web event has no page address; its own log line says what to do.", "", True)
+    EVENT_ID_REUSED = (
+        "event_id_reused",
+        ("One event_id was given to two events of one request; its own log line says what to do."),
+        "",
+        True,
+    )
+
+    # Delivery
+
+    QUEUE_FULL = (
+        "queue_full",
+        "More events wait for the disk than memory may hold.",
+        "Check the disk under the outbox: tiktok-middleware check names it.",
+    )
+    UNSTORABLE = ("unstorable", "An event could not be stored; its own log line has the error.", "", True)
+    UNSENT = ("unsent", "The process ended with events in memory alone.", "Use an outbox on a disk: TIKTOK_OUTBOX.")
+    OVERFLOW = (
+        "overflow",
+        "The outbox is full, and events were dropped.",
+        "Find out why nothing is sent: tiktok-middleware outbox status.",
+    )
+    OVERFLOW_PAGE_VIEW = (
+        "overflow_page_view",
+        "The outbox is full, and page views were dropped before other events.",
+        "Find out why nothing is sent: tiktok-middleware outbox status.",
+    )
+    OVERFLOW_DEAD = (
+        "overflow_dead",
+        "The oldest dead letters were dropped, because there are too many.",
+        "Read them: tiktok-middleware outbox list --state dead.",
+    )
+    REJECTED = (
+        "rejected",
+        "TikTok refused the event, and it is kept as a dead letter.",
+        "Read TikTok's message: tiktok-middleware outbox list --state dead.",
+    )
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+_BY_CODE: dict[str, Reason] = {reason.value: reason for reason in Reason}
+
+
+#: Scopes whose callers log a line of their own, with what only they know.
+OWN_LINES = frozenset({"snapshot_"})
+
+
+def reason_of(counter: str) -> Reason | None:
+    """Return the reason of a counter such as ``too_large`` or ``browser_too_large``; None for any other counter."""
+    found = _BY_CODE.get(counter)
+    if found is None:
+        scope, _, code = counter.partition("_")
+        if f"{scope}_" in SCOPES:
+            found = _BY_CODE.get(code)
+    return found
