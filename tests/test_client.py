@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -12,7 +11,6 @@ import anyio
 import pytest
 
 from tests.core.core_world import FETCH, NAVIGATION, NOW, PIXEL, Clock, scope_request
-from tiktok_middleware import _wiring as assembly
 from tiktok_middleware import client as client_module
 from tiktok_middleware._wiring import registrable_domain
 from tiktok_middleware.client import Client
@@ -129,52 +127,12 @@ def test_other_secrets_sign_otherwise(clients: list[Client], one: dict[str, Any]
     assert not reads(client_of(clients, **one), client_of(clients, **other))
 
 
-# -- what is said at start
-
-
-def test_without_a_pixel_everything_passes_and_it_is_said_once(
-    clients: list[Client], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(assembly, "_said", set())
-    caplog.set_level(logging.DEBUG, "tiktok_middleware")
-    for _ in range(3):
-        client = Client.from_env({})
-        clients.append(client)
-        client.start()
-        exchange = client.exchange(scope_request("/?ttclid=E.C.P.x", NAVIGATION))
-        assert exchange.response_started(200, [(b"content-type", b"text/html")]) is PASS
-    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("INFO", "TIKTOK_PIXEL_ID is not set: responses pass untouched and nothing is tracked")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"enabled": "no"}, "TIKTOK_ENABLED is false"),
-        ({"test_event_code": "T1"}, "TIKTOK_TEST_EVENT_CODE is set"),
-        ({"access_token": "t", "api_url": "https://business-api.tiktok.com/v"}, "no server event goes to TikTok's own"),
-        ({}, "no browser event goes to TikTok's own hosts"),
-        ({"pixel_id": "short"}, "pixel id short is not 20"),
-    ],
-)
-def test_what_an_operator_must_know_is_said_at_start(
-    clients: list[Client],
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-    options: dict[str, Any],
-    says: str,
-) -> None:
-    monkeypatch.setattr(assembly, "_said", set())
-    caplog.set_level(logging.INFO, "tiktok_middleware")
-    client_of(clients, **options)
-    assert says in caplog.text
-
-
-def test_a_production_shop_starts_without_a_word(clients: list[Client], caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "tiktok_middleware")
-    client_of(clients, environment="production", access_token="t")
-    assert caplog.records == []
+def test_without_a_pixel_every_response_passes_untouched(clients: list[Client]) -> None:
+    client = Client.from_env({})
+    clients.append(client)
+    client.start()
+    exchange = client.exchange(scope_request("/?ttclid=E.C.P.x", NAVIGATION))
+    assert exchange.response_started(200, [(b"content-type", b"text/html")]) is PASS
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
-"""How a configuration becomes the parts that a client is made of; it puts nothing together itself."""
+"""Make the parts of a client from its configuration."""
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,11 +14,10 @@ from tiktok_middleware.core.events.sources import SOURCES
 from tiktok_middleware.core.imported import imported
 from tiktok_middleware.core.signing import derive_key
 from tiktok_middleware.delivery.delivery import DeliveryOptions
-from tiktok_middleware.delivery.outbox.location import outbox_risk, outbox_url
+from tiktok_middleware.delivery.outbox.location import outbox_url
 from tiktok_middleware.errors import ConfigError
 
 __all__ = [
-    "announce",
     "bot_rule",
     "browser_file",
     "delivery_options",
@@ -28,8 +26,6 @@ __all__ = [
     "registrable_domain",
     "signing_keys",
 ]
-
-log = logging.getLogger("tiktok_middleware")
 
 
 def signing_keys(config: Config, framework_keys: tuple[str, ...]) -> list[str]:
@@ -127,48 +123,3 @@ def _sink(config: Config) -> Any:
         allowed = f'celery with its extra: pip install "tiktok-middleware[celery]" ({error})'
         raise ConfigError("TIKTOK_SINK", "celery", allowed) from error
     return sink_factory(config.celery_broker)
-
-
-_said: set[str] = set()
-
-
-def announce(config: Config, outbox: str) -> None:
-    """What an operator must see at start.
-
-    Args:
-        config: the options.
-        outbox: address of the outbox that is used.
-    """
-    _announce_strangers()
-    if not config.is_on:
-        why = "TIKTOK_ENABLED is false" if config.pixel_id else "TIKTOK_PIXEL_ID is not set"
-        if why not in _said:
-            _said.add(why)
-            log.info("%s: responses pass untouched and nothing is tracked", why)
-        return
-    if config.test_event_code:
-        log.warning("TIKTOK_TEST_EVENT_CODE is set: server events go to Test Events and count for nothing")
-    for reason, what in ((config.server_reason, "server"), (config.browser_reason, "browser")):
-        if reason == "not_production":
-            log.warning("TIKTOK_ENVIRONMENT=%s: no %s event goes to TikTok's own hosts", config.environment, what)
-    if config.environment != "development":  # who develops in a container loses nothing worth a line
-        _announce_place(outbox)
-    for pixel in config.pixels:
-        if not re.fullmatch(r"[A-Z0-9]{20}", pixel):
-            log.warning("pixel id %s is not 20 upper-case letters and digits, as TikTok's are", pixel)
-
-
-def _announce_strangers() -> None:
-    """Variables that are misspelt."""
-    for name, nearest in Config.strangers().items():
-        if nearest and name not in _said:
-            _said.add(name)
-            log.warning("%s is no option; did you mean %s?", name, nearest)
-
-
-def _announce_place(outbox: str) -> None:
-    """An outbox whose events would be lost with its container, or spoilt on a network."""
-    risk = outbox_risk(outbox)
-    if risk and outbox not in _said:
-        _said.add(outbox)
-        log.warning("The outbox %s is %s, by TIKTOK_OUTBOX=sqlite:////path", outbox, risk)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from tiktok_middleware._development import development_server
 from tiktok_middleware._log import NoticeLog
 from tiktok_middleware._rate_limit import RateLimit
+from tiktok_middleware._start_line import announce
 from tiktok_middleware._wiring import (
-    announce,
     bot_rule,
     browser_file,
     delivery_options,
@@ -114,7 +116,10 @@ class Client:
         Raises:
             ConfigError: a variable is malformed.
         """
-        config = Config.from_env(environ, defaults=DEBUG_DEFAULTS if is_debug else None, **overrides)
+        defaults = DEBUG_DEFAULTS if is_debug else None
+        if not is_debug and development_server(sys.argv, os.environ):
+            defaults = {"environment": "development"}
+        config = Config.from_env(environ, defaults=defaults, **overrides)
         return cls(config, secret_keys=secret_keys)
 
     def start(self) -> None:

@@ -39,6 +39,15 @@ _TIKTOK_HOSTS = re.compile(
 )
 
 
+class _Default(str):
+    """A default that nobody chose: equal to the same value given, but not the same object."""
+
+    __slots__ = ()
+
+
+_UNDECIDED = _Default("implied")
+
+
 def _option(default: Any, parse: Any, *, secret: bool = False) -> Any:
     return field(default=default, metadata={"parse": parse, "secret": secret}, repr=not secret)
 
@@ -82,7 +91,7 @@ class Config:
     strict: bool = _option(False, boolean)
     #: Whose leave is needed: ``implied``, ``required``, a consent platform such as ``onetrust``, ``cookie:NAME=VALUE``,
     #: ``import:package.module:function``, or ``bridge`` (``bridge:usercentrics``) where only the page knows the choice.
-    consent: str = _option("implied", consent)
+    consent: str = _option(_UNDECIDED, consent)
     #: What a consent platform's own default, that nobody clicked, counts as.
     consent_implied: str = _option("unknown", choice("unknown", "granted"))
     #: What ``Sec-GPC: 1`` means.
@@ -139,8 +148,9 @@ class Config:
 
     def __post_init__(self) -> None:
         for option in dataclasses.fields(self):
-            parsed = _parse(option, getattr(self, option.name))
-            object.__setattr__(self, option.name, parsed)
+            value = getattr(self, option.name)
+            if value is not _UNDECIDED:
+                object.__setattr__(self, option.name, _parse(option, value))
         if len(set(self.pixels)) < len(self.pixels):
             raise ConfigError("TIKTOK_PIXEL_ID", self.pixel_id, "each pixel id once: its events would count twice")
         if len(self.tokens) not in {0, 1, len(self.pixels)}:
@@ -219,6 +229,11 @@ class Config:
     def is_on(self) -> bool:
         """Whether there is anything to do: enabled, and a pixel named."""
         return self.enabled and bool(self.pixel_id)
+
+    @property
+    def is_consent_decided(self) -> bool:
+        """Whether somebody chose ``TIKTOK_CONSENT``; its default applies where nobody did."""
+        return self.consent is not _UNDECIDED
 
     @cached_property
     def is_tiktok_api(self) -> bool:

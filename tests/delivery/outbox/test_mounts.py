@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.test_main import PIXEL, TOKEN, report
-from tiktok_middleware import _wiring as assembly
+from tiktok_middleware import _start_line
 from tiktok_middleware.config import Config
 from tiktok_middleware.delivery.outbox import location, mounts
 from tiktok_middleware.delivery.outbox.mounts import mountinfo, risk_of
@@ -98,7 +98,7 @@ def in_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     volume = tmp_path / "volume"
     volume.mkdir()
     (tmp_path / "link").symlink_to("/somewhere/else.sqlite3")
-    monkeypatch.setattr(assembly, "_said", set())
+    monkeypatch.setattr(_start_line, "_said", set())
     text = f"{DOCKER.strip()}\n1200 1180 8:1 / {volume} rw - ext4 /dev/sdb rw\n"
     monkeypatch.setattr(mounts, "_MOUNTINFO", tmp_path / "mountinfo")
     (tmp_path / "mountinfo").write_text(text)
@@ -110,15 +110,15 @@ def warnings_at_start(caplog: pytest.LogCaptureFixture, **options: Any) -> list[
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             config = Config(pixel_id=PIXEL, access_token=TOKEN, **options)
-            assembly.announce(config, location.outbox_url(config))
-    return [line.getMessage() for line in caplog.records if "The outbox" in line.getMessage()]
+            _start_line.announce(config, location.outbox_url(config))
+    return [line.getMessage() for line in caplog.records if "The outbox sqlite" in line.getMessage()]
 
 
 def test_the_start_names_it_once_and_says_what_to_do(in_docker: Path, caplog: pytest.LogCaptureFixture) -> None:
     (line,) = warnings_at_start(caplog, outbox=f"sqlite:///{in_docker}/x.sqlite3")
     assert f"{in_docker}/x.sqlite3" in line
     assert "(overlay)" in line
-    assert line.endswith("by TIKTOK_OUTBOX=sqlite:////path")
+    assert "by TIKTOK_OUTBOX=sqlite:////path" in line
     assert len(warnings_at_start(caplog, outbox=f"sqlite:///{in_docker}/link")) == 1, "where a link leads counts"
 
 
