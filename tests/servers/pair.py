@@ -63,6 +63,7 @@ def _server(entry: Entry, kind: str, folder: Path, sink: Sink) -> Iterator[Serve
         environment |= {
             "TIKTOK_PIXEL_ID": "C0000000000000000000",
             "TIKTOK_ACCESS_TOKEN": TOKEN,
+            "TIKTOK_CONSENT": "implied",
             "TIKTOK_API_URL": f"{sink.url}/open_api/v1.3",
             "TIKTOK_OUTBOX": f"sqlite:///{place}/outbox.sqlite3",
         }
