@@ -125,6 +125,14 @@ MESSAGES = [
     ("SNIPPET", "gtmm", "TIKTOK_SNIPPET is 'gtmm'; allowed: one of pixel, off"),
     ("PHONE_REGION", "Germany", "TIKTOK_PHONE_REGION is 'Germany'; allowed: a two-letter region such as DE"),
     (
+        "MATCH_KEYS",
+        "email,adress",
+        (
+            "TIKTOK_MATCH_KEYS is 'email,adress'; allowed: all, none or some of email, phone, external_id, first_name,"
+            " last_name, city, state, country, zip_code, ip, user_agent, ttp, ttclid"
+        ),
+    ),
+    (
         "URL_ALLOW",
         "a b",
         "TIKTOK_URL_ALLOW is 'a b'; allowed: words separated by commas, without spaces, quotes or empty places",

@@ -19,6 +19,7 @@ __all__ = [
     "path_globs",
     "proxies",
     "sink",
+    "some_of",
     "text",
     "url",
     "words",
@@ -82,6 +83,19 @@ def choice(*allowed: str, pattern: str | None = None, hint: str = "") -> Callabl
         if word in allowed or (pattern is not None and re.fullmatch(pattern, word)):
             return word
         raise ValueError(hint or f"one of {', '.join(word for word in allowed if word)}")
+
+    return read
+
+
+def some_of(*allowed: str) -> Callable[[object], str]:
+    """A reader that takes ``all``, ``none`` or some of the words, separated by commas."""
+
+    def read(value: object) -> str:
+        given = words(value).lower()
+        parts = given.split(",")
+        if given not in {"all", "none"} and not set(parts) <= set(allowed):
+            raise ValueError(f"all, none or some of {', '.join(allowed)}")
+        return given
 
     return read
 

@@ -38,7 +38,7 @@ from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.tracking.current import KEY
 from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
 from tiktok_middleware.core.tracking.server_event import late_entry
-from tiktok_middleware.core.tracking.server_tracker import server_tracker
+from tiktok_middleware.core.tracking.server_tracker import Context, server_tracker
 from tiktok_middleware.delivery.delivery import FLUSH_S, Delivery, open_delivery
 from tiktok_middleware.delivery.process.event_loop import in_thread, is_in_event_loop, wait_for
 from tiktok_middleware.server_job import ServerJob
@@ -246,7 +246,14 @@ class Client:
         *,
         source: str = "web",
         lead_id: str | int | None = None,
+        lead_event_source: str | None = None,
         consent: bool | None = None,
+        url: str | None = None,
+        ttclid: str | None = None,
+        ttp: str | None = None,
+        ip: str | None = None,
+        user_agent: str | None = None,
+        limited_data_use: bool | None = None,
         **identity: object,
     ) -> ServerJob:
         """A tracker for a webhook, a job or an import, in a ``with`` or ``async with`` block::
@@ -261,16 +268,25 @@ class Client:
             snapshot: what ``request.tiktok.snapshot()`` gave; None or empty where there is none. One that is forged,
                 older than 400 days or cut counts as none, and its visitor's consent as unknown.
             source: ``web``; ``offline`` for sales in a shop or by phone, which takes standard events only and needs
-                ``TIKTOK_OFFLINE_ID``; or ``crm`` for what becomes of a lead, which needs ``TIKTOK_CRM_ID``.
-            lead_id: TikTok's id of the lead, which ``crm`` needs.
+                ``TIKTOK_OFFLINE_ID``; or ``crm`` for what becomes of a lead, which needs ``TIKTOK_CRM_ID`` and takes
+                names of stages in any language.
+            lead_id: TikTok's id of the lead, by which a ``crm`` event is matched best.
+            lead_event_source: name of the CRM system, such as ``HubSpot``.
             consent: whether the visitor agreed, by your own records. A refusal in the snapshot stands. Without your
                 word the snapshot's counts, and without both events go only under ``TIKTOK_CONSENT=implied``.
+            url: address of the page; its ``ttclid`` counts where none is given.
+            ttclid: TikTok's click id.
+            ttp: value of the ``_ttp`` cookie.
+            ip: the visitor's address.
+            user_agent: the visitor's browser.
+            limited_data_use: set TikTok's flag on all events of the tracker.
             identity: what ``identify()`` takes, such as ``email``.
 
         Raises:
-            EventError: an argument cannot be right, in strict mode; otherwise it is logged once and counted.
+            EventError: an argument cannot be right, in strict mode; otherwise it is left out, logged once and counted.
         """
-        tracker = server_tracker(self.runtime, snapshot, source=source, lead_id=lead_id, consent=consent)
+        context = Context(url, ttclid, ttp, ip, user_agent, lead_id, lead_event_source, limited_data_use)
+        tracker = server_tracker(self.runtime, snapshot, source=source, consent=consent, context=context)
         if identity:
             tracker.identify(**identity)
         return ServerJob(tracker, self)

@@ -23,13 +23,14 @@ from tiktok_middleware._option_parsers import (
     path_globs,
     proxies,
     sink,
+    some_of,
     text,
     url,
     words,
 )
 from tiktok_middleware.errors import ConfigError
 
-__all__ = ["DEBUG_DEFAULTS", "PREFIX", "TIKTOK_API_URL", "TIKTOK_PIXEL_URL", "Config"]
+__all__ = ["DEBUG_DEFAULTS", "MATCH_KEYS", "PREFIX", "TIKTOK_API_URL", "TIKTOK_PIXEL_URL", "Config"]
 
 PREFIX = "TIKTOK_"
 TIKTOK_API_URL = "https://business-api.tiktok.com/open_api/v1.3"
@@ -46,6 +47,12 @@ class _Default(str):
 
 
 _UNDECIDED = _Default("implied")
+
+MATCH_KEYS = (
+    *("email", "phone", "external_id", "first_name", "last_name", "city", "state", "country", "zip_code"),
+    *("ip", "user_agent", "ttp", "ttclid"),
+)
+"""Keys of TikTok's ``user`` object by which it matches a visitor."""
 
 
 def _option(default: Any, parse: Any, *, secret: bool = False) -> Any:
@@ -117,6 +124,10 @@ class Config:
     browser_events: str = _option("", words)
     #: ISO 3166 region that national phone numbers are read in.
     phone_region: str = _option("", choice("", pattern=r"[A-Z]{2}", hint="a two-letter region such as DE"))
+    #: Which of the visitor's keys may leave, on both channels: ``all``, ``none`` or some of ``email``, ``phone``,
+    #: ``external_id``, ``first_name``, ``last_name``, ``city``, ``state``, ``country``, ``zip_code``, ``ip``,
+    #: ``user_agent``, ``ttp`` and ``ttclid``.
+    match_keys: str = _option("all", some_of(*MATCH_KEYS))
     #: Query keys kept in the page address on the server channel, beside ``ttclid`` and ``utm_*``.
     url_allow: str = _option("", words)
     #: Query keys always cut from the page address on the server channel.
@@ -219,6 +230,13 @@ class Config:
             if set_id and token:
                 found.setdefault(set_id, token)
         return found
+
+    @cached_property
+    def allowed_match_keys(self) -> frozenset[str]:
+        """The keys of TikTok's ``user`` object that may leave."""
+        if self.match_keys == "all":
+            return frozenset(MATCH_KEYS)
+        return frozenset(self.match_keys.split(",")) - {"none"}
 
     def targets(self, source: str) -> tuple[str, ...]:
         """TikTok's ``event_source_id`` values for an ``event_source``: ``web``, ``offline`` or ``crm``."""

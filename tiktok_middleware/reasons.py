@@ -87,6 +87,7 @@ class Reason(str, Enum):
     # Which copy may go
 
     BOT = ("bot", "The user agent is a crawler's.", "", True)
+    KEPT_FROM_BROWSER = ("kept_from_browser", "The view called track(browser=False).", "", True)
     NO_BROWSER = ("no_browser", "Nothing that would fire the browser's copy made this request.", "", True)
     ALREADY_COUNTED = (
         "already_counted",
@@ -211,6 +212,7 @@ class Reason(str, Enum):
     IGNORED_VALUE = ("ignored_value", "A ttclid or _ttp of the request has the wrong form and was ignored.", "", True)
     NO_USER_AGENT = ("no_user_agent", "A server copy has no user agent.", "", True)
     NOBODY = ("nobody", "A server copy tells nothing of its visitor, so that TikTok cannot match it.", "", True)
+    NO_LEAD_ID = ("no_lead_id", "A CRM event has no lead_id; its own log line says what to do.", "", True)
     NO_PAGE = ("no_page", "A web event has no page address; its own log line says what to do.", "", True)
     EVENT_ID_REUSED = (
         "event_id_reused",

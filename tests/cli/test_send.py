@@ -51,6 +51,23 @@ def test_every_pixel_gets_its_own_and_a_lead_its_set() -> None:
     assert body["data"][0]["properties"]["description"] == "a text"
 
 
+def test_the_page_and_its_click_id_go_along() -> None:
+    [body] = bodies(
+        "Purchase", "--value", "5", "--currency", "EUR", "--url", "https://shop.example/?ttclid=E.C.P.x&id=7"
+    )
+    item = body["data"][0]
+    assert item["page"] == {"url": "https://shop.example/?ttclid=E.C.P.x"}
+    assert item["user"] == {"ttclid": "E.C.P.x"}
+
+
+def test_a_crm_event_names_its_system_and_goes_without_a_lead_id() -> None:
+    [body] = bodies(
+        "Qualifizierter Lead", "--source", "crm", "--lead-event-source", "HubSpot", "--email", "a@b.example"
+    )
+    assert body["data"][0]["event"] == "Qualifizierter Lead"
+    assert body["data"][0]["lead"] == {"lead_event_source": "HubSpot"}
+
+
 def test_it_says_what_tiktok_answers() -> None:
     with running_api() as api:
         result = send(*BUY, "--json", "--event-id", "e-1", TIKTOK_API_URL=api.url, TIKTOK_TEST_EVENT_CODE="T1")
@@ -74,7 +91,8 @@ def test_it_says_what_tiktok_answers() -> None:
         (("Contact",), {"TIKTOK_ACCESS_TOKEN": ""}, "not sent: no_token"),
         (("Contact",), {"TIKTOK_PIXEL_ID": ""}, "not sent: no_pixel"),
         (("Contact",), {"TIKTOK_GPC": "maybe"}, "TIKTOK_GPC is 'maybe'"),
-        (("Contact", "--source", "crm"), {}, "lead_id"),
+        (("Contact", "--source", "crm"), {"TIKTOK_CRM_ID": ""}, "TIKTOK_CRM_ID"),
+        (("Contact", "--url", "shop.example"), {}, "url is a str"),
         (("Contact", "--source", "offline"), {}, "TIKTOK_OFFLINE_ID"),
     ],
 )

@@ -22,7 +22,7 @@ from tiktok_middleware import Client, Config
 from tiktok_middleware.core.events.event import Claim, OutboxEntry
 from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.server_event import server_entry
-from tiktok_middleware.core.tracking.server_tracker import server_tracker
+from tiktok_middleware.core.tracking.server_tracker import Context, server_tracker
 from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.delivery.delivery import Delivery
 from tiktok_middleware.errors import ConfigError
@@ -170,7 +170,7 @@ def test_what_an_app_passes_on_is_sent_right_or_not_at_all(
 @given(snapshot=scalars | raw, lead_id=scalars, source=st.sampled_from(["web", "offline", "crm"]) | scalars)
 def test_what_a_job_passes_on_is_sent_right_or_not_at_all(snapshot: Any, lead_id: Any, source: Any) -> None:
     runtime = SETS.runtime
-    tracker = server_tracker(runtime, snapshot, source=source, lead_id=lead_id, consent=True)
+    tracker = server_tracker(runtime, snapshot, source=source, consent=True, context=Context(lead_id=lead_id))
     tracker.identify(email="ada@example.com")
     tracker.track("Lead", value=1, currency="EUR")
     for pending in tracker.state.take():

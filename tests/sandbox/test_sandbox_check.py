@@ -141,8 +141,6 @@ def test_a_field_that_tiktok_does_not_take_is_refused_by_its_path(path: str, val
 @pytest.mark.parametrize(
     ("path", "value", "named"),
     [
-        ("page", GONE, "page.url"),
-        ("page", None, "page.url"),
         ("user.email", [HASH, "alice@example.com"], "user.email.1"),
         ("user.phone", [HASH, EMPTY], "user.phone.1"),
         ("properties.content_ids", ["SKU-1", 2], "properties.content_ids.1"),
@@ -160,6 +158,8 @@ def test_a_refusal_inside_a_list_or_object_names_the_inner_path(path: str, value
         ("event", "CompletePayment", "event"),
         ("event", "purchase", "event"),
         ("event_id", GONE, "event_id"),
+        ("page", GONE, "page.url"),
+        ("page", None, "page.url"),
         ("user.phone_number", HASH, "user.phone_number"),
         ("user._ttp", "x", "user._ttp"),
         ("user.ip", GONE, "user.ip"),
@@ -222,10 +222,50 @@ def test_other_sources_have_their_own_rules() -> None:
     bare = {"event": "Purchase", "event_time": NOW - 40 * 86_400, "event_id": "1", "user": {"email": HASH}}
     assert refused(bare, "offline") == []
     assert refused({**bare, "event": "MyOwn"}, "offline") == ["event"]
-    assert refused(bare, "crm") == ["lead.lead_id"]
+    assert refused({**bare, "user": {}}, "crm") == ["lead.lead_id"]
+    assert (refused(bare, "crm"), warned(bare, "crm")) == ([], ["event_time", "lead.lead_id"])
     assert refused({**bare, "lead": {"lead_id": 5}}, "crm") == ["lead.lead_id"]
+    assert refused({**bare, "lead": {"lead_id": "1", "lead_event_source": 5}}, "crm") == ["lead.lead_event_source"]
     assert refused({**bare, "lead": {"lead_id": "L-1"}}, "crm") == []
     assert refused(bare, "app") == ["event_time", "app.app_id"]
+
+
+@pytest.mark.parametrize("name", ["Purchase", "Lead", "PlaceAnOrder", "ClickButton"])
+def test_an_offline_event_set_takes_standard_events_and_two_that_end_in_2027(name: str) -> None:
+    assert list(check_name("event", name, source="offline")) == []
+
+
+@pytest.mark.parametrize("name", ["PlaceAnOrder", "ClickButton"])
+def test_on_the_web_those_two_are_a_remark(name: str) -> None:
+    assert [problem.refuses for problem in check_name("event", name)] == [False]
+
+
+@pytest.mark.parametrize("name", ["Qualifizierter Lead", "成交", "Сделка закрыта", "Lead", "3. Angebot", "x" * 100])
+def test_a_crm_event_set_takes_names_of_any_script(name: str) -> None:
+    assert list(check_name("event", name, source="crm")) == []
+    assert [problem.refuses for problem in check_name("event", name, source="crm")] == []
+
+
+@pytest.mark.parametrize("name", ["", "x" * 101, "a\nb", 5])
+def test_a_crm_name_has_a_length_and_no_control_characters(name: Any) -> None:
+    assert [problem.refuses for problem in check_name("event", name, source="crm")] == [True]
+
+
+@pytest.mark.parametrize("quantity", [1, 2, 500])
+def test_a_quantity_is_an_integer(quantity: int) -> None:
+    assert refused(changed("properties.contents.0.quantity", quantity)) == []
+    for other in (float(quantity), str(quantity), True, quantity + 0.5):
+        path = "properties.contents.0.quantity"
+        assert refused(changed(path, other)) == [path]
+
+
+@pytest.mark.parametrize(
+    ("key", "source"), [("ttclid", "offline"), ("ip", "crm"), ("external_id", "offline"), ("idfa", "web")]
+)
+def test_a_user_key_that_another_source_reads_is_a_remark(key: str, source: str) -> None:
+    user = {key: "8.8.8.8" if key == "ip" else HASH, "email": HASH}
+    item = {"event": "Purchase", "event_time": NOW, "event_id": "1", "user": user, "lead": {"lead_id": "1"}}
+    assert f"user.{key}" in warned(item, source)
 
 
 @pytest.mark.parametrize(

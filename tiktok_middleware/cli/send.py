@@ -16,6 +16,7 @@ from tiktok_middleware.errors import EventError, TikTokError
 __all__ = ["send"]
 
 _IDENTITY = ("email", "phone", "external_id")
+_CONTEXT = ("url", "ttclid", "lead_id", "lead_event_source")
 
 
 @click.command()
@@ -31,10 +32,13 @@ _IDENTITY = ("email", "phone", "external_id")
 @click.option("--once", help="Make the event's id from this key, as track(once=...) does.")
 @click.option("--event-id", help="The event's id.")
 @click.option("--source", type=click.Choice(["web", "offline", "crm"]), default="web", show_default=True)
+@click.option("--url", help="Address of the page that it happened on.")
+@click.option("--ttclid", help="TikTok's click id; that of the address where it is not given.")
 @click.option("--lead-id", help="TikTok's id of the lead, for crm.")
+@click.option("--lead-event-source", help="Name of the CRM system, for crm.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def send(event: str, *, source: str, lead_id: str | None, dry_run: bool, as_json: bool, **given: Any) -> None:
+def send(event: str, *, source: str, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Send one EVENT, such as Purchase, by the server channel, and say what TikTok answers.
 
     With TIKTOK_TEST_EVENT_CODE it shows up under Test Events; otherwise it counts. Exit code 0 where TikTok took it, or
@@ -42,7 +46,7 @@ def send(event: str, *, source: str, lead_id: str | None, dry_run: bool, as_json
     """
     try:
         config = Config.from_env(strict=True)
-        records = _records(config, event, source, lead_id, given)
+        records = _records(config, event, source, given)
     except TikTokError as error:
         raise click.ClickException(str(error)) from None
     bodies = [{"event_source": r.source, "event_source_id": r.pixel, "data": [json.loads(r.body)]} for r in records]
@@ -57,7 +61,7 @@ def send(event: str, *, source: str, lead_id: str | None, dry_run: bool, as_json
         raise SystemExit(1)
 
 
-def _records(config: Config, event: str, source: str, lead_id: str | None, given: dict[str, Any]) -> list[Record]:
+def _records(config: Config, event: str, source: str, given: dict[str, Any]) -> list[Record]:
     """The server copies, one a pixel.
 
     Raises:
@@ -65,11 +69,12 @@ def _records(config: Config, event: str, source: str, lead_id: str | None, given
     """
     from tiktok_middleware.client import Client  # noqa: PLC0415  # brings delivery along, which other commands need not
     from tiktok_middleware.core.tracking.server_event import server_entry  # noqa: PLC0415
-    from tiktok_middleware.core.tracking.server_tracker import server_tracker  # noqa: PLC0415
+    from tiktok_middleware.core.tracking.server_tracker import Context, server_tracker  # noqa: PLC0415
 
     client = Client(config)
     # Who types an event vouches for it; and it goes straight to TikTok, not into the outbox.
-    tracker = server_tracker(client.runtime, None, source=source, lead_id=lead_id, consent=True)
+    context = Context(**{name: given[name] for name in _CONTEXT})
+    tracker = server_tracker(client.runtime, None, source=source, consent=True, context=context)
     tracker.identify(**{name: given[name] for name in _IDENTITY if given[name] is not None})
     properties = dict(map(_property, given["properties"]))
     properties |= {name: given[name] for name in ("value", "currency") if given[name] is not None}

@@ -6,6 +6,7 @@ import fnmatch
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -104,6 +105,8 @@ class Runtime:
         writes_ids: whether pages are given an id of their own.
         recipes: of usual pages; see ``usual``.
         is_bridged: whether the page itself reports what the visitor chose.
+        match_keys: keys of TikTok's ``user`` object that may leave, on both channels.
+        zone: of event times that name none; None for UTC.
     """
 
     config: Config
@@ -138,6 +141,8 @@ class Runtime:
     is_bridged: bool = field(init=False)
     writes_ids: bool = field(init=False)
     recipes: BoundedCache[object, CachedDecision] = field(init=False)
+    match_keys: frozenset[str] = field(init=False)
+    zone: tzinfo | None = None
 
     def __post_init__(self) -> None:
         config = self.config
@@ -156,6 +161,9 @@ class Runtime:
         self.mints = config.ttp == "mint"
         self.writes_ids = self.seals_pages or self.mints
         self.recipes = BoundedCache()
+        self.match_keys = config.allowed_match_keys
+        if "ttclid" not in self.match_keys:  # TikTok reads it in the page's address too
+            self.url_deny |= {"ttclid"}
         self.is_bridged = config.consent.partition(":")[0] == "bridge"
 
     def helper_url(self, request: RequestView) -> str:

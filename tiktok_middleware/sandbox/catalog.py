@@ -1,53 +1,14 @@
-"""TikTok's own lists: event names, currencies, user keys; it knows nothing of how they are checked.
-
-Sources: TikTok help pages "Supported standard events", "Reserved events" and "Custom events" and the parameter tables
-of ``/event/track/``. Written down here a second time on purpose: a stand-in that shared the middleware's lists would
-share its mistakes.
-"""
+"""Old event names and misspelt user keys; the rest of the protocol stands in ``core.events.catalogue``."""
 
 from __future__ import annotations
 
-__all__ = ["CURRENCIES", "RESERVED", "STANDARD", "USER_TYPOS"]
+from tiktok_middleware.core.events.catalogue import FADING, RESERVED, RETIRED
+from tiktok_middleware.core.events.catalogue import STANDARD_EVENTS as STANDARD
 
-# fmt: off
-STANDARD = frozenset([
-    "AddPaymentInfo", "AddToCart", "AddToWishlist", "ApplicationApproval", "CompleteRegistration", "Contact",
-    "CustomizeProduct", "Download", "FindLocation", "InitiateCheckout", "Lead", "Purchase", "Schedule",
-    "Search", "StartTrial", "SubmitApplication", "Subscribe", "ViewContent",
-])
-# fmt: on
+__all__ = ["OLD_NAMES", "STANDARD", "USER_TYPOS"]
 
-RESERVED = {
-    "AddBilling": "AddPaymentInfo",
-    "Browse": "Pageview",
-    "Checkout": "InitiateCheckout",
-    "ClickForm": "Lead",
-    "ClickInDownloadPage": "Download",
-    "ClickToDownload": "Download",
-    "CompletePayment": "Purchase",
-    "Consult": "Contact",
-    "ConsultByPhone": "Contact",
-    "PageView": "Pageview",
-    "PlaceAnOrder": "InitiateCheckout",
-    "ClickButton": "ViewContent",
-    "Registration": "CompleteRegistration",
-    "StartCheckout": "InitiateCheckout",
-    "SubmitForm": "Lead",
-    "ViewConsultationPage": "ViewContent",
-    "ViewDownloadPage": "ViewContent",
-    "ViewForm": "ViewContent",
-}
+OLD_NAMES: dict[str, str] = {"PageView": "Pageview", **RESERVED, **RETIRED, **FADING}
 """Old and reserved names, with the current name to use instead."""
-
-# fmt: off
-CURRENCIES = frozenset([
-    "AED", "ARS", "AUD", "BDT", "BHD", "BIF", "BOB", "BRL", "CAD", "CHF", "CLP", "CNY", "COP", "CRC", "CZK",
-    "DKK", "DZD", "EGP", "EUR", "GBP", "GTQ", "HKD", "HNL", "HUF", "IDR", "ILS", "INR", "ISK", "JPY", "KES",
-    "KHR", "KRW", "KWD", "KZT", "MAD", "MOP", "MXN", "MYR", "NGN", "NIO", "NOK", "NZD", "OMR", "PEN", "PHP",
-    "PKR", "PLN", "PYG", "QAR", "RON", "RUB", "SAR", "SEK", "SGD", "THB", "TRY", "TWD", "UAH", "USD", "VES",
-    "VND", "ZAR",
-])
-# fmt: on
 
 USER_TYPOS = {
     "_ttp": "ttp",

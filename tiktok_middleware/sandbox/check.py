@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tiktok_middleware.sandbox.catalog import RESERVED, STANDARD
+from tiktok_middleware.core.events.catalogue import FADING, MAX_CRM_NAME_CHARS
+from tiktok_middleware.sandbox.catalog import OLD_NAMES, STANDARD
 from tiktok_middleware.sandbox.check_properties import check_properties
 from tiktok_middleware.sandbox.check_user import check_page, check_user
 from tiktok_middleware.sandbox.rules import (
@@ -30,6 +31,7 @@ __all__ = ["EVENTS_LIMIT", "check_item", "check_name", "check_pixel", "check_roo
 EVENTS_LIMIT = 1_000
 """Events in one request; one more refuses them all."""
 
+_MISSING = "Missing data for required field."
 _MAX_AGE_S = 28 * 86_400
 _MAX_AHEAD_S = 600
 _MILLISECONDS_FROM = 100_000_000_000
@@ -38,6 +40,10 @@ _SOURCES = ("web", "app", "offline", "crm")
 _NAME = shaped(
     r"[A-Za-z][A-Za-z0-9_-]{0,49}",
     "Must be at most 50 letters, digits, '_' or '-', beginning with a letter.",
+)
+_CRM_NAME = shaped(
+    rf"[^\x00-\x1f\x7f]{{1,{MAX_CRM_NAME_CHARS}}}",
+    f"Must be at most {MAX_CRM_NAME_CHARS} characters without control characters.",
 )
 _CODE = shaped(r"[A-Z0-9]{20}", "Is not 20 capitals and digits, as pixel codes are.")
 
@@ -49,7 +55,7 @@ def check_root(body: Any) -> Iterator[Problem]:
         return
     for key in ("event_source", "event_source_id", "data"):
         if key not in body:
-            yield Problem(key, "Missing data for required field.")
+            yield Problem(key, _MISSING)
     checks: dict[str, Check] = {
         "event_source": one_of(*_SOURCES),
         "event_source_id": text,
@@ -80,12 +86,14 @@ def check_pixel(path: str, code: str) -> Iterator[Problem]:
 
 def check_name(path: str, name: Any, *, source: str = "web") -> Iterator[Problem]:
     """What is wrong with an event's name: custom names have a form, old and reserved ones are warnings."""
-    problems = list(_NAME(path, name))
+    problems = list((_CRM_NAME if source == "crm" else _NAME)(path, name))
     yield from problems
     if problems or name in STANDARD or name == "Pageview":
         return
-    if name in RESERVED:
-        yield Problem(path, f"Is an old or reserved name; use {RESERVED[name]}.", refuses=False)
+    if source == "crm" or (source == "offline" and name in FADING):
+        return
+    if name in OLD_NAMES:
+        yield Problem(path, f"Is an old or reserved name; use {OLD_NAMES[name]}.", refuses=False)
     elif source == "offline":
         yield Problem(path, "Must be a standard event for offline events.")
     elif close := next((each for each in STANDARD if each.lower() == name.lower()), None):
@@ -130,7 +138,7 @@ def check_item(item: Any, *, source: str, now: float) -> Iterator[Problem]:
         return
     for key in ("event", "event_time"):
         if key not in item:
-            yield Problem(key, "Missing data for required field.")
+            yield Problem(key, _MISSING)
     if "event" in item:
         yield from check_name("event", item["event"], source=source)
     if "event_time" in item:
@@ -152,13 +160,18 @@ def _by_source(item: dict[str, Any], source: str) -> Iterator[Problem]:
     if source == "app":
         app = item.get("app")
         if not isinstance(app, dict) or "app_id" not in app:
-            yield Problem("app.app_id", "Missing data for required field.")
+            yield Problem("app.app_id", _MISSING)
     if source == "crm":
         lead = item.get("lead")
         if not isinstance(lead, dict) or "lead_id" not in lead:
-            yield Problem("lead.lead_id", "Missing data for required field.")
-        else:
-            yield from text("lead.lead_id", lead["lead_id"])
+            # The API's table asks for it; the upload of CRM files takes an e-mail address or a phone number instead.
+            user = item.get("user")
+            is_known = isinstance(user, dict) and not user.keys().isdisjoint({"email", "phone"})
+            reason = "Missing: the lead is matched by e-mail or phone alone." if is_known else _MISSING
+            yield Problem("lead.lead_id", reason, refuses=not is_known)
+        for key in ("lead_id", "lead_event_source"):
+            if isinstance(lead, dict) and key in lead:
+                yield from text(f"lead.{key}", lead[key])
     ad = item.get("ad")
     if isinstance(ad, dict) and "attribution_share" in ad:
         share = ad["attribution_share"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tiktok_middleware.sandbox.catalog import CURRENCIES
+from tiktok_middleware.core.events.catalogue import CURRENCIES, ITEM_KINDS, PROPERTY_KINDS, WORDS, Kind
 from tiktok_middleware.sandbox.rules import (
     Check,
     Problem,
@@ -22,8 +22,6 @@ from tiktok_middleware.sandbox.rules import (
 
 __all__ = ["check_properties"]
 
-_CONTENT_TYPE = one_of("product", "product_group")
-
 
 def quantity(path: str, value: Any) -> Iterator[Problem]:
     """A count of at least one."""
@@ -31,18 +29,6 @@ def quantity(path: str, value: Any) -> Iterator[Problem]:
     yield from problems
     if not problems and value < 1:
         yield Problem(path, "Is less than one.", refuses=False)
-
-
-CONTENT: dict[str, Check] = {
-    "content_id": text,
-    "content_name": text,
-    "content_category": text,
-    "content_type": _CONTENT_TYPE,
-    "brand": text,
-    "description": text,
-    "price": number,
-    "quantity": quantity,
-}
 
 
 def content(path: str, value: Any) -> Iterator[Problem]:
@@ -66,23 +52,27 @@ def currency(path: str, value: Any) -> Iterator[Problem]:
         yield Problem(path, "Is not among the 62 currencies TikTok lists.", refuses=False)
 
 
-PROPERTIES: dict[str, Check] = {
-    "contents": listed(content),
-    "content_type": _CONTENT_TYPE,
-    "content_ids": listed(text),
+_BY_KIND: dict[Kind, Check] = {
+    "text": text,
+    "id": text,
+    "ids": listed(text),
+    "texts": listed(text),
+    "amount": number,
+    "amounts": listed(number),
+    "count": whole,
     "currency": currency,
-    "value": number,
-    "num_items": whole,
-    "search_string": text,
-    "query": text,
-    "description": text,
-    "order_id": text,
-    "shop_id": text,
-    "status": text,
-    "customer_type": one_of("new", "returning"),
-    "delivery_category": one_of("in_store", "curbside", "home_delivery"),
-    "predicted_ltv": number,
+    "contents": listed(content),
 }
+
+
+def _checks(kinds: Mapping[str, Kind]) -> dict[str, Check]:
+    """The check for each parameter; none for what may be anything."""
+    checks = {name: one_of(*WORDS[name]) for name, kind in kinds.items() if kind == "word"}
+    return checks | {name: _BY_KIND[kind] for name, kind in kinds.items() if kind in _BY_KIND}
+
+
+CONTENT: dict[str, Check] = {**_checks(ITEM_KINDS), "quantity": quantity}
+PROPERTIES: dict[str, Check] = _checks(PROPERTY_KINDS)
 SINGLE = ("content_id", "content_name", "price")
 """What the browser takes at the top for a single product; the server does not."""
 

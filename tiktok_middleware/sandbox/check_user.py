@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from tiktok_middleware.core.events.catalogue import USER_KEYS
 from tiktok_middleware.sandbox.catalog import USER_TYPOS
 from tiktok_middleware.sandbox.rules import Check, Problem, each, join, known, objects, shaped, text
 
@@ -104,6 +105,9 @@ def check_user(path: str, user: Any, *, source: str) -> Iterator[Problem]:
         if key not in USER:
             meant = f" Did you mean {USER_TYPOS[key]!r}?" if key in USER_TYPOS else ""
             yield Problem(join(path, key), "Unknown key: TikTok ignores it." + meant, refuses=False)
+    for key in user:
+        if key in USER_KEYS and source not in USER_KEYS[key]:
+            yield Problem(join(path, key), f"Is not read for the event source {source!r}.", refuses=False)
     if source == "web":
         for key in ("ip", "user_agent"):
             if key not in user:
@@ -130,7 +134,8 @@ def check_page(path: str, page: Any, *, source: str) -> Iterator[Problem]:
     """What is wrong with ``page``, which web events must have."""
     if page is None:
         if source == "web":
-            yield Problem(join(path, "url"), "Missing data for required field.")
+            # TikTok's table asks for it, and TikTok's own example of a web event has none.
+            yield Problem(join(path, "url"), "Missing: a web event should name its page.", refuses=False)
         return
     yield from objects(path, page)
     if not isinstance(page, dict):

@@ -58,8 +58,74 @@ def test_what_was_said_is_not_overwritten_by_what_follows() -> None:
     assert sent["content_type"] == "product_group"
 
 
-def test_goods_by_weight_have_no_count() -> None:
-    assert "num_items" not in clean(contents=[{"content_id": "a", "quantity": 1.5}])
+def test_goods_by_weight_have_no_count_and_no_quantity() -> None:
+    cleaned = clean_properties(
+        "AddToCart", {"currency": "EUR", "contents": [{"content_id": "a", "price": 4, "quantity": 1.5}]}
+    )
+    assert cleaned.properties == {
+        "currency": "EUR",
+        "contents": [{"content_id": "a", "price": 4}],
+        "content_ids": ["a"],
+        "content_type": "product",
+        "value": 6,
+    }
+    assert [problem.field for problem in cleaned.problems] == ["properties.contents[0].quantity"]
+
+
+@pytest.mark.parametrize("quantity", [2, 2.0, "2", " 2 ", "2.0", Decimal(2), Decimal("2.00"), Indexed(2)])
+def test_a_quantity_is_a_whole_number(quantity: object) -> None:
+    sent = clean(contents=[{"content_id": "a", "quantity": quantity}])["contents"][0]["quantity"]
+    assert sent == 2
+    assert type(sent) is int
+
+
+@pytest.mark.parametrize("quantity", [0.5, "0.5", Decimal("0.5"), 1.25, -1, "two", True, None, [2]])
+def test_a_quantity_that_is_none_is_left_out_of_the_item(quantity: object) -> None:
+    cleaned = clean_properties(
+        "Purchase", {"value": 5, "currency": "EUR", "contents": [{"content_id": "a", "quantity": quantity}]}
+    )
+    assert cleaned.properties["contents"] == [{"content_id": "a"}]
+    assert cleaned.properties["value"] == 5
+
+
+def test_a_fired_event_has_whole_quantities_too() -> None:
+    given = {"contents": [{"content_id": "a", "quantity": 2.0}, {"content_id": "b", "quantity": 0.5}], "quantity": 3.0}
+    cleaned = clean_properties("AddToCart", given, is_fired=True)
+    assert cleaned.properties == {"contents": [{"content_id": "a", "quantity": 2}, {"content_id": "b"}], "quantity": 3}
+
+
+@pytest.mark.parametrize(
+    ("contents", "value"),
+    [
+        ([{"price": 15, "quantity": 1}], 15),
+        ([{"price": 15.25, "quantity": 1}, {"price": 33.33, "quantity": 2}], 81.91),
+        ([{"price": 0.1, "quantity": 3}], 0.3),
+        ([{"price": "29.95", "quantity": "2"}], 59.9),
+        ([{"price": Decimal("29.95"), "quantity": Decimal(2)}], 59.9),
+        ([{"price": 9.99}], 9.99),
+        ([{"price": 0, "quantity": 4}], 0),
+        ([{"price": 10, "quantity": 1}, {"content_id": "no price"}], None),
+        ([{"price": 2**53, "quantity": 2}], None),
+    ],
+)
+@pytest.mark.parametrize("name", ["AddToCart", "ViewContent", "InitiateCheckout", "Lead", "My-own"])
+def test_a_missing_value_is_the_sum_of_the_products(
+    name: str, contents: list[dict[str, object]], value: object
+) -> None:
+    sent = clean_properties(name, {"currency": "EUR", "contents": contents}).properties
+    assert sent.get("value") == value
+    assert type(sent.get("value")) is type(value)
+
+
+def test_a_purchase_without_value_gets_none_and_that_is_said() -> None:
+    given = {"currency": "EUR", "contents": [{"content_id": "a", "price": 15, "quantity": 1}]}
+    cleaned = clean_properties("Purchase", given)
+    assert "value" not in cleaned.properties
+    assert cleaned.warnings == ["Purchase has no value: TikTok cannot report or optimise what it earned"]
+
+
+def test_a_value_that_is_given_stays() -> None:
+    assert clean("AddToCart", value=12, currency="EUR", contents=[{"price": 15, "content_id": "a"}])["value"] == 12
 
 
 def test_the_type_of_all_products_is_the_events() -> None:
@@ -111,6 +177,7 @@ def test_a_single_product_at_the_top_moves_into_contents() -> None:
         "content_ids": ["7"],
         "num_items": 2,
         "content_type": "product",
+        "value": 7.0,
     }
 
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import base64
+import enum
+import hashlib
 import math
 import re
+from collections.abc import Callable
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_middleware.core.events.ids import check_event_id, check_event_time, once_event_id, timed_event_id
+from tiktok_middleware.core.events.ids import (
+    is_browser_id,
+    once_event_id,
+    read_event_id,
+    read_once,
+    timed_event_id,
+)
 from tiktok_middleware.errors import EventError
 
 NOW_S = 1_760_000_000.0
@@ -68,73 +78,104 @@ def test_a_timed_id_needs_enough_random_bytes_and_not_too_many(size: int) -> Non
     ],
 )
 def test_an_event_id_that_fits_comes_back_as_str(value: object, text: str) -> None:
-    assert check_event_id(value) == text
-    assert type(check_event_id(value)) is str
+    assert read_event_id(value) == text
+    assert type(read_event_id(value)) is str
+
+
+class Order(enum.Enum):
+    FIRST = "A-1"
 
 
 @pytest.mark.parametrize(
-    ("value", "found"),
+    ("value", "text"),
     [
-        ("", "a str of 0 characters"),
-        ("x" * 65, "a str of 65 characters"),
-        ("a b", "a str with other characters"),
-        ("id\n", "a str with other characters"),
-        ("ü", "a str with other characters"),
-        (True, "of type bool"),
-        (None, "of type NoneType"),
-        (-1, "of type int"),
-        (10**64, "of type int"),
-        (1.5, "of type float"),
-        (b"x", "of type bytes"),
+        (" 1001 ", "1001"),
+        (1001.0, "1001"),
+        (Decimal(1001), "1001"),
+        (Decimal("1001.00"), "1001"),
+        (-5, "-5"),
+        (1.5, "1.5"),
+        (Order.FIRST, "A-1"),
     ],
 )
-def test_an_event_id_that_does_not_fit_is_refused(value: object, found: str) -> None:
-    with pytest.raises(EventError) as caught:
-        check_event_id(value)
-    assert (caught.value.field, caught.value.found) == ("event_id", found)
-
-
-HOUR = dt.timedelta(hours=1)
+def test_spellings_of_one_id_are_one_id(value: object, text: str) -> None:
+    assert read_event_id(value) == text
+    assert read_once(value) == text
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"),
+    "value",
     [
-        (1_760_000_000, 1_760_000_000),
-        (1_759_999_999.9, 1_759_999_999),
-        (1_760_000_300, 1_760_000_300),
-        (1_757_580_800, 1_757_580_800),
-        (dt.datetime(2025, 10, 9, 8, 53, 20, tzinfo=dt.timezone.utc), 1_760_000_000),
-        (dt.datetime(2025, 10, 9, 10, 53, 20, 999_999, tzinfo=dt.timezone(2 * HOUR)), 1_760_000_000),
+        "2026/1001",
+        "x" * 65,
+        "a b",
+        "Bestellung Nr. 7",
+        "ü",
+        "#1001",
+        "bob@shop.example",
+        "\ud800",
+        "a\nb",
+        10**70,
     ],
 )
-def test_a_time_in_the_last_28_days_comes_back_in_whole_seconds(value: object, seconds: int) -> None:
-    found = check_event_time(value, NOW_S)
-    assert found == seconds
-    assert type(found) is int
+def test_an_id_of_another_form_is_hashed_the_same_every_time(value: object) -> None:
+    made = read_event_id(value)
+    assert URL_SAFE.fullmatch(made)
+    assert made == read_event_id(value)
+    assert made != read_event_id(f"{str(value)[:100] if isinstance(value, str) else 'n'}.")
+
+
+def test_an_integer_of_thousands_of_digits_is_an_id_too() -> None:
+    assert URL_SAFE.fullmatch(read_event_id(10**9000))
+
+
+def test_the_hash_of_an_id_never_changes() -> None:
+    """Computed with ``printf 'event_id\\0%s' 2026/1001 | sha256sum``, its first 24 bytes in base64url."""
+    digest = hashlib.sha256(b"event_id\x002026/1001").digest()[:24]
+    assert read_event_id("2026/1001") == base64.urlsafe_b64encode(digest).decode()
 
 
 @pytest.mark.parametrize(
-    ("value", "reason"),
+    "value",
     [
-        (1_760_000_000_000, "divide milliseconds by 1000"),
-        (1_757_580_799, "more than 28 days ago"),
-        (1_760_000_301, "more than 5 minutes ahead"),
-        (0, "more than 28 days ago"),
-        (-(10**400), "more than 28 days ago"),
-        (10**400, "divide milliseconds"),
-        (dt.datetime(2025, 10, 9, 8, 53, 20), "without a time zone"),  # noqa: DTZ001 -- the point
-        (dt.datetime.max.replace(tzinfo=dt.timezone(-23 * HOUR)), "too large"),
-        (dt.datetime.min.replace(tzinfo=dt.timezone(23 * HOUR)), "more than 28 days ago"),
-        (dt.date(2025, 10, 9), "of type date"),
-        ("1760000000", "of type str"),
-        (True, "of type bool"),
-        (None, "of type NoneType"),
-        (math.nan, "not a finite number"),
-        (math.inf, "not a finite number"),
+        "",
+        "  ",
+        "null",
+        "undefined",
+        "None",
+        "NaN",
+        "{{order_id}}",
+        "__ORDER__",
+        "${id}",
+        "guest",
+        "[object Object]",
     ],
 )
-def test_a_time_that_tiktok_cannot_use_is_refused_with_the_reason(value: object, reason: str) -> None:
-    with pytest.raises(EventError, match=reason) as caught:
-        check_event_time(value, NOW_S)
-    assert caught.value.field == "event_time"
+@pytest.mark.parametrize("read", [read_event_id, read_once])
+def test_a_word_for_a_missing_id_is_refused(read: Callable[[object], str], value: object) -> None:
+    """All such events would have one id: TikTok would count the first and drop the rest."""
+    with pytest.raises(EventError):
+        read(value)
+
+
+@pytest.mark.parametrize("value", [True, None, b"x", ["x"], {}, object(), math.nan, math.inf, Decimal("NaN")])
+@pytest.mark.parametrize("read", [read_event_id, read_once])
+def test_what_is_neither_text_nor_number_is_refused(read: Callable[[object], str], value: object) -> None:
+    with pytest.raises(EventError):
+        read(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [
+        ("2026/1001", True),
+        ("a b", True),
+        ("x" * 256, True),
+        ("x" * 257, False),
+        ("", False),
+        ("a\nb", False),
+        ("null", False),
+    ],
+)
+def test_the_id_of_a_copy_that_has_left_is_kept_as_it_is(value: str, fits: bool) -> None:
+    assert is_browser_id(value) is fits

@@ -86,7 +86,7 @@ def test_without_a_script_there_is_none(options: dict[str, Any]) -> None:
 
 def test_what_cannot_be_sent_is_left_out_and_counted_or_raised() -> None:
     calls: list[tuple[str, dict[str, Any]]] = [
-        ("Browse", {}),
+        ("成交", {}),
         ("Contact", {"on": "hover"}),
         ("Contact", {"contents": [{"content_id": sha256(bytes([n])).hexdigest()} for n in range(250)]}),
     ]

@@ -12,7 +12,7 @@ from tiktok_middleware.core.consent.consent import State
 from tiktok_middleware.core.events.event import Channel, Record
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.server_event import server_entry
-from tiktok_middleware.core.tracking.server_tracker import server_tracker
+from tiktok_middleware.core.tracking.server_tracker import Context, server_tracker
 from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.errors import EventError
 
@@ -194,7 +194,7 @@ def test_a_sale_in_a_shop_tells_what_tiktok_takes_from_there() -> None:
 def test_a_lead_carries_its_id() -> None:
     runtime = runtime_of(**SETS)
     for lead_id, sent in (("L-1", "L-1"), (42, "42")):
-        tracker = server_tracker(runtime, snapshot_of(runtime), source="crm", lead_id=lead_id)
+        tracker = server_tracker(runtime, snapshot_of(runtime), source="crm", context=Context(lead_id=lead_id))
         tracker.track("QualifiedLead")
         (record,) = records_of(tracker)
         assert (record.pixel, record.source) == (SETS["crm_id"], "crm")
@@ -212,30 +212,146 @@ def test_the_web_goes_to_every_pixel() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "given", "says"),
+    ("options", "source", "says"),
     [
-        (SETS, {"source": "shop"}, "source is none of them; allowed: 'web', 'offline', 'crm'"),
-        (SETS, {"source": None}, "source is none of them"),
-        ({}, {"source": "offline"}, "'offline' with TIKTOK_OFFLINE_ID set"),
-        ({}, {"source": "crm", "lead_id": "L"}, "'crm' with TIKTOK_CRM_ID set"),
-        (SETS, {"source": "crm"}, "lead_id is not given"),
-        (SETS, {"source": "crm", "lead_id": ""}, "lead_id is a str of 0 characters"),
-        (SETS, {"source": "crm", "lead_id": "x" * 257}, "lead_id is a str of 257 characters"),
-        (SETS, {"source": "crm", "lead_id": True}, "lead_id is of type bool"),
-        (SETS, {"source": "crm", "lead_id": -1}, "lead_id is of type int"),
-        (SETS, {"source": "web", "lead_id": b"x"}, "lead_id is of type bytes"),
+        ({}, "offline", "'offline' with TIKTOK_OFFLINE_ID set"),
+        ({}, "crm", "'crm' with TIKTOK_CRM_ID set"),
     ],
 )
-def test_what_cannot_be_right_is_said_and_refuses_every_event(
-    options: dict[str, Any], given: dict[str, Any], says: str
+def test_a_source_without_its_event_set_is_said_and_refuses_every_event(
+    options: dict[str, Any], source: str, says: str
 ) -> None:
     with pytest.raises(EventError, match=says):
-        server_tracker(runtime_of(strict=True, **options), None, **given)
+        server_tracker(runtime_of(strict=True, **options), None, source=source)
     runtime = runtime_of(**options)
-    tracker = server_tracker(runtime, None, **given)
+    tracker = server_tracker(runtime, None, source=source)
     event = tracker.track("Purchase", value=1, currency="EUR")
     assert event.channels.server == Channel(sends=False, reason="invalid")
     assert records_of(tracker) == []
+
+
+@pytest.mark.parametrize("source", ["shop", "", 5, b"web", ["web"], object()])
+def test_a_source_that_is_none_of_them_is_said_and_the_event_goes_to_the_pixel(source: Any) -> None:
+    with pytest.raises(EventError, match="source is none of them; allowed: 'web', 'offline', 'crm'"):
+        server_tracker(runtime_of(strict=True), None, source=source)
+    runtime = runtime_of()
+    tracker = server_tracker(runtime, None, source=source)
+    assert tracker.track("Contact").channels.server.sends
+    assert counts(runtime)["invalid"] == 1
+
+
+@pytest.mark.parametrize(("source", "sent"), [("WEB", "web"), (" Offline ", "offline"), ("Crm", "crm"), (None, "web")])
+def test_a_source_is_read_in_any_case(source: Any, sent: str) -> None:
+    tracker = server_tracker(runtime_of(strict=True, **SETS), None, source=source, context=Context(lead_id="1"))
+    assert tracker.state.source.name == sent
+
+
+@pytest.mark.parametrize("lead_id", [None, "", "x" * 257, True, -1, b"x", "null", "{{lead.id}}", "0", object()])
+def test_a_crm_event_without_a_usable_lead_id_goes_and_that_is_said_once(
+    lead_id: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    runtime = runtime_of(**SETS)
+    for _ in range(3):
+        tracker = server_tracker(runtime, None, source="crm", context=Context(lead_id=lead_id))
+        tracker.identify(email="ada@example.com")
+        assert tracker.track("QualifiedLead").channels.server.sends
+        assert "lead" not in item_of(tracker)
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line for line in lines if "no lead_id" in line] == [lines[0]]
+    assert counts(runtime)["no_lead_id"] == 3
+
+
+def test_a_lead_names_its_crm_system() -> None:
+    runtime = runtime_of(**SETS)
+    context = Context(lead_id="1", lead_event_source="HubSpot")
+    tracker = server_tracker(runtime, None, source="crm", context=context)
+    tracker.track("Qualifizierter Lead")
+    item = item_of(tracker)
+    assert item["event"] == "Qualifizierter Lead"
+    assert item["lead"] == {"lead_id": "1", "lead_event_source": "HubSpot"}
+    alone = server_tracker(runtime, None, source="crm", context=Context(lead_event_source="HubSpot"))
+    alone.track("Lead")
+    assert item_of(alone)["lead"] == {"lead_event_source": "HubSpot"}
+
+
+# -- what the caller says beside the snapshot
+
+CLICK = "E.C.P.realrealrealrealreal"
+GIVEN = Context(
+    url=f"https://shop.example/thanks?ttclid={CLICK}&email=bob@example.com",
+    ttp=GOOD_TTP,
+    ip="8.8.8.8",
+    user_agent="Mozilla/5.0 (iPhone)",
+)
+
+
+def test_what_the_caller_says_is_sent_without_a_snapshot() -> None:
+    tracker = server_tracker(runtime_of(), None, consent=True, context=GIVEN)
+    tracker.track("Purchase", value=5, currency="EUR")
+    item = item_of(tracker)
+    assert item["user"] == {"ttclid": CLICK, "ttp": GOOD_TTP, "ip": "8.8.8.8", "user_agent": "Mozilla/5.0 (iPhone)"}
+    assert item["page"] == {"url": f"https://shop.example/thanks?ttclid={CLICK}"}
+
+
+def test_what_the_caller_says_outranks_the_snapshot_and_the_rest_of_it_stays() -> None:
+    runtime = runtime_of()
+    context = Context(url="https://shop.example/other", user_agent="Mozilla/5.0 (iPhone)", ttclid="E.C.P.new")
+    tracker = server_tracker(runtime, snapshot_of(runtime), context=context)
+    tracker.track("Purchase", value=5, currency="EUR")
+    item = item_of(tracker)
+    assert item["page"] == {"url": "https://shop.example/other"}
+    assert item["user"]["user_agent"] == "Mozilla/5.0 (iPhone)"
+    assert item["user"]["ttclid"] == "E.C.P.new"
+    assert (item["user"]["ip"], item["user"]["ttp"]) == ("9.9.9.9", GOOD_TTP)
+
+
+@pytest.mark.parametrize("click", ["null", "undefined", "__CLICKID__", "{{ttclid}}", "", "a b", "x" * 1001, 5, None])
+def test_a_word_for_a_missing_click_id_never_replaces_a_real_one(click: Any) -> None:
+    runtime = runtime_of()
+    tracker = server_tracker(runtime, snapshot_of(runtime), context=Context(ttclid=click))
+    tracker.track("Contact")
+    assert item_of(tracker)["user"]["ttclid"] == "E.C.P.1"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("url", "shop.example"),
+        ("url", 5),
+        ("url", "javascript:alert(1)"),
+        ("ttp", "short"),
+        ("ip", "300.1.1.1"),
+        ("ip", b"8.8.8.8"),
+        ("user_agent", ["Mozilla"]),
+        ("user_agent", "a\r\nb"),
+    ],
+)
+def test_a_context_that_cannot_be_right_is_left_out_and_the_event_goes(field: str, value: Any) -> None:
+    with pytest.raises(EventError, match=f"^{field} is"):
+        server_tracker(runtime_of(strict=True), None, context=Context(**{field: value}))
+    runtime = runtime_of()
+    tracker = server_tracker(runtime, None, context=Context(**{field: value}))
+    assert tracker.track("Contact").channels.server.sends
+    assert counts(runtime)["invalid"] == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        *((word, "") for word in (True, 1, "yes", "granted", "True")),
+        *((word, "denied") for word in (False, 0, "no", "denied", "False", "0")),
+        *((word, "consent_unknown") for word in ("perhaps", "", [], {"a": 1}, object(), 1.5)),
+    ],
+)
+def test_consent_that_cannot_be_read_is_no_consent(word: Any, reason: str) -> None:
+    assert server_tracker(runtime_of(), None, consent=word).track("Contact").channels.server.reason == reason
+
+
+@pytest.mark.parametrize("flag", [True, 1, "true", object()])
+def test_limited_data_use_of_the_tracker_is_on_all_its_events(flag: Any) -> None:
+    tracker = server_tracker(runtime_of(), None, context=Context(limited_data_use=flag))
+    tracker.track("Contact")
+    assert item_of(tracker)["limited_data_use"] is True
 
 
 def test_an_offline_event_is_a_standard_one() -> None:
@@ -261,7 +377,7 @@ def test_an_offline_event_is_a_standard_one() -> None:
 def test_each_source_has_its_own_token_and_the_environments_rule(
     options: dict[str, Any], source: str, reason: str
 ) -> None:
-    tracker = server_tracker(runtime_of(**SETS, **options), None, source=source, lead_id="L-1")
+    tracker = server_tracker(runtime_of(**SETS, **options), None, source=source, context=Context(lead_id="L-1"))
     assert tracker.track("Lead").channels.server.reason == reason
 
 

@@ -130,18 +130,54 @@ def test_a_key_may_be_a_text_a_number_or_a_uuid(key: Any, same: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["", "x" * 513, True, 1.5, b"A-1", ["A-1"], object(), pytest.param(10**5000, id="huge")]
+    ("key", "same"),
+    [
+        (" 1001", "1001"),
+        (1001.0, "1001"),
+        (Decimal(1001), "1001"),
+        ("x" * 513, "x" * 513),
+        ("x" * 513 + " ", "x" * 513),
+        (1.5, "1.5"),
+        pytest.param(10**5000, f"{10**5000:x}", id="huge"),
+    ],
 )
-def test_any_other_key_drops_the_event_with_a_reason(key: Any) -> None:
-    with pytest.raises(
-        EventError, match=r"^once is .* allowed: a text of 1 to 512 characters, a whole number or a UUID"
-    ):
+def test_spellings_of_one_key_are_one_key(key: Any, same: str) -> None:
+    tracker = tracker_of(runtime_of(strict=True))
+    assert tracker.track("Lead", once=key).event_id == tracker.track("Lead", once=same).event_id
+
+
+def test_a_key_is_the_same_conversion_as_the_order_id() -> None:
+    tracker = tracker_of(runtime_of(strict=True))
+    by_order = tracker.track("Purchase", order_id=1001, value=5, currency="EUR")
+    keys: list[Any] = [" 1001", "1001", 1001, 1001.0]
+    for key in keys:
+        assert tracker.track("Purchase", once=key, value=5, currency="EUR").event_id == by_order.event_id
+    assert tracker.track("purchase", transaction_id="1001", value=5, currency="EUR").event_id == by_order.event_id
+
+
+@pytest.mark.parametrize("key", ["", " ", "null", "undefined", "{{id}}", True, b"A-1", ["A-1"], object(), math.nan])
+def test_a_key_that_is_none_is_left_out_and_the_event_may_be_repeated(key: Any) -> None:
+    with pytest.raises(EventError, match=r"^once is .* allowed: a text, a number or a UUID"):
         tracker_of(runtime_of(strict=True)).track("Lead", once=key)
     runtime = runtime_of()
     tracker = tracker_of(runtime)
-    assert tracker.track("Lead", once=key).channels.server.reason == "invalid"
-    assert not tracker.state.pending
-    assert counts(runtime) == {"invalid": 1}
+    event = tracker.track("Lead", once=key)
+    assert (event.channels.server.sends, event.once) == (True, False)
+    assert counts(runtime) == {"invalid": 1, "tracked": 1}
+
+
+@pytest.mark.parametrize("order_id", ["null", "None", "undefined", "{{order.id}}", "guest"])
+def test_a_word_for_a_missing_order_id_does_not_make_one_order_of_all(order_id: str) -> None:
+    tracker = tracker_of(runtime_of())
+    events = [tracker.track("Purchase", value=5, currency="EUR", order_id=order_id) for _ in range(2)]
+    assert [event.once for event in events] == [False, False]
+    assert "order_id" not in events[0].properties
+
+
+def test_a_key_that_is_none_leaves_the_order_id_to_count_once() -> None:
+    tracker = tracker_of(runtime_of())
+    event = tracker.track("Purchase", value=5, currency="EUR", order_id="A-1", once="null")
+    assert event.event_id == tracker.track("Purchase", value=5, currency="EUR", once="A-1").event_id
 
 
 @pytest.mark.parametrize(
@@ -165,11 +201,18 @@ MISTAKES: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("event", ("",), {}),
     ("event", (None,), {}),
     ("event", ("Children's cancer",), {}),
-    ("event_id", ("Contact",), {"event_id": "a b"}),
+    ("event", ("mail bob@example.com",), {}),
+    ("event", ("成交",), {}),
+]
+
+#: Arguments beside the name; each is left out, and the event goes.
+SECONDARY: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("event_id", ("Contact",), {"event_id": ""}),
+    ("event_id", ("Contact",), {"event_id": b"x"}),
     ("event_time", ("Contact",), {"event_time": "yesterday"}),
-    ("event_time", ("Contact",), {"event_time": NOW * 1000}),
     ("event_time", ("Contact",), {"event_time": math.nan}),
+    ("once", ("Contact",), {"once": ["A"]}),
+    ("on_commit", ("Contact",), {"on_commit": True}),
     ("properties", ("Contact", ["a"]), {}),
     ("properties", ("Contact", "value=1"), {}),
     ("properties", ("Contact", 5), {}),
@@ -201,6 +244,23 @@ def test_the_same_mistake_is_said_once_and_counted_in_production(
         )
     assert not tracker.state.pending
     assert counts(runtime) == {"invalid": 3}
+    assert len(caplog.records) == 1
+    assert field in caplog.text
+
+
+@pytest.mark.parametrize(("field", "args", "more"), SECONDARY)
+def test_a_bad_argument_costs_itself_and_not_the_event(
+    field: str, args: tuple[Any, ...], more: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(EventError) as caught:
+        tracker_of(runtime_of(strict=True)).track(*args, **more)
+    assert caught.value.field == field
+    runtime = runtime_of()
+    tracker = tracker_of(runtime)
+    for _ in range(3):
+        event = tracker.track(*args, **more)
+        assert (event.channels.browser.sends, event.channels.server.sends) == (True, True)
+    assert counts(runtime) == {"invalid": 3, "tracked": 3}
     assert len(caplog.records) == 1
     assert field in caplog.text
 

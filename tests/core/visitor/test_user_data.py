@@ -256,7 +256,7 @@ def test_several_values_are_sent_as_a_list_each_once() -> None:
 
 
 def test_ten_values_are_the_most() -> None:
-    identity, (error,) = read_identity({"external_id": list(range(12))}, phone_region=None)
+    identity, (error,) = read_identity({"external_id": list(range(1, 13))}, phone_region=None)
     assert len(identity.external_id) == 10
     assert error.found == "12 values"
 

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from tiktok_middleware.core.events.event import Event, OutboxEntry
-from tiktok_middleware.core.events.event_names import event_name
-from tiktok_middleware.core.events.ids import check_event_id
+from tiktok_middleware.core.events.event import Event, OutboxEntry, browser_properties
+from tiktok_middleware.core.events.event_names import event_name, fired_name
+from tiktok_middleware.core.events.ids import is_browser_id
+from tiktok_middleware.core.events.track_call import is_true
 from tiktok_middleware.core.events.validation import clean_properties
 from tiktok_middleware.core.pixel.signed_event import SignedEvent, open_signed_event
 from tiktok_middleware.core.pixel.snippet import BrowserCopy
@@ -58,7 +59,7 @@ def redeemed(tracker: RequestState, token: str, *, browser: bool) -> ReportedEve
     if happened is None:
         return ReportedEvent("", None)
     event, visitor = happened
-    copy = (event.event, event.properties, event.event_id)
+    copy = (event.event, browser_properties(event), event.event_id)
     return ReportedEvent(event.event_id, _counted(event, visitor, browser=browser), copy)
 
 
@@ -92,26 +93,30 @@ def _opened(tracker: RequestState, token: str) -> SignedEvent | None:
 
 
 def _own_event(tracker: RequestState, name: str, properties: Mapping[str, object], event_id: str) -> Event | None:
-    """The event; None where it may not be sent, or nothing of it can be."""
+    """The event as the browser has fired it; None where it may not be sent, or nothing of it can be."""
     runtime = tracker.runtime
     try:
-        known, _ = event_name(name)
-        if known not in runtime.browser_events:
-            runtime.notices.count("browser_event_refused")
-            return None
-        own_id = check_event_id(event_id)
+        known = event_name(name)[0]
     except EventError:
+        known = ""
+    if not known or not is_browser_id(event_id):
         runtime.notices.count("invalid")
         return None
-    cleaned = clean_properties(known, properties, is_fired=True)
+    if known not in runtime.browser_events:
+        runtime.notices.count("browser_event_refused")
+        return None
+    given = dict(properties)
+    limited = is_true(given.pop("limited_data_use", None), unreadable=True)
+    cleaned = clean_properties(known, given, is_fired=True)
     for _ in cleaned.problems:
         runtime.notices.count("invalid")
     return Event(
-        event=known,
-        event_id=own_id,
+        event=fired_name(name, known),
+        event_id=event_id,
         event_time=int(runtime.clock()),
         properties=cleaned.properties,
         channels=OPEN_CHANNELS,
+        limited_data_use=limited,
     )
 
 

@@ -1,12 +1,14 @@
-"""What follows from an event's products: one unfolded, ids and counts filled in; it sees cleaned properties only."""
+"""What follows from an event's products: one unfolded, its value, ids and counts filled in; cleaned properties only."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+from tiktok_middleware.core.events.coerce import MAX_NUMBER
 from tiktok_middleware.core.events.parameters import SHORTHAND
 
-__all__ = ["complete", "unfold"]
+__all__ = ["complete", "drop_fractions", "unfold"]
 
 # Cents are rounded per line: what differs by less than this share is the same sum.
 _ROUNDING_SHARE = 0.01
@@ -40,15 +42,49 @@ def complete(clean: dict[str, Any], name: str) -> list[str]:
         clean: cleaned properties; changed in place.
         name: the event's name.
     """
-    total, nameless = _fill_from(clean["contents"], clean) if "contents" in clean else (None, False)
+    found: list[str] = []
+    total: float | None = None
+    if "contents" in clean:
+        found += _fill_currency(clean)
+        total, is_nameless = _fill_from(clean["contents"], clean)
+        if is_nameless:
+            found.append("properties.contents holds a product without content_id: it matches nothing in a catalogue")
+    if total is not None and "value" not in clean and name != "Purchase":
+        clean["value"] = total  # as TikTok's own tags do; an order's value has discounts and shipping in it
     if "search_string" in clean:  # TikTok's older word and its newer one for the same: both are still documented
         clean.setdefault("query", clean["search_string"])
     elif "query" in clean:
         clean["search_string"] = clean["query"]
-    found = _warnings(clean, total, name)
-    if nameless:
-        found.append("properties.contents holds a product without content_id: it matches nothing in a catalogue")
+    return _warnings(clean, total, name) + found
+
+
+def drop_fractions(clean: dict[str, Any]) -> list[str]:
+    """Make quantities whole numbers, leave out those that are none, and return where those were.
+
+    Args:
+        clean: cleaned properties; changed in place.
+    """
+    found = []
+    places = [(f"properties.contents[{index}]", item) for index, item in enumerate(clean.get("contents", ()))]
+    for path, holder in [("properties", clean), *places]:
+        quantity = holder.get("quantity")
+        if type(quantity) is float:
+            if quantity == int(quantity):
+                holder["quantity"] = int(quantity)
+            else:
+                del holder["quantity"]
+                found.append(f"{path}.quantity")
     return found
+
+
+def _fill_currency(clean: dict[str, Any]) -> list[str]:
+    """Move the products' currency, which GA4 may name with each of them, to the event."""
+    currencies = {item.pop("currency") for item in clean["contents"] if isinstance(item.get("currency"), str)}
+    if len(currencies) == 1:
+        clean.setdefault("currency", currencies.pop())
+    elif currencies and "currency" not in clean:
+        return ["properties.contents holds products of several currencies: the event has none"]
+    return []
 
 
 def _fill_from(contents: list[dict[str, Any]], clean: dict[str, Any]) -> tuple[float | None, bool]:
@@ -56,24 +92,36 @@ def _fill_from(contents: list[dict[str, Any]], clean: dict[str, Any]) -> tuple[f
     ids: dict[str, None] = {}
     kind = contents[0].get("content_type", "product")
     count: float = 0
-    total: float | None = 0
-    nameless = False
+    is_countable = True
+    is_nameless = False
     for item in contents:
         quantity = item.get("quantity", 1)
+        is_countable = is_countable and quantity == int(quantity)
         count += quantity
-        total = total + item["price"] * quantity if total is not None and "price" in item else None
         if "content_id" in item:
             ids[item["content_id"]] = None
         else:
-            nameless = True
+            is_nameless = True
         if item.get("content_type", "product") != kind:
             kind = "product"
     if ids:
         clean.setdefault("content_ids", list(ids))
-    if count == int(count):  # goods by weight have no number
+    if is_countable and count <= MAX_NUMBER:  # goods by weight have no number
         clean.setdefault("num_items", int(count))
     clean.setdefault("content_type", kind)
-    return total, nameless
+    return _total(contents), is_nameless
+
+
+def _total(contents: list[dict[str, Any]]) -> int | float | None:
+    """The sum of price x quantity, exact in decimals; None where a product has no price."""
+    if not all("price" in item for item in contents):
+        return None
+    lines = [(item["price"], item.get("quantity", 1)) for item in contents]
+    if all(type(price) is int and type(quantity) is int for price, quantity in lines):
+        total: int | float = sum(price * quantity for price, quantity in lines)
+    else:
+        total = float(sum(Decimal(repr(price)) * Decimal(repr(quantity)) for price, quantity in lines))
+    return total if total <= MAX_NUMBER else None
 
 
 def _warnings(clean: dict[str, Any], total: float | None, name: str) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Protocol
 
 import msgspec
 
@@ -15,6 +17,7 @@ __all__ = [
     "Event",
     "OutboxEntry",
     "Record",
+    "browser_properties",
     "channels_closed",
 ]
 
@@ -61,6 +64,7 @@ class Event(msgspec.Struct, gc=False):
         properties: the cleaned properties, the same on both channels.
         channels: what is known, at the time of the call, of where it goes.
         once: True when the id is deterministic and the event is counted once.
+        limited_data_use: True when TikTok's flag is set on this event, whatever the visitor's own choice.
     """
 
     event: str
@@ -69,6 +73,22 @@ class Event(msgspec.Struct, gc=False):
     properties: dict[str, object]
     channels: Channels
     once: bool = False
+    limited_data_use: bool = False
+
+
+class _Flagged(Protocol):
+    """What has parameters, and TikTok's flag."""
+
+    @property
+    def properties(self) -> Mapping[str, object]: ...
+
+    @property
+    def limited_data_use(self) -> bool: ...
+
+
+def browser_properties(event: _Flagged) -> Mapping[str, object]:
+    """The parameters as the pixel takes them: TikTok's flag of a single event stands among them."""
+    return {**event.properties, "limited_data_use": True} if event.limited_data_use else event.properties
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):

@@ -1,69 +1,74 @@
-"""Event names: standard, retired and reserved ones, and the rule for one's own; it knows nothing of parameters."""
+"""Event names: TikTok's own from every spelling, those of other tools translated, custom ones by TikTok's rule."""
 
 from __future__ import annotations
 
 import re
-from typing import Literal, get_args
+import unicodedata
+from enum import Enum
+from typing import NamedTuple
 
-from tiktok_middleware.core.events.event import PAGE_VIEW
+from tiktok_middleware.core.events.catalogue import (
+    FADING,
+    FOREIGN_EVENTS,
+    MAX_CRM_NAME_CHARS,
+    MAX_NAME_CHARS,
+    NO_COUNTERPART,
+    PAGE_VIEW,
+    RESERVED,
+    RETIRED,
+    STANDARD_EVENTS,
+    StandardEvent,
+)
+from tiktok_middleware.core.visitor.pii import text_reveals
 from tiktok_middleware.errors import EventError
 
-__all__ = ["STANDARD_EVENTS", "StandardEvent", "event_name", "sensitive_word"]
-
-StandardEvent = Literal[
-    "AddPaymentInfo",
-    "AddToCart",
-    "AddToWishlist",
-    "ApplicationApproval",
-    "CompleteRegistration",
-    "Contact",
-    "CustomizeProduct",
-    "Download",
-    "FindLocation",
-    "InitiateCheckout",
-    "Lead",
-    "Purchase",
-    "Schedule",
-    "Search",
-    "StartTrial",
-    "SubmitApplication",
-    "Subscribe",
-    "ViewContent",
+__all__ = [
+    "STANDARD_EVENTS",
+    "Named",
+    "StandardEvent",
+    "event_name",
+    "fired_name",
+    "is_offline_event",
+    "read_name",
+    "sensitive_word",
 ]
-"""TikTok's standard web events (help page "supported standard events", May 2025), which campaigns can optimise for."""
 
-STANDARD_EVENTS: frozenset[str] = frozenset(get_args(StandardEvent))
 
-_RETIRED = {"CompletePayment": "Purchase", "SubmitForm": "Lead"}
-_FADING = frozenset({"PlaceAnOrder", "ClickButton"})
+class Named(NamedTuple):
+    """An event's name as both channels send it.
 
-# TikTok maps these to standard events by itself, so as custom names they would be counted as something else
-# (help page "reserved events", September 2025).
-_RESERVED = {
-    "AddBilling": "AddPaymentInfo",
-    "Browse": PAGE_VIEW,
-    "Checkout": "InitiateCheckout",
-    "ClickForm": "Lead",
-    "ClickInDownloadPage": "Download",
-    "ClickToDownload": "Download",
-    "Consult": "Contact",
-    "ConsultByPhone": "Contact",
-    "Registration": "CompleteRegistration",
-    "StartCheckout": "InitiateCheckout",
-    "ViewConsultationPage": "ViewContent",
-    "ViewDownloadPage": "ViewContent",
-    "ViewForm": "ViewContent",
+    Attributes:
+        name: the canonical name.
+        note: what to tell the operator once; empty where the name was sent as it was given.
+        problem: what was wrong with the given name, where it had to be rewritten.
+    """
+
+    name: str
+    note: str = ""
+    problem: EventError | None = None
+
+
+def _fold(name: str) -> str:
+    """The name as one lower-case word: ``add-to-cart``, ``Add To Cart`` and ``AddToCart`` are the same."""
+    return "".join(filter(str.isalnum, name)).lower()
+
+
+_KNOWN = STANDARD_EVENTS | FADING.keys() | {PAGE_VIEW}
+_SPELLINGS: dict[str, str] = {
+    **{_fold(name): right for name, right in RESERVED.items()},
+    **{_fold(name): right for name, right in FOREIGN_EVENTS.items()},
+    **{_fold(name): right for name, right in RETIRED.items()},
+    **{_fold(name): name for name in _KNOWN},
 }
+_NO_COUNTERPART = frozenset(map(_fold, NO_COUNTERPART))
+_RESERVED = frozenset(map(_fold, RESERVED))
 
-# What somebody means who writes a name in another case, folded; and the same with the reserved names.
-_FOLDED = {name.lower(): name for name in STANDARD_EVENTS | _FADING | {PAGE_VIEW}}
-_FOLDED |= {name.lower(): right for name, right in _RETIRED.items()}
-_MEANT = {name.lower(): right for name, right in _RESERVED.items()} | _FOLDED
-
-_MAX_CHARS = 50
-_CUSTOM = re.compile(rf"[A-Za-z][A-Za-z0-9_-]{{0,{_MAX_CHARS - 1}}}")
-_SEPARATORS = re.compile(r"[^A-Za-z0-9]+")
+_CUSTOM = re.compile(rf"[A-Za-z][A-Za-z0-9_-]{{0,{MAX_NAME_CHARS - 1}}}")
+_CUSTOM_ALLOWED = f"a letter, then at most {MAX_NAME_CHARS - 1} letters, digits, '_' or '-'"
+_OTHERS = re.compile(r"[^A-Za-z0-9_-]+")
+_NOT_A_LETTER = re.compile(r"[^A-Za-z]+")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_MOST_CHARS_READ = 4 * MAX_NAME_CHARS
 
 # TikTok scans event names for data it must not receive (Business Products Terms 2.8): children, health, money trouble.
 _SENSITIVE = frozenset(
@@ -74,46 +79,60 @@ _SENSITIVE = frozenset(
 
 
 def event_name(name: object) -> tuple[str, str | None]:
-    """The name both channels carry, and a warning in words where it is not quite what was given.
-
-    Retired names are translated (``CompletePayment`` to ``Purchase``), because TikTok removes the second copy of an
-    event only when both carry the same name.
+    """The name that both channels carry, and a warning where it is another than the given one, or means little.
 
     Args:
-        name: a standard name, ``Pageview``, or a custom one: a letter, then at most 49 letters, digits, ``_`` or ``-``.
+        name: a standard name, ``Pageview``, another tool's name for one of these, or a custom name: a letter, then at
+            most 49 letters, digits, ``_`` or ``-``.
 
     Raises:
-        EventError: not a name TikTok would count as what it says; the message holds the right one where there is one.
+        EventError: TikTok would not take the name; the message holds the right one where there is one.
     """
+    named = read_name(name)
+    if named.problem is not None:
+        raise named.problem
+    return named.name, named.note or None
+
+
+def read_name(name: object, source: str = "web") -> Named:
+    """The name as it is sent, and what there is to say about it.
+
+    Retired names, other spellings and other tools' names are translated, because TikTok removes the second copy of an
+    event only when both carry the same name. A custom name of another form is rewritten, and its fault reported.
+
+    Args:
+        name: as for :func:`event_name`.
+        source: TikTok's ``event_source``; ``crm`` takes custom names of any script.
+
+    Raises:
+        EventError: no name can be read from it.
+    """
+    if isinstance(name, Enum) and isinstance(name.value, str):
+        name = name.value
     if not isinstance(name, str):
         raise EventError("event", f"of type {type(name).__name__}", "a name such as 'Purchase'")
     name = str.__str__(name)  # enum members and markup-safe strings are str, too
     if name in STANDARD_EVENTS or name == PAGE_VIEW:
-        return name, None
-    if name in _RETIRED:
-        return _RETIRED[name], f"event {name} was retired by TikTok: sent as {_RETIRED[name]}"
-    if name in _FADING:
-        return name, f"event {name} is no longer a standard event of TikTok: campaigns cannot optimise for it for long"
-    return _custom(name)
+        return Named(name)
+    return _known(name, source) or (_crm_name(name) if source == "crm" else _custom(name))
 
 
-def _custom(name: str) -> tuple[str, str | None]:
-    """The custom name if TikTok takes it, with a warning where it comes close to a standard or a sensitive one."""
-    if name in _RESERVED:
-        raise EventError("event", "a name reserved by TikTok", f"{_RESERVED[name]!r}")
-    folded = name[: 2 * _MAX_CHARS].lower()
-    if folded in _FOLDED:
-        raise EventError("event", "a known name in the wrong case", f"{_FOLDED[folded]!r}")
-    meant = _MEANT.get(_SEPARATORS.sub("", folded))
-    if _CUSTOM.fullmatch(name) is None:
-        hint = f"; did you mean {meant!r}?" if meant else ""
-        raise EventError("event", _fault(name), f"a letter, then at most 49 letters, digits, '_' or '-'{hint}")
-    if meant is not None:
-        return name, f"event {name} is sent as a custom event, which campaigns cannot optimise for: {meant} is standard"
-    word = sensitive_word(name)
-    if word:
-        return name, f"event {name} holds the word {word!r}: TikTok must not be sent sensitive data, nor hints of it"
-    return name, None
+def fired_name(name: str, known: str) -> str:
+    """The name under which TikTok counts the copy that a page's own script has fired.
+
+    TikTok translates retired names itself; another spelling of a standard name is a custom event to it.
+
+    Args:
+        name: as the script wrote it.
+        known: what :func:`event_name` makes of it.
+    """
+    is_custom = name not in RETIRED and _CUSTOM.fullmatch(name) is not None
+    return name if is_custom else known
+
+
+def is_offline_event(name: str) -> bool:
+    """Whether an offline event set takes the event: it takes no custom names."""
+    return name in STANDARD_EVENTS or name in FADING
 
 
 def sensitive_word(text: str) -> str:
@@ -125,11 +144,88 @@ def sensitive_word(text: str) -> str:
     return next((word for word in _WORDS.findall(text) if word.lower() in _SENSITIVE), "")
 
 
+def _known(name: str, source: str) -> Named | None:
+    """The event of TikTok's that the name means in any spelling or tool; None where it means none for certain."""
+    folded = _fold(_plain(name))
+    if source == "crm" and folded in _RESERVED:  # the name of a stage: no pixel counts it as something else
+        return None
+    right = _SPELLINGS.get(folded)
+    if right is None:
+        return None
+    if name in RESERVED:
+        return Named(right, problem=EventError("event", "a name reserved by TikTok", repr(right)))
+    if name in RETIRED:
+        return Named(right, f"event {name} was retired by TikTok: sent as {right}")
+    if right in FADING:
+        note = f"event {right} is no longer a standard event of TikTok: campaigns cannot optimise for it for long"
+        return Named(right, note)
+    return Named(right, f"event {_shown(name)} is sent as TikTok's {right}")
+
+
+def _custom(name: str) -> Named:
+    """The name as a custom one for the web, rewritten where TikTok would not take it."""
+    if _CUSTOM.fullmatch(name) is not None:
+        return Named(name, _note_on(name))
+    problem = EventError("event", _fault(name), _CUSTOM_ALLOWED)
+    if text_reveals(name[:_MOST_CHARS_READ]):
+        raise problem
+    rewritten = _rewritten(name)
+    if not rewritten or sensitive_word(rewritten):
+        raise problem
+    if _fold(rewritten) in _NO_COUNTERPART:
+        return Named(rewritten, _note_on(rewritten))
+    return Named(rewritten, problem=problem)
+
+
+def _crm_name(name: str) -> Named:
+    """The name of a CRM stage: any script, also with spaces."""
+    text = " ".join("".join(char if char.isprintable() else " " for char in name[:_MOST_CHARS_READ]).split())
+    allowed = f"a name of 1 to {MAX_CRM_NAME_CHARS} characters"
+    if not any(map(str.isalnum, text)):
+        raise EventError("event", "a str without letters", allowed)
+    if text_reveals(text):
+        raise EventError("event", "a name with an e-mail address or a phone number", allowed)
+    if len(text) > MAX_CRM_NAME_CHARS:
+        cut = text[:MAX_CRM_NAME_CHARS].rstrip()
+        return Named(cut, problem=EventError("event", f"a str of {len(name)} characters", allowed))
+    return Named(text, _note_on(text))
+
+
+def _note_on(name: str) -> str:
+    """What to say of a custom name."""
+    if _fold(name) in _NO_COUNTERPART:
+        return f"event {name} has no counterpart among TikTok's standard events: it is sent as a custom event"
+    word = sensitive_word(name)
+    if word:
+        return f"event {name} holds the word {word!r}: TikTok must not be sent sensitive data, nor hints of it"
+    return ""
+
+
+def _rewritten(name: str) -> str:
+    """The name with what TikTok takes in a custom name; empty where no letter is left."""
+    letters = unicodedata.normalize("NFKD", name[:_MOST_CHARS_READ])
+    bare = "".join(char for char in letters if not unicodedata.combining(char))
+    begin = _NOT_A_LETTER.match(bare)
+    joined = _OTHERS.sub("_", bare[begin.end() :] if begin else bare)
+    return joined[:MAX_NAME_CHARS].strip("_-")
+
+
+def _plain(name: str) -> str:
+    """The name with full-width letters as ASCII."""
+    short = name[: 2 * MAX_NAME_CHARS]
+    return short if short.isascii() else unicodedata.normalize("NFKC", short)
+
+
+def _shown(name: str) -> str:
+    """The given name for a message: it means a known one, so it is nothing personal."""
+    return "".join(char for char in name[: 2 * MAX_NAME_CHARS] if char.isprintable()).strip()
+
+
 def _fault(name: str) -> str:
     """What is wrong with a custom name, without repeating it: a variable in the wrong place may be personal."""
     if not name:
         return "an empty str"
-    if len(name) > _MAX_CHARS:
+    if len(name) > MAX_NAME_CHARS:
         return f"a str of {len(name)} characters"
     if not (name[0].isascii() and name[0].isalpha()):
         return "a str that does not begin with a letter"

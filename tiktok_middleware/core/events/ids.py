@@ -1,41 +1,33 @@
-"""Event ids and event times: made from what is handed in, and checked; it has no clock and no randomness of its own."""
+"""Event ids: made from random bytes, from a key that counts once, or from the application's own id; no clock here."""
 
 from __future__ import annotations
 
 import math
 import re
 from base64 import urlsafe_b64encode
-from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
 from hashlib import sha256
+from operator import index
+from typing import Any
 from uuid import UUID
 
+from tiktok_middleware.core.visitor.placeholders import is_placeholder
 from tiktok_middleware.errors import EventError
 
 __all__ = [
-    "EVENT_MAX_AGE_S",
-    "MAX_AHEAD_S",
-    "check_event_id",
-    "check_event_time",
-    "check_once",
+    "is_browser_id",
     "is_minted_now",
     "is_timed",
     "once_event_id",
+    "read_event_id",
+    "read_once",
     "timed_event_id",
 ]
 
-EVENT_MAX_AGE_S = 28 * 24 * 3600
-"""Older events are neither matched nor reported: 28 days is the longest click window of TikTok's attribution."""
-
-MAX_AHEAD_S = 5 * 60
-"""How far the clocks of two servers may disagree before a time counts as a mistake."""
-
-_MAX_ONCE_CHARS = 512
+_MAX_BROWSER_ID_CHARS = 256
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
-_ID_ALLOWED = "1 to 64 letters, digits, '_', '.', ':' or '-'"
-
-# The year 5138 in seconds, March 1973 in milliseconds: no event of ours lies between the two readings.
-_SURELY_NOT_SECONDS = 100_000_000_000
 _MIN_RANDOM_BYTES, _MAX_RANDOM_BYTES = 8, 26
 _MAX_48_BITS = (1 << 48) - 1
 
@@ -92,80 +84,71 @@ def is_timed(event_id: str) -> bool:
     return _TIMED.fullmatch(event_id) is not None
 
 
-def check_event_id(value: object) -> str:
-    """The id as a string, if both channels can carry it.
+def read_event_id(value: object) -> str:
+    """The application's own id as both channels carry it: as it is given, or its hash where it has another form.
+
+    TikTok documents no length and no characters of an id; ours fits every header and cookie that may carry it.
 
     Args:
-        value: a string of 1 to 64 letters, digits, ``_``, ``.``, ``:`` or ``-``; a UUID or an integer is written out.
+        value: a text, a number or a UUID; 1 to 64 letters, digits, ``_``, ``.``, ``:`` or ``-`` stay as they are.
 
     Raises:
-        EventError: anything else.
+        EventError: it is empty, stands for a missing value, or is of another type.
     """
+    text = _key_text("event_id", value)
+    if _ID.fullmatch(text):
+        return text
+    digest = sha256(f"event_id\0{text}".encode("utf-8", "surrogatepass")).digest()
+    return urlsafe_b64encode(digest[:24]).decode("ascii")
+
+
+def is_browser_id(value: str) -> bool:
+    """Whether an id that a page's own script chose can be sent as it is: the browser's copy has left with it."""
+    return 1 <= len(value) <= _MAX_BROWSER_ID_CHARS and value.isprintable() and not is_placeholder(value)
+
+
+def read_once(value: object) -> str:
+    """The key under which an event counts once, as text; ``" 1001"``, ``1001`` and ``"1001"`` are one key.
+
+    Args:
+        value: a text, a number or a UUID.
+
+    Raises:
+        EventError: it is empty, stands for a missing value (all such events would be one), or is of another type.
+    """
+    return _key_text("once", value)
+
+
+def _key_text(field: str, value: object) -> str:
+    """A text, number or UUID as trimmed text."""
+    allowed = "a text, a number or a UUID"
+    if isinstance(value, Enum):
+        value = value.value
     if isinstance(value, str):
-        text = str.__str__(value)
-        if _ID.fullmatch(text):
-            return text
-        found = f"a str of {len(text)} characters" if not 1 <= len(text) <= 64 else "a str with other characters"
-        raise EventError("event_id", found, _ID_ALLOWED)
-    if isinstance(value, UUID):
+        text = str.__str__(value).strip()
+        if not text:
+            raise EventError(field, "an empty str", allowed)
+    elif isinstance(value, UUID):
         return UUID.__str__(value)
-    # Python refuses to write out integers of some thousand digits: the bound comes first.
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**64:
-        return int.__repr__(value)
-    raise EventError("event_id", f"of type {type(value).__name__}", _ID_ALLOWED)
+    elif isinstance(value, bool):
+        raise EventError(field, "of type bool", allowed)
+    elif isinstance(value, (int, float, Decimal)):
+        text = _number_text(field, value, allowed)
+    elif hasattr(type(value), "__index__"):
+        text = _number_text(field, index(value), allowed)  # type: ignore[arg-type]  # it has one
+    else:
+        raise EventError(field, f"of type {type(value).__name__[:50]}", allowed)
+    if is_placeholder(text, may_be_zero=True):
+        raise EventError(field, "a word for a missing value", allowed)
+    return text
 
 
-def check_once(value: object) -> str:
-    """The key under which an event counts once, as text.
-
-    Args:
-        value: a string of 1 to 512 characters, a whole number or a UUID.
-
-    Raises:
-        EventError: anything else.
-    """
-    allowed = f"a text of 1 to {_MAX_ONCE_CHARS} characters, a whole number or a UUID"
-    if isinstance(value, str):
-        if not 0 < len(value) <= _MAX_ONCE_CHARS:
-            raise EventError("once", f"a str of {len(value)} characters", allowed)
-        return str.__str__(value)
-    # As above, of integers.
-    if isinstance(value, UUID) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**100):
-        return str(value)
-    raise EventError("once", f"of type {type(value).__name__}", allowed)
-
-
-def check_event_time(value: object, now_s: float) -> int:
-    """When it happened, in whole Unix seconds, if TikTok can still use it.
-
-    Args:
-        value: Unix seconds, or a datetime with a time zone.
-        now_s: Unix seconds.
-
-    Raises:
-        EventError: another type, a datetime without a zone, milliseconds, older than 28 days, or more than five
-            minutes ahead.
-    """
-    seconds = _seconds(value)
-    if seconds >= _SURELY_NOT_SECONDS:
-        raise EventError("event_time", "too large for seconds", "Unix seconds; divide milliseconds by 1000")
-    if seconds < now_s - EVENT_MAX_AGE_S:
-        raise EventError("event_time", "more than 28 days ago", "the last 28 days, in Unix seconds")
-    if seconds > now_s + MAX_AHEAD_S:
-        raise EventError("event_time", "more than 5 minutes ahead", "a time that has passed, in Unix seconds, UTC")
-    return math.floor(seconds)
-
-
-def _seconds(value: object) -> float:
-    """Unix seconds out of what ``check_event_time`` takes."""
-    allowed = "Unix seconds (int or float) or a datetime with a time zone"
-    if isinstance(value, datetime):
-        if value.utcoffset() is None:
-            raise EventError("event_time", "a datetime without a time zone", "an aware datetime, such as one in UTC")
-        return value.timestamp()
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        hint = " (a date has no time of day)" if isinstance(value, date) else ""
-        raise EventError("event_time", f"of type {type(value).__name__}{hint}", allowed)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise EventError("event_time", "not a finite number", allowed)
-    return value
+def _number_text(field: str, value: Any, allowed: str) -> str:
+    """The number written out, whole ones without a fraction: spreadsheets turn ids into floats."""
+    if isinstance(value, int):
+        # Python refuses to write out integers of some thousand digits in the decimal system.
+        return int.__repr__(value) if abs(value) < 10**64 else int.__format__(value, "x")
+    if not math.isfinite(value):
+        raise EventError(field, "not a finite number", allowed)
+    is_whole = abs(value) < 10**15 and value == int(value)
+    return str(int(value)) if is_whole else str(value)

@@ -8,8 +8,9 @@ from functools import lru_cache
 
 from tiktok_middleware.core.events import coerce as values
 from tiktok_middleware.core.events import json_values as plain
+from tiktok_middleware.core.events.catalogue import CURRENCIES, ITEM_KINDS, PROPERTY_KINDS, WORDS, Kind
 from tiktok_middleware.core.events.coerce import MAX_NUMBER, Budget, Refusal
-from tiktok_middleware.core.events.parameters import CURRENCIES, MISNOMERS, Content, Properties
+from tiktok_middleware.core.events.parameters import MISNOMERS
 from tiktok_middleware.errors import EventError
 
 __all__ = ["ITEM_RULES", "MAX_BYTES", "RULES", "PropertyReport", "Rule"]
@@ -112,38 +113,38 @@ def _list_of(what: str, rule: Rule) -> Rule:
     return rule_for_list
 
 
-_CONTENT_TYPE = _one_of("product", "product_group")
-
-ITEM_RULES: dict[str, Rule] = {
-    **dict.fromkeys(Content.__annotations__, _label),
-    "content_id": values.identifier,
-    "content_type": _CONTENT_TYPE,
-    "price": _amount,
-    "quantity": _amount,
-}
-
-RULES: dict[str, Rule] = {
-    **dict.fromkeys(Properties.__annotations__, _label),
-    **dict.fromkeys(("value", "price", "quantity", "predicted_ltv", "user_score"), _amount),
-    **dict.fromkeys(("num_items", "num_adults", "num_children", "num_infants"), _count),
-    **dict.fromkeys(("preferred_num_stops", "year"), _count),
-    **dict.fromkeys(("order_id", "shop_id", "content_id"), values.identifier),
-    **dict.fromkeys(("content_ids", "destination_ids"), _list_of("ids", values.identifier)),
-    **dict.fromkeys(("suggested_hotels", "suggested_destinations"), _list_of("names", _label)),
-    "content_type": _CONTENT_TYPE,
+_BY_KIND: dict[Kind, Rule] = {
+    "text": _label,
+    "id": values.identifier,
+    "ids": _list_of("ids", values.identifier),
+    "texts": _list_of("names", _label),
+    "amount": _amount,
+    "amounts": _list_of("two amounts", _amount),
+    "count": _count,
     "currency": _currency,
-    "customer_type": _one_of("new", "returning"),
-    "delivery_category": _one_of("in_store", "curbside", "home_delivery"),
-    "travel_class": _one_of("eco", "prem", "bus", "first"),
-    "mileage": plain.plain,
-    "preferred_price_range": _list_of("two amounts", _amount),
+    "any": plain.plain,
 }
+
+
+def _rules(kinds: dict[str, Kind]) -> dict[str, Rule]:
+    """The rule for each parameter, but for ``contents``, which holds parameters itself."""
+    return {
+        name: _one_of(*WORDS[name]) if kind == "word" else _BY_KIND[kind]
+        for name, kind in kinds.items()
+        if kind != "contents"
+    }
+
+
+#: A fraction of a product is read like an amount, so that the event's value can be worked out, and is not sent.
+ITEM_RULES: dict[str, Rule] = {**_rules(ITEM_KINDS), "quantity": _amount}
+
+RULES: dict[str, Rule] = _rules(PROPERTY_KINDS)
 
 
 @lru_cache(maxsize=1024)
 def _nearest(key: str, in_item: bool) -> str | None:
     """The parameter that somebody who wrote this key may have meant."""
-    rules = ITEM_RULES if in_item else RULES
+    rules = ITEM_KINDS if in_item else PROPERTY_KINDS
     folded = key.lower().replace("-", "_")
     meant = folded if folded in rules else MISNOMERS.get(folded)
     if meant in rules:

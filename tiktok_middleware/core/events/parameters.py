@@ -6,12 +6,22 @@ TikTok's staff co-write, for travel and vehicles.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Literal, TypedDict
 
-__all__ = ["CURRENCIES", "FOREIGN", "MISNOMERS", "SHORTHAND", "Content", "Properties"]
+__all__ = [
+    "FOREIGN",
+    "ITEM_ALIASES",
+    "ITEM_EXTRAS",
+    "MISNOMERS",
+    "PROPERTY_ALIASES",
+    "SHORTHAND",
+    "Content",
+    "GivenProperties",
+    "Properties",
+]
 
 Amount = int | float | Decimal
 Id = str | int
@@ -104,15 +114,17 @@ class Properties(TypedDict, total=False):
     registration_type: str
 
 
+class GivenProperties(Properties, total=False):
+    """What ``track()`` takes by keyword: TikTok's parameters, and GA4's and Segment's names of some of them."""
+
+    items: Sequence[Mapping[str, object]]
+    products: Sequence[Mapping[str, object]]
+    transaction_id: Id
+    search_term: str
+
+
 SHORTHAND = ("content_id", "content_name", "content_category", "brand", "price", "quantity")
 """Keys of a single product that may stand at the top; the browser pixel would take some of them, the server none."""
-
-CURRENCIES = frozenset(
-    "AED ARS AUD BDT BHD BIF BOB BRL CAD CHF CLP CNY COP CRC CZK DKK DZD EGP EUR GBP GTQ HKD HNL HUF IDR ILS INR ISK "  # noqa: SIM905 -- not a word a line
-    "JPY KES KHR KRW KWD KZT MAD MOP MXN MYR NGN NIO NOK NZD OMR PEN PHP PKR PLN PYG QAR RON RUB SAR SEK SGD THB TRY "
-    "TWD UAH USD VES VND ZAR".split()
-)
-"""The 62 currencies of TikTok's list; it converts no other."""
 
 _PERSON = "identify(), which hashes it"
 _OURS = "nothing: the middleware sets it"
@@ -121,7 +133,7 @@ _FOREIGN: dict[str, str] = {
     **dict.fromkeys(("email", "phone", "phone_number", "external_id", "first_name", "last_name", "zip_code"), _PERSON),
     **dict.fromkeys(("sha256_email", "sha256_phone_number"), _PERSON),
     **dict.fromkeys(("ttclid", "ttp", "_ttp", "ip", "user_agent", "pixel_code"), _OURS),
-    "limited_data_use": "the option limited_data_use, which holds for both channels",
+    "limited_data_use": "track(limited_data_use=...)",
     "event_id": "track(event_id=...)",
     "event_time": "track(event_time=...)",
 }
@@ -129,15 +141,40 @@ _FOREIGN: dict[str, str] = {
 FOREIGN: dict[str, str] = {key.replace("_", ""): place for key, place in _FOREIGN.items()}
 """Keys that are no parameters of an event, lower-case letters and digits only, with the place where they belong."""
 
+ITEM_ALIASES: dict[str, tuple[str, ...]] = {
+    "content_id": ("item_id", "product_id", "id", "sku"),
+    "content_name": ("item_name", "product_name", "name"),
+    "content_category": ("item_category", "product_category", "category"),
+    "brand": ("item_brand", "product_brand"),
+}
+"""What GA4, Segment and shops call a key of one product; TikTok's own name counts first, then these in their order."""
+
+ITEM_EXTRAS: frozenset[str] = frozenset(
+    {
+        *("affiliation", "coupon", "creative_name", "creative_slot", "discount", "google_business_vertical", "index"),
+        *("item_list_id", "item_list_name", "item_variant", "location_id", "promotion_id", "promotion_name"),
+        *("image_url", "list_id", "position", "url", "variant"),
+    }
+)
+"""What GA4 and Segment say of a product beside that, and TikTok has no key for."""
+
+PROPERTY_ALIASES: dict[str, tuple[str, ...]] = {
+    "contents": ("items", "products", "line_items"),
+    "order_id": ("transaction_id", "order_number"),
+    "search_string": ("search_term", "search_query"),
+    "currency": ("currency_code", "iso_currency"),
+    "content_id": ("item_id", "product_id"),
+    "content_name": ("item_name", "product_name"),
+    "content_category": ("item_category", "product_category"),
+    "brand": ("item_brand", "product_brand"),
+}
+"""The same for the parameters of an event."""
+
 MISNOMERS: dict[str, str] = {
     **dict.fromkeys(("amount", "total", "total_price", "revenue"), "value"),
-    **dict.fromkeys(("currency_code", "iso_currency"), "currency"),
-    **dict.fromkeys(("products", "items", "line_items"), "contents"),
-    **dict.fromkeys(("id", "sku", "product_id", "item_id"), "content_id"),
-    **dict.fromkeys(("name", "product_name", "item_name"), "content_name"),
-    **dict.fromkeys(("category", "product_category"), "content_category"),
+    **dict.fromkeys(("id", "sku"), "content_id"),
+    "name": "content_name",
+    "category": "content_category",
     **dict.fromkeys(("qty", "count"), "quantity"),
-    **dict.fromkeys(("transaction_id", "order_number"), "order_id"),
-    **dict.fromkeys(("search_term", "search_query"), "search_string"),
 }
-"""What other tools call a parameter, with TikTok's own word for it."""
+"""Words that may mean a parameter, with TikTok's own word for it: named in a warning, since they may mean another."""

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from tiktok_middleware.core.events.catalogue import USER_KEYS
+
 __all__ = ["SOURCES", "WEB", "Source"]
 
 
@@ -16,28 +18,32 @@ class Source(NamedTuple):
 
     Attributes:
         name: TikTok's ``event_source``.
-        user_keys: keys of the ``user`` object that it takes; None for all that there are.
+        user_keys: keys of the ``user`` object that it takes.
         is_web: whether ``page`` and ``limited_data_use`` belong to it.
         is_standard_only: whether it refuses custom events.
-        needs_lead: whether every event belongs to a lead.
+        has_leads: whether its events belong to leads.
     """
 
     name: str
-    user_keys: frozenset[str] | None = None
+    user_keys: frozenset[str]
     is_web: bool = False
     is_standard_only: bool = False
-    needs_lead: bool = False
+    has_leads: bool = False
 
 
-WEB = Source("web", is_web=True)
+def _keys_of(source: str) -> frozenset[str]:
+    return frozenset(key for key, sources in USER_KEYS.items() if source in sources)
+
+
+WEB = Source("web", _keys_of("web"), is_web=True)
 
 SOURCES: Mapping[str, Source] = MappingProxyType(
     {
         source.name: source
         for source in (
             WEB,
-            Source("offline", user_keys=frozenset({"email", "phone"}), is_standard_only=True),
-            Source("crm", user_keys=frozenset({"email", "phone", "external_id"}), needs_lead=True),
+            Source("offline", _keys_of("offline"), is_standard_only=True),
+            Source("crm", _keys_of("crm"), has_leads=True),
         )
     }
 )

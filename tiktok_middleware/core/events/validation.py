@@ -6,15 +6,16 @@ never a conversion.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 
 import msgspec
 
 from tiktok_middleware.core.events import coerce as values
 from tiktok_middleware.core.events import json_values as plain
+from tiktok_middleware.core.events.aliases import renamed_item, renamed_properties
 from tiktok_middleware.core.events.coerce import BudgetSpent, Refusal
-from tiktok_middleware.core.events.contents import complete, unfold
+from tiktok_middleware.core.events.contents import complete, drop_fractions, unfold
 from tiktok_middleware.core.events.parameter_rules import ITEM_RULES, MAX_BYTES, RULES, PropertyReport, Rule
 from tiktok_middleware.core.events.parameters import FOREIGN
 from tiktok_middleware.errors import EventError
@@ -22,6 +23,9 @@ from tiktok_middleware.errors import EventError
 __all__ = ["MAX_BYTES", "Cleaned", "clean_properties"]
 
 _MAX_KEYS = 100
+_ROOT = "properties"
+
+_Pairs = list[tuple[object, object]]
 
 
 class Cleaned(msgspec.Struct):
@@ -41,10 +45,10 @@ class Cleaned(msgspec.Struct):
 def clean_properties(name: str, properties: Mapping[str, object], *, is_fired: bool = False) -> Cleaned:
     """The properties as both channels send them; never raises, whatever it is given.
 
-    Numbers become int or float, ids and dates str, a single product becomes ``contents``; ``content_ids``,
-    ``num_items``, ``content_type``, ``query`` and ``search_string`` are filled in where they follow from the rest. Free
-    text is cut after 2,000 characters; ids above 200, more than 1,000 products, six levels, 100 keys or 64 KB encoded
-    are refused.
+    Numbers become int or float, ids and dates str, a single product becomes ``contents``; GA4's and Segment's names of
+    parameters become TikTok's. ``value``, ``currency``, ``content_ids``, ``num_items``, ``content_type``, ``query`` and
+    ``search_string`` are filled in where they follow from the rest. Free text is cut after 2,000 characters; ids above
+    200, more than 1,000 products, six levels, 100 keys or 64 KB encoded are refused.
 
     Args:
         name: the canonical event name.
@@ -52,27 +56,30 @@ def clean_properties(name: str, properties: Mapping[str, object], *, is_fired: b
         is_fired: whether the browser's copy has gone as it is: then nothing is filled in or moved.
     """
     report = PropertyReport()
-    clean = _collect(properties, _RULES, "properties", report)
-    if not is_fired:
+    pairs = _pairs(properties, _ROOT, report)
+    if is_fired:
+        clean = _collect(pairs, _FIRED_RULES, _ROOT, report)
+    else:
+        clean = _collect(renamed_properties(pairs, report.warn), _RULES, _ROOT, report)
         for sentence in (*unfold(clean), *complete(clean, name)):
             report.warn(sentence)
+    for field in drop_fractions(clean):
+        report.refuse(field, "a fraction", "a whole number")
     if report.left < MAX_BYTES * 3 // 4:
         _measure(clean, report)
     return Cleaned(clean, report.problems, report.warnings)
 
 
-def _collect(
-    given: Mapping[str, object], rules: Mapping[str, Rule], path: str, report: PropertyReport
-) -> dict[str, object]:
+def _collect(pairs: _Pairs, rules: Mapping[str, Rule], path: str, report: PropertyReport) -> dict[str, object]:
     """What can be sent of one mapping, in its own order; the rest is reported under its path."""
     clean: dict[str, object] = {}
-    for key, value in _pairs(given, path, report):
+    for key, value in pairs:
         if value is None:
             continue
         left = report.left
         try:
             name = key if type(key) is str else _key(key)
-            rule = rules.get(name) or _rule_for_stranger(name, rules, path, report)
+            rule = rules.get(name) or _rule_for_stranger(name, path, report)
             found = rule(value, report)
             if found is not None:
                 clean[name] = found
@@ -80,7 +87,7 @@ def _collect(
                 report.cut = False
                 report.warn(f"{path}.{_shown(name)} was cut after {values.MAX_TEXT_CHARS} characters")
         except Refusal as refusal:
-            if isinstance(refusal, BudgetSpent) and rules is ITEM_RULES:
+            if isinstance(refusal, BudgetSpent) and path != _ROOT:
                 raise  # some of the products would be a wrong sum
             report.left = left
             report.refuse(f"{path}.{_shown(key)}{refusal.place}", refusal.found, refusal.allowed)
@@ -92,7 +99,7 @@ def _collect(
     return clean
 
 
-def _pairs(given: Mapping[str, object], path: str, report: PropertyReport) -> list[tuple[object, object]]:
+def _pairs(given: Mapping[str, object], path: str, report: PropertyReport) -> _Pairs:
     """The keys and values of what should be a mapping, at most 100 of them."""
     if type(given) is not dict and not isinstance(given, Mapping):
         report.refuse(path, values.kind(given), "a mapping of names to values")
@@ -121,7 +128,7 @@ def _shown(key: object) -> str:
     return key if isinstance(key, str) and key.isascii() and key.replace("-", "_").isidentifier() else "?"
 
 
-def _rule_for_stranger(key: str, rules: Mapping[str, Rule], path: str, report: PropertyReport) -> Rule:
+def _rule_for_stranger(key: str, path: str, report: PropertyReport) -> Rule:
     """Refuse a key that belongs elsewhere, warn about one that is nearly TikTok's, let any plain value pass."""
     if not plain.is_key(key):
         raise Refusal("not a plain name", "at most 100 characters, no control characters, no '@'")
@@ -129,7 +136,7 @@ def _rule_for_stranger(key: str, rules: Mapping[str, Rule], path: str, report: P
     if place is not None:
         raise Refusal("no parameter of an event", place)
     report.spend(len(key))
-    meant = report.look_up(key, in_item=rules is ITEM_RULES)
+    meant = report.look_up(key, in_item=path != _ROOT)
     if meant is not None:
         report.warn(f"{path}.{_shown(key)} is not read by TikTok; did you mean {meant}?")
     return plain.plain
@@ -147,15 +154,48 @@ def _measure(clean: dict[str, object], report: PropertyReport) -> None:
 
 
 def _contents(value: object, report: PropertyReport) -> list[dict[str, object]] | None:
-    """The products, each with what can be sent of it."""
+    """The products, each with what can be sent of it, under TikTok's names."""
+    return _products(value, report, renamed_item, _ITEM_RULES)
+
+
+def _fired_contents(value: object, report: PropertyReport) -> list[dict[str, object]] | None:
+    """The products as the browser has sent them."""
+    return _products(value, report, _as_given, ITEM_RULES)
+
+
+def _as_given(pairs: _Pairs) -> _Pairs:
+    return pairs
+
+
+def _products(
+    value: object, report: PropertyReport, renamed: Callable[[_Pairs], _Pairs], rules: Mapping[str, Rule]
+) -> list[dict[str, object]] | None:
+    if isinstance(value, str):
+        value = _decoded(value)
     alone = type(value) is not list and isinstance(value, Mapping)
     given = [value] if alone else plain.items(value, "dicts with content_id, price and quantity")
     found = []
     for index, item in enumerate(given):
-        clean = _collect(item, ITEM_RULES, f"properties.contents[{index}]", report)  # type: ignore[arg-type]  # it looks
+        path = f"properties.contents[{index}]"
+        pairs = _pairs(item, path, report)  # type: ignore[arg-type]  # it looks
+        clean = _collect(renamed(pairs), rules, path, report)
         if clean:
             found.append(clean)
     return found or None
 
 
+def _decoded(text: str) -> object:
+    """The products in a JSON text, as tag managers pass them on; any other text as it is."""
+    stripped = text.strip()
+    if not stripped.startswith(("[", "{")) or len(stripped) > MAX_BYTES:
+        return text
+    try:
+        return msgspec.json.decode(stripped)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return text
+
+
+#: GA4 may name the currency with each product; the event has it in the end.
+_ITEM_RULES: dict[str, Rule] = {**ITEM_RULES, "currency": RULES["currency"]}
 _RULES: dict[str, Rule] = {**RULES, "contents": _contents}
+_FIRED_RULES: dict[str, Rule] = {**RULES, "contents": _fired_contents}

@@ -88,7 +88,7 @@ def encode_item(
     user: Mapping[str, object],
     page: Mapping[str, str] | None,
     limited_data_use: bool | None,
-    lead_id: str = "",
+    lead: Mapping[str, str] | None = None,
 ) -> bytes:
     """One item of TikTok's ``data`` array as UTF-8 JSON, its keys always in the same order (TikTok, ``/event/track/``).
 
@@ -97,7 +97,7 @@ def encode_item(
         user: who: what is None, empty or an empty list is left out, since TikTok wants no hash of nothing.
         page: ``url`` and ``referrer``, or None for a source without pages.
         limited_data_use: the flag that the browser copy carries too, or None for a source that has none.
-        lead_id: TikTok's id of the lead, for ``crm``.
+        lead: ``lead_id``, TikTok's id of it, and ``lead_event_source``, the CRM system's name, for ``crm``.
     """
     item: dict[str, object] = {
         "event": event.event,
@@ -110,8 +110,9 @@ def encode_item(
     item["properties"] = event.properties
     if limited_data_use is not None:
         item["limited_data_use"] = limited_data_use
-    if lead_id:
-        item["lead"] = {"lead_id": lead_id}
+    known = {key: value for key, value in lead.items() if value} if lead else {}
+    if known:
+        item["lead"] = known
     # An encoder's own result may keep a far larger buffer alive; what waits in memory is cut to size.
     return bytes(memoryview(_encode(item)))
 

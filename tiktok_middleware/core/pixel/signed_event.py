@@ -82,7 +82,8 @@ def template_life_s(cache_s: int) -> int:
 
 def template(event: Event, *, path: str, expires: int, limited_data_use: bool) -> SignedEvent:
     """The envelope of an event on a page that many visitors get: no id, no time, nobody's identity."""
-    return SignedEvent(event.event, event.properties, path, expires, limited_data_use=limited_data_use)
+    limited = limited_data_use or event.limited_data_use
+    return SignedEvent(event.event, event.properties, path, expires, limited_data_use=limited)
 
 
 def seal(event: Event, *, path: str, expires: int, limited_data_use: bool, identity: Identity) -> SignedEvent:
@@ -95,7 +96,7 @@ def seal(event: Event, *, path: str, expires: int, limited_data_use: bool, ident
         event.event_id,
         event.event_time,
         event.once,
-        limited_data_use,
+        limited_data_use or event.limited_data_use,
         identity,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tiktok_middleware.core.consent.state import State
-from tiktok_middleware.core.events.event import PAGE_VIEW, Event, channels_closed
+from tiktok_middleware.core.events.event import PAGE_VIEW, Event, browser_properties, channels_closed
 from tiktok_middleware.core.events.ids import timed_event_id
 from tiktok_middleware.core.http.cookies import delete_cookie
 from tiktok_middleware.core.http.request import RequestView
@@ -178,7 +178,7 @@ class BrowserOutput:
         else:
             signed_event = self._signed_event(event)
         token = write_signed_event(signed_event, runtime.signer, runtime.pixels)
-        return event.event, event.properties, signed_event.event_id, token
+        return event.event, browser_properties(event), signed_event.event_id, token
 
     def travelling(self, event: Event) -> BrowserCopy:
         """The browser's copy for a page that may have loaded the pixel under another signal than this request's.
@@ -187,7 +187,8 @@ class BrowserOutput:
         """
         name, properties, event_id = _copy(event)
         if self.runtime.config.gpc == "limit":  # else it is the same on every page
-            properties = {**properties, "limited_data_use": self.state.consent.limited_data_use}
+            limited = self.state.consent.limited_data_use or event.limited_data_use
+            properties = {**properties, "limited_data_use": limited}
         return name, properties, event_id
 
     def fits(self, choices: Sequence[RoutedEvent]) -> bool:
@@ -281,7 +282,12 @@ class BrowserOutput:
             return entries
         runtime = self.runtime
         return entries + [
-            (held.event, held.properties, held.event_id, write_signed_event(held, runtime.signer, runtime.pixels))
+            (
+                held.event,
+                browser_properties(held),
+                held.event_id,
+                write_signed_event(held, runtime.signer, runtime.pixels),
+            )
             for held in self._read_sealed().signed_events
         ]
 
@@ -406,7 +412,7 @@ def deleted(name: str) -> list[Header]:
 
 
 def _copy(event: Event) -> BrowserCopy:
-    return event.event, event.properties, event.event_id
+    return event.event, browser_properties(event), event.event_id
 
 
 def _bytes(headers: Sequence[Header]) -> int:

@@ -44,5 +44,6 @@ def opened_event(state: RequestState, signed_event: SignedEvent, event_id: str) 
         properties=dict(signed_event.properties),
         channels=OPEN_CHANNELS,
         once=signed_event.once,
+        limited_data_use=signed_event.limited_data_use,
     )
     return event, _signed_visitor(state, signed_event)

@@ -52,6 +52,7 @@ class RequestState:
         has_browser: whether a response can still hand a copy to a browser.
         source: the event source of its events.
         lead_id: TikTok's id of the lead that the events belong to, for ``crm``.
+        lead_event_source: the CRM system's name, for ``crm``.
         refusal: why no event is sent, as a snake_case word, where an argument was wrong from the start.
         after_commit: calls its argument once the app's transaction has committed; None without such a framework.
         nonce: of a Content Security Policy that the framework writes later; empty without one.
@@ -71,6 +72,7 @@ class RequestState:
     has_browser: bool = True
     source: Source = WEB
     lead_id: str = ""
+    lead_event_source: str = ""
     refusal: str = ""
     after_commit: Callable[[Callable[[], None]], None] | None = None
     nonce: str = ""

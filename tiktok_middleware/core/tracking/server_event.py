@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from tiktok_middleware.core.events.event import Event, OutboxEntry, Record, channels_closed
 from tiktok_middleware.core.events.sources import WEB
 from tiktok_middleware.core.events_api.protocol import encode_item
-from tiktok_middleware.core.http.request import RequestView, query_value
+from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.diagnostics import note_web_copy
 from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
-from tiktok_middleware.core.visitor.click_ids import TTCLID, is_ttclid
 from tiktok_middleware.core.visitor.pii import scrubbed
 from tiktok_middleware.core.visitor.url_redaction import server_address
 
 __all__ = ["late_entry", "make_entry", "server_entry"]
 
 _MAX_USER_AGENT_CHARS = 1024
+_MAX_LANGUAGE_CHARS = 256
+
+# The tags of RFC 5646 that browsers send.
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,4}")
 
 #: The first numbers of IPv4 addresses that may be private or reserved; with any other number an address is public.
 _BLOCKS_WITH_PRIVATE = frozenset(map(str, (0, 10, 100, 127, 169, 172, 192, 198, 203, *range(224, 256))))
@@ -44,8 +48,8 @@ def make_entry(event: Event, tracker: RequestState, *, browser: bool, server: bo
             event,
             user=user,
             page=page,
-            limited_data_use=tracker.consent.limited_data_use if source.is_web else None,
-            lead_id=tracker.lead_id,
+            limited_data_use=_is_limited(event, tracker) if source.is_web else None,
+            lead={"lead_id": tracker.lead_id, "lead_event_source": tracker.lead_event_source},
         )
         records = tuple(
             [
@@ -71,25 +75,28 @@ def server_entry(pending: TrackedEvent, tracker: RequestState) -> OutboxEntry | 
     return make_entry(pending.event, tracker, browser=False, server=True)
 
 
+def _is_limited(event: Event, tracker: RequestState) -> bool:
+    """TikTok's flag: the event's own, or the visitor's choice and the site's setting."""
+    return event.limited_data_use or tracker.consent.limited_data_use
+
+
 def _user(tracker: RequestState, request: RequestView, runtime: Runtime) -> dict[str, object]:
-    visitor, taken = tracker.visitor, tracker.source.user_keys
+    visitor, taken, allowed = tracker.visitor, tracker.source.user_keys, runtime.match_keys
     user = {
-        "ttclid": visitor.ttclid or _clicked(request),
+        "ttclid": visitor.ttclid,
         "ttp": visitor.ttp,
         "ip": _address(request, runtime),
         "user_agent": scrubbed(request.header("user-agent")[:_MAX_USER_AGENT_CHARS]),
+        "locale": _locale(request.header("accept-language")),
         **tracker.identity.user(),
     }
-    return user if taken is None else {key: value for key, value in user.items() if key in taken}
+    return {key: value for key, value in user.items() if key in taken and (key in allowed or key == "locale")}
 
 
-def _clicked(request: RequestView) -> str:
-    """The click id in the address of the page that a fetch came from, where no cookie has kept it."""
-    url = request.page_url
-    if "ttclid=" not in url:
-        return ""
-    found = query_value(url.partition("#")[0].partition("?")[2], TTCLID)
-    return found if is_ttclid(found) else ""
+def _locale(accepted: str) -> str:
+    """The first language of an ``Accept-Language`` header (RFC 9110, 12.5.4); empty where it names none."""
+    first = accepted[:_MAX_LANGUAGE_CHARS].partition(",")[0].partition(";")[0].strip().replace("_", "-")
+    return first if _LANGUAGE.fullmatch(first) else ""
 
 
 def _address(request: RequestView, runtime: Runtime) -> str:
@@ -118,6 +125,6 @@ def _page(request: RequestView, runtime: Runtime) -> dict[str, str]:
         return {}
     page = {"url": server_address(url, allow=runtime.url_allow, deny=runtime.url_deny)}
     referrer = request.header("referer")
-    if referrer:
+    if referrer and referrer != url:  # a fetch names the page that it is made from
         page["referrer"] = server_address(referrer, allow=runtime.url_allow, deny=runtime.url_deny)
     return page

@@ -1,27 +1,66 @@
-"""A tracker that no request made, for webhooks, jobs and imports: whose leave it has, and who the visitor was."""
+"""A tracker without a request, for webhooks, jobs and imports: visitor, consent and context of its events."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
 from tiktok_middleware.core.consent.consent import Consent, State
-from tiktok_middleware.core.events.sources import SOURCES, Source
+from tiktok_middleware.core.events.sources import SOURCES, WEB, Source
+from tiktok_middleware.core.events.track_call import is_true
+from tiktok_middleware.core.http.proxies import parsed_address
+from tiktok_middleware.core.http.request import query_value
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.tracker import Tracker
+from tiktok_middleware.core.visitor.click_ids import TTCLID, is_ttclid, is_ttp
+from tiktok_middleware.core.visitor.placeholders import is_placeholder
 from tiktok_middleware.core.visitor.snapshot import Snapshot, SnapshotRequest, read_snapshot
+from tiktok_middleware.core.visitor.url_redaction import server_address
 from tiktok_middleware.errors import EventError, TokenError
 
-__all__ = ["server_tracker"]
+__all__ = ["Context", "server_tracker"]
 
 _MAX_LEAD_CHARS = 256
+_MAX_USER_AGENT_CHARS = 1024
+_NO_LEAD = (
+    "a CRM event has no lead_id: it is sent, and TikTok can match it by e-mail, phone or external id alone; give"
+    " client.tracker() the lead_id of the lead"
+)
+
+
+class Context(NamedTuple):
+    """What a job says of its events' circumstances, as it was given; each outranks the snapshot's.
+
+    Attributes:
+        url: address of the page.
+        ttclid: TikTok's click id; the address's where it is not given.
+        ttp: value of the ``_ttp`` cookie.
+        ip: the visitor's address.
+        user_agent: the visitor's browser.
+        lead_id: TikTok's id of the lead, for ``crm``.
+        lead_event_source: name of the CRM system, for ``crm``.
+        limited_data_use: TikTok's flag for all events of the tracker.
+    """
+
+    url: object = None
+    ttclid: object = None
+    ttp: object = None
+    ip: object = None
+    user_agent: object = None
+    lead_id: object = None
+    lead_event_source: object = None
+    limited_data_use: object = None
 
 
 def server_tracker(
     runtime: Runtime,
     token: str | None,
     *,
-    source: str = "web",
-    lead_id: str | int | None = None,
-    consent: bool | None = None,
+    source: object = "web",
+    consent: object = None,
+    context: Context = Context(),  # noqa: B008  # immutable
 ) -> Tracker:
     """The tracker of one visitor, or of nobody.
 
@@ -29,21 +68,29 @@ def server_tracker(
         runtime: the configuration.
         token: a snapshot; None or empty where there is none.
         source: ``web``, ``offline`` or ``crm``.
-        lead_id: TikTok's id of the lead, which ``crm`` needs.
-        consent: what the caller vouches for, see :func:`_leave`.
+        consent: whether the visitor agreed, by the caller's records; see :func:`_consent_of`.
+        context: what the caller says beside the snapshot. What cannot be right is left out.
 
     Raises:
-        EventError: source or lead cannot be right, in strict mode; otherwise the events are refused.
+        EventError: an argument cannot be right, in strict mode; otherwise it is logged once and counted.
     """
+    problems: list[EventError] = []
     snapshot, trouble = _read(runtime, token)
-    leave = _leave(runtime, snapshot, trouble, consent)
-    state = _state(snapshot if snapshot is not None else Snapshot(leave), runtime, leave)
+    kind = _source(source, problems)
+    limited = runtime.config.limited_data_use or is_true(context.limited_data_use, unreadable=True)
+    allowed = _consent_of(runtime, snapshot, trouble, _vouched(consent, problems), limited=limited)
+    known = _with_context(snapshot if snapshot is not None else Snapshot(allowed), context, runtime, problems)
+    state = _state(known, runtime, allowed)
+    state.source = kind
+    state.lead_id = _short_text("lead_id", context.lead_id, problems)
+    state.lead_event_source = _short_text("lead_event_source", context.lead_event_source, problems)
     tracker = Tracker(state)
-    try:
-        state.source = _source(runtime, source)
-        state.lead_id = _lead(lead_id, is_needed=state.source.needs_lead)
-    except EventError as error:
-        tracker.refuse(error)
+    if unset := _unset_option(runtime, kind):
+        tracker.refuse(unset)
+    elif kind.has_leads and not state.lead_id:
+        runtime.notices.count("no_lead_id")
+        runtime.notices.once("no lead_id", _NO_LEAD)
+    tracker.report(problems)
     return tracker
 
 
@@ -58,7 +105,7 @@ def _state(snapshot: Snapshot, runtime: Runtime, consent: Consent) -> RequestSta
 
 def _read(runtime: Runtime, token: str | None) -> tuple[Snapshot | None, str]:
     """The snapshot, and why there is none although there is a token."""
-    if token is None or token == "":
+    if token is None or (isinstance(token, str) and not token):
         return None, ""
     try:
         return read_snapshot(token, runtime.signer), ""
@@ -73,18 +120,20 @@ def _read(runtime: Runtime, token: str | None) -> tuple[Snapshot | None, str]:
         return None, trouble
 
 
-def _leave(runtime: Runtime, snapshot: Snapshot | None, trouble: str, vouched: bool | None) -> Consent:
+def _consent_of(
+    runtime: Runtime, snapshot: Snapshot | None, trouble: str, vouched: State | None, *, limited: bool
+) -> Consent:
     """Whether events may go.
 
     A refusal stands, whoever made it. What the snapshot says counts, and the caller's word where it says that the
     visitor had not chosen yet, or where it cannot be read. Without a snapshot it is as in a request without
     cookies: implied consent is enough, required consent is not there.
     """
-    limited = runtime.config.limited_data_use or (snapshot is not None and snapshot.consent.limited_data_use)
+    limited = limited or (snapshot is not None and snapshot.consent.limited_data_use)
     if snapshot is not None and snapshot.consent.state is State.DENIED:
         return snapshot.consent._replace(limited_data_use=limited)
     if vouched is not None:
-        return Consent(State.GRANTED, limited) if vouched else Consent(State.DENIED, limited, "denied")
+        return Consent(vouched, limited, _REASONS[vouched])
     if snapshot is not None:
         return snapshot.consent._replace(limited_data_use=limited)
     if trouble:
@@ -94,23 +143,111 @@ def _leave(runtime: Runtime, snapshot: Snapshot | None, trouble: str, vouched: b
     return Consent(State.UNKNOWN, limited, "consent_unknown")
 
 
-def _source(runtime: Runtime, name: object) -> Source:
-    source = SOURCES.get(name) if isinstance(name, str) else None
-    if source is None:
-        raise EventError("source", "none of them", ", ".join(map(repr, SOURCES)))
-    if not source.is_web and not runtime.config.targets(source.name):
-        variable = f"TIKTOK_{source.name.upper()}_ID"
-        raise EventError("source", f"{source.name!r} without {variable}", f"{source.name!r} with {variable} set")
-    return source
+_REASONS = {State.GRANTED: "", State.DENIED: "denied", State.UNKNOWN: "consent_unknown"}
+_AGREED = frozenset({"true", "yes", "y", "1", "on", "granted", "g"})
+_REFUSED = frozenset({"false", "no", "n", "0", "off", "denied", "d", "refused"})
 
 
-def _lead(lead_id: object, *, is_needed: bool) -> str:
-    allowed = f"TikTok's id of the lead, a text of 1 to {_MAX_LEAD_CHARS} characters or a whole number"
-    if lead_id is None and not is_needed:
+def _vouched(consent: object, problems: list[EventError]) -> State | None:
+    """The caller's word; None where there is none. What cannot be read is no consent."""
+    if consent is None:
+        return None
+    try:
+        if isinstance(consent, State):
+            return consent
+        word = str(consent).strip().lower() if isinstance(consent, (str, int)) else ""
+    except Exception:  # noqa: BLE001 -- the app's object may do anything when it is read
+        word = ""
+    if word in _AGREED or word in _REFUSED:
+        return State.GRANTED if word in _AGREED else State.DENIED
+    problems.append(EventError("consent", f"of type {type(consent).__name__[:50]}", "True, False or None"))
+    return State.UNKNOWN
+
+
+def _source(name: object, problems: list[EventError]) -> Source:
+    """The event source; ``web`` where the name is none."""
+    if name is None:
+        return WEB
+    word = name.strip().lower() if type(name) is str else ""
+    if word not in SOURCES:
+        problems.append(EventError("source", "none of them", ", ".join(map(repr, SOURCES))))
+        return WEB
+    return SOURCES[word]
+
+
+def _unset_option(runtime: Runtime, source: Source) -> EventError | None:
+    """The error where the source's event set is not configured."""
+    if source.is_web or runtime.config.targets(source.name):
+        return None
+    variable = f"TIKTOK_{source.name.upper()}_ID"
+    return EventError("source", f"{source.name!r} without {variable}", f"{source.name!r} with {variable} set")
+
+
+def _short_text(field: str, value: object, problems: list[EventError]) -> str:
+    """A text or a whole number as text; empty where there is none."""
+    allowed = f"a text of 1 to {_MAX_LEAD_CHARS} characters or a whole number"
+    if value is None:
         return ""
-    if isinstance(lead_id, int) and not isinstance(lead_id, bool) and 0 <= lead_id < 10**_MAX_LEAD_CHARS:
-        return str(lead_id)
-    if isinstance(lead_id, str) and 0 < len(lead_id) <= _MAX_LEAD_CHARS:
-        return str.__str__(lead_id)
-    found = f"a str of {len(lead_id)} characters" if isinstance(lead_id, str) else f"of type {type(lead_id).__name__}"
-    raise EventError("lead_id", "not given" if lead_id is None else found, allowed)
+    if type(value) is int and 0 <= value < 10**_MAX_LEAD_CHARS:
+        return str(value)
+    if not issubclass(type(value), str):
+        problems.append(EventError(field, f"of type {type(value).__name__[:50]}", allowed))
+        return ""
+    text = str.__str__(value).strip()
+    fault = ""
+    if not 0 < len(text) <= _MAX_LEAD_CHARS:
+        fault = f"a str of {len(text)} characters"
+    elif is_placeholder(text):
+        fault = "a word for a missing value"
+    elif not text.isprintable():
+        fault = "a str with control characters"
+    if fault:
+        problems.append(EventError(field, fault, allowed))
+    return "" if fault else text
+
+
+def _with_context(snapshot: Snapshot, context: Context, runtime: Runtime, problems: list[EventError]) -> Snapshot:
+    """The snapshot, with what the caller says beside it."""
+    given = {field: getattr(context, field) for field in _READERS if getattr(context, field) is not None}
+    known: dict[str, Any] = {}
+    for field, value in given.items():
+        read, allowed = _READERS[field]
+        text = str.__str__(value).strip() if issubclass(type(value), str) else None
+        found = read(text, runtime) if text is not None else ""
+        if found:
+            known[field] = found
+        elif text != "":
+            what = f"of type {type(value).__name__[:50]}" if text is None else f"a str of {len(text)} characters"
+            problems.append(EventError(field, what, allowed))
+    if "url" in known and "ttclid" not in known and (click_id := _click_id(str(given["url"]))):
+        known["ttclid"] = click_id
+    return snapshot._replace(**known)
+
+
+def _url(text: str, runtime: Runtime) -> str:
+    return server_address(text, allow=runtime.url_allow, deny=runtime.url_deny)
+
+
+def _ip(text: str, _: Runtime) -> str:
+    return str(parsed_address(text) or "")
+
+
+def _click_id(url: str) -> str:
+    """The click id in an address; empty where there is none."""
+    try:
+        found = query_value(urlsplit(url.strip()).query, TTCLID)
+    except ValueError:
+        return ""
+    return found if is_ttclid(found) else ""
+
+
+_READERS: Mapping[str, tuple[Callable[[str, Runtime], str], str]] = {
+    "url": (_url, "an absolute http or https address"),
+    "ttclid": (lambda text, _: text if is_ttclid(text) else "", "TikTok's click id, as the landing page's URL has it"),
+    "ttp": (lambda text, _: text if is_ttp(text) else "", "the value of the _ttp cookie"),
+    "ip": (_ip, "an IPv4 or IPv6 address"),
+    "user_agent": (
+        lambda text, _: text[:_MAX_USER_AGENT_CHARS] if text.isprintable() else "",
+        "the text of the User-Agent header",
+    ),
+}

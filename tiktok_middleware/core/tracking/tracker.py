@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from tiktok_middleware.core.consent.consent import Consent
-from tiktok_middleware.core.events.event import PAGE_VIEW, Event, channels_closed
-from tiktok_middleware.core.events.event_names import STANDARD_EVENTS, event_name
-from tiktok_middleware.core.events.ids import (
-    check_event_id,
-    check_event_time,
-    check_once,
-    once_event_id,
-    timed_event_id,
-)
-from tiktok_middleware.core.events.validation import clean_properties
+from tiktok_middleware.core.events.event import PAGE_VIEW, Event, browser_properties, channels_closed
+from tiktok_middleware.core.events.ids import once_event_id, timed_event_id
+from tiktok_middleware.core.events.track_call import is_true, read_call, read_content
 from tiktok_middleware.core.pixel.markup import MOMENTS, attributes
 from tiktok_middleware.core.pixel.signed_event import (
     TOKEN_LIMIT_CHARS,
@@ -38,7 +31,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from tiktok_middleware.core.events.event_names import StandardEvent
-    from tiktok_middleware.core.events.parameters import Properties
+    from tiktok_middleware.core.events.parameters import GivenProperties
+    from tiktok_middleware.core.events.track_call import Call
 
 __all__ = ["Tracker"]
 
@@ -64,34 +58,51 @@ class Tracker:
         properties: Mapping[str, object] | None = None,
         /,
         *,
-        event_id: str | None = None,
+        event_id: str | int | UUID | None = None,
         once: str | int | UUID | None = None,
-        event_time: float | datetime | None = None,
+        event_time: float | datetime | str | None = None,
         keep: bool = False,
         on_commit: bool = False,
-        **more: Unpack[Properties],
+        limited_data_use: bool | None = None,
+        browser: bool = True,
+        **more: Unpack[GivenProperties],
     ) -> Event:
         """The event, with its id and where it goes.
 
         Args:
-            event: a standard name such as ``Purchase``, or one of your own.
+            event: a standard name such as ``Purchase``, GA4's or Segment's name of one, or one of your own.
             properties: parameters as a mapping; those given by keyword outrank it.
-            event_id: an id of your own; made where it is not given.
+            event_id: an id of your own, hashed where it has not the form of ours; made where it is not given.
             once: a key such as an order number: the event is counted once, whoever tracks it again.
                 A ``Purchase`` with ``order_id`` implies it.
-            event_time: when it happened: Unix seconds or an aware datetime; now where it is not given.
+            event_time: when it happened: Unix seconds, a datetime or ISO 8601 text; now where it is not given.
             keep: send the event even if this request fails.
             on_commit: hold it until the database transaction around this call commits, and drop it where that is
                 rolled back; under ``contrib.django`` alone.
+            limited_data_use: set TikTok's flag on both copies of this event; the visitor's own opt-out sets it too.
+            browser: False keeps the event off the browser.
             more: parameters by keyword.
 
         Raises:
             EventError: something cannot be sent, in strict mode; otherwise it is logged once and counted,
-                a bad parameter is left out and a bad name or id drops the event.
+                a bad parameter is left out, and only a name that cannot be read drops the event.
         """
         try:
-            given = _together(properties, more)
-            return self._track(event, given, event_id, once, event_time, keep=keep, on_commit=on_commit)
+            call = read_call(
+                event,
+                properties,
+                more,
+                event_id=event_id,
+                once=once,
+                event_time=event_time,
+                limited_data_use=limited_data_use,
+                now_s=self.state.runtime.clock(),
+                source=self.state.source,
+                zone=self.state.runtime.zone,
+            )
+            keeps, waits = is_true(keep, unreadable=True), is_true(on_commit, unreadable=False)
+            is_kept_off = browser is not None and not is_true(browser, unreadable=True)
+            return self._track(call, keep=keeps, on_commit=waits, is_kept_off=is_kept_off)
         except EventError as error:
             self._invalid(error)
         except Exception as error:  # noqa: BLE001  # ours must never fail the view
@@ -110,7 +121,8 @@ class Tracker:
         """
         try:
             identity, problems = read_identity(fields, phone_region=self.state.runtime.config.phone_region or None)
-            self.state.identity = self.state.identity.merged(identity)
+            allowed = identity.limited_to(self.state.runtime.match_keys)
+            self.state.identity = self.state.identity.merged(allowed)
             for problem in problems:
                 self._invalid(problem)
         except EventError:
@@ -118,7 +130,7 @@ class Tracker:
         except Exception as error:  # noqa: BLE001  # ours must never fail the view
             self.state.runtime.notices.failure("identify", error)
 
-    def page(self, properties: Mapping[str, object] | None = None, /, **more: Unpack[Properties]) -> Event:
+    def page(self, properties: Mapping[str, object] | None = None, /, **more: Unpack[GivenProperties]) -> Event:
         """A matched page view instead of the pixel's own, with parameters if you like."""
         self.state.has_page_view = True
         return self.track(PAGE_VIEW, properties, **more)
@@ -131,7 +143,7 @@ class Tracker:
         *,
         on: str = "load",
         cached_s: int = 2_592_000,
-        **more: Unpack[Properties],
+        **more: Unpack[GivenProperties],
     ) -> str:
         """Attributes for an element of your own markup, such as ``data-tiktok-on="load" data-tiktok-envelope="..."``.
 
@@ -149,7 +161,7 @@ class Tracker:
             EventError: something cannot be sent, in strict mode; otherwise it is logged once and counted.
         """
         try:
-            return self._markup(event, _together(properties, more), on, cached_s)
+            return self._markup(event, properties, more, on, cached_s)
         except EventError as error:
             self._invalid(error)
         except Exception as error:  # noqa: BLE001  # ours must never fail the view
@@ -210,6 +222,15 @@ class Tracker:
             self.state.runtime.notices.failure("snapshot", error)
         return ""
 
+    def report(self, problems: Sequence[EventError]) -> None:
+        """Log and count arguments that were left out.
+
+        Raises:
+            EventError: the first of them, in strict mode.
+        """
+        for problem in problems:
+            self._invalid(problem)
+
     def refuse(self, error: EventError) -> None:
         """Send nothing that is tracked from now on, because of this.
 
@@ -219,44 +240,34 @@ class Tracker:
         self.state.refusal = "invalid"
         self._invalid(error)
 
-    def _track(
-        self,
-        event: str,
-        given: Mapping[str, object],
-        event_id: str | None,
-        once: str | int | UUID | None,
-        event_time: float | datetime | None,
-        *,
-        keep: bool,
-        on_commit: bool,
-    ) -> Event:
-        state = self.state
+    def _track(self, call: Call, *, keep: bool, on_commit: bool, is_kept_off: bool) -> Event:
+        state, content, key, happened_s = self.state, call.content, call.key, call.event_time
         runtime = state.runtime
-        if on_commit and state.after_commit is None:
-            raise EventError("on_commit", "True without Django", "True behind tiktok_middleware.contrib.django alone")
-        notices = runtime.notices
-        name, warning = event_name(event)
-        if warning:
-            notices.once(f"name {name}", warning)
-        if state.source.is_standard_only and name not in STANDARD_EVENTS:
-            raise EventError("event", "no standard event", f"a standard event: {state.source.name} takes no other")
-        cleaned = clean_properties(name, given)
-        for problem in cleaned.problems:
+        notices, now_s = runtime.notices, runtime.clock()
+        for problem in content.problems:
             self._invalid(problem)
-        for sentence in cleaned.warnings:
+        if on_commit and state.after_commit is None:
+            allowed = "True behind tiktok_middleware.contrib.django alone"
+            self._invalid(EventError("on_commit", "True without Django", allowed))
+        for sentence in content.notes:
             notices.once(sentence, sentence)
-        if once is None and name == "Purchase":
-            once = cleaned.properties.get("order_id")  # type: ignore[assignment]  # cleaning made it a str
-        key = "" if once is None else check_once(once)
-        now_s = runtime.clock()
-        happened_s = int(now_s) if event_time is None else check_event_time(event_time, now_s)
         # What never had a browser's copy may be imported by the week; its own outbox counts it once.
         is_late_once = key != "" and now_s - happened_s > ONCE_MAX_AGE_S and state.source.is_web
         browser, server = state.closed_channels(is_late_once=is_late_once)
+        if is_kept_off:
+            browser = browser or "kept_from_browser"
         refused = state.closed_now()
         channels = channels_closed(refused or browser, refused or server)
-        event_id = self._event_id(name, event_id, key, now_s)
-        made = Event(name, event_id, happened_s, cleaned.properties, channels, once=key != "")
+        event_id = self._event_id(content.name, call.event_id, key, now_s)
+        made = Event(
+            content.name,
+            event_id,
+            happened_s,
+            content.properties,
+            channels,
+            once=key != "",
+            limited_data_use=content.limited_data_use,
+        )
         notices.count("tracked")
         if browser and server:
             notices.count(channels.server.reason)
@@ -270,27 +281,26 @@ class Tracker:
                 state.accept(pending)
         return made
 
-    def _markup(self, event: str, given: Mapping[str, object], moment: str, cached_s: int) -> str:
+    def _markup(self, event: str, properties: object, more: Mapping[str, object], moment: str, cached_s: int) -> str:
         runtime = self.state.runtime
         if moment not in MOMENTS:
             raise EventError("on", "another word", ", ".join(MOMENTS))
         if not runtime.is_on or runtime.browser_reason:
             return ""
-        name, _ = event_name(event)
-        cleaned = clean_properties(name, given)
-        for problem in cleaned.problems:
+        content = read_content(event, properties, more)
+        for problem in content.problems:
             self._invalid(problem)
         signed_event = SignedEvent(
-            name,
-            cleaned.properties,
+            content.name,
+            content.properties,
             self.state.request.path,
             int(runtime.clock()) + template_life_s(cached_s),
-            limited_data_use=runtime.limited_data_use,
+            limited_data_use=runtime.limited_data_use or content.limited_data_use,
         )
         token = write_signed_event(signed_event, runtime.signer, runtime.pixels)
         if len(token) > TOKEN_LIMIT_CHARS:
             raise EventError("properties", "too large to be confirmed by a browser", "about 8 KB in all")
-        return attributes(moment, (name, cleaned.properties, "", token))
+        return attributes(moment, (content.name, browser_properties(content), "", token))
 
     def _known(self) -> Snapshot:
         request, runtime, consent = self.state.request, self.state.runtime, self.consent
@@ -300,12 +310,11 @@ class Tracker:
         visitor, agent = self.visitor, request.header("user-agent")
         return Snapshot(consent, visitor.ttclid, visitor.ttp, request.client, agent, url, self.state.identity)
 
-    def _event_id(self, name: str, event_id: str | None, key: str, now_s: float) -> str:
-        if event_id is not None:
-            own_id = check_event_id(event_id)
+    def _event_id(self, name: str, event_id: str, key: str, now_s: float) -> str:
+        if event_id:
             if not key:
-                note_own_id(own_id, [pending.event for pending in self.state.pending], self.state.runtime.notices)
-            return own_id
+                note_own_id(event_id, [pending.event for pending in self.state.pending], self.state.runtime.notices)
+            return event_id
         if key:
             return once_event_id(name, key)
         return timed_event_id(now_s, self.state.runtime.random_bytes(_RANDOM_BYTES))
@@ -321,19 +330,6 @@ _NO_KEY = (
     "snapshot() is signed with a key that changes with TIKTOK_ACCESS_TOKEN, or that others can work out: set"
     " TIKTOK_SECRET_KEY, so that snapshots last"
 )
-
-
-def _together(properties: object, more: Mapping[str, object]) -> Mapping[str, object]:
-    if properties is None:
-        return more
-    if not isinstance(properties, Mapping):
-        raise EventError("properties", f"of type {type(properties).__name__}", "a mapping such as a dict")
-    if not more:
-        return properties
-    try:
-        return {**properties, **more}
-    except Exception:  # noqa: BLE001  # a stranger's mapping may do anything
-        raise EventError("properties", "a mapping that raised when it was read", "a dict") from None
 
 
 def _refused(event: object) -> Event:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from tiktok_middleware.core.http.request import RequestView
+from tiktok_middleware.core.http.request import RequestView, query_value
+from tiktok_middleware.core.visitor.placeholders import is_placeholder
 
 __all__ = [
     "FRESH_COOKIE",
@@ -36,8 +37,8 @@ _TTCLID_COOKIES = (TTCLID, "_ttclid", "tiktok_ttclid")
 
 
 def is_ttclid(text: str) -> bool:
-    """Whether it is of a form that TikTok writes."""
-    return _TTCLID.fullmatch(text) is not None
+    """Whether it is of a form that TikTok writes, and no unfilled macro such as ``__CLICKID__``."""
+    return _TTCLID.fullmatch(text) is not None and not is_placeholder(text)
 
 
 def is_ttp(text: str) -> bool:
@@ -49,7 +50,7 @@ class Visitor(NamedTuple):
     """The two ids, empty where the visitor has none, and what is to be written back.
 
     Attributes:
-        ttclid: the newest click id: the URL's, else a cookie's.
+        ttclid: the newest click id: the URL's, else that of a referrer of the same host, else a cookie's.
         ttp: the browser's id.
         renew: names of the cookies that are new, changed or due for their daily renewal.
         fresh: the value of :data:`FRESH_COOKIE` once they are renewed.
@@ -75,12 +76,15 @@ def may_be_due(request: RequestView) -> bool:
     cookies = request.cookie_header
     at = cookies.find(_FRESH)
     fresh = cookies[at + len(_FRESH) : at + len(_FRESH) + 2] if at >= 0 else ""
-    return (TTCLID in cookies and (_TTCLID_INITIAL not in fresh or _OTHER_TTCLID in cookies)) or (
-        TTP in cookies and _TTP_INITIAL not in fresh
+    return (
+        (TTCLID in cookies and (_TTCLID_INITIAL not in fresh or _OTHER_TTCLID in cookies))
+        or (TTP in cookies and _TTP_INITIAL not in fresh)
+        or _KEY in request.header("referer")
     )
 
 
 _FRESH = f"{FRESH_COOKIE}="
+_KEY = f"{TTCLID}="
 _OTHER_TTCLID = f"_{TTCLID}"
 
 
@@ -88,14 +92,11 @@ def read_visitor(request: RequestView) -> Visitor:
     """The visitor's ids, from the URL and the cookies of this request."""
     cookies = request.kept
     ignored = 0
-    ttclid = request.query_value(TTCLID)
-    if ttclid and not _TTCLID.fullmatch(ttclid):
-        ttclid, ignored = "", 1
-    for name in _TTCLID_COOKIES:
-        value = cookies.get(name)
+    ttclid = ""
+    for value in (request.query_value(TTCLID), _of_referrer(request), *map(cookies.get, _TTCLID_COOKIES)):
         if not value:
             continue
-        if not _TTCLID.fullmatch(value):
+        if not is_ttclid(value):
             ignored += 1
         elif not ttclid:
             ttclid = value
@@ -113,3 +114,19 @@ def read_visitor(request: RequestView) -> Visitor:
         is_ttp_fresh = True
     initials = (_TTCLID_INITIAL if is_ttclid_fresh else "") + (_TTP_INITIAL if is_ttp_fresh else "")
     return Visitor(ttclid, ttp, renew, initials, ignored)
+
+
+def _of_referrer(request: RequestView) -> str:
+    """The click id in the address of the page before, where that is of the same host; empty where there is none.
+
+    TikTok's server tag reads it too: consent may be given on the page after the one that the ad led to.
+    """
+    referrer = request.header("referer")
+    if _KEY not in referrer:
+        return ""
+    scheme, separator, rest = referrer.partition("#")[0].partition("://")
+    place, _, query = rest.partition("?")
+    host = place.partition("/")[0].lower()
+    if not separator or scheme.lower() not in {"http", "https"} or not request.is_own(host):
+        return ""
+    return query_value(query, TTCLID)

@@ -10,8 +10,10 @@ import re
 import unicodedata
 from collections.abc import Callable
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
+
+from tiktok_middleware.core.visitor.placeholders import is_placeholder
 
 __all__ = ["UnusableValue", "country", "email", "external_id", "person_name", "phone", "place", "zip_code"]
 
@@ -37,9 +39,8 @@ _EMAIL = re.compile(r"[^\s@<>(),;:\"\[\]\\]{1,64}@(?:[^\W_][\w-]{0,62}\.){1,10}[
 _PHONE = re.compile(r"(?:tel:)?[+\d\s().\-/\u2010-\u2015\uff0b\u00ad\u200b-\u200f\u2060\u202a-\u202e]{4,60}")
 _EXTENSION = re.compile(r"\s*(?:x|ext\.?|;ext=)\s*\d{1,6}$", re.IGNORECASE)
 
-_INVISIBLE = " \t\r\n\f\v\u00a0\u200b\u200e\u200f\u2060\ufeff"
-# What str() makes of nothing in Python, JavaScript and Django; every such visitor would be one person.
-_PLACEHOLDERS = frozenset({"none", "null", "undefined", "nan", "anonymoususer", "anonymous"})
+# Written out with its country code and without a plus, a number is longer than nearly every national one.
+_SURELY_INTERNATIONAL_DIGITS = 12
 
 
 def email(value: object, _region: str | None = None) -> str | UnusableValue:
@@ -80,7 +81,7 @@ def external_id(value: object, _region: str | None = None) -> str | UnusableValu
     allowed = "your own id of the person as str or int"
 
     def rule(found: str) -> str | UnusableValue:
-        return UnusableValue("a word for nobody", allowed) if found.lower() in _PLACEHOLDERS else found
+        return UnusableValue("a word for nobody", allowed) if is_placeholder(found) else found
 
     return _hashed(_written_out(value), 500, allowed, rule)
 
@@ -142,7 +143,9 @@ def _text(value: object, limit_chars: int, allowed: str) -> str | UnusableValue:
         return ""
     if not isinstance(value, str):
         return UnusableValue(f"of type {type(value).__name__[:50]}", allowed)
-    found = str.__str__(value).strip(_INVISIBLE).strip()
+    found = str.__str__(value).strip()
+    if len(found) <= 2 * limit_chars and not found.isascii():
+        found = _visible(found)
     if len(found) > limit_chars:
         return UnusableValue(f"a str of {len(found)} characters", allowed)
     if not found.isascii():
@@ -152,10 +155,17 @@ def _text(value: object, limit_chars: int, allowed: str) -> str | UnusableValue:
     return found
 
 
+def _visible(found: str) -> str:
+    """The text without zero-width and other format characters, which copying from documents and chats leaves in it."""
+    return "".join(char for char in found if unicodedata.category(char) != "Cf").strip()
+
+
 def _written_out(value: object) -> object:
-    """Ints and UUIDs as str, anything else as it is."""
+    """Ints, whole floats and UUIDs as str, anything else as it is."""
     if isinstance(value, UUID):
         return UUID.__str__(value)
+    if isinstance(value, float) and abs(value) < 10**15 and value == int(value):
+        value = int(value)  # spreadsheets make floats of numbers
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**64:
         return int.__repr__(value)
     return value
@@ -190,16 +200,49 @@ def _e164(found: str, region: str | None) -> str | UnusableValue:
     """The number with plus and country code, if its length is one that its country has."""
     import phonenumbers  # noqa: PLC0415 -- 20 ms and several MB that a site without phone numbers never pays
 
-    is_international = "+" in found or "\uff0b" in found
     digits = "".join(char for char in found if char.isdigit())
+    is_international = "+" in found or "\uff0b" in found
     if not is_international and digits.startswith("00"):
         found, is_international = f"+{digits[2:]}", True
     try:
         number = phonenumbers.parse(found, region.upper() if region else None)
     except phonenumbers.NumberParseException:
+        number = None
+    if not is_international:
+        number = _with_country_code(digits, number) or number
+    if number is None:
         if is_international or region:
             return UnusableValue("a number that no country has", "E.164 such as +12133734253")
         return UnusableValue("a national number", "E.164 such as +12133734253, or set TIKTOK_PHONE_REGION")
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return UnusableValue("a number with too few or too many digits", "E.164 such as +12133734253")
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def _with_country_code(digits: str, national: Any) -> Any:
+    """The number that the digits are with a plus before them; None where they are rather a national number.
+
+    German and Austrian numbers have so many lengths that ``4915112345678`` could be a national number too. Nobody
+    writes a fixed line's number of that length without its zero, so the mobile number is meant.
+
+    Args:
+        digits: as given, without a plus.
+        national: how they read in the site's own region; None where it has none.
+    """
+    import phonenumbers  # noqa: PLC0415 -- as above
+
+    if digits.startswith("0") or not digits.isascii():
+        return None
+    mobile = {phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE}
+    if national is not None and phonenumbers.number_type(national) in mobile:
+        return None
+    try:
+        number = phonenumbers.parse(f"+{digits}", None)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    is_mobile = phonenumbers.number_type(number) in mobile
+    is_long = len(digits) >= _SURELY_INTERNATIONAL_DIGITS
+    is_own = national is not None and national.country_code == number.country_code
+    return number if (is_mobile or is_long if is_own else is_mobile and is_long) else None

@@ -76,6 +76,11 @@ class Identity(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename
             return other
         return msgspec.structs.replace(self, **{name: value for name, value in other._fields() if value})
 
+    def limited_to(self, keys: Collection[str]) -> Identity:
+        """The same person, by these fields only."""
+        dropped = {name: () if name in _MANY else "" for name, value in self._fields() if value and name not in keys}
+        return msgspec.structs.replace(self, **dropped) if dropped else self
+
     def user(self) -> dict[str, object]:
         """The keys of the Events API's ``user`` object: one value as str, several as list, none left out."""
         found: dict[str, object] = {}

@@ -1,0 +1,287 @@
+"""TikTok's event names, parameters, user keys and currencies: the one table that validator, sandbox and docs share.
+
+Sources: TikTok's help pages "Supported standard events", "Reserved events", "Custom events" and "Supported events for
+offline event sets", and the parameter tables of ``/event/track/``. Names of other tools: Google's "Recommended events"
+and "Enhanced measurement events" for GA4, Segment's "Ecommerce Events V2" and "B2B SaaS" specifications, Shopify's
+"Standard events".
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from tiktok_middleware.core.events.event import PAGE_VIEW
+
+__all__ = [
+    "CURRENCIES",
+    "FADING",
+    "FOREIGN_EVENTS",
+    "ITEM_KINDS",
+    "MAX_CRM_NAME_CHARS",
+    "MAX_NAME_CHARS",
+    "NO_COUNTERPART",
+    "PAGE_VIEW",
+    "PROPERTY_KINDS",
+    "RESERVED",
+    "RETIRED",
+    "STANDARD_EVENTS",
+    "USER_KEYS",
+    "WORDS",
+    "Kind",
+    "StandardEvent",
+]
+
+StandardEvent = Literal[
+    "AddPaymentInfo",
+    "AddToCart",
+    "AddToWishlist",
+    "ApplicationApproval",
+    "CompleteRegistration",
+    "Contact",
+    "CustomizeProduct",
+    "Download",
+    "FindLocation",
+    "InitiateCheckout",
+    "Lead",
+    "Purchase",
+    "Schedule",
+    "Search",
+    "StartTrial",
+    "SubmitApplication",
+    "Subscribe",
+    "ViewContent",
+]
+"""TikTok's standard events (help page "supported standard events", May 2025), which campaigns can optimise for."""
+
+STANDARD_EVENTS: frozenset[str] = frozenset(get_args(StandardEvent))
+
+RETIRED = {"CompletePayment": "Purchase", "SubmitForm": "Lead"}
+"""Names that TikTok replaced in May 2025, with the current name."""
+
+FADING = {"PlaceAnOrder": "InitiateCheckout", "ClickButton": "ViewContent"}
+"""Names that TikTok supports until 2027 on the web, offline and in CRM, with the nearest current name."""
+
+RESERVED = {
+    "AddBilling": "AddPaymentInfo",
+    "Browse": PAGE_VIEW,
+    "Checkout": "InitiateCheckout",
+    "ClickForm": "Lead",
+    "ClickInDownloadPage": "Download",
+    "ClickToDownload": "Download",
+    "Consult": "Contact",
+    "ConsultByPhone": "Contact",
+    "Registration": "CompleteRegistration",
+    "StartCheckout": "InitiateCheckout",
+    "ViewConsultationPage": "ViewContent",
+    "ViewDownloadPage": "ViewContent",
+    "ViewForm": "ViewContent",
+}
+"""Names that TikTok counts as a standard event by itself, with that event (help page "reserved events", Sep 2025)."""
+
+FOREIGN_EVENTS: dict[str, str] = {
+    # GA4
+    "page_view": PAGE_VIEW,
+    "view_item": "ViewContent",
+    "begin_checkout": "InitiateCheckout",
+    "ecommerce_purchase": "Purchase",
+    "view_search_results": "Search",
+    "sign_up": "CompleteRegistration",
+    "generate_lead": "Lead",
+    "file_download": "Download",
+    # Segment
+    "Products Searched": "Search",
+    "Product Viewed": "ViewContent",
+    "Product Added": "AddToCart",
+    "Wishlist Product Added to Cart": "AddToCart",
+    "Product Added to Wishlist": "AddToWishlist",
+    "Checkout Started": "InitiateCheckout",
+    "Payment Info Entered": "AddPaymentInfo",
+    "Order Completed": "Purchase",
+    "Signed Up": "CompleteRegistration",
+    "Trial Started": "StartTrial",
+    # Shopify
+    "page_viewed": PAGE_VIEW,
+    "search_submitted": "Search",
+    "product_added_to_cart": "AddToCart",
+    "payment_info_submitted": "AddPaymentInfo",
+    "checkout_completed": "Purchase",
+}
+"""What other tools call an event that TikTok has too, where the names differ in more than their spelling."""
+
+NO_COUNTERPART: tuple[str, ...] = (
+    # GA4
+    "add_shipping_info",
+    "close_convert_lead",
+    "close_unconvert_lead",
+    "disqualify_lead",
+    "qualify_lead",
+    "refund",
+    "remove_from_cart",
+    "select_item",
+    "select_promotion",
+    "view_cart",
+    "view_item_list",
+    "view_promotion",
+    "working_lead",
+    # Segment
+    "Account Created",
+    "Cart Shared",
+    "Cart Viewed",
+    "Checkout Step Completed",
+    "Checkout Step Viewed",
+    "Coupon Applied",
+    "Coupon Denied",
+    "Coupon Entered",
+    "Coupon Removed",
+    "Order Cancelled",
+    "Order Refunded",
+    "Order Updated",
+    "Product Clicked",
+    "Product List Filtered",
+    "Product List Viewed",
+    "Product Removed",
+    "Product Removed from Wishlist",
+    "Product Reviewed",
+    "Product Shared",
+    "Promotion Clicked",
+    "Promotion Viewed",
+    # Shopify
+    "cart_viewed",
+    "checkout_address_info_submitted",
+    "checkout_contact_info_submitted",
+    "checkout_shipping_info_submitted",
+    "collection_viewed",
+    "product_removed_from_cart",
+)
+"""Names of other tools that no standard event of TikTok means for certain: they are sent as custom events."""
+
+MAX_NAME_CHARS = 50
+"""Longest custom name on the web (help page "custom events", February 2026)."""
+
+MAX_CRM_NAME_CHARS = 100
+"""Longest custom name that is sent to a CRM event set. TikTok documents none; its form takes names of any script."""
+
+# fmt: off
+CURRENCIES = frozenset([
+    "AED", "ARS", "AUD", "BDT", "BHD", "BIF", "BOB", "BRL", "CAD", "CHF", "CLP", "CNY", "COP", "CRC", "CZK",
+    "DKK", "DZD", "EGP", "EUR", "GBP", "GTQ", "HKD", "HNL", "HUF", "IDR", "ILS", "INR", "ISK", "JPY", "KES",
+    "KHR", "KRW", "KWD", "KZT", "MAD", "MOP", "MXN", "MYR", "NGN", "NIO", "NOK", "NZD", "OMR", "PEN", "PHP",
+    "PKR", "PLN", "PYG", "QAR", "RON", "RUB", "SAR", "SEK", "SGD", "THB", "TRY", "TWD", "UAH", "USD", "VES",
+    "VND", "ZAR",
+])
+# fmt: on
+"""The 62 currencies of TikTok's list; it converts no other."""
+
+Kind = Literal["text", "id", "ids", "texts", "amount", "amounts", "count", "currency", "word", "contents", "any"]
+"""How a parameter's value is written: ``word`` is one of :data:`WORDS`, ``count`` a whole number from 0."""
+
+WORDS: dict[str, tuple[str, ...]] = {
+    "content_type": ("product", "product_group"),
+    "customer_type": ("new", "returning"),
+    "delivery_category": ("in_store", "curbside", "home_delivery"),
+    "travel_class": ("eco", "prem", "bus", "first"),
+}
+"""The words that a parameter of the kind ``word`` takes."""
+
+PROPERTY_KINDS: dict[str, Kind] = {
+    "value": "amount",
+    "currency": "currency",
+    "contents": "contents",
+    "content_type": "word",
+    "content_ids": "ids",
+    "num_items": "count",
+    "query": "text",
+    "search_string": "text",
+    "description": "text",
+    "order_id": "id",
+    "shop_id": "id",
+    "customer_type": "word",
+    "status": "text",
+    "delivery_category": "word",
+    "predicted_ltv": "amount",
+    # one product: moves into contents
+    "content_id": "id",
+    "content_name": "text",
+    "content_category": "text",
+    "brand": "text",
+    "price": "amount",
+    "quantity": "amount",
+    # travel
+    "city": "text",
+    "region": "text",
+    "country": "text",
+    "checkin_date": "text",
+    "checkout_date": "text",
+    "num_adults": "count",
+    "num_children": "count",
+    "num_infants": "count",
+    "suggested_hotels": "texts",
+    "departing_departure_date": "text",
+    "departing_arrival_date": "text",
+    "returning_departure_date": "text",
+    "returning_arrival_date": "text",
+    "origin_airport": "text",
+    "destination_airport": "text",
+    "destination_ids": "ids",
+    "travel_class": "word",
+    "user_score": "amount",
+    "preferred_num_stops": "count",
+    "travel_start": "text",
+    "travel_end": "text",
+    "suggested_destinations": "texts",
+    # vehicles
+    "postal_code": "text",
+    "make": "text",
+    "model": "text",
+    "year": "count",
+    "state_of_vehicle": "text",
+    "mileage": "any",
+    "exterior_color": "text",
+    "transmission": "text",
+    "body_style": "text",
+    "fuel_type": "text",
+    "drivetrain": "text",
+    "preferred_price_range": "amounts",
+    "trim": "text",
+    "vin": "text",
+    "interior_color": "text",
+    "condition_of_vehicle": "text",
+    "viewcontent_type": "text",
+    "search_type": "text",
+    "registration_type": "text",
+}
+"""Every parameter of an event that TikTok reads."""
+
+ITEM_KINDS: dict[str, Kind] = {
+    "content_id": "id",
+    "content_type": "word",
+    "content_name": "text",
+    "content_category": "text",
+    "brand": "text",
+    "description": "text",
+    "price": "amount",
+    "quantity": "count",
+}
+"""Every key of one entry of ``contents``. ``quantity`` is an integer in TikTok's own SDKs."""
+
+USER_KEYS: dict[str, frozenset[str]] = {
+    "ttclid": frozenset({"web"}),
+    "ttp": frozenset({"web"}),
+    "ip": frozenset({"web", "app"}),
+    "user_agent": frozenset({"web", "app"}),
+    "locale": frozenset({"web", "app"}),
+    "email": frozenset({"web", "app", "offline", "crm"}),
+    "phone": frozenset({"web", "app", "offline", "crm"}),
+    "external_id": frozenset({"web", "crm"}),
+    "first_name": frozenset({"web"}),
+    "last_name": frozenset({"web"}),
+    "zip_code": frozenset({"web"}),
+    "city": frozenset({"web"}),
+    "state": frozenset({"web"}),
+    "country": frozenset({"web"}),
+    "idfa": frozenset({"app"}),
+    "idfv": frozenset({"app"}),
+    "gaid": frozenset({"app"}),
+    "att_status": frozenset({"app"}),
+}
+"""Every key of ``user``, with the event sources that take it."""

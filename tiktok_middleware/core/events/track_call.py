@@ -1,0 +1,183 @@
+"""The arguments of one ``track()`` call, read into what is sent; a bad one is left out, and only a bad name raises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import tzinfo
+from typing import NamedTuple, TypeVar
+
+from tiktok_middleware.core.events.event_names import is_offline_event, read_name
+from tiktok_middleware.core.events.ids import read_event_id, read_once
+from tiktok_middleware.core.events.sources import WEB, Source
+from tiktok_middleware.core.events.times import MAX_AGE_S, read_event_time
+from tiktok_middleware.core.events.validation import clean_properties
+from tiktok_middleware.core.visitor.placeholders import is_placeholder
+from tiktok_middleware.errors import EventError
+
+__all__ = ["MAX_WEB_AGE_S", "Call", "is_true", "read_call", "read_content"]
+
+_T = TypeVar("_T")
+
+MAX_WEB_AGE_S = 7 * 86_400 - 3600
+"""Delivery sends a web event until it is 7 days old; an hour is left for sending it."""
+
+_LIMITED = "limited_data_use"
+_NO = frozenset({"", "0", "false", "no", "off", "none", "null"})
+
+
+class Content(NamedTuple):
+    """What an event says, apart from when and under which id.
+
+    Attributes:
+        name: the canonical name.
+        properties: plain JSON values, the same for both channels.
+        limited_data_use: whether TikTok's flag is set on this event.
+        problems: one error for each argument that was left out or replaced.
+        notes: sentences for the log, each said once.
+    """
+
+    name: str
+    properties: dict[str, object]
+    limited_data_use: bool
+    problems: list[EventError]
+    notes: list[str]
+
+
+class Call(NamedTuple):
+    """One event as it was asked for.
+
+    Attributes:
+        content: what it says.
+        event_id: the application's own id; empty where one is to be made.
+        key: under which it counts once; empty where it may be repeated.
+        event_time: whole Unix seconds.
+    """
+
+    content: Content
+    event_id: str
+    key: str
+    event_time: int
+
+
+def read_call(
+    event: object,
+    properties: object,
+    more: Mapping[str, object],
+    *,
+    event_id: object,
+    once: object,
+    event_time: object,
+    limited_data_use: object,
+    now_s: float,
+    source: Source = WEB,
+    zone: tzinfo | None = None,
+) -> Call:
+    """The event that the arguments of ``track()`` describe.
+
+    Args:
+        event: the name.
+        properties: parameters as a mapping; None where there are none.
+        more: parameters by keyword; they outrank the mapping.
+        event_id: the application's own id, or None.
+        once: the key under which the event counts once, or None; a ``Purchase`` takes its ``order_id``.
+        event_time: when it happened, or None for now.
+        limited_data_use: TikTok's flag for this event, or None.
+        now_s: Unix seconds.
+        source: where the event comes from.
+        zone: of times that name none; UTC where it is None.
+
+    Raises:
+        EventError: the event has no usable name.
+    """
+    content = read_content(event, properties, more, limited_data_use, source=source)
+    problems, notes = content.problems, content.notes
+    own_id = _read("event_id", read_event_id, event_id, problems) if event_id is not None else None
+    key = _read("once", read_once, once, problems) if once is not None else None
+    if key is None and content.name == "Purchase":
+        key = _order_key(content.properties, problems)
+    happened_s = int(now_s)
+    if event_time is not None:
+        max_age_s = MAX_WEB_AGE_S if source.is_web else MAX_AGE_S
+        moment = read_event_time(event_time, now_s, max_age_s=max_age_s, zone=zone)
+        happened_s = moment.seconds
+        notes += [moment.note] if moment.note else []
+        problems += [moment.problem] if moment.problem is not None else []
+    return Call(content, own_id or "", key or "", happened_s)
+
+
+def read_content(
+    event: object,
+    properties: object,
+    more: Mapping[str, object],
+    limited_data_use: object = None,
+    *,
+    source: Source = WEB,
+) -> Content:
+    """The name and the parameters of an event.
+
+    Raises:
+        EventError: the event has no usable name.
+    """
+    named = read_name(event, source.name)
+    if source.is_standard_only and not is_offline_event(named.name):
+        raise EventError("event", "no standard event", f"a standard event: {source.name} takes no other")
+    problems = [named.problem] if named.problem is not None else []
+    given = _together(properties, more, problems)
+    limited = is_true(limited_data_use, unreadable=True) or is_true(given.pop(_LIMITED, None), unreadable=True)
+    cleaned = clean_properties(named.name, given)
+    problems += cleaned.problems
+    notes = [*([named.note] if named.note else []), *cleaned.warnings]
+    return Content(named.name, cleaned.properties, limited, problems, notes)
+
+
+def is_true(value: object, *, unreadable: bool) -> bool:
+    """A flag of any type as a bool.
+
+    Args:
+        value: a bool, a number, a word such as ``"no"``; None is False.
+        unreadable: what a value counts as that cannot be read.
+    """
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    try:
+        return value.strip().lower() not in _NO if isinstance(value, str) else bool(value)
+    except Exception:  # noqa: BLE001 -- the app's object may do anything when it is read
+        return unreadable
+
+
+def _read(field: str, read: Callable[[object], _T], value: object, problems: list[EventError]) -> _T | None:
+    """The value as it is read; None, and a problem, where it cannot be."""
+    try:
+        return read(value)
+    except EventError as error:
+        problems.append(error)
+    except Exception:  # noqa: BLE001 -- the app's object may do anything when it is read
+        found = f"of type {type(value).__name__[:50]}, which raised when it was read"
+        problems.append(EventError(field, found, "a text, a number or a UUID"))
+    return None
+
+
+def _order_key(properties: dict[str, object], problems: list[EventError]) -> str:
+    """The order's id, which counts a purchase once; a word for a missing id would make one order of all."""
+    order_id = properties.get("order_id")
+    if not isinstance(order_id, str):
+        return ""
+    if is_placeholder(order_id, may_be_zero=True):
+        del properties["order_id"]
+        problems.append(EventError("properties.order_id", "a word for a missing value", "the order's own id"))
+        return ""
+    return order_id
+
+
+def _together(properties: object, more: Mapping[str, object], problems: list[EventError]) -> dict[str, object]:
+    """The parameters of both kinds; what is no mapping is left out."""
+    if properties is None:
+        return dict(more)
+    try:
+        if isinstance(properties, Mapping):
+            return {**properties, **more}
+        found = f"of type {type(properties).__name__[:50]}"
+        problems.append(EventError("properties", found, "a mapping such as a dict"))
+    except Exception:  # noqa: BLE001 -- the app's mapping may do anything when it is read
+        problems.append(EventError("properties", "a mapping that raised when it was read", "a dict"))
+    return dict(more)
