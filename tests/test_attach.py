@@ -11,6 +11,8 @@ import pytest
 
 from tiktok_middleware import attach
 
+pytestmark = pytest.mark.slow
+
 COMMON = """
 import asyncio, json, sys, types
 import tiktok_middleware.asgi, tiktok_middleware.wsgi

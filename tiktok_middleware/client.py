@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from tiktok_middleware._development import development_server
 from tiktok_middleware._log import NoticeLog
+from tiktok_middleware._other_servers import OtherServers
 from tiktok_middleware._rate_limit import RateLimit
 from tiktok_middleware._start_line import announce
 from tiktok_middleware._wiring import (
@@ -51,7 +52,7 @@ _T = TypeVar("_T")
 COMMIT_WAIT_S = 0.25
 
 
-class Client:
+class Client(OtherServers):
     """One configuration at work: exchanges for the doors, and the delivery behind them.
 
     Args:

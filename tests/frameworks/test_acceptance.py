@@ -13,6 +13,8 @@ from tests.contrib.shared import inline_events, is_pair
 from tests.frameworks.conftest import Site
 from tests.frameworks.scenes import ERROR_PAGE, NOT_FOUND_PAGE, PAGE
 
+pytestmark = pytest.mark.servers
+
 FETCH = {"sec-fetch-mode": "cors", "sec-fetch-dest": "empty", "sec-fetch-site": "same-origin", "accept": "*/*"}
 
 

@@ -1,4 +1,4 @@
-"""What our own path prefix answers: the helper script, named by its content, and reports. It knows no protocol."""
+"""Responses of our own addresses: the helper script, named by its content, the pixel file, and reports."""
 
 from __future__ import annotations
 
@@ -10,25 +10,49 @@ from tiktok_middleware.core.runtime import Runtime
 __all__ = ["Answer", "Wanted", "answer"]
 
 _YEAR_S = 31_536_000
+#: How long browsers keep the pixel file, in seconds: a change of the configuration reaches pages that late.
+_PIXEL_FILE_S = 300
 
 
 def answer(request: RequestView, runtime: Runtime) -> Answer | Wanted | None:
-    """Our response, or that it depends on the request's body; None where the request is the app's."""
+    """Return our response, or that it depends on the request's body; None where the request is the app's."""
     path = request.path
     if runtime.endpoint not in path or not runtime.is_on or not request.method:  # a socket has none
         return None
     if path == runtime.collect_url(request):
         return refusal(request, runtime) or Wanted(MAX_BODY_BYTES, request)
-    prefix = f"{request.mount}{runtime.endpoint}/helper-"
-    if not (path.startswith(prefix) and path.endswith(".js")) or request.method not in {"GET", "HEAD"}:
+    prefix = f"{request.mount}{runtime.endpoint}/"
+    name = path[len(prefix) :] if path.startswith(prefix) else ""
+    if request.method not in {"GET", "HEAD"}:
+        return None
+    if name == "pixel.js" and not runtime.browser_reason:
+        return _script(request, _pixel_file(request, runtime), f"public, max-age={_PIXEL_FILE_S}")
+    if not (name.startswith("helper-") and name.endswith(".js")):
         return None
     # A page from before a deployment asks for a helper that is gone: today's serves it, but must not be kept as it.
     is_current = path == runtime.helper_url(request)
-    script = runtime.snippet.helper
+    return _script(
+        request, runtime.snippet.helper, f"public, max-age={_YEAR_S}, immutable" if is_current else "no-cache"
+    )
+
+
+def _pixel_file(request: RequestView, runtime: Runtime) -> bytes:
+    """The snippet as a script to include, for pages that Python does not serve: the same for every visitor."""
+    return runtime.snippet.file(
+        request.mount,
+        page=runtime.counts_pages or runtime.seals_pages,
+        gate=runtime.gate,
+        limited=runtime.limited_data_use,
+        wait=not runtime.is_implied,
+        collect=runtime.collect_url(request) if runtime.browser_events else "",
+    )
+
+
+def _script(request: RequestView, script: bytes, cache_control: str) -> Answer:
     headers = [
         ("Content-Type", "text/javascript; charset=utf-8"),
         ("Content-Length", str(len(script))),
-        ("Cache-Control", f"public, max-age={_YEAR_S}, immutable" if is_current else "no-cache"),
+        ("Cache-Control", cache_control),
         ("X-Content-Type-Options", "nosniff"),
     ]
     return Answer(200, headers, b"" if request.method == "HEAD" else script)

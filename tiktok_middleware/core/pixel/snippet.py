@@ -189,6 +189,35 @@ class Snippet:
             f'<script{attribute} src="{quote(mount, errors="replace")}{self.helper_path}" async></script>'
         ).encode("ascii")
 
+    def file(self, mount: str, *, page: bool, gate: int, limited: bool, wait: bool, collect: str) -> bytes:
+        """Return the snippet as a script file, for pages that Python does not serve.
+
+        Addresses are relative to the file's own, wherever the page that includes it is.
+
+        Args:
+            mount: as for :meth:`page`, and so are the others.
+            page: whether including it is a page view.
+            gate: what the page asks the browser first.
+            limited: TikTok's limited data use.
+            wait: whether the pixel waits for the visitor's leave.
+            collect: where the page reports events of its own; empty where it may have none.
+        """
+        config = {**self._config, "h": 1, **({"v": 1} if page else {}), **({"g": gate} if gate else {})}
+        if limited:
+            config["o"] = {**self._config["o"], "limited_data_use": True}  # type: ignore[dict-item]
+        if wait:
+            config["w"] = 1
+        helper = _script_json(quote(mount, errors="replace") + self.helper_path)
+        absolute = "function(path){return new URL(path,document.currentScript.src).href}"
+        given = _script_json(config)
+        if collect:
+            given = f"Object.assign({given},{{n:({absolute})({_script_json(collect)})}})"
+        load = (
+            f"try{{(function(d){{var m=d.currentScript,s=d.createElement('script');s.async=true;s.nonce=m.nonce;"
+            f"s.src=({absolute})({helper});m.parentNode.insertBefore(s,m)}})(document)}}catch(e){{}}"
+        )
+        return f"{self._base}{given});{load}".encode("ascii")
+
     def late(self, copies: Sequence[BrowserCopy], sealed: Sequence[SnippetEntry] = (), *, nonce: str = "") -> bytes:
         """A second script for events that were tracked after the first one had left."""
         attribute = f' nonce="{nonce}"' if nonce else ""
