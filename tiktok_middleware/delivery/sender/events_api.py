@@ -1,13 +1,15 @@
-"""Sink over HTTPS to TikTok's Events API; the only file that imports httpx, and only when it first sends."""
+"""Sink over HTTPS to TikTok's Events API. The only file that imports httpx, and only when it first sends."""
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
+import logging
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -22,6 +24,13 @@ __all__ = ["EventsApi"]
 _CONNECT_S = 5.0
 _READ_S = 10.0  # between two bytes of an answer
 _ANSWER_BYTES = 64 * 1024  # TikTok's answers have a few hundred
+_HEADERS = frozenset(
+    {b"host", b"accept", b"accept-encoding", b"connection", b"user-agent", b"content-type", b"content-length"}
+    | {b"access-token", b"proxy-authorization"}
+)
+
+#: Whether this thread works with our connection now; httpx logs each request, and the app's log is not ours.
+_posting: ContextVar[bool] = ContextVar("tiktok_middleware_posting", default=False)
 
 
 class EventsApi:
@@ -72,12 +81,15 @@ class EventsApi:
     def close(self) -> None:
         """Close the connection."""
         if self._client is not None:
+            mark = _posting.set(True)
             self._client.close()
+            _posting.reset(mark)
             self._client = None
 
     def _post(self, body: bytes, token: str) -> Verdict:
         import httpx  # noqa: PLC0415 - a tenth of a second that no start and no request shall pay
 
+        mark = _posting.set(True)
         watchdog = threading.Timer(self._deadline_s, self._cut)
         watchdog.daemon = True
         with contextlib.suppress(RuntimeError):  # at exit no thread can start, and `close` has a deadline of its own
@@ -96,6 +108,7 @@ class EventsApi:
             return Retry(None, type(error).__name__)
         finally:
             watchdog.cancel()
+            _posting.reset(mark)
 
     def _trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Remember the stream that the request goes over, so that `_cut` can end it."""
@@ -114,12 +127,43 @@ class EventsApi:
 def _open(url: str, deadline_s: float, keep_s: float) -> httpx.Client:
     import httpx  # noqa: PLC0415 - as above
 
-    return httpx.Client(
+    client = httpx.Client(
         timeout=httpx.Timeout(min(_READ_S, deadline_s), connect=min(_CONNECT_S, deadline_s)),
         limits=httpx.Limits(max_connections=1, keepalive_expiry=keep_s),
         trust_env=not _is_loopback(url),
         headers={"Content-Type": "application/json", "User-Agent": "tiktok-middleware", "Accept-Encoding": "identity"},
     )
+    # Tracing libraries patch httpx itself and add headers to every request of the process. The pool is below them.
+    for transport in filter(None, (client._transport, *client._mounts.values())):  # noqa: SLF001  # no public seam
+        transport._pool = _OwnHeaders(transport._pool)  # type: ignore[attr-defined]  # noqa: SLF001
+    _keep_out_of_log()
+    return client
+
+
+class _OwnHeaders:
+    """A connection pool that sends our headers only: a trace id of the app is none of TikTok's business."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+    def handle_request(self, request: Any) -> Any:
+        request.headers = [(name, value) for name, value in request.headers if name.lower() in _HEADERS]
+        return self._pool.handle_request(request)
+
+
+def _keep_out_of_log() -> None:
+    """Drop httpx's and httpcore's own lines about our posts; those about the app's requests stay."""
+    for name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
+        logger = logging.getLogger(name)
+        if _is_not_ours not in logger.filters:
+            logger.addFilter(_is_not_ours)
+
+
+def _is_not_ours(_: logging.LogRecord) -> bool:
+    return not _posting.get()
 
 
 def _is_loopback(url: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -84,7 +85,13 @@ class GroupCommit:
         """Whether a thread runs now; an interpreter that shuts down forbids new ones."""
         with self._lock:
             if self._thread is None:
-                thread = threading.Thread(target=self._run, name="tiktok-writer", daemon=True)
+                thread = threading.Thread(
+                    # A context of its own: tracing libraries would keep the request that started the thread in it.
+                    target=contextvars.Context().run,
+                    args=(self._run,),
+                    name="tiktok-writer",
+                    daemon=True,
+                )
                 try:
                     thread.start()
                 except RuntimeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import random
 import secrets
@@ -161,7 +162,13 @@ class Relay:
     def _start(self) -> None:
         with self._lock:
             if self._thread is None and not self._is_stopping:
-                thread = threading.Thread(target=self._run, name="tiktok-relay", daemon=True)
+                thread = threading.Thread(
+                    # A context of its own: tracing libraries would keep the request that started the thread in it.
+                    target=contextvars.Context().run,
+                    args=(self._run,),
+                    name="tiktok-relay",
+                    daemon=True,
+                )
                 try:
                     thread.start()
                 except RuntimeError:  # the interpreter shuts down: `close` drains, or the rows stay on disk
