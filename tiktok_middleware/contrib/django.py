@@ -140,6 +140,7 @@ class TikTokMiddleware:
             return _own_response(exchange)
         tracker_var.set(exchange.tracker)
         response = self.get_response(request)
+        _leave_admin_alone(request, exchange)
         _ask_again(request, asked_for)
         return _ended(_Response(exchange, self.client, response).handed_on())
 
@@ -154,6 +155,7 @@ class TikTokMiddleware:
             return _own_response(exchange)
         tracker_var.set(exchange.tracker)
         response = await self.get_response(request)
+        _leave_admin_alone(request, exchange)
         _ask_again(request, asked_for)
         return _ended(await _Response(exchange, self.client, response).handed_on_async())
 
@@ -176,6 +178,16 @@ class TikTokMiddleware:
             # Under ASGI a copy of the scope's, which is another one now if it named a page of ours.
             request.META[_TAGS] = exchange.state.request.if_none_match
         return exchange
+
+
+def _leave_admin_alone(request: HttpRequest, exchange: Exchange) -> None:
+    """Keep the pixel out of Django's and Wagtail's admin: their visitors are the site's own staff."""
+    match = request.resolver_match
+    if match is None:
+        return
+    names = (*match.app_names, *match.namespaces, match.url_name or "")
+    if any(name == "admin" or name.startswith("wagtailadmin") for name in names):
+        exchange.tracker.disable()
 
 
 _TAGS = "HTTP_IF_NONE_MATCH"
