@@ -91,11 +91,54 @@ def test_it_says_what_is_wrong(client: Client) -> None:
         other.assert_matched("Purchase")
 
 
-def test_afterwards_everything_is_as_before(client: Client) -> None:
-    before = client.delivery.submit
-    with pytest.raises(ZeroDivisionError), record():
+def test_after_a_recording_events_go_to_the_clients_own_delivery() -> None:
+    own = Recorder()
+    client = Client(Config(pixel_id=PIXEL, access_token="t"), delivery=own)
+    with pytest.raises(ZeroDivisionError), record() as tiktok:
+        through_wsgi(client, VISIT, BOUGHT)
         raise ZeroDivisionError
-    assert client.delivery.submit == before
+    tiktok.assert_matched("Purchase")
+    own.assert_nothing()
+    through_wsgi(client, VISIT, BOUGHT)
+    own.assert_matched("Purchase")
+
+
+def test_recordings_nest_and_the_innermost_hears(client: Client) -> None:
+    with record() as outer:
+        with record() as inner:
+            through_asgi(client, VISIT, BOUGHT)
+        inner.assert_matched("Purchase")
+        outer.assert_nothing()
+        through_asgi(client, VISIT, BOUGHT)
+        outer.assert_matched("Purchase")
+
+
+def test_a_recorder_keeps_a_large_browser_copy_until_the_page_asks_for_it() -> None:
+    own = Recorder()
+    client = Client(Config(pixel_id=PIXEL, access_token="t"), delivery=own)
+    contents = [{"content_id": f"SKU-{index}" * 9, "price": 1.0, "quantity": 1} for index in range(60)]
+    large = Response(
+        status=303, headers=(("Location", "/thanks"),), pieces=(b"",),
+        events=(("Purchase", {**ORDER, "contents": contents}),),
+    )  # fmt: skip
+    through_wsgi(client, VISIT, large)
+    ((ref, body),) = own._deferred.items()
+    assert own.take(ref).result(0) == body
+    assert own.take(ref).result(0) is None
+    own.assert_matched("Purchase", order_id="A-1")
+
+
+def test_a_client_uses_the_clock_and_the_random_bytes_it_is_given() -> None:
+    def ids() -> list[str]:
+        own = Recorder()
+        client = Client(
+            Config(pixel_id=PIXEL, access_token="t"), delivery=own, clock=lambda: 1_760_000_000.0, random_bytes=bytes
+        )
+        with client.tracker() as job:
+            job.track("Contact")
+        return [copy.event_id for copy in own.server]
+
+    assert ids() == ids() != []
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -29,7 +29,7 @@ from tiktok_middleware.core.consent.consent import make_reader
 from tiktok_middleware.core.consent.state import State
 from tiktok_middleware.core.endpoint.report import Report, hear, refuse
 from tiktok_middleware.core.endpoint.routes import answer
-from tiktok_middleware.core.events.event import Claim, OutboxEntry
+from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
 from tiktok_middleware.core.http.own_response import Answer, Wanted
 from tiktok_middleware.core.http.request import EnvironRequest, RequestView, ScopeRequest
 from tiktok_middleware.core.response.actions import Commit, Forward, Step
@@ -40,11 +40,12 @@ from tiktok_middleware.core.tracking.current import KEY
 from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
 from tiktok_middleware.core.tracking.server_event import late_entry
 from tiktok_middleware.core.tracking.server_tracker import Context, server_tracker
-from tiktok_middleware.delivery.delivery import FLUSH_S, Delivery, open_delivery
+from tiktok_middleware.delivery.delivery import FLUSH_S, open_delivery
+from tiktok_middleware.delivery.interface import DeliveryInterface
 from tiktok_middleware.delivery.process.event_loop import in_thread, is_in_event_loop, wait_for
 from tiktok_middleware.server_job import ServerJob
 
-__all__ = ["COMMIT_WAIT_S", "Client"]
+__all__ = ["COMMIT_WAIT_S", "Client", "deliver_to"]
 
 _T = TypeVar("_T")
 
@@ -52,13 +53,29 @@ _T = TypeVar("_T")
 COMMIT_WAIT_S = 0.25
 
 
+#: What the clients of this process deliver to instead of their own deliveries; the last counts.
+_instead: list[DeliveryInterface] = []
+
+
+@contextlib.contextmanager
+def deliver_to(delivery: DeliveryInterface) -> Iterator[None]:
+    """Let every client of this process, also those made meanwhile, use ``delivery`` while the block runs."""
+    _instead.append(delivery)
+    try:
+        yield
+    finally:
+        _instead.remove(delivery)
+
+
 class Client(OtherServers):
-    """One configuration at work: exchanges for the doors, and the delivery behind them.
+    """One configuration at work: it makes the exchanges of requests and hands their events to the delivery.
 
     Args:
         config: the options; those of the environment where it is not given.
         secret_keys: a framework's own signing keys, newest first, used where ``TIKTOK_SECRET_KEY`` is not set.
+        delivery: stores and sends the events; made from the options where it is not given.
         clock: Unix seconds.
+        random_bytes: returns that many random bytes, which nobody can guess.
 
     Raises:
         ConfigError: an option is malformed.
@@ -69,7 +86,9 @@ class Client(OtherServers):
         config: Config | None = None,
         *,
         secret_keys: Iterable[str] = (),
+        delivery: DeliveryInterface | None = None,
         clock: Callable[[], float] = time.time,
+        random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.config = config if config is not None else Config.from_env()
         self._log = NoticeLog()
@@ -88,14 +107,18 @@ class Client(OtherServers):
             helper_js=helper_file(self.config.consent),
             registrable_domain=registrable_domain if self.config.is_on else no_domain,
             clock=clock,
-            random_bytes=os.urandom,
+            random_bytes=random_bytes,
             notices=self._log,
             is_bot=bot_rule(self.config),
             has_secret_key=bool(self.config.secret_key or framework_keys),
+            handed_out=self._handed_out,
         )
-        options = delivery_options(self.config)
-        self.delivery: Delivery = open_delivery(options, clock=clock)
-        announce(self.config, options.outbox)
+        if delivery is not None:
+            self.delivery, outbox = delivery, "memory://"
+        else:
+            options = delivery_options(self.config)
+            self.delivery, outbox = open_delivery(options, clock=clock), options.outbox
+        announce(self.config, outbox)
 
     @classmethod
     def from_env(
@@ -127,7 +150,7 @@ class Client(OtherServers):
         """Send what an earlier process left behind; needs not be called, the first event does the same."""
         if self.config.is_on:
             with self._guard("start"):
-                self.delivery.wake()
+                self._delivery_in_use.wake()
 
     def begin(self, raw: MutableMapping[str, Any]) -> Exchange | Answer | Wanted | None:
         """The story of one request, its tracker told to the raw request; or our own answer to it.
@@ -334,15 +357,24 @@ class Client(OtherServers):
         """Counts of this process: what was tracked, and lost by which reason; with the delivery's own."""
         return {**self.delivery.stats(), "counts": dict(self._log.counts)}
 
+    @property
+    def _delivery_in_use(self) -> DeliveryInterface:
+        return _instead[-1] if _instead else self.delivery
+
+    def _handed_out(self, events: Sequence[Event]) -> None:
+        self._delivery_in_use.handed_out(events)
+
     def _submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]]:
-        if self.delivery.is_inline and is_in_event_loop():
-            return in_thread(lambda: self.delivery.submit(submissions).result(0))
-        return self.delivery.submit(submissions)
+        delivery = self._delivery_in_use
+        if delivery.is_inline and is_in_event_loop():
+            return in_thread(lambda: delivery.submit(submissions).result(0))
+        return delivery.submit(submissions)
 
     def _take(self, ref: str) -> Future[bytes | None]:
-        if self.delivery.is_inline and is_in_event_loop():
-            return in_thread(lambda: self.delivery.take(ref).result(0))
-        return self.delivery.take(ref)
+        delivery = self._delivery_in_use
+        if delivery.is_inline and is_in_event_loop():
+            return in_thread(lambda: delivery.take(ref).result(0))
+        return delivery.take(ref)
 
     def _undurable(self, error: Exception) -> None:
         self._log.count("undurable")

@@ -12,17 +12,13 @@ The app needs any pixel id and any access token: while events are recorded, none
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
-
-if TYPE_CHECKING:
-    from tiktok_middleware.core.response.browser_output import BrowserOutput
-    from tiktok_middleware.core.response.routed_event import RoutedEvent
 
 __all__ = ["Recorded", "Recorder", "record"]
 
@@ -48,7 +44,7 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 class Recorder:
-    """The events of both channels since the recording began.
+    """A delivery that keeps the events of both channels and sends none: ``Client(config, delivery=Recorder())``.
 
     Attributes:
         browser: copies that a response handed to a browser, in order.
@@ -58,7 +54,9 @@ class Recorder:
     def __init__(self) -> None:
         self.browser: list[Recorded] = []
         self.server: list[Recorded] = []
+        self.is_inline = False
         self._claimed: set[tuple[str, str]] = set()
+        self._deferred: dict[str, bytes] = {}
 
     def clear(self) -> None:
         """Forget the copies, but not what is counted once."""
@@ -104,7 +102,7 @@ class Recorder:
             raise AssertionError(f"browser: {_listed(self.browser)}; server: {_listed(self.server)}")
 
     def submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]]:
-        """In the place of a delivery: what each submission won."""
+        """Record the server's copies, and return what each submission won."""
         future: Future[list[Claim]] = Future()
         future.set_result([self._claim(submission) for submission in submissions])
         return future
@@ -122,6 +120,8 @@ class Recorder:
                     item.get("page", {}), pixels,
                 )
             )  # fmt: skip
+        if browser and submission.deferred is not None:
+            self._deferred[submission.deferred.ref] = submission.deferred.body
         return Claim(browser, server)
 
     def _wins(self, submission: OutboxEntry, channel: str) -> bool:
@@ -131,42 +131,44 @@ class Recorder:
         self._claimed.add(key)
         return True
 
-    def emit(self, events: Sequence[Event]) -> None:
-        """A response hands these to a browser."""
+    def take(self, ref: str) -> Future[bytes | None]:
+        """Return the browser copy that waits under a reference, once."""
+        future: Future[bytes | None] = Future()
+        future.set_result(self._deferred.pop(ref, None))
+        return future
+
+    def handed_out(self, events: Sequence[Event]) -> None:
+        """Record the browser's copies."""
         for event in events:
             # As the page's script gets them: what JSON cannot hold would show here.
             properties = msgspec.json.decode(msgspec.json.encode(event.properties))
             self.browser.append(Recorded(event.event, event.event_id, properties))
 
+    def wake(self) -> None:
+        """Do nothing: no earlier process has left anything."""
+
+    def flush(self, timeout_s: float) -> bool:  # noqa: ARG002  # as every delivery
+        """Return True: nothing waits."""
+        return True
+
+    def close(self, timeout_s: float) -> bool:  # noqa: ARG002  # as every delivery
+        """Return True: nothing waits."""
+        return True
+
+    def stats(self) -> Mapping[str, Any]:
+        """Return how many server copies were recorded."""
+        return {"submitted": len(self.server), "waiting": 0}
+
 
 @contextlib.contextmanager
 def record() -> Iterator[Recorder]:
-    """The events of both channels, of all clients of this process, while the block runs; none is stored or sent."""
-    # pytest loads this file at every start, also where nothing is recorded: the rest of the package is brought in here.
-    from unittest import mock  # noqa: PLC0415
-
-    from tiktok_middleware.core.response.browser_output import BrowserOutput  # noqa: PLC0415
-    from tiktok_middleware.delivery.delivery import Delivery  # noqa: PLC0415
+    """Record the events of all clients of this process while the block runs; none is stored or sent."""
+    # pytest loads this file at every start, also where nothing is recorded: it imports the client on first use only.
+    from tiktok_middleware.client import deliver_to  # noqa: PLC0415
 
     recorder = Recorder()
-    with contextlib.ExitStack() as patches:
-        patches.enter_context(
-            mock.patch.object(Delivery, "submit", lambda _, submissions: recorder.submit(submissions))
-        )
-        for name in ("headers", "script", "late_script"):
-            patches.enter_context(
-                mock.patch.object(BrowserOutput, name, _heard(getattr(BrowserOutput, name), recorder))
-            )
+    with deliver_to(recorder):
         yield recorder
-
-
-def _heard(original: Callable[..., Any], recorder: Recorder) -> Callable[..., Any]:
-    def hand_out(output: BrowserOutput, choices: Sequence[RoutedEvent], *more: Any) -> Any:
-        # An envelope is no copy: its event has happened once a browser says so.
-        recorder.emit([choice.event for choice in choices if choice.way.value == "direct"])
-        return original(output, choices, *more)
-
-    return hand_out
 
 
 def _listed(copies: Sequence[Recorded]) -> str:

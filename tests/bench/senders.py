@@ -16,6 +16,7 @@ from tests.bench.ours import PIXEL, make_client
 from tests.bench.sink import MARK
 from tiktok_middleware.core.events.event import OutboxEntry, Record
 from tiktok_middleware.core.http.request import ScopeRequest
+from tiktok_middleware.delivery.delivery import Delivery
 from tiktok_middleware.delivery.outbox.sqlite import SqliteOutbox
 
 __all__ = ["SENDERS", "Sender"]
@@ -87,7 +88,9 @@ class _Submitted:
     """Ours from the hand-over on."""
 
     def __init__(self, port: int, outbox: str) -> None:
-        self._delivery = make_client(outbox, f"http://127.0.0.1:{port}").delivery
+        delivery = make_client(outbox, f"http://127.0.0.1:{port}").delivery
+        assert isinstance(delivery, Delivery)
+        self._delivery = delivery
         self._made = _submissions()
 
     def send(self, number: int) -> None:
@@ -102,7 +105,9 @@ class _Left:
     """Ours from the disk on: what an earlier process left there is sent by a new one."""
 
     def __init__(self, port: int, outbox: str) -> None:
-        self._delivery = make_client(outbox, f"http://127.0.0.1:{port}").delivery
+        delivery = make_client(outbox, f"http://127.0.0.1:{port}").delivery
+        assert isinstance(delivery, Delivery)
+        self._delivery = delivery
         self._outbox = SqliteOutbox(outbox.removeprefix("sqlite:///"))
         self._waiting: list[OutboxEntry] = []
         self._made = _submissions()

@@ -26,7 +26,7 @@ from tiktok_middleware.asgi import Message
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
 from tiktok_middleware.core.events.ids import timed_event_id
 from tiktok_middleware.core.tracking.current import KEY
-from tiktok_middleware.delivery.delivery import FLUSH_S, DeliveryOptions, open_delivery
+from tiktok_middleware.delivery.delivery import FLUSH_S, Delivery, DeliveryOptions, open_delivery
 from tiktok_middleware.errors import ConfigError
 from tiktok_middleware.wsgi import TikTokMiddleware as WsgiMiddleware
 
@@ -124,6 +124,7 @@ def test_what_is_tracked_when_even_the_app_is_done_is_sent_too(client: Client, a
 @pytest.mark.slow
 @pytest.mark.parametrize("visit", VISITS.values(), ids=VISITS)
 def test_what_fails_is_sent_with_the_next_that_is_tracked(client: Client, api: Api, visit: Visit) -> None:
+    assert isinstance(client.delivery, Delivery)
     client.delivery._relay.pace._random = lambda: 1.0  # a second
     api.status, api.body = 503, b""
     assert visit(client, SHAPES["page"], api) == 1, "it was tried"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import partial
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.consent import Reader
+from tiktok_middleware.core.events.event import Event
 from tiktok_middleware.core.events.event_names import event_name
 from tiktok_middleware.core.http.proxies import Proxies
 from tiktok_middleware.core.http.request import RequestView
@@ -68,6 +69,10 @@ def _never(_: str) -> bool:
     return False
 
 
+def _unheard(_: Sequence[Event]) -> None:
+    pass
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class Runtime:
     """The parts of one configuration.
@@ -88,6 +93,7 @@ class Runtime:
         notices: where to say what was noticed.
         is_bot: whether a user agent is no person's.
         has_secret_key: whether the signer's key is a secret of its own, which lasts longer than an access token.
+        handed_out: called with the events whose browser copies leave with a response.
         is_on: whether there is anything to do at all.
         endpoint: the path prefix of our own answers.
         has_exclusions: whether there are paths that carry nothing at all.
@@ -125,6 +131,7 @@ class Runtime:
     notices: Notices
     is_bot: Callable[[str], bool] = _never
     has_secret_key: bool = True
+    handed_out: Callable[[Sequence[Event]], None] = _unheard
     is_on: bool = field(init=False)
     endpoint: str = field(init=False)
     has_exclusions: bool = field(init=False)
@@ -188,6 +195,7 @@ def make_runtime(
     notices: Notices,
     is_bot: Callable[[str], bool] = _never,
     has_secret_key: bool = True,
+    handed_out: Callable[[Sequence[Event]], None] = _unheard,
 ) -> Runtime:
     """The configuration made ready.
 
@@ -203,6 +211,7 @@ def make_runtime(
         notices: as in :class:`Runtime`.
         is_bot: as in :class:`Runtime`.
         has_secret_key: as in :class:`Runtime`.
+        handed_out: as in :class:`Runtime`.
 
     Raises:
         ConfigError: ``TIKTOK_BROWSER_EVENTS`` holds what is no event's name.
@@ -232,6 +241,7 @@ def make_runtime(
         notices=notices,
         is_bot=is_bot,
         has_secret_key=has_secret_key,
+        handed_out=handed_out,
     )
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from tiktok_middleware.config import TIKTOK_API_URL
-from tiktok_middleware.core.events.event import Claim, OutboxEntry
+from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
 from tiktok_middleware.core.events_api.protocol import MAX_REQUEST_EVENTS
 from tiktok_middleware.delivery.histogram import Distribution
 from tiktok_middleware.delivery.outbox.base import Limits, claim_of
@@ -180,6 +180,9 @@ class Delivery:
             future = Future()
             future.set_result(None if self._disk else self._storage.take(ref, self._clock()))
         return future
+
+    def handed_out(self, events: Sequence[Event]) -> None:
+        """Do nothing: the browser sends its own copies."""
 
     def wake(self) -> None:
         """Start sending what an earlier process left, without waiting for the first submission."""

@@ -214,6 +214,7 @@ class BrowserOutput:
             return []
         if self.is_page:
             return [*self._cookies(), *(deleted(SEALED) if self._has_opened else ())]
+        self._tell(choices)
         return [*self._event_headers(choices), *self._cookies()]
 
     def script(self, choices: Sequence[RoutedEvent], nonce: str) -> Script:
@@ -223,6 +224,7 @@ class BrowserOutput:
             choices: events that delivery says are ours to emit.
             nonce: of the page's Content Security Policy.
         """
+        self._tell(choices)
         runtime, state, request = self.runtime, self.state, self.request
         is_document = self.plan.place is _DOCUMENT and not state.has_page_view
         page = runtime.counts_pages and is_document
@@ -268,9 +270,15 @@ class BrowserOutput:
 
     def late_script(self, choices: Sequence[RoutedEvent], nonce: str) -> bytes:
         """A second script, for events that were tracked while the page was sent."""
+        self._tell(choices)
         copies = [] if self.is_shared else _copies(choices)
         sealed = [self.entry(choice.event) for choice in choices if _is_sealed(choice)]
         return self.runtime.snippet.late(copies, sealed, nonce=nonce) if copies or sealed else b""
+
+    def _tell(self, choices: Sequence[RoutedEvent]) -> None:
+        """Report the browser copies that leave; a sealed event is none before a browser confirms it."""
+        if choices:
+            self.runtime.handed_out([choice.event for choice in choices if choice.way is Route.DIRECT])
 
     def _entries(self, choices: Sequence[RoutedEvent], *, is_document: bool) -> list[SnippetEntry]:
         """What the browser is to confirm: this response's events, those that came sealed, and the page view itself."""

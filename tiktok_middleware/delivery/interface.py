@@ -1,0 +1,40 @@
+"""What a client needs of a delivery; the package's own is one, and a recorder in tests is another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
+
+__all__ = ["DeliveryInterface"]
+
+
+class DeliveryInterface(Protocol):
+    """Stores events and sends them. No method raises."""
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether ``submit`` stores and sends on the caller's thread, so that it may block."""
+
+    def submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]]:
+        """Return a future of one claim for each entry, resolved once they are stored."""
+
+    def take(self, ref: str) -> Future[bytes | None]:
+        """Return a future of the browser copy kept under a reference, None where there is none."""
+
+    def handed_out(self, events: Sequence[Event]) -> None:
+        """A response takes along the browser copies of these events."""
+
+    def wake(self) -> None:
+        """Send what an earlier process left behind."""
+
+    def flush(self, timeout_s: float) -> bool:
+        """Return whether everything accepted so far is delivered or dead within ``timeout_s`` seconds."""
+
+    def close(self, timeout_s: float) -> bool:
+        """Store everything, and return whether it was also sent within ``timeout_s`` seconds."""
+
+    def stats(self) -> Mapping[str, Any]:
+        """Return the counts of this process."""
