@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -94,7 +96,7 @@ def test_it_says_what_is_wrong(client: Client) -> None:
 def test_after_a_recording_events_go_to_the_clients_own_delivery() -> None:
     own = Recorder()
     client = Client(Config(pixel_id=PIXEL, access_token="t"), delivery=own)
-    with pytest.raises(ZeroDivisionError), record() as tiktok:
+    with contextlib.suppress(ZeroDivisionError), record() as tiktok:
         through_wsgi(client, VISIT, BOUGHT)
         raise ZeroDivisionError
     tiktok.assert_matched("Purchase")
@@ -116,7 +118,8 @@ def test_recordings_nest_and_the_innermost_hears(client: Client) -> None:
 def test_a_recorder_keeps_a_large_browser_copy_until_the_page_asks_for_it() -> None:
     own = Recorder()
     client = Client(Config(pixel_id=PIXEL, access_token="t"), delivery=own)
-    contents = [{"content_id": f"SKU-{index}" * 9, "price": 1.0, "quantity": 1} for index in range(60)]
+    ids = (hashlib.sha256(bytes([index])).hexdigest() for index in range(60))  # hashes do not compress
+    contents = [{"content_id": content_id, "price": 1.0, "quantity": 1} for content_id in ids]
     large = Response(
         status=303, headers=(("Location", "/thanks"),), pieces=(b"",),
         events=(("Purchase", {**ORDER, "contents": contents}),),

@@ -114,7 +114,7 @@ class Client(OtherServers):
             handed_out=self._handed_out,
         )
         if delivery is not None:
-            self.delivery, outbox = delivery, "memory://"
+            self.delivery, outbox = delivery, "of the delivery given in code"
         else:
             options = delivery_options(self.config)
             self.delivery, outbox = open_delivery(options, clock=clock), options.outbox

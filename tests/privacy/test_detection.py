@@ -73,6 +73,7 @@ def test_recall_on_people_of_25_countries() -> None:
     assert {case: found[case] / total[case] for case in total if found[case] < 0.99 * total[case]} == {}, missed[:20]
 
 
+@pytest.mark.node
 def test_precision_on_links_of_saved_pages() -> None:
     if not _PAGES.exists():
         pytest.fail("the saved pages are missing: make modules installs them", pytrace=False)
