@@ -18,7 +18,7 @@ from tiktok_middleware.config import Config
 from tiktok_middleware.core.events.event import Claim
 from tiktok_middleware.core.http.own_response import Answer
 from tiktok_middleware.core.response.actions import PASS
-from tiktok_middleware.core.response.exchange import Commit, Exchange
+from tiktok_middleware.core.response.exchange import Commit
 from tiktok_middleware.delivery.outbox.location import outbox_url
 from tiktok_middleware.errors import ConfigError, TokenError
 
@@ -254,8 +254,8 @@ def test_the_answer_of_a_disk_is_awaited_on_any_loop(clients: list[Client]) -> N
 
 def test_our_own_path_is_answered(clients: list[Client]) -> None:
     client = client_of(clients)
-    assert isinstance(client.begin(scope_request("/").raw), Exchange)
-    found = client.begin(scope_request(client.runtime.snippet.helper_path).raw)
+    assert client.own_response(scope_request("/").raw) is None
+    found = client.own_response(scope_request(client.runtime.snippet.helper_path).raw)
     assert isinstance(found, Answer)
     assert found.status == 200
 
@@ -269,7 +269,7 @@ def test_a_mistake_in_our_own_path_leaves_the_request_to_the_app(
 
     client = client_of(clients)
     monkeypatch.setattr(client_module, "answer", broken)
-    assert isinstance(client.begin(scope_request(client.runtime.snippet.helper_path).raw), Exchange)
+    assert client.own_response(scope_request(client.runtime.snippet.helper_path).raw) is None
 
 
 def test_a_client_is_closed_twice_without_harm(clients: list[Client]) -> None:

@@ -64,7 +64,7 @@ class OtherServers:
         exchange: Callable[[RequestView], Exchange]
         carry_out: Callable[[Exchange, Commit], Forward | None]
         carry_out_async: Callable[[Exchange, Commit], Awaitable[Forward | None]]
-        end: Callable[[Exchange], Future[list[Claim]] | None]
+        finish: Callable[[Exchange], Future[list[Claim]] | None]
         wait_async: Callable[[Future[list[Claim]]], Awaitable[object]]
         answer: Callable[[RequestView], Answer | Wanted | None]
         collect: Callable[[RequestView, bytes], Answer]
@@ -105,7 +105,7 @@ class OtherServers:
         steps = _Steps(exchange)
         for step in steps:
             steps.take(self.carry_out(exchange, step) if isinstance(step, Commit) else step)
-        self.end(exchange)
+        self.finish(exchange)
         return steps.made
 
     async def snippet_async(
@@ -123,7 +123,7 @@ class OtherServers:
         steps = _Steps(exchange)
         for step in steps:
             steps.take(await self.carry_out_async(exchange, step) if isinstance(step, Commit) else step)
-        late = self.end(exchange)
+        late = self.finish(exchange)
         if late is not None:
             await self.wait_async(late)
         return steps.made

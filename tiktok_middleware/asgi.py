@@ -10,20 +10,22 @@ from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.core.http.own_response import Answer, Wanted
 from tiktok_middleware.core.http.response_headers import encoded
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
+from tiktok_middleware.core.response.decision_cache import ASGI, HeldPage, look_up, replay
+from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.tracking.current import tracker_var
 from tiktok_middleware.delivery.process.event_loop import is_in_event_loop, mark_as_coroutine_function
 from tiktok_middleware.errors import ConfigError
 
 if TYPE_CHECKING:
     from tiktok_middleware.client import Client
-    from tiktok_middleware.core.response.exchange import Exchange
+    from tiktok_middleware.core.tracking.request_tracker import RequestTracker
 
 __all__ = ["TikTokMiddleware"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-_SEARCHING, _PASSING, _DONE = Phase.SEARCHING, Phase.PASSING, Phase.DONE
+_SEARCHING, _DONE = Phase.SEARCHING, Phase.DONE
 
 #: Scope, receive and send, each as its framework types it.
 ASGIApp = Callable[..., Awaitable[Any]]
@@ -66,30 +68,32 @@ class TikTokMiddleware:
             await self._other(kind, scope, receive, send)
             return
         client = self.client
-        exchange = client.begin(scope)
-        if exchange is None:
+        if client.runtime.endpoint in scope["path"]:
+            own = client.own_response(scope)
+            if own is not None:
+                await self._answer(own, receive, send)
+                return
+        tracker = client.begin(scope)
+        if tracker is None:
             await self.app(scope, receive, send)
             return
-        if isinstance(exchange, (Answer, Wanted)):
-            await self._answer(exchange, receive, send)
-            return
         attach_to_requests()
-        token = tracker_var.set(exchange.tracker)
-        response = _Response(exchange, client, send)
+        token = tracker_var.set(tracker)
+        response = _Response(tracker, client, send)
         try:
             await self.app(scope, receive, response.send)
-            if exchange.phase is _SEARCHING:  # it has returned without its last piece
+            if response.holds:  # the app has returned without its last piece
                 await response.give_up()
         except Exception:
-            with contextlib.suppress(Exception):  # who is gone takes nothing more
+            with contextlib.suppress(Exception):  # the client may be gone
                 await response.give_up()
             raise
         except BaseException:
-            exchange.give_up()  # cancelled: nothing more can be sent
+            response.cancel()
             raise
         finally:
             tracker_var.reset(token)
-            late = client.end(exchange)
+            late = client.end(tracker, response.end())
         if late is not None:
             await client.wait_async(late)
 
@@ -123,13 +127,13 @@ class TikTokMiddleware:
 
     async def _websocket(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """A socket has no page to write into: what is tracked goes by the server channel at once."""
-        exchange = self.client.begin(scope)
-        if exchange is None or isinstance(exchange, (Answer, Wanted)):  # a socket gets no answer
+        tracker = self.client.begin(scope)
+        if tracker is None:
             await self.app(scope, receive, send)
             return
-        self.client.end(exchange)
+        self.client.end(tracker)
         attach_to_requests()
-        token = tracker_var.set(exchange.tracker)
+        token = tracker_var.set(tracker)
         try:
             await self.app(scope, receive, send)
         finally:
@@ -164,46 +168,162 @@ def _check_app(app: Any, client: Client) -> None:
     check_app(app, "asgi", client)
 
 
+# How far a response has come. Everything but the usual path is left to an exchange.
+_WAITING, _PASSING, _HELD, _SPLICED, _EXCHANGE = range(5)
+
+
 class _Response:
-    """One response on its way out."""
+    """One response on its way out.
 
-    __slots__ = ("_client", "_exchange", "_send", "_start")
+    Its state is one of: waiting for the head; passing all messages; holding the head of a usual page; passing pieces of
+    a usual page, whose script has left; or doing what an exchange says.
+    """
 
-    def __init__(self, exchange: Exchange, client: Client, send: Send) -> None:
-        self._exchange = exchange
+    __slots__ = ("_client", "_exchange", "_held", "_send", "_start", "_state", "_tracker")
+    _held: HeldPage
+
+    def __init__(self, tracker: RequestTracker, client: Client, send: Send) -> None:
+        self._tracker = tracker
         self._client = client
         self._send = send
+        self._state = _WAITING
+        self._exchange: Exchange | None = None
         self._start: Message | None = None  # the app's head, while it is held
 
     def send(self, message: Message) -> Awaitable[None]:
-        """What the app sends, on to the server; no coroutine of ours where the server's own will do."""
-        exchange, kind = self._exchange, message["type"]
-        step: Step = PASS
-        if kind == "http.response.body":
-            phase, is_last = exchange.phase, not message.get("more_body", False)
-            if phase is not _DONE and (is_last or phase is not _PASSING):
-                step = exchange.body_received(message.get("body", b""), last=is_last)
-        elif kind == "http.response.start":
-            headers = message.get("headers")
-            if not isinstance(headers, list):  # any iterable will do, and none at all
-                headers = list(headers or ())
-                message = {**message, "headers": headers}
-            step = exchange.response_started(message["status"], headers)
-            if step is not PASS:
-                self._start = dict(message)  # it may be held, and the app may go on to use its own
-                return self._do(step, None)
-        elif self._start is not None and kind in _BODIES_UNSEEN:
-            return self._send_unseen(message)
-        return self._send(message) if step is PASS else self._do(step, message)
+        """Take a message of the app, and send it to the server now or later."""
+        state = self._state
+        if state == _PASSING or (state == _SPLICED and message.get("more_body")):
+            return self._send(message)
+        if state == _WAITING:
+            return self._head(message)
+        if state == _HELD:
+            return self._first_piece(message)
+        if state == _SPLICED:
+            return self._last_piece(message)
+        return self._through_exchange(message)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the head, or bytes of the body, are held."""
+        exchange = self._exchange
+        return self._state == _HELD or (exchange is not None and exchange.phase is _SEARCHING)
+
+    def end(self) -> Exchange | None:
+        """Pass whatever the app still sends; return the exchange, if there is one."""
+        if self._exchange is None:
+            self._state = _PASSING
+        return self._exchange
 
     async def give_up(self) -> None:
-        """The app has raised: what was held goes out as it would have without us."""
-        step = self._exchange.give_up()
+        """The app has raised: send what is held as the app sent it."""
+        step = self._given_up()
         if step is not None:
             await self._do(step, {"type": "http.response.body", "more_body": True})
 
-    async def _send_unseen(self, message: Message) -> None:
-        await self._do(self._exchange.body_unseen(), None)
+    def cancel(self) -> None:
+        """The request was cancelled: nothing more can be sent."""
+        self._given_up()
+
+    # -- the usual path
+
+    def _head(self, message: Message) -> Awaitable[None]:
+        if message["type"] != "http.response.start":
+            return self._send(message)
+        try:
+            headers = message.get("headers")
+            if not isinstance(headers, list):  # any iterable is allowed, and none at all
+                headers = list(headers or ())
+                message = {**message, "headers": headers}
+            found = look_up(self._tracker, message["status"], headers, ASGI)
+            if found is PASS:
+                self._state = _PASSING
+                return self._send(message)
+            if isinstance(found, tuple):
+                self._state = _HELD
+                self._held = found
+                self._start = dict(message)  # the app may change and send it again
+                return _nothing()
+            if isinstance(found, Forward):
+                self._state = _PASSING
+                return self._send({**message, "headers": found.headers})
+            self._exchange = exchange = Exchange(self._tracker, found)
+        except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
+            self._client.runtime.notices.failure("response_started", error)
+            self._state = _PASSING
+            return self._send(message)
+        self._state = _EXCHANGE
+        step = exchange.response_started(message["status"], headers)
+        if step is PASS:
+            return self._send(message)
+        self._start = dict(message)
+        return self._do(step, None)
+
+    def _first_piece(self, message: Message) -> Awaitable[None]:
+        start, is_last = self._start, not message.get("more_body", False)
+        try:
+            piece = message.get("body", b"")
+            made = None
+            if type(piece) is bytes and message["type"] == "http.response.body":
+                made = replay(self._held, self._tracker, piece, ASGI, last=is_last)
+            if made is None:
+                self._exchange = Exchange.resumed(self._tracker, self._held[0], self._held[1])
+        except Exception as error:  # noqa: BLE001  # as above
+            self._client.runtime.notices.failure("body_received", error)
+            self._state = _PASSING
+            return self._both(start, message)
+        if made is None or start is None:
+            self._state = _EXCHANGE
+            return self._through_exchange(message)
+        self._state = _PASSING if is_last else _SPLICED
+        headers, data = made
+        return self._both({**start, "headers": headers}, {**message, "body": data})
+
+    def _last_piece(self, message: Message) -> Awaitable[None]:
+        said, held = self._tracker.said, self._held
+        if message["type"] != "http.response.body" or said is None or not said.pending:
+            return self._send(message)
+        try:
+            self._exchange = Exchange.passing(self._tracker, held[0], held[1])
+        except Exception as error:  # noqa: BLE001  # as above
+            self._client.runtime.notices.failure("body_received", error)
+            return self._send(message)
+        self._state = _EXCHANGE
+        return self._through_exchange(message)
+
+    async def _both(self, start: Message | None, message: Message) -> None:
+        if start is not None:
+            self._start = None
+            await self._send(start)
+        await self._send(message)
+
+    def _given_up(self) -> Step:
+        """Discard the events of the failed request; what was held."""
+        exchange, start = self._exchange, self._start
+        if exchange is not None:
+            return exchange.give_up()
+        if self._tracker.said is not None:
+            Exchange(self._tracker).give_up()
+        is_held, self._state = self._state == _HELD, _PASSING
+        return Forward(start["headers"]) if is_held and start is not None else None
+
+    # -- what an exchange says
+
+    def _through_exchange(self, message: Message) -> Awaitable[None]:
+        exchange, kind = self._exchange, message["type"]
+        step: Step = PASS
+        if exchange is None:
+            return self._send(message)
+        if kind == "http.response.body":
+            phase, is_last = exchange.phase, not message.get("more_body", False)
+            if phase is not _DONE and (is_last or phase is not Phase.PASSING):
+                step = exchange.body_received(message.get("body", b""), last=is_last)
+        elif self._start is not None and kind in _BODIES_UNSEEN:
+            return self._send_unseen(exchange, message)
+        return self._send(message) if step is PASS else self._do(step, message)
+
+    async def _send_unseen(self, exchange: Exchange, message: Message) -> None:
+        await self._do(exchange.body_unseen(), None)
         await self._send(message)
 
     async def _do(self, step: Step, message: Message | None) -> None:
@@ -213,19 +333,24 @@ class _Response:
             step: what the exchange answered.
             message: the body message that led to it, whose other keys are kept; None where there is none.
         """
-        if isinstance(step, Commit):
-            step = await self._client.carry_out_async(self._exchange, step)
+        exchange = self._exchange
+        if isinstance(step, Commit) and exchange is not None:
+            step = await self._client.carry_out_async(exchange, step)
         if not isinstance(step, Forward):
-            if message is not None and self._exchange.phase is _DONE:
+            if message is not None and exchange is not None and exchange.phase is _DONE:
                 await self._send(message)  # we have failed with nothing held
             return
         start, headers = self._start, step.headers
         if headers is not None and start is not None:
             self._start = None
-            # An app may send the same dict again: what it sent is never written to.
+            # The app may send the same dict again: it is never written to.
             await self._send(start if headers is start["headers"] else {**start, "headers": encoded(headers)})
         if message is not None:
             await self._send(message if step.body is message.get("body") else {**message, "body": step.body})
+
+
+async def _nothing() -> None:
+    """What sending a head that is held amounts to."""
 
 
 # Extensions that send a body which never passes here.

@@ -31,15 +31,17 @@ from tiktok_middleware.core.endpoint.report import Report, hear, refuse
 from tiktok_middleware.core.endpoint.routes import answer
 from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
 from tiktok_middleware.core.http.own_response import Answer, Wanted
-from tiktok_middleware.core.http.request import EnvironRequest, RequestView, ScopeRequest
-from tiktok_middleware.core.response.actions import Commit, Forward, Step
+from tiktok_middleware.core.http.request import EnvironRequest, RequestView, ScopeRequest, headers_by_name
+from tiktok_middleware.core.response.actions import Commit, Forward, Phase, Step
 from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.runtime import Runtime, make_runtime
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.tracking.current import KEY
 from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
-from tiktok_middleware.core.tracking.server_event import late_entry
+from tiktok_middleware.core.tracking.request_tracker import RequestTracker
+from tiktok_middleware.core.tracking.server_event import late_entries, late_entry
 from tiktok_middleware.core.tracking.server_tracker import Context, server_tracker
+from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.delivery.delivery import FLUSH_S, open_delivery
 from tiktok_middleware.delivery.interface import DeliveryInterface
 from tiktok_middleware.delivery.process.event_loop import in_thread, is_in_event_loop, wait_for
@@ -152,10 +154,10 @@ class Client(OtherServers):
             with self._guard("start"):
                 self._delivery_in_use.wake()
 
-    def begin(self, raw: MutableMapping[str, Any]) -> Exchange | Answer | Wanted | None:
-        """The story of one request, its tracker told to the raw request; or our own answer to it.
+    def begin(self, raw: MutableMapping[str, Any]) -> RequestTracker | None:
+        """Return the tracker of a request for the app, and tell it to the raw request.
 
-        None where there is nothing to tell: another door of this client already does, or we fail at the very start.
+        None where another adapter of this client is around the app already, or where we fail.
 
         Args:
             raw: the ASGI scope or WSGI environ.
@@ -163,26 +165,41 @@ class Client(OtherServers):
         runtime = self.runtime
         try:
             outer = raw.get(KEY)
-            # One whose story has ended is of an earlier try: some middleware asks the app again with the same environ.
-            if outer is not None and outer.state.runtime is runtime and outer.state.late is None:
+            # The tracker of an earlier try: some middleware calls the app again with the same environ.
+            if outer is not None and outer.runtime is runtime and not outer.has_ended:
                 return None
-            request = (EnvironRequest if "REQUEST_METHOD" in raw else ScopeRequest)(raw, runtime.proxies)
-            if runtime.endpoint in request.path:
-                own = self.answer(request)
-                if own is not None:
-                    return own
-            exchange = self.exchange(request)
-            if request.if_none_match:
-                exchange.ask_as_bare(raw)
-            raw[KEY] = exchange.tracker
+            if "REQUEST_METHOD" in raw:
+                environ = dict(raw)
+                tracker = RequestTracker(environ, environ, runtime, EnvironRequest)
+                is_conditional = "HTTP_IF_NONE_MATCH" in environ
+            else:
+                headers = headers_by_name(raw)
+                tracker = RequestTracker(dict(raw), headers, runtime, ScopeRequest)
+                is_conditional = b"if-none-match" in headers
+            if is_conditional:
+                tracker.state.ask_as_bare(raw)
+            raw[KEY] = tracker
         except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
             self._log.failure("request", error)
             return None
-        return exchange
+        return tracker
+
+    def own_response(self, raw: MutableMapping[str, Any]) -> Answer | Wanted | None:
+        """Return our own response to a request under our path prefix; None for the app's requests.
+
+        Args:
+            raw: the ASGI scope or WSGI environ.
+        """
+        try:
+            request = (EnvironRequest if "REQUEST_METHOD" in raw else ScopeRequest)(raw, self.runtime.proxies)
+        except Exception as error:  # noqa: BLE001  # as above
+            self._log.failure("endpoint", error)
+            return None
+        return self.answer(request)
 
     def exchange(self, request: RequestView) -> Exchange:
-        """The exchange of one request, known to nobody yet."""
-        return Exchange(request, self.runtime)
+        """The exchange of one request, which no raw request knows of."""
+        return Exchange(Tracker(RequestState(request, self.runtime)))
 
     def carry_out(self, exchange: Exchange, step: Commit) -> Forward | None:
         """What is to be sent, once what a step wants stored is stored."""
@@ -202,20 +219,34 @@ class Client(OtherServers):
             return exchange.failed()
         return _sendable(exchange.committed(claims))
 
-    def end(self, exchange: Exchange) -> Future[list[Claim]] | None:
-        """The response has ended: what was tracked since goes by the server, and so does what comes later.
+    def end(self, tracker: RequestTracker, exchange: Exchange | None = None) -> Future[list[Claim]] | None:
+        """Hand over what was tracked since the head left; what is tracked later goes by the server too.
+
+        Args:
+            tracker: of the request.
+            exchange: of its response, where there is one.
 
         Returns what an event loop has to wait for, where a process may be frozen as soon as its request is over.
         """
-        commit = exchange.finish(self._late)
-        if commit is not None:
-            try:
-                future = self.submit(commit)
-            except Exception as error:  # noqa: BLE001  # as above
-                self._log.failure("submit", error)
-            else:
-                return future if self.delivery.is_inline else None
-        return None
+        if exchange is not None:
+            exchange.phase = Phase.DONE
+        state = tracker.end(self._late)
+        return self._submit_late(state) if state is not None else None
+
+    def finish(self, exchange: Exchange) -> Future[list[Claim]] | None:
+        """Do the same for an exchange whose request has no adapter."""
+        exchange.phase = Phase.DONE
+        exchange.state.late = self._late
+        return self._submit_late(exchange.state)
+
+    def _submit_late(self, state: RequestState) -> Future[list[Claim]] | None:
+        try:
+            entries = late_entries(state)
+            future = self._submit(entries) if entries else None
+        except Exception as error:  # noqa: BLE001  # as above
+            self._log.failure("submit", error)
+            return None
+        return future if self._delivery_in_use.is_inline else None
 
     def answer(self, request: RequestView) -> Answer | Wanted | None:
         """Our own response to a request of our path prefix, None for the app's requests.

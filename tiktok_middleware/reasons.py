@@ -65,6 +65,11 @@ class Reason(str, Enum):
     SNIPPET_OFF = ("snippet_off", "TIKTOK_SNIPPET=off keeps events off the browser.", "", True)
     DISABLED = ("disabled", "TIKTOK_ENABLED=false switches the middleware off.", "", True)
     DISABLED_BY_APP = ("disabled_by_app", "The view called tiktok.disable().", "", True)
+    UNREADABLE_REQUEST = (
+        "unreadable_request",
+        "The server passed on a request that does not follow its protocol, so that it could not be read.",
+        "Report the logged error, and update the server.",
+    )
     EXCLUDED = ("excluded", "The path matches TIKTOK_EXCLUDE.", "", True)
 
     # Consent

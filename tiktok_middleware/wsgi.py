@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.core.http.own_response import Answer, Wanted
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
+from tiktok_middleware.core.response.decision_cache import WSGI, HeldPage, look_up, replay
+from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.tracking.current import tracker_var
 
 if TYPE_CHECKING:
     from tiktok_middleware.client import Client
     from tiktok_middleware.core.http.response_headers import Headers
-    from tiktok_middleware.core.response.exchange import Exchange
+    from tiktok_middleware.core.tracking.request_tracker import RequestTracker
 
 __all__ = ["TikTokMiddleware"]
 
@@ -26,7 +28,7 @@ StartResponse = Callable[..., Write]
 WSGIApp = Callable[..., Iterable[bytes]]
 
 
-_PASSING, _DONE = Phase.PASSING, Phase.DONE
+_DONE = Phase.DONE
 
 # Not what inherits from them, which may have something to close.
 _WHOLE = (list, tuple)
@@ -52,14 +54,16 @@ class TikTokMiddleware:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
         client = self.client
-        exchange = client.begin(environ)
-        if exchange is None:
+        if client.runtime.endpoint in (environ.get("PATH_INFO") or ""):
+            own = client.own_response(environ)
+            if own is not None:
+                return _answered(own, client, environ, start_response)
+        tracker = client.begin(environ)
+        if tracker is None:
             return self.app(environ, start_response)
-        if isinstance(exchange, (Answer, Wanted)):
-            return _answered(exchange, client, environ, start_response)
         attach_to_requests()
-        tracker_var.set(exchange.tracker)
-        response = _Response(exchange, client, start_response)
+        tracker_var.set(tracker)
+        response = _Response(tracker, client, start_response)
         try:
             iterable = self.app(environ, response.start)
         except BaseException:
@@ -67,13 +71,12 @@ class TikTokMiddleware:
             raise
         kind = type(iterable)
         # While a generator runs, code of the app does: until it ends this stays its current request.
-        if response.is_started and exchange.phase is _DONE and kind is not GeneratorType:
-            client.end(exchange)
-            tracker_var.set(None)
+        if kind is not GeneratorType and response.passes:
+            response.finish()
             return iterable  # the app's own object: servers send files by its identity
         if kind in _WHOLE:
             return response.whole(iterable)  # type: ignore[arg-type]  # a list or a tuple
-        body = _Body(iterable, response, exchange)
+        body = _Body(iterable, response)
         if response.holds_head:
             body.begin()
         return body
@@ -112,19 +115,32 @@ def _check_app(app: Any, client: Client) -> None:
     check_app(app, "wsgi", client)
 
 
+# How far a response has come. Everything but the usual path is left to an exchange.
+_WAITING, _PASSING, _HELD, _SPLICED, _EXCHANGE = range(5)
+
+
 class _Response:
     """One response on its way out.
+
+    Its state is one of: waiting for the head; passing all bytes; holding the head of a usual page; passing pieces of
+    a usual page, whose script has left; or doing what an exchange says.
 
     Attributes:
         is_started: whether the server has the head.
     """
 
-    __slots__ = ("_client", "_exc_info", "_exchange", "_has_body", "_start", "_status", "_write", "is_started")
+    __slots__ = (
+        *("_client", "_exc_info", "_exchange", "_has_body", "_held", "_start", "_state", "_status", "_tracker"),
+        *("_write", "is_started"),
+    )
+    _held: HeldPage
 
-    def __init__(self, exchange: Exchange, client: Client, start_response: StartResponse) -> None:
-        self._exchange = exchange
+    def __init__(self, tracker: RequestTracker, client: Client, start_response: StartResponse) -> None:
+        self._tracker = tracker
         self._client = client
         self._start = start_response
+        self._state = _WAITING
+        self._exchange: Exchange | None = None
         self._status = ""
         self._exc_info: Any = None
         self._write: Write | None = None
@@ -136,6 +152,20 @@ class _Response:
         """Whether the app has given its head and the server does not have it yet."""
         return bool(self._status) and not self.is_started
 
+    @property
+    def passes(self) -> bool:
+        """Whether the head has left, and nothing is done to the body."""
+        exchange = self._exchange
+        return self.is_started and (self._state == _PASSING or (exchange is not None and exchange.phase is _DONE))
+
+    @property
+    def passes_pieces(self) -> bool:
+        """Whether pieces leave as they come, whatever is done at the end."""
+        exchange = self._exchange
+        if exchange is not None:
+            return exchange.phase is Phase.PASSING
+        return self._state in {_PASSING, _SPLICED}
+
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Write:
         """The app's ``start_response``."""
         if exc_info is not None and (self.is_started or self._has_body):
@@ -145,14 +175,35 @@ class _Response:
             code = int(status[:3])
         except ValueError:
             code = 0
-        step = self._exchange.response_started(code, headers)
+        exchange = self._exchange
+        if exchange is None:
+            try:
+                found = look_up(self._tracker, code, headers, WSGI)
+                if found is PASS:
+                    return self._passed(status, headers, exc_info)
+                if isinstance(found, Forward):
+                    return self._passed(status, found.headers, exc_info)
+                if isinstance(found, tuple):
+                    self._state, self._held = _HELD, found
+                    self._status, self._exc_info = status, exc_info
+                    return self.write
+                self._exchange = exchange = Exchange(self._tracker, found)
+            except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
+                self._client.runtime.notices.failure("response_started", error)
+                return self._passed(status, headers, exc_info)
+        self._state = _EXCHANGE
+        step = exchange.response_started(code, headers)
         if step is PASS:
-            self.is_started = True
-            self._write = write = self._start(status, headers, *([exc_info] if exc_info else ()))
-            return write
+            return self._passed(status, headers, exc_info, state=_EXCHANGE)
         self._status, self._exc_info = status, exc_info
         self._do(step)
         return self.write
+
+    def _passed(self, status: str, headers: Any, exc_info: Any, state: int = _PASSING) -> Write:
+        self._state = state
+        self.is_started = True
+        self._write = write = self._start(status, headers, *([exc_info] if exc_info else ()))
+        return write
 
     def write(self, data: bytes) -> None:
         """The app's imperative way of sending (PEP 3333, the ``write()`` callable)."""
@@ -164,8 +215,39 @@ class _Response:
         """What may leave now that these bytes have come."""
         if data:
             self._has_body = True
-        step = self._exchange.body_received(data, last=last)
+        if self._state == _HELD:
+            return self._first_piece(data, last=last)
+        exchange = self._exchange
+        if exchange is None:
+            said = self._tracker.said
+            if not last or self._state != _SPLICED or said is None or not said.pending:
+                return data
+            try:
+                self._exchange = exchange = Exchange.passing(self._tracker, self._held[0], self._held[1])
+            except Exception as error:  # noqa: BLE001  # as above
+                self._client.runtime.notices.failure("body_received", error)
+                return data
+            self._state = _EXCHANGE
+        step = exchange.body_received(data, last=last)
         return data if step is PASS else self._do(step)
+
+    def _first_piece(self, data: bytes, *, last: bool) -> bytes:
+        held = self._held
+        try:
+            made = replay(held, self._tracker, data, WSGI, last=last) if type(data) is bytes else None
+            if made is None:
+                self._exchange = Exchange.resumed(self._tracker, held[0], held[1])
+        except Exception as error:  # noqa: BLE001  # as above
+            self._client.runtime.notices.failure("body_received", error)
+            self._state = _PASSING
+            self._send(Forward(held[1]))
+            return data
+        if made is None:
+            self._state = _EXCHANGE
+            return self.body(data, last=last)
+        self._state = _PASSING if last else _SPLICED
+        headers, data = made
+        return self._send(Forward(headers, data))
 
     def whole(self, pieces: Sequence[bytes]) -> list[bytes]:
         """What leaves of a body that is there at once.
@@ -181,26 +263,38 @@ class _Response:
 
     def give_up(self) -> bytes:
         """The app has raised; what was held, which without us would have left before."""
-        chunk = self._do(self._exchange.give_up())
+        exchange, is_held = self._exchange, self._state == _HELD
+        chunk = b""
+        if exchange is not None:
+            chunk = self._do(exchange.give_up())
+        elif self._tracker.said is not None:
+            Exchange(self._tracker).give_up()
+        if is_held:
+            self._state = _PASSING
+            self._send(Forward(self._held[1]))
         self.finish()
         return chunk
 
     def finish(self) -> None:
         """The response has ended; the thread goes on to other visitors."""
-        self._client.end(self._exchange)
+        self._client.end(self._tracker, self._exchange)
         tracker_var.set(None)
 
     def _release(self) -> None:
         """Send what is held as it is."""
-        step = self._exchange.failed()
+        exchange = self._exchange
+        step = exchange.failed() if exchange is not None else Forward(self._held[1]) if self._state == _HELD else None
+        if exchange is None:
+            self._state = _PASSING
         if step is not None:
             chunk = self._send(step)
             if chunk and self._write is not None:
                 self._write(chunk)
 
     def _do(self, step: Step) -> bytes:
-        if isinstance(step, Commit):
-            step = self._client.carry_out(self._exchange, step)
+        exchange = self._exchange
+        if isinstance(step, Commit) and exchange is not None:
+            step = self._client.carry_out(exchange, step)
         return self._send(step) if isinstance(step, Forward) else b""
 
     def _send(self, step: Forward) -> bytes:
@@ -221,11 +315,10 @@ class _Response:
 class _Body:
     """The app's iterable, with what we add; closed exactly once."""
 
-    __slots__ = ("_app_iterable", "_error", "_exchange", "_first", "_iterator", "_response")
+    __slots__ = ("_app_iterable", "_error", "_first", "_iterator", "_response")
 
-    def __init__(self, iterable: Iterable[bytes], response: _Response, exchange: Exchange) -> None:
+    def __init__(self, iterable: Iterable[bytes], response: _Response) -> None:
         self._app_iterable = iterable
-        self._exchange = exchange
         self._response = response
         self._iterator: Iterator[bytes] | None = None
         self._error: Exception | None = None
@@ -247,7 +340,23 @@ class _Body:
             raise
 
     def __iter__(self) -> Iterator[bytes]:
+        if self._response.passes_pieces and self._iterator is not None:
+            return self._passing(self._iterator)
         return self
+
+    def _passing(self, iterator: Iterator[bytes]) -> Iterator[bytes]:
+        """The same as ``__next__`` for a stream whose pieces pass; a generator takes a fifth of the time."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            yield first
+        try:
+            yield from iterator
+        except Exception:
+            self._iterator = None
+            self._response.give_up()
+            raise
+        with contextlib.suppress(StopIteration):
+            yield self._end()
 
     def __next__(self) -> bytes:
         if self._first is not None:
@@ -265,7 +374,7 @@ class _Body:
                     raise
                 self._error = error
                 return held
-            if self._exchange.phase is _PASSING:
+            if self._response.passes_pieces:
                 return data
             chunk = self._response.body(data, last=False)
             # A held head holds the bytes: PEP 3333 wants start_response called before anything is given.

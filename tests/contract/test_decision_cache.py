@@ -50,7 +50,7 @@ class Forgetful(BoundedCache[Any, Any]):
 @pytest.fixture(scope="module", params=SETTINGS)
 def clients(request: pytest.FixtureRequest) -> Iterator[tuple[Client, Client]]:
     both = make_client(**SETTINGS[request.param]), make_client(**SETTINGS[request.param])
-    both[1].runtime.recipes = Forgetful()
+    both[1].runtime.decisions = Forgetful()
     yield both
     for client in both:
         client.close()
@@ -80,12 +80,12 @@ def test_a_recipe_gives_the_page_of_the_general_way(
             assert through(learned, request, response, *args) == expected
 
 
-def test_a_usual_page_leaves_its_recipe_and_others_follow_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the test above would compare the general way with itself."""
+def test_first_page_records_its_decision_and_the_next_replays_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the test above would compare the exchange with itself."""
     client = make_client()
-    assert client.runtime.recipes == {}
+    assert client.runtime.decisions == {}
     first = through_asgi(client, Request(), Response())
-    assert len(client.runtime.recipes) == 1
+    assert len(client.runtime.decisions) == 1
     monkeypatch.setattr("tiktok_middleware.core.response.browser_output.BrowserOutput.script", None)
     assert through_asgi(client, Request(query="page=2"), Response()) == first
     client.close()

@@ -20,7 +20,8 @@ from tests.contract.adapters import (
     without_ours,
 )
 from tiktok_middleware import Client
-from tiktok_middleware import client as client_module
+from tiktok_middleware import asgi as asgi_module
+from tiktok_middleware import wsgi as wsgi_module
 from tiktok_middleware.core.http.request import EnvironRequest, ScopeRequest
 from tiktok_middleware.core.http.response_head import Head
 from tiktok_middleware.core.page.head_end import Injector
@@ -29,6 +30,7 @@ from tiktok_middleware.core.response import exchange as exchange_module
 from tiktok_middleware.core.response import page_csp as page_policy_module
 from tiktok_middleware.core.response import routed_event as choice_module
 from tiktok_middleware.core.response.browser_output import BrowserOutput
+from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.delivery.delivery import Delivery
 
@@ -63,7 +65,13 @@ def fail(*_: object, **__: object) -> Any:
 
 
 FAULTS: dict[str, tuple[Any, str, Any]] = {
-    "exchange": (client_module, "Exchange", fail),
+    "look_up": (asgi_module, "look_up", fail),
+    "look_up of WSGI": (wsgi_module, "look_up", fail),
+    "replay": (asgi_module, "replay", fail),
+    "replay of WSGI": (wsgi_module, "replay", fail),
+    "exchange": (asgi_module, "Exchange", fail),
+    "exchange.resumed": (Exchange, "resumed", fail),
+    "exchange.passing": (Exchange, "passing", fail),
     "plan": (exchange_module, "plan", fail),
     "head": (Head, "read", fail),
     "handout": (exchange_module, "BrowserOutput", fail),

@@ -12,6 +12,7 @@ from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.consent import make_reader
 from tiktok_middleware.core.http.proxies import Proxies
 from tiktok_middleware.core.http.request import EnvironRequest, RequestView, ScopeRequest
+from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.runtime import Runtime, make_runtime
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.tracking.request_state import RequestState
@@ -121,6 +122,10 @@ def runtime_of(
         random_bytes=lambda count: bytes(range(count)),
         notices=notices or NoticeLog(),
     )
+
+
+def exchange_of(request: RequestView, runtime: Runtime) -> Exchange:
+    return Exchange(Tracker(RequestState(request, runtime)))
 
 
 def tracker_of(runtime: Runtime, url: str = "/", headers: Mapping[str, str] | None = None, **more: Any) -> Tracker:

@@ -31,6 +31,7 @@ from tiktok_middleware.core.page.csp import allows_inline, framework_nonce
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
 from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.tracking.current import KEY, tracker_of, tracker_var
+from tiktok_middleware.core.tracking.request_tracker import RequestTracker
 from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.errors import EventError
 
@@ -131,33 +132,33 @@ class TikTokMiddleware:
 
     def _sync(self, request: HttpRequest) -> HttpResponseBase:
         asked_for = request.META.get(_TAGS, "")
-        exchange = self._begin(request)
-        if exchange is None:
+        begun = self._begin(request)
+        if begun is None:
             return self.get_response(request)  # type: ignore[no-any-return]  # whatever Django's handler gives
-        if isinstance(exchange, Wanted):
-            exchange = self.client.collect(exchange.request, _body(request, exchange))
-        if isinstance(exchange, Answer):
-            return _own_response(exchange)
-        tracker_var.set(exchange.tracker)
+        if isinstance(begun, Wanted):
+            begun = self.client.collect(begun.request, _body(request, begun))
+        if isinstance(begun, Answer):
+            return _own_response(begun)
+        tracker_var.set(begun)
         response = self.get_response(request)
-        _leave_admin_alone(request, exchange)
+        _leave_admin_alone(request, begun)
         _ask_again(request, asked_for)
-        return _ended(_Response(exchange, self.client, response).handed_on())
+        return _ended(_Response(begun, self.client, response).handed_on())
 
     async def _async(self, request: HttpRequest) -> HttpResponseBase:
         asked_for = request.META.get(_TAGS, "")
-        exchange = self._begin(request)
-        if exchange is None:
+        begun = self._begin(request)
+        if begun is None:
             return await self.get_response(request)  # type: ignore[no-any-return]  # as above
-        if isinstance(exchange, Wanted):
-            exchange = await self.client.collect_async(exchange.request, _body(request, exchange))
-        if isinstance(exchange, Answer):
-            return _own_response(exchange)
-        tracker_var.set(exchange.tracker)
+        if isinstance(begun, Wanted):
+            begun = await self.client.collect_async(begun.request, _body(request, begun))
+        if isinstance(begun, Answer):
+            return _own_response(begun)
+        tracker_var.set(begun)
         response = await self.get_response(request)
-        _leave_admin_alone(request, exchange)
+        _leave_admin_alone(request, begun)
         _ask_again(request, asked_for)
-        return _ended(await _Response(exchange, self.client, response).handed_on_async())
+        return _ended(await _Response(begun, self.client, response).handed_on_async())
 
     def _before_view(self, request: HttpRequest, *_view: object) -> None:
         """A policy names its nonce only if somebody asked for it before the response."""
@@ -168,26 +169,31 @@ class TikTokMiddleware:
     async def _before_view_async(self, request: HttpRequest, *_view: object) -> None:
         self._before_view(request)
 
-    def _begin(self, request: HttpRequest) -> Exchange | Answer | Wanted | None:
-        """The story of the app's response, or our own."""
-        exchange = self.client.begin(_raw(request))
-        if not isinstance(exchange, Exchange):
-            return exchange
-        exchange.state.after_commit = _after_commit
+    def _begin(self, request: HttpRequest) -> RequestTracker | Answer | Wanted | None:
+        """The tracker of the app's request, or our own response."""
+        raw = _raw(request)
+        if self.client.runtime.endpoint in request.path:
+            own = self.client.own_response(raw)
+            if own is not None:
+                return own
+        tracker = self.client.begin(raw)
+        if tracker is None:
+            return None
+        tracker.state.after_commit = _after_commit
         if _TAGS in request.META:
             # Under ASGI a copy of the scope's, which is another one now if it named a page of ours.
-            request.META[_TAGS] = exchange.state.request.if_none_match
-        return exchange
+            request.META[_TAGS] = tracker.state.request.if_none_match
+        return tracker
 
 
-def _leave_admin_alone(request: HttpRequest, exchange: Exchange) -> None:
+def _leave_admin_alone(request: HttpRequest, tracker: Tracker) -> None:
     """Keep the pixel out of Django's and Wagtail's admin: their visitors are the site's own staff."""
     match = request.resolver_match
     if match is None:
         return
     names = (*match.app_names, *match.namespaces, match.url_name or "")
     if any(name == "admin" or name.startswith("wagtailadmin") for name in names):
-        exchange.tracker.disable()
+        tracker.disable()
 
 
 _TAGS = "HTTP_IF_NONE_MATCH"
@@ -223,8 +229,9 @@ def _body(request: HttpRequest, wanted: Wanted) -> bytes:
 class _Response:
     """One response object on its way out."""
 
-    def __init__(self, exchange: Exchange, client: Client, response: HttpResponseBase) -> None:
-        self._exchange = exchange
+    def __init__(self, tracker: RequestTracker, client: Client, response: HttpResponseBase) -> None:
+        self._tracker = tracker
+        self._exchange = Exchange(tracker)
         self._client = client
         self._response = response
         self._headers = _pairs(response)
@@ -315,7 +322,7 @@ class _Response:
         return step.body
 
     def _finish(self) -> None:
-        self._client.end(self._exchange)
+        self._client.end(self._tracker, self._exchange)
         tracker_var.set(None)
 
 

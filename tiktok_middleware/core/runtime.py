@@ -17,12 +17,13 @@ from tiktok_middleware.core.events.event_names import event_name
 from tiktok_middleware.core.http.proxies import Proxies
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.page.csp import extended, pixel_hosts
+from tiktok_middleware.core.page.known_heads import KnownHeads
 from tiktok_middleware.core.pixel.snippet import Snippet
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.errors import ConfigError, EventError
 
 if TYPE_CHECKING:
-    from tiktok_middleware.core.response.decision_cache import CachedDecision
+    from tiktok_middleware.core.response.decision_cache import Effects
 
 __all__ = ["BoundedCache", "Notices", "Runtime", "make_runtime"]
 
@@ -109,7 +110,7 @@ class Runtime:
         seals_pages: whether page views are confirmed by the browser, and counted on both channels.
         mints: whether a visitor without a ``_ttp`` gets one.
         writes_ids: whether pages are given an id of their own.
-        recipes: of usual pages; see ``usual``.
+        decisions, targets, heads: what the usual path remembers; see ``response.decision_cache``.
         is_bridged: whether the page itself reports what the visitor chose.
         match_keys: keys of TikTok's ``user`` object that may leave, on both channels.
         zone: of event times that name none; None for UTC.
@@ -147,7 +148,9 @@ class Runtime:
     mints: bool = field(init=False)
     is_bridged: bool = field(init=False)
     writes_ids: bool = field(init=False)
-    recipes: BoundedCache[object, CachedDecision] = field(init=False)
+    decisions: BoundedCache[object, Effects | None] = field(init=False)
+    targets: BoundedCache[object, bool] = field(init=False)
+    heads: KnownHeads = field(init=False)
     match_keys: frozenset[str] = field(init=False)
     zone: tzinfo | None = None
 
@@ -167,7 +170,9 @@ class Runtime:
         self.seals_pages = config.page_view == "matched"
         self.mints = config.ttp == "mint"
         self.writes_ids = self.seals_pages or self.mints
-        self.recipes = BoundedCache()
+        self.decisions = BoundedCache()
+        self.targets = BoundedCache()
+        self.heads = KnownHeads()
         self.match_keys = config.allowed_match_keys
         if "ttclid" not in self.match_keys:  # TikTok reads it in the page's address too
             self.url_deny |= {"ttclid"}

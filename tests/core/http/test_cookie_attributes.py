@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from tests.core.core_world import DOORS, GOOD_TTP, NAVIGATION, MakeRequest, runtime_of
+from tests.core.core_world import DOORS, GOOD_TTP, NAVIGATION, MakeRequest, exchange_of, runtime_of
 from tiktok_middleware.core.http.request import RequestView
-from tiktok_middleware.core.response.exchange import Commit, Exchange, Forward
+from tiktok_middleware.core.response.exchange import Commit, Forward
 from tiktok_middleware.core.runtime import Runtime
 
 ADDRESS, VISITOR = "/?ttclid=E.C.P.x", {**NAVIGATION, "cookie": f"_ttp={GOOD_TTP}"}
@@ -17,7 +17,7 @@ BEHIND = {"x-forwarded-for": "198.51.100.7", "x-forwarded-proto": "https"}
 
 def cookies_of(request: RequestView, runtime: Runtime, *, word: str = "") -> dict[str, set[str]]:
     """The attributes of each cookie that a redirect with an event sets."""
-    exchange = Exchange(request, runtime)
+    exchange = exchange_of(request, runtime)
     exchange.tracker.track("Lead", value=5, currency="EUR")
     if word:
         exchange.tracker.grant_consent()

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.core_world import FETCH, GOOD_TTP, NAVIGATION, counts, runtime_of, scope_request
+from tests.core.core_world import FETCH, GOOD_TTP, NAVIGATION, counts, exchange_of, runtime_of, scope_request
 from tiktok_middleware.core.events.event import Claim, OutboxEntry
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.pixel.redirect_cookie import CARRY, SEALED, read_carry, write_carry
-from tiktok_middleware.core.response.exchange import PASS, Commit, Exchange, Forward, Phase, Step
+from tiktok_middleware.core.response.exchange import PASS, Commit, Forward, Phase, Step
 from tiktok_middleware.core.response.policy import Place
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.request_state import TrackedEvent
@@ -44,7 +44,7 @@ class Story:
     ) -> None:
         self.runtime = runtime or runtime_of()
         self.request: RequestView = scope_request(url, NAVIGATION if headers is None else headers, **more)
-        self.exchange = Exchange(self.request, self.runtime)
+        self.exchange = exchange_of(self.request, self.runtime)
         self.track = self.exchange.tracker.track
         self.claim = claim or Claim(browser=True, server=True)
         self.submissions: list[OutboxEntry] = []

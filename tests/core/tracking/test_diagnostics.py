@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from tests.core.core_world import FETCH, NOW, PIXEL, counts, runtime_of, scope_request, tracker_of
+from tests.core.core_world import FETCH, NOW, PIXEL, counts, exchange_of, runtime_of, scope_request, tracker_of
 from tiktok_middleware import Client
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.consent import Consent, State
 from tiktok_middleware.core.events.event import OutboxEntry, Record
 from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
-from tiktok_middleware.core.response.exchange import Exchange, Forward
+from tiktok_middleware.core.response.exchange import Forward
 from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.server_event import make_entry, server_entry
 from tiktok_middleware.core.tracking.server_tracker import server_tracker
@@ -72,7 +72,7 @@ def test_a_pixel_code_of_another_shape_is_said_at_start(
 
 
 def test_the_base_code_stands_once_and_in_the_head() -> None:
-    exchange = Exchange(scope_request("/", BROWSER), runtime_of())
+    exchange = exchange_of(scope_request("/", BROWSER), runtime_of())
     page = b"<!doctype html><html><head><title>x</title></head><body>hello</body></html>"
     assert exchange.response_started(200, [(b"content-type", b"text/html")]) is None
     answer = exchange.body_received(page, last=True)
@@ -390,7 +390,7 @@ def test_a_test_code_in_production_is_refused() -> None:
 @pytest.mark.parametrize("headers", [{}, {"sec-gpc": "1"}])
 def test_limited_data_use_is_the_same_on_both_channels(headers: dict[str, str]) -> None:
     limited = bool(headers)
-    exchange = Exchange(scope_request("/", {**BROWSER, **headers}), runtime_of(gpc="limit"))
+    exchange = exchange_of(scope_request("/", {**BROWSER, **headers}), runtime_of(gpc="limit"))
     assert exchange.tracker.consent == Consent(State.GRANTED, limited)
     assert server_item(exchange.tracker)["limited_data_use"] is limited
     exchange.tracker.state.take()
@@ -403,7 +403,7 @@ def test_limited_data_use_is_the_same_on_both_channels(headers: dict[str, str]) 
 def test_a_policy_that_lacks_tiktoks_hosts_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     runtime = runtime_of()
     for _ in range(2):
-        exchange = Exchange(scope_request("/", BROWSER), runtime)
+        exchange = exchange_of(scope_request("/", BROWSER), runtime)
         exchange.response_started(
             200, [(b"content-type", b"text/html"), (b"content-security-policy", b"connect-src 'self'")]
         )

@@ -6,16 +6,19 @@ from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import NamedTuple
 
-from tiktok_middleware.core.consent.platforms import BROWSER_ONLY, opt_out, reader_for
+from tiktok_middleware.core.consent.platforms import BROWSER_ONLY, OPT_OUT_WORDS, opt_out, reader_for
 from tiktok_middleware.core.consent.state import State
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.imported import imported
 from tiktok_middleware.errors import ConfigError
 
-__all__ = ["OWN_COOKIE", "Consent", "Reader", "State", "bridges", "make_reader", "read_consent"]
+__all__ = ["OWN_COOKIE", "SPOKEN_BY", "Consent", "Reader", "State", "bridges", "make_reader", "read_consent"]
 
 #: Our own first-party cookie: what ``grant_consent()`` and ``revoke_consent()`` said last, ``g`` or ``d``.
 OWN_COOKIE = "_tt_consent"
+
+#: Where no platform's cookie is read, a Cookie header without any of these texts says nothing about consent.
+SPOKEN_BY = (OWN_COOKIE, *OPT_OUT_WORDS)
 
 
 class Consent(NamedTuple):

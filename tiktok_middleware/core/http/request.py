@@ -11,7 +11,16 @@ from urllib.parse import quote, unquote_plus
 from tiktok_middleware.core.http.cookies import read_cookies
 from tiktok_middleware.core.http.proxies import Proxies, parsed_address
 
-__all__ = ["EnvironRequest", "Names", "RequestView", "ScopeRequest", "Values", "query_value"]
+__all__ = [
+    "EnvironRequest",
+    "Names",
+    "RequestView",
+    "ScopeRequest",
+    "UnreadableRequest",
+    "Values",
+    "headers_by_name",
+    "query_value",
+]
 
 _MAX_QUERY_CHARS = 8192
 
@@ -138,6 +147,10 @@ class RequestView:
             self._cookies = read_cookies(self.cookie_header)
         return self._cookies
 
+    def cookies_hold(self, text: str) -> bool:
+        """Whether a text stands anywhere in the ``Cookie`` header."""
+        return text in self.cookie_header
+
     @property
     def kept(self) -> Mapping[str, str]:
         """The same of those cookies that TikTok and we keep, all of whose names hold ``tt``; others may be missing."""
@@ -239,13 +252,44 @@ def query_value(query: str, key: str) -> str:
     return ""
 
 
-class ScopeRequest(RequestView):
-    """A request as an ASGI scope tells it."""
+class UnreadableRequest(RequestView):
+    """Stands in for a request that we failed to read: it says nothing."""
 
     __slots__ = ()
 
-    def __init__(self, raw: MutableMapping[str, Any], proxies: Proxies) -> None:
-        self.raw = dict(raw)
+    @property
+    def method(self) -> str:
+        return ""
+
+    @property
+    def peer(self) -> str:
+        return ""
+
+    def header(self, name: str) -> str:  # noqa: ARG002  # has none
+        return ""
+
+    def _own_scheme(self) -> str:
+        return "http"
+
+    def _own_host(self) -> str:
+        return ""
+
+
+class ScopeRequest(RequestView):
+    """A request as an ASGI scope tells it.
+
+    Args:
+        raw: the scope; it is copied, unless its headers are given.
+        proxies: whose forwarding headers count.
+        headers: as :func:`headers_by_name` gives them, together with a ``raw`` that nobody else writes to.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, raw: MutableMapping[str, Any], proxies: Proxies, headers: Mapping[bytes, bytes] | None = None
+    ) -> None:
+        self.raw = dict(raw) if headers is None else raw
         path, mount, query = str(raw["path"]), raw.get("root_path"), raw.get("query_string")
         self.mount = ""
         if mount:
@@ -255,10 +299,7 @@ class ScopeRequest(RequestView):
                 path = mount + path
         self.path = path
         self.query = bytes(query).decode("latin-1") if query else ""
-        pairs = raw["headers"]
-        if not isinstance(pairs, list):
-            pairs = raw["headers"] = list(pairs)  # any iterable will do, and the app must find it whole
-        self._headers = headers = _by_name(pairs)
+        self._headers = headers = headers_by_name(raw) if headers is None else headers
         cookies, tags = headers.get(b"cookie"), headers.get(b"if-none-match")
         self.cookie_header = cookies.decode("latin-1") if cookies else ""
         self.if_none_match = tags.decode("latin-1") if tags else ""
@@ -298,12 +339,20 @@ class ScopeRequest(RequestView):
 
 
 class EnvironRequest(RequestView):
-    """A request as a WSGI environ tells it."""
+    """A request as a WSGI environ tells it.
+
+    Args:
+        raw: the environ; it is copied, unless its headers are given.
+        proxies: whose forwarding headers count.
+        headers: ``raw`` itself, where nobody else writes to it.
+    """
 
     __slots__ = ()
 
-    def __init__(self, raw: MutableMapping[str, Any], proxies: Proxies) -> None:
-        self.raw = dict(raw)
+    def __init__(
+        self, raw: MutableMapping[str, Any], proxies: Proxies, headers: Mapping[str, Any] | None = None
+    ) -> None:
+        self.raw = dict(raw) if headers is None else raw
         path, mount = str(raw.get("PATH_INFO") or ""), raw.get("SCRIPT_NAME")
         self.mount = ""
         if mount:
@@ -342,10 +391,17 @@ class EnvironRequest(RequestView):
         return _as_host(str(self.raw.get("SERVER_NAME") or ""))
 
 
-def _by_name(pairs: list[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
-    """Headers by lower-case name; one that comes several times is joined, as RFC 9110 and RFC 9113 say."""
+def headers_by_name(scope: MutableMapping[str, Any]) -> Mapping[bytes, bytes]:
+    """Return a scope's headers by lower-case name; a repeated one is joined, as RFC 9110 and RFC 9113 say.
+
+    Args:
+        scope: its headers become a list, if they are another iterable.
+    """
+    pairs = scope["headers"]
+    if not isinstance(pairs, list):
+        pairs = scope["headers"] = list(pairs)  # the app must still find all of them
     found = dict(pairs)
-    # Nearly always that is all. A server that keeps the case of letters gives itself away by `Host`, which all have.
+    # Nearly always that is all. Every request has a Host; a server that keeps the case of names writes `Host`.
     if len(found) == len(pairs) and b"host" in found:
         return found
     found = {}

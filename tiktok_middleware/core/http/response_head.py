@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tiktok_middleware.core.http.header_names import ByHeaderName
 
-__all__ = ["PLANNED", "Head", "planned", "says_html"]
+__all__ = ["PLANNED", "Head", "place_of", "says_html"]
 
 
 class Head(NamedTuple):
@@ -62,22 +62,13 @@ _PLACES = ByHeaderName(
 )
 
 
-_LENGTH, _EXPIRES = Head._fields.index("content_length"), Head._fields.index("expires")
+def place_of(name: str) -> int | None:
+    """The index of a response header in :class:`Head`; None where it is not read.
 
-
-def planned(headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]) -> tuple[object, ...] | None:
-    """The headers that ``policy.plan`` reads, as they came; None where more than these decides over a page.
-
-    That is the time, which ``Expires`` is compared with, and a policy of the page's own.
+    Args:
+        name: lower-case.
     """
-    said: list[object] = []
-    for name, value in headers:
-        place = _PLACES[name]
-        if place is not None and place != _LENGTH:
-            if place > _LENGTH or place == _EXPIRES:
-                return None
-            said += place, value
-    return tuple(said)
+    return _PLACES[name]
 
 
 def says_html(headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Union
 from tiktok_middleware.core.http.etags import marked_tag
 from tiktok_middleware.core.http.header_names import ByHeaderName
 
-__all__ = ["Headers", "encoded", "with_changes"]
+__all__ = ["CACHING", "OF_THE_BYTES", "Headers", "change_of", "encoded", "with_changes"]
 
 #: ASGI's pairs of bytes or WSGI's pairs of text.
 Headers = Union[list[tuple[bytes, bytes]], list[tuple[str, str]]]  # noqa: UP007  # a run-time alias on Python 3.10
@@ -131,6 +131,22 @@ _CHANGES: ByHeaderName[Callable[[str, _Changed], str]] = ByHeaderName(
         **dict.fromkeys(("vercel-cdn-cache-control", "netlify-cdn-cache-control"), _targeted),
     }
 )
+
+
+#: What a header has to do with: the bytes of the body, or caches alone.
+OF_THE_BYTES, CACHING = "of the bytes", "caching"
+
+
+def change_of(name: str) -> str:
+    """When :func:`with_changes` may change a header: with the body, only for one visitor (caching), or never (empty).
+
+    Args:
+        name: lower-case.
+    """
+    change = _CHANGES[name]
+    if change is None:
+        return ""
+    return CACHING if change is _caching or change is _targeted else OF_THE_BYTES
 
 
 def encoded(headers: Headers) -> Headers:

@@ -84,6 +84,11 @@ class PlainBody:
         self.is_document = False
 
     @property
+    def place(self) -> int:
+        """After FOUND: how many of the bytes that have not left stand before the place."""
+        return sum(map(len, self._before))
+
+    @property
     def is_open(self) -> bool:
         """A script can always be added to plain bytes."""
         return True

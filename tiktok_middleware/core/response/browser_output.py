@@ -350,12 +350,25 @@ class BrowserOutput:
 
     def _cookies(self) -> list[Header]:
         """The visitor's choice and ids, or the end of them; the most important first."""
-        request, runtime, state = self.request, self.runtime, self.state
+        state = self.state
+        request, runtime = state.request, state.runtime  # a visitor's own: no part of what is recorded for others
         consent = state.consent.state
         wanted = choice_cookies(request, runtime, state) if state.consent_word or consent is _DENIED else []
         if consent is _GRANTED and (self.is_page or self.plan.place is _CARRY):
             wanted += visitor_cookies(request, runtime, state)
         return _within_budget(wanted) if wanted else wanted
+
+    @property
+    def sets_visitor_cookies(self) -> bool:
+        """Whether the visitor's ids are set with this response, where they are due."""
+        if self.plan.place is _UNTOUCHABLE or self.is_shared or self._is_excluded or self.state.is_disabled:
+            return False
+        return self.state.consent.state is _GRANTED and (self.is_page or self.plan.place is _CARRY)
+
+    @property
+    def has_charset(self) -> bool:
+        """Whether ``Content-Type`` names the charset."""
+        return "charset=" in self._head.content_type.lower()
 
     @property
     def _waits(self) -> bool:
@@ -368,12 +381,12 @@ class BrowserOutput:
 
     @property
     def _has_carried(self) -> bool:
-        return CARRY in self.request.cookie_header and (bool(self._read_carry().names) or any(self._read_sealed()))
+        return self.request.cookies_hold(CARRY) and (bool(self._read_carry().names) or any(self._read_sealed()))
 
     def _read_carry(self) -> RedirectEvents:
         if self._carried is None:
             self._carried = RedirectEvents()
-            if CARRY in self.request.cookie_header and self._may_use_carried:
+            if self.request.cookies_hold(CARRY) and self._may_use_carried:
                 self._carried = read_carry(self.request, self.runtime.signer)
                 for fault in self._carried.faults:
                     self.runtime.notices.count(f"carry_{fault}")

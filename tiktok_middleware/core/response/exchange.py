@@ -16,32 +16,29 @@ under a guard of its own: whatever goes wrong in our code, the app's bytes pass 
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from tiktok_middleware.core.consent.state import State
 from tiktok_middleware.core.events.event import Claim
-from tiktok_middleware.core.http.etags import bare_tags
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.http.response_head import Head, says_html
 from tiktok_middleware.core.http.response_headers import Headers, with_changes
-from tiktok_middleware.core.page.body import Body, PlainBody, open_body
-from tiktok_middleware.core.page.head_end import Search, first_run
+from tiktok_middleware.core.page.body import Body, open_body
+from tiktok_middleware.core.page.head_end import Search
 from tiktok_middleware.core.pixel.redirect_cookie import CARRY
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
 from tiktok_middleware.core.response.browser_output import BrowserOutput
-from tiktok_middleware.core.response.decision_cache import CachedDecision, key_of
-from tiktok_middleware.core.response.first_party_cookies import Header
+from tiktok_middleware.core.response.decision_cache import Effects, Key, record
 from tiktok_middleware.core.response.page_csp import nonce_of, say_what_is_blocked
 from tiktok_middleware.core.response.policy import Codec, Place, Plan, Timing, plan
+from tiktok_middleware.core.response.read_log import LoggedFacts, ReadLog, logged_setup
 from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
 from tiktok_middleware.core.response.routing import choose
 from tiktok_middleware.core.response.skipped_pages import note_unread, note_without_place
-from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
-from tiktok_middleware.core.tracking.server_event import late_entry
+from tiktok_middleware.core.tracking.server_event import late_entries
 from tiktok_middleware.core.tracking.tracker import Tracker
-from tiktok_middleware.core.visitor.click_ids import TTCLID, may_be_due
+from tiktok_middleware.core.visitor.click_ids import TTCLID
 
 __all__ = ["PASS", "Commit", "Exchange", "Forward", "Phase", "Step"]
 
@@ -49,31 +46,28 @@ __all__ = ["PASS", "Commit", "Exchange", "Forward", "Phase", "Step"]
 _SEARCHING, _PASSING, _REWRITING, _DONE = Phase.SEARCHING, Phase.PASSING, Phase.REWRITING, Phase.DONE
 _IDENTITY, _OPAQUE, _ABSENT, _DENIED = Codec.IDENTITY, Codec.OPAQUE, Timing.ABSENT, State.DENIED
 _FOUND, _NEVER = Search.FOUND, Search.NEVER
-_NOTHING: Sequence[Header] = ()
 
 
 class Exchange:
     """One request and its response.
 
     Args:
-        request: the request.
-        runtime: the configuration.
+        tracker: of the request.
+        key: under which the decision's effects are recorded; None where they are not.
 
     Attributes:
         phase: how far the response has come.
-        tracker: what the view sees.
-        state: what it has said.
+        tracker: of the request.
+        state: of the tracker.
         plan: what may be done with the response; None before it started.
     """
 
     # Defaults live on the class: most requests end before any of them changes.
     phase: Phase = Phase.WAITING
     plan: Plan | None = None
-    _asked_for_marked: bool = False  # the request named a page with our script
     _head: Head = Head()
     _headers: Headers | None = None  # the app's, while the head has not left
-    _key: object = None  # of a usual page
-    _recipe: CachedDecision | None = None  # known, and not followed yet
+    _log: ReadLog | None = None  # what the decision has read, while it is recorded
     _body: Body | None = None  # the page's, from the search on
     _piece: bytes = b""  # what the app has just sent, until it is the body's to keep
     _held: bytes = b""  # what leaves with the next step
@@ -82,32 +76,51 @@ class Exchange:
     _leaving: Sequence[RoutedEvent] = ()  # ours to emit with the response
     _then: Callable[[], Forward] | None = None  # what goes on once delivery has answered
 
-    def __init__(self, request: RequestView, runtime: Runtime) -> None:
-        self._request = request
-        self._runtime = runtime
-        self.state = RequestState(request, runtime)
-        self.tracker = Tracker(self.state)
+    def __init__(self, tracker: Tracker, key: Key | None = None) -> None:
+        self.tracker = tracker
+        self.state = state = tracker.state
+        self._request: RequestView = state.request
+        self._runtime = state.runtime
+        self._key = key
+        if key is not None:
+            self._log = log = ReadLog()
+            self._request = LoggedFacts(state.request, self._runtime.proxies, log)
+            self._runtime = logged_setup(self._runtime, log)
+
+    @classmethod
+    def resumed(cls, tracker: Tracker, effects: Effects, headers: Headers) -> Exchange:
+        """Go on with a page whose decision was replayed, and whose script is still to be placed.
+
+        Args:
+            tracker: of the request.
+            effects: of the decision.
+            headers: the app's, which are held.
+        """
+        exchange = cls(tracker)
+        exchange.plan = effects.plan
+        exchange._head = head = Head.read(headers)
+        exchange._output = BrowserOutput(exchange._request, exchange._runtime, exchange.state, effects.plan, head)
+        exchange._body = open_body(head.content_encoding)
+        exchange._hold(headers)
+        return exchange
+
+    @classmethod
+    def passing(cls, tracker: Tracker, effects: Effects, headers: Headers) -> Exchange:
+        """Go on with a page whose head and script have left.
+
+        Args:
+            tracker: of the request.
+            effects: of the decision.
+            headers: the app's.
+        """
+        exchange = cls.resumed(tracker, effects, headers)
+        exchange._headers = None  # noqa: SLF001  # a new one of ours
+        exchange.phase = _PASSING
+        return exchange
 
     def _swallowed(self, part: str, error: Exception) -> Forward | None:
         self._runtime.notices.failure(part, error)
         return self.failed()
-
-    # -- the request goes to the app
-
-    def ask_as_bare(self, raw: MutableMapping[str, Any]) -> None:
-        """Take our mark off a conditional request, where the app's page would get the same script again.
-
-        Args:
-            raw: the scope or environ that the app will see.
-        """
-        runtime, request = self._runtime, self._request
-        mark = runtime.snippet.mark
-        if not runtime.is_on or mark not in request.if_none_match:
-            return
-        # Where leave has to be given, only a page that is the same for everybody has our mark.
-        if not runtime.browser_reason and (not runtime.is_implied or self.state.consent.is_granted):
-            request.ask_with(raw, bare_tags(request.if_none_match, mark))
-            self._asked_for_marked = True
 
     # -- the response begins
 
@@ -122,7 +135,7 @@ class Exchange:
         try:
             if status >= 500:
                 self._fail()
-            if status == 304 and self._asked_for_marked:
+            if status == 304 and self.state.asked_for_marked:
                 return Forward(with_changes(self._take_headers(), mark=self._runtime.snippet.mark))
             state, request = self.state, self._request
             # Whether there can be anything to do: most answers end here.
@@ -130,7 +143,7 @@ class Exchange:
                 state.pending
                 or says_html(headers)
                 or state.consent_word
-                or CARRY in request.cookie_header
+                or request.cookies_hold(CARRY)
                 or TTCLID in request.query
             ):
                 return self._begin(status, headers)
@@ -147,25 +160,23 @@ class Exchange:
             data: the next bytes; may be empty.
             last: True when no more follow.
         """
-        recipe, body = self._recipe, self._body
-        if recipe is None and body is None:
+        body = self._body
+        if body is None:
             return PASS
         if not isinstance(data, bytes):
             data = bytes(data)  # a memoryview, which ASGI servers take too; what is no bytes is the app's own mistake
         try:
-            if self.phase is not _SEARCHING and body is not None:
+            if self.phase is not _SEARCHING:
                 return self._pass_on(body, data, last=last)
             self._piece = data
-            if recipe is not None:
-                return self._follow(recipe, last=last)
-            return self._search(body, last=last) if body is not None else PASS
+            return self._search(body, last=last)
         except Exception as error:  # noqa: BLE001  # as above
             return self._swallowed("body_received", error)
 
     def body_unseen(self) -> Step:
         """The body goes a way of its own, such as a file that the server sends by its path."""
         try:
-            self._recipe = self._body = None
+            self._body = None
             return self._without_place("body_unseen", Place.CARRY)
         except Exception as error:  # noqa: BLE001  # as above
             return self._swallowed("body_unseen", error)
@@ -202,17 +213,13 @@ class Exchange:
             late: takes what is tracked from now on, by code that outlives its response.
         """
         self.phase = _DONE
-        state = self.state
-        state.late = late
-        if not state.pending:
-            return None
+        self.state.late = late
         try:
-            made = [late_entry(pending, state) for pending in state.take()]
+            entries = late_entries(self.state)
+            return Commit(entries) if entries else None
         except Exception as error:  # noqa: BLE001  # as above
             self._swallowed("finish", error)
             return None
-        submissions = tuple(submission for submission in made if submission is not None)
-        return Commit(submissions) if submissions else None
 
     # -- or do not
 
@@ -228,7 +235,7 @@ class Exchange:
         """We have failed: what was held leaves as the app sent it, and nothing more is done."""
         headers, held = self._headers, self._held
         held += self._body.surrender(self._piece) if self._body is not None else self._piece
-        self._headers, self._held, self._body, self._piece, self._recipe = None, b"", None, b"", None
+        self._headers, self._held, self._body, self._piece = None, b"", None, b""
         self.phase = _DONE
         return Forward(headers, held) if headers is not None or held else None
 
@@ -239,11 +246,6 @@ class Exchange:
     def _begin(self, status: int, headers: Headers) -> Step:
         """Decide what may be done with the response, and do what needs no body."""
         state, request, runtime = self.state, self._request, self._runtime
-        self._key = key = key_of(status, headers, request, runtime, state)
-        self._recipe = recipe = runtime.recipes.get(key)
-        if recipe is not None:
-            self.plan = recipe.plan
-            return self._hold(headers)
         self._head = head = Head.read(headers)
         # A response that remembers the visitor's word on consent is that visitor's, whatever its headers say.
         shared = False if state.consent_word else state.shared_word
@@ -259,6 +261,7 @@ class Exchange:
             return self._hold(headers)
         if made.codec is _OPAQUE:
             note_unread(made, head, runtime)
+            self._record(None)
         return self._settle(self._leave_head)
 
     def _hold(self, headers: Headers) -> Step:
@@ -273,39 +276,25 @@ class Exchange:
         self.phase = _DONE
         return headers
 
-    # -- a usual page
+    # -- the decision is recorded
 
-    def _follow(self, recipe: CachedDecision, *, last: bool) -> Step:
-        """A usual page in one step; where it is not that simple after all, in the general way from here on."""
-        piece, headers, request, state = self._piece, self._headers or [], self._request, self.state
-        self._recipe = None
-        cut, is_end = first_run(piece)
-        is_simple = is_end and state.is_untouched
-        if not (is_simple and last):
-            self._head = Head.read(headers)
-            self._output = BrowserOutput(request, self._runtime, state, recipe.plan, self._head)
-            self._body = body = PlainBody()
-            if not is_simple:
-                return self._search(body, last=last)
-        script, is_private, added = recipe.script, recipe.is_personal, _NOTHING
-        if may_be_due(request):
-            added = BrowserOutput(request, self._runtime, state, recipe.plan).headers([])
-            is_private = is_private or bool(added)
-        headers = with_changes(
-            headers, added=added, body_growth_bytes=len(script), is_private=is_private, mark=recipe.mark
+    def _record(self, effects: Effects | None) -> None:
+        """Keep the effects of this decision for others of its kind.
+
+        Args:
+            effects: None where they depend on more than the request's kind.
+        """
+        key, log, state = self._key, self._log, self.state
+        if key is None or log is None:
+            return
+        self._key = None
+        # A refusal deletes cookies, each visitor's own; a coded body is not only spliced.
+        is_usual = (
+            state.is_untouched
+            and state.consent.state is not _DENIED
+            and (effects is None or effects.script is None or effects.plan.codec is _IDENTITY)
         )
-        whole = memoryview(piece)  # a page of 200 KB is copied once
-        self._held = b"".join((whole[:cut], script, whole[cut:]))
-        self._piece = b""
-        self.phase = _DONE if last else _PASSING
-        return self._let_go(headers)
-
-    def _learn(self, output: BrowserOutput, script: bytes, *, is_personal: bool, mark: str) -> None:
-        """Leave the recipe of this page to those that are like it."""
-        plan, state = output.plan, self.state
-        # A refusal deletes cookies, each visitor's own.
-        if plan.codec is _IDENTITY and state.is_untouched and state.consent.state is not _DENIED:
-            self._runtime.recipes.keep(self._key, CachedDecision(plan, script, is_personal, mark))
+        record(state.runtime, key, log, effects if is_usual else None)
 
     # -- the place is searched
 
@@ -357,6 +346,7 @@ class Exchange:
                 self._runtime.notices.count(f"browser_{reason}")
             self._leaving = ()
             return self._let_go(None)
+        self._record(None)  # by its body
         self.plan = self.plan._replace(place=place, reasons=(reason, *self.plan.reasons))
         self._output = BrowserOutput(self._request, self._runtime, self.state, self.plan, self._head)
         return self._settle(self._leave_head)
@@ -366,7 +356,7 @@ class Exchange:
     def _settle(self, then: Callable[[], Forward]) -> Forward | Commit:
         """Hand over what was tracked until now, then go on with ``then``."""
         output, state = self._output, self.state
-        if output is None or not (state.pending or CARRY in self._request.cookie_header):
+        if output is None or not (state.pending or self._request.cookies_hold(CARRY)):
             return then()
         choices = [*choose(output, state.take()), *output.opened()]
         made = [(choice, choice.submission(state)) for choice in choices]
@@ -385,6 +375,8 @@ class Exchange:
         headers, output = self._headers, self._output
         if headers is not None and output is not None:
             added = output.headers(self._leaving)
+            if not self._leaving:
+                self._record(Effects.of(output))
             headers = with_changes(headers, added=added, is_private=True) if added else headers
         self._leaving = ()
         self.phase = _DONE
@@ -397,7 +389,7 @@ class Exchange:
             return self._let_go(self._headers)
         nonce = self._nonce
         script, is_personal, is_constant = output.script(self._leaving, nonce)
-        is_usual = self._key is not None and not self._leaving
+        is_usual = not self._leaving
         self._leaving = ()
         spliced = body.splice(script)
         if self.phase is _PASSING and not body.is_untouched:
@@ -408,7 +400,7 @@ class Exchange:
             mark = self._runtime.snippet.mark if is_constant and not nonce else ""
             headers = self._head_of_page(self._headers, output, growth_bytes, is_personal=is_personal, mark=mark)
             if is_usual:
-                self._learn(output, script, is_personal=is_personal, mark=mark)
+                self._record(Effects.of(output, script, is_personal=is_personal, mark=mark))
         body.forget()
         self._held += spliced
         return self._let_go(headers)

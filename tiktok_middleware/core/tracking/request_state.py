@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, MutableMapping, Sequence
+from typing import Any, NamedTuple
 
 from tiktok_middleware.core.consent.consent import Consent, State, read_consent
 from tiktok_middleware.core.events.event import Event
 from tiktok_middleware.core.events.sources import WEB, Source
+from tiktok_middleware.core.http.etags import bare_tags
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.visitor.click_ids import Visitor, read_visitor
@@ -159,6 +160,21 @@ class RequestState:
         self.pending = kept
         return dropped
 
+    def ask_as_bare(self, raw: MutableMapping[str, Any]) -> None:
+        """Take our mark off a conditional request, where the app's page would get the same script again.
+
+        Args:
+            raw: the scope or environ that the app will see.
+        """
+        runtime, request = self.runtime, self.request
+        mark = runtime.snippet.mark
+        if not runtime.is_on or mark not in request.if_none_match:
+            return
+        # Where consent is read from the request, only a page that is the same for everybody has our mark.
+        if not runtime.browser_reason and (not runtime.is_implied or self.consent.is_granted):
+            request.ask_with(raw, bare_tags(request.if_none_match, mark))
+            self.asked_for_marked = True
+
     def doubt_consent(self) -> None:
         """Read a grant as unknown: the request lacks the visitor's cookies, which may hold a refusal."""
         consent = self.consent
@@ -209,8 +225,8 @@ class RequestState:
         config = self.runtime.config
         if not config.is_on:
             return "disabled" if config.pixel_id else "no_pixel"
+        if self.refusal:
+            return self.refusal
         if self.is_disabled:
             return "disabled_by_app"
-        if self.runtime.is_excluded(self.request.path):
-            return "excluded"
-        return self.refusal
+        return "excluded" if self.runtime.is_excluded(self.request.path) else ""

@@ -15,7 +15,7 @@ from tiktok_middleware.core.tracking.request_state import RequestState, TrackedE
 from tiktok_middleware.core.visitor.pii import scrubbed
 from tiktok_middleware.core.visitor.url_redaction import server_address
 
-__all__ = ["late_entry", "make_entry", "server_entry"]
+__all__ = ["late_entries", "late_entry", "make_entry", "server_entry"]
 
 _MAX_USER_AGENT_CHARS = 1024
 _MAX_LANGUAGE_CHARS = 256
@@ -66,6 +66,12 @@ def late_entry(pending: TrackedEvent, tracker: RequestState) -> OutboxEntry | No
     event = pending.event
     event.channels = channels_closed("late", event.channels.server.reason)
     return server_entry(pending, tracker)
+
+
+def late_entries(state: RequestState) -> tuple[OutboxEntry, ...]:
+    """Take the events that are left when a response has ended, and return what is to be stored of them."""
+    made = [late_entry(pending, state) for pending in state.take()]
+    return tuple(entry for entry in made if entry is not None)
 
 
 def server_entry(pending: TrackedEvent, tracker: RequestState) -> OutboxEntry | None:

@@ -46,11 +46,26 @@ class Tracker:
         state: what it writes to.
 
     Attributes:
-        state: for the package's own parts.
+        runtime: the configuration, for the package's own parts.
+        said: the state, for the package's own parts; None as long as neither the app nor the response needed it.
     """
 
+    __slots__ = ("__weakref__", "runtime", "said")
+
     def __init__(self, state: RequestState) -> None:
-        self.state = state
+        self.runtime = state.runtime
+        self.said: RequestState | None = state
+
+    @property
+    def state(self) -> RequestState:
+        """The state, for the package's own parts; made when it is first needed."""
+        said = self.said
+        if said is None:
+            said = self.said = self._new_state()
+        return said
+
+    def _new_state(self) -> RequestState:
+        raise NotImplementedError
 
     def track(
         self,
@@ -96,9 +111,9 @@ class Tracker:
                 once=once,
                 event_time=event_time,
                 limited_data_use=limited_data_use,
-                now_s=self.state.runtime.clock(),
+                now_s=self.runtime.clock(),
                 source=self.state.source,
-                zone=self.state.runtime.zone,
+                zone=self.runtime.zone,
             )
             keeps, waits = is_true(keep, unreadable=True), is_true(on_commit, unreadable=False)
             is_kept_off = browser is not None and not is_true(browser, unreadable=True)
@@ -106,7 +121,7 @@ class Tracker:
         except EventError as error:
             self._invalid(error)
         except Exception as error:  # noqa: BLE001  # ours must never fail the view
-            self.state.runtime.notices.failure("track", error)
+            self.runtime.notices.failure("track", error)
         return _refused(event)
 
     def identify(self, **fields: object) -> None:
@@ -120,15 +135,15 @@ class Tracker:
             EventError: a value cannot be right, in strict mode; otherwise it is left out and counted.
         """
         try:
-            identity, problems = read_identity(fields, phone_region=self.state.runtime.config.phone_region or None)
-            allowed = identity.limited_to(self.state.runtime.match_keys)
+            identity, problems = read_identity(fields, phone_region=self.runtime.config.phone_region or None)
+            allowed = identity.limited_to(self.runtime.match_keys)
             self.state.identity = self.state.identity.merged(allowed)
             for problem in problems:
                 self._invalid(problem)
         except EventError:
             raise
         except Exception as error:  # noqa: BLE001  # ours must never fail the view
-            self.state.runtime.notices.failure("identify", error)
+            self.runtime.notices.failure("identify", error)
 
     def page(self, properties: Mapping[str, object] | None = None, /, **more: Unpack[GivenProperties]) -> Event:
         """A matched page view instead of the pixel's own, with parameters if you like."""
@@ -165,7 +180,7 @@ class Tracker:
         except EventError as error:
             self._invalid(error)
         except Exception as error:  # noqa: BLE001  # ours must never fail the view
-            self.state.runtime.notices.failure("markup", error)
+            self.runtime.notices.failure("markup", error)
         return ""
 
     def disable(self) -> None:
@@ -213,13 +228,13 @@ class Tracker:
             EventError: ``max_chars`` is too small, in strict mode; otherwise it is logged once and counted.
         """
         try:
-            if not self.state.runtime.has_secret_key:
-                self.state.runtime.notices.once("snapshot key", _NO_KEY)
-            return write_snapshot(self._known(), self.state.runtime.signer, check_max_chars(max_chars))
+            if not self.runtime.has_secret_key:
+                self.runtime.notices.once("snapshot key", _NO_KEY)
+            return write_snapshot(self._known(), self.runtime.signer, check_max_chars(max_chars))
         except EventError as error:
             self._invalid(error)
         except Exception as error:  # noqa: BLE001  # ours must never fail the view
-            self.state.runtime.notices.failure("snapshot", error)
+            self.runtime.notices.failure("snapshot", error)
         return ""
 
     def report(self, problems: Sequence[EventError]) -> None:
@@ -242,7 +257,7 @@ class Tracker:
 
     def _track(self, call: Call, *, keep: bool, on_commit: bool, is_kept_off: bool) -> Event:
         state, content, key, happened_s = self.state, call.content, call.key, call.event_time
-        runtime = state.runtime
+        runtime = self.runtime
         notices, now_s = runtime.notices, runtime.clock()
         for problem in content.problems:
             self._invalid(problem)
@@ -282,7 +297,7 @@ class Tracker:
         return made
 
     def _markup(self, event: str, properties: object, more: Mapping[str, object], moment: str, cached_s: int) -> str:
-        runtime = self.state.runtime
+        runtime = self.runtime
         if moment not in MOMENTS:
             raise EventError("on", "another word", ", ".join(MOMENTS))
         if not runtime.is_on or runtime.browser_reason:
@@ -303,7 +318,7 @@ class Tracker:
         return attributes(moment, (content.name, browser_properties(content), "", token))
 
     def _known(self) -> Snapshot:
-        request, runtime, consent = self.state.request, self.state.runtime, self.consent
+        request, runtime, consent = self.state.request, self.runtime, self.consent
         if not consent.is_granted:
             return Snapshot(consent)
         url = server_address(request.page_url, allow=runtime.url_allow, deny=runtime.url_deny) if request.url else ""
@@ -313,17 +328,17 @@ class Tracker:
     def _event_id(self, name: str, event_id: str, key: str, now_s: float) -> str:
         if event_id:
             if not key:
-                note_own_id(event_id, [pending.event for pending in self.state.pending], self.state.runtime.notices)
+                note_own_id(event_id, [pending.event for pending in self.state.pending], self.runtime.notices)
             return event_id
         if key:
             return once_event_id(name, key)
-        return timed_event_id(now_s, self.state.runtime.random_bytes(_RANDOM_BYTES))
+        return timed_event_id(now_s, self.runtime.random_bytes(_RANDOM_BYTES))
 
     def _invalid(self, error: EventError) -> None:
-        if self.state.runtime.config.strict:
+        if self.runtime.config.strict:
             raise error
-        self.state.runtime.notices.count("invalid")
-        self.state.runtime.notices.once(str(error), f"{error}; left out (TIKTOK_STRICT=true raises here)")
+        self.runtime.notices.count("invalid")
+        self.runtime.notices.once(str(error), f"{error}; left out (TIKTOK_STRICT=true raises here)")
 
 
 _NO_KEY = (

@@ -14,6 +14,7 @@ __all__ = [
     "TTCLID",
     "TTP",
     "Visitor",
+    "cookies_may_be_due",
     "is_ttclid",
     "is_ttp",
     "may_be_due",
@@ -71,15 +72,15 @@ class Visitor(NamedTuple):
 
 def may_be_due(request: RequestView) -> bool:
     """Whether a cookie may have to be written: a cheap look, for the many requests of a day after the first."""
-    if TTCLID in request.query:
-        return True
-    cookies = request.cookie_header
+    return TTCLID in request.query or cookies_may_be_due(request.cookie_header) or _KEY in request.header("referer")
+
+
+def cookies_may_be_due(cookies: str) -> bool:
+    """The same by the ``Cookie`` header alone."""
     at = cookies.find(_FRESH)
     fresh = cookies[at + len(_FRESH) : at + len(_FRESH) + 2] if at >= 0 else ""
-    return (
-        (TTCLID in cookies and (_TTCLID_INITIAL not in fresh or _OTHER_TTCLID in cookies))
-        or (TTP in cookies and _TTP_INITIAL not in fresh)
-        or _KEY in request.header("referer")
+    return (TTCLID in cookies and (_TTCLID_INITIAL not in fresh or _OTHER_TTCLID in cookies)) or (
+        TTP in cookies and _TTP_INITIAL not in fresh
     )
 
 

@@ -4,7 +4,8 @@ Rules that hold for every reader: a value is bounded and decoded once; keys and 
 their exact case; a grant needs the platform's exact word, and somebody's click; copies that disagree say no.
 """
 
+from tiktok_middleware.core.consent.platforms.optouts import WORDS as OPT_OUT_WORDS
 from tiktok_middleware.core.consent.platforms.optouts import opt_out
 from tiktok_middleware.core.consent.platforms.registry import BROWSER_ONLY, READERS, reader_for
 
-__all__ = ["BROWSER_ONLY", "READERS", "opt_out", "reader_for"]
+__all__ = ["BROWSER_ONLY", "OPT_OUT_WORDS", "READERS", "opt_out", "reader_for"]

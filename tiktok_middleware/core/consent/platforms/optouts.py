@@ -8,7 +8,11 @@ from tiktok_middleware.core.consent.platforms import gpp, usprivacy
 from tiktok_middleware.core.consent.platforms.answers import State
 from tiktok_middleware.core.consent.platforms.header import attempt, pairs_of
 
-__all__ = ["opt_out"]
+__all__ = ["WORDS", "opt_out"]
+
+
+#: A header that says so holds one of these.
+WORDS = ("GPP", "__gpp", "privacy")
 
 
 def opt_out(header: str) -> str:
@@ -17,7 +21,7 @@ def opt_out(header: str) -> str:
     Args:
         header: the raw ``Cookie`` header.
     """
-    if "GPP" not in header and "__gpp" not in header and "privacy" not in header:
+    if not any(word in header for word in WORDS):
         return ""  # nearly always
     if any(_says_so(gpp.has_opt_out, value) for value in gpp.values_in(header)):
         return "gpp_opt_out"

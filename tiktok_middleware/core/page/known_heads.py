@@ -1,0 +1,170 @@
+"""Remember where the script goes in heads that were searched before.
+
+A page's head is mostly the same on every request for its path. A head that was searched is kept as bytes; the next
+page of that path only has to begin with them. Heads that differ in tokens (nonces, CSRF tokens, counters) are kept as
+the literal bytes between the tokens.
+
+Why a token may differ without moving the place: it is a run of letters, digits and ``_`` between other bytes, and does
+not follow ``<``, ``</``, ``<!`` or ``<?``; or it is a whole quoted attribute value of characters that occur in base64.
+Neither can open or close a tag, a comment, a quoted value or raw text, so an HTML tokenizer is in the same state behind
+it. Attribute names and values may change, which matters to the search for a charset alone: only responses that name
+their charset in ``Content-Type`` use this memory.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+__all__ = ["KnownHeads"]
+
+#: All heads of one configuration together; past that all are forgotten.
+_LIMIT_BYTES = 4_194_304
+_MAX_HEAD_BYTES = 262_144
+_MAX_PATHS_SEEN_ONCE = 4_096
+_MAX_TOKENS = 64
+# How often the head of a path may differ in more than known tokens before it is searched each time.
+_MAX_RELEARNED = 8
+# The place is decided by what stands before it and by the end tag that begins there.
+_END_BYTES = len(b"</head>")
+
+_QUOTED = rb"[A-Za-z0-9+/=_.:-]*"
+# The first two are whole quoted values.
+_TOKEN = re.compile(rb"(?<==\")(" + _QUOTED + rb")(?=\")|(?<==')(" + _QUOTED + rb")(?=')|[A-Za-z0-9_]+")
+_WORD_RUN = re.compile(rb"[A-Za-z0-9_]+").match
+_QUOTED_RUN = re.compile(_QUOTED).match
+_BEGINS_MARKUP = (b"<", b"</", b"<!", b"<?")
+
+
+class _Head(NamedTuple):
+    """A head that was searched.
+
+    Attributes:
+        begin: its bytes up to the first token that differs, or all of them.
+        rest: for each token whether it is a quoted value, and the bytes behind it.
+        text: the last one of this path, whole.
+        relearned: how often it had to be learned anew.
+    """
+
+    begin: bytes
+    rest: tuple[tuple[bool, bytes], ...]
+    text: bytes
+    relearned: int = 0
+
+
+class KnownHeads:
+    """Places of the script, by path.
+
+    Attributes:
+        size_bytes: of all heads that are kept.
+    """
+
+    __slots__ = ("_heads", "_seen_once", "size_bytes")
+
+    def __init__(self) -> None:
+        self._heads: dict[object, _Head | None] = {}
+        self._seen_once: set[object] = set()
+        self.size_bytes = 0
+
+    def place(self, path: object, piece: bytes) -> int:
+        """Where the script goes, counted from the begin of a page; -1 where that is not known.
+
+        Args:
+            path: of the page, as its request named it.
+            piece: the first bytes of the page.
+        """
+        known = self._heads.get(path)
+        if known is None:
+            return -1
+        begin, rest = known.begin, known.rest
+        if not piece.startswith(begin):
+            return -1
+        end = len(begin)
+        for is_quoted, literal in rest:
+            run = (_QUOTED_RUN if is_quoted else _WORD_RUN)(piece, end)
+            if run is None:
+                return -1
+            end = run.end()
+            if not piece.startswith(literal, end):
+                return -1
+            end += len(literal)
+        return end - _END_BYTES
+
+    def learn(self, path: object, piece: bytes, place: int) -> None:
+        """Remember the place of a page that was searched, from the second page of a path on.
+
+        Args:
+            path: as for :meth:`place`.
+            piece: the first bytes of the page.
+            place: where the script goes. It is remembered where the head is ended by its own end tag.
+        """
+        end = place + _END_BYTES
+        if end > _MAX_HEAD_BYTES or piece[place:end].lower() != b"</head>":
+            return
+        if path in self._heads:
+            known = self._heads[path]
+            if known is not None:
+                self._keep(path, _merged(known, piece[:end]))
+        elif path in self._seen_once:
+            self._seen_once.discard(path)
+            self._keep(path, _Head(piece[:end], (), piece[:end]))
+        else:
+            if len(self._seen_once) >= _MAX_PATHS_SEEN_ONCE:
+                self._seen_once.clear()
+            self._seen_once.add(path)
+
+    def _keep(self, path: object, head: _Head | None) -> None:
+        size_bytes = 0 if head is None else 2 * len(head.text)
+        if self.size_bytes + size_bytes > _LIMIT_BYTES:
+            self._heads.clear()
+            self.size_bytes = 0
+        before = self._heads.get(path)
+        self._heads[path] = head
+        self.size_bytes += size_bytes - (0 if before is None else 2 * len(before.text))
+
+
+def _merged(known: _Head, text: bytes) -> _Head | None:
+    """What a known head and another one of the same path have in common; None where that changes too often."""
+    relearned = known.relearned + 1
+    if relearned > _MAX_RELEARNED:
+        return None
+    tokens = _differing(known, text)
+    if not tokens:
+        return _Head(text, (), text, relearned)
+    ends = [*(token.start() for token in tokens[1:]), len(text)]
+    rest = tuple((_is_quoted(token), text[token.end() : end]) for token, end in zip(tokens, ends, strict=True))
+    return _Head(text[: tokens[0].start()], rest, text, relearned)
+
+
+def _is_quoted(token: re.Match[bytes]) -> bool:
+    return token.lastindex is not None
+
+
+def _differing(known: _Head, text: bytes) -> list[re.Match[bytes]]:
+    """The tokens of a head that may differ; none where the heads differ in more than tokens."""
+    before, now = list(_TOKEN.finditer(known.text)), list(_TOKEN.finditer(text))
+    if len(before) != len(now):
+        return []
+    may_differ = _token_places(known)
+    found: list[re.Match[bytes]] = []
+    end_before = end_now = 0
+    for old, new in zip(before, now, strict=True):
+        if known.text[end_before : old.start()] != text[end_now : new.start()] or old.lastindex != new.lastindex:
+            return []
+        end_before, end_now = old.end(), new.end()
+        if old[0] != new[0] or old.start() in may_differ:
+            if text[max(new.start() - 2, 0) : new.start()].endswith(_BEGINS_MARKUP):
+                return []
+            found.append(new)
+    return found if known.text[end_before:] == text[end_now:] and len(found) <= _MAX_TOKENS else []
+
+
+def _token_places(known: _Head) -> set[int]:
+    """Where the tokens that may differ begin in the text of a known head."""
+    places: set[int] = set()
+    end = len(known.begin)
+    for is_quoted, literal in known.rest:
+        places.add(end)
+        run = (_QUOTED_RUN if is_quoted else _WORD_RUN)(known.text, end)
+        end = (run.end() if run is not None else end) + len(literal)
+    return places
