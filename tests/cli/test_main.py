@@ -44,6 +44,7 @@ def test_help_names_the_commands() -> None:
         result = run(command, "--help")
         assert result.exit_code == 0
         assert result.output.startswith("Usage: ")
+        assert "Example: " in result.output or command == "outbox"
 
 
 def test_the_version_is_the_packages() -> None:

@@ -1,36 +1,81 @@
-"""``tiktok-middleware check``: what the configuration means, or what is wrong with it."""
+"""``tiktok-middleware check``: what the configuration means, and whether TikTok takes a test event."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
 from tiktok_middleware._option_parsers import masked
+from tiktok_middleware._start_line import start_line
 from tiktok_middleware.cli.data_map import data_map
 from tiktok_middleware.config import Config
-from tiktok_middleware.delivery.outbox.location import outbox_risk, outbox_url
+from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
+from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_risk, outbox_url
 from tiktok_middleware.errors import TikTokError
 
 __all__ = ["check"]
 
+#: What TikTok's codes mean, and what to do (TikTok's list of return codes).
+_ADVICE = {
+    "40001": "the access token has no permission for this pixel: make a token in this pixel's Events Manager",
+    "40002": "TikTok refused a parameter of the test event: its message names it",
+    "40104": "TikTok received no access token: set TIKTOK_ACCESS_TOKEN",
+    "40105": "the access token is wrong or was revoked: make a new one in Events Manager",
+}
 
-@click.command()
+
+@click.command(
+    epilog="Example: TIKTOK_PIXEL_ID=C5ABCDEFGHIJKLMNOPQR tiktok-middleware check. In a pipeline:"
+    " tiktok-middleware check --strict --json"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option("--strict", is_flag=True, help="Fail where consent was never decided, or a variable is misspelt.")
 @click.option("--data-map", "wants_data_map", is_flag=True, help="Print what is shared with TikTok, as Markdown.")
-def check(as_json: bool, wants_data_map: bool) -> None:  # click passes flags so
-    """Read the environment's configuration and say what it means, or what is wrong with it."""
+def check(as_json: bool, strict: bool, wants_data_map: bool) -> None:
+    """Read the environment's configuration and say what it means, or what is wrong with it.
+
+    With TIKTOK_TEST_EVENT_CODE one test event is sent, and TikTok's answer is reported. Exit code 1 where something is
+    wrong: a malformed value, an outbox that cannot be written, a refused test event.
+    """
+    config = _config()
+    if wants_data_map:
+        found = data_map(config)
+        click.echo(json.dumps(found.as_json(), indent=2) if as_json else found.as_markdown(), nl=as_json)
+        return
+    rows = _rows(config)
+    faults = [*_outbox_faults(config)]
+    if config.is_on and config.test_event_code:
+        answer = _test_event(config)
+        rows["test event"], is_accepted = _in_words(answer)
+        if not is_accepted:
+            faults.append(f"the test event was not accepted: {rows['test event']}")
+    if strict:
+        faults += _strict_faults(config)
+    _print(rows, as_json)
+    if faults:
+        raise click.ClickException("; ".join(faults))
+
+
+def _config() -> Config:
     from tiktok_middleware.client import Client  # noqa: PLC0415  # brings delivery along, which other commands need not
 
+    # What a process logs at its start is in the table.
+    logging.getLogger("tiktok_middleware").addHandler(logging.NullHandler())
     try:
         config = Config.from_env()
         Client(config).close(0)  # consent platforms, consent functions and sinks are looked up when it is made
     except TikTokError as error:
         raise click.ClickException(str(error)) from None
-    if wants_data_map:
-        found = data_map(config)
-        click.echo(json.dumps(found.as_json(), indent=2) if as_json else found.as_markdown(), nl=as_json)
-        return
+    return config
+
+
+def _rows(config: Config) -> dict[str, str]:
     rows = {
         "pixels": ", ".join(config.pixels) or "none: everything passes through",
         "access token": ", ".join(map(masked, config.tokens)) or "none: browser channel only",
@@ -38,8 +83,10 @@ def check(as_json: bool, wants_data_map: bool) -> None:  # click passes flags so
         "browser channel": config.browser_reason or "on" if config.is_on else "off",
         "server channel": config.server_reason or "on" if config.is_on else "off",
         "consent": config.consent,
+        "consent decided": "yes" if config.is_consent_decided else "no: set TIKTOK_CONSENT",
         "global privacy control": config.gpc,
         "outbox": _outbox(config),
+        "outbox file": str(outbox_path(outbox_url(config)) or "none"),
         "Events API": config.api_url,
         "pixel script": config.pixel_url,
     }
@@ -48,6 +95,79 @@ def check(as_json: bool, wants_data_map: bool) -> None:  # click passes flags so
         rows["no options"] = ", ".join(
             f"{name} (did you mean {nearest}?)" if nearest else name for name, nearest in strangers.items()
         )
+    unusual = start_line(config, outbox_url(config)).unusual if config.is_on else ()
+    if unusual:
+        rows["unusual"] = "; ".join(unusual)
+    return rows
+
+
+def _outbox(config: Config) -> str:
+    """The outbox's address, and what is wrong with its place."""
+    url = outbox_url(config)
+    risk = outbox_risk(url) if config.is_on else ""
+    return f"{url} is {risk}" if risk else url
+
+
+def _outbox_faults(config: Config) -> Iterator[str]:
+    """Why the outbox's file could not be written."""
+    path = outbox_path(outbox_url(config)) if config.is_on else None
+    if path is None:
+        return
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(21, "Is a directory")
+        if path.exists():
+            with path.open("r+b"):
+                return
+        with _folder(path.parent), tempfile.TemporaryFile(dir=path.parent):
+            return
+    except OSError as error:
+        yield f"the outbox {path} cannot be written ({error.strerror}): set TIKTOK_OUTBOX=sqlite:////path"
+
+
+@contextlib.contextmanager
+def _folder(path: Path) -> Iterator[None]:
+    """The folder for as long as the block runs; those that had to be made are removed afterwards."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        for folder in missing:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def _test_event(config: Config) -> Verdict | str:
+    """TikTok's answer to one test event, or why none was sent."""
+    from tiktok_middleware.cli.send import answers_of, records_of  # noqa: PLC0415  # brings httpx along
+
+    if config.server_reason:
+        return config.server_reason
+    try:
+        return answers_of(config, records_of(config, "Contact", "web", {"external_id": "tiktok-middleware-check"}))[0]
+    except TikTokError as error:
+        return str(error)
+
+
+def _in_words(answer: Verdict | str) -> tuple[str, bool]:
+    if isinstance(answer, str):
+        return f"not sent: {answer}", False
+    if isinstance(answer, Delivered):
+        return "accepted (code 0): it is shown under Test Events in Events Manager", True
+    code, _, _ = answer.reason.partition(" ")
+    advice = _ADVICE.get(code)
+    return f"{answer.reason}{f'; {advice}' if advice else ''}", False
+
+
+def _strict_faults(config: Config) -> Iterator[str]:
+    if config.is_on and not config.is_consent_decided:
+        yield "consent was never decided: set TIKTOK_CONSENT (implied keeps today's behaviour)"
+    for name, nearest in Config.strangers().items():
+        yield f"{name} is no option" + (f"; did you mean {nearest}?" if nearest else "")
+
+
+def _print(rows: dict[str, str], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -61,9 +181,3 @@ def check(as_json: bool, wants_data_map: bool) -> None:  # click passes flags so
     for name, value in rows.items():
         table.add_row(name, Text(value))  # a path may hold what rich takes for markup
     Console().print(table)
-
-
-def _outbox(config: Config) -> str:
-    """Where events wait, and what is wrong with that place."""
-    risk = outbox_risk(outbox_url(config)) if config.is_on else ""
-    return f"{config.outbox}: {outbox_url(config)} is {risk}" if risk else config.outbox

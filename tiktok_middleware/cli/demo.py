@@ -26,7 +26,7 @@ _START_S = 20.0
 _STOP_S = 8.0
 
 
-@click.command()
+@click.command(epilog="Example: tiktok-middleware demo --port 8000, then open the shop's address in a browser.")
 @click.option(
     "--port", envvar="PORT", default=8000, show_default=True, type=click.IntRange(1, 65534), help="Port of the shop."
 )

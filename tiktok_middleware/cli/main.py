@@ -15,7 +15,10 @@ from tiktok_middleware.cli.worker import worker
 __all__ = ["main"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: tiktok-middleware check, then tiktok-middleware COMMAND --help for each command's own example.",
+)
 @click.version_option(__version__, prog_name="tiktok-middleware")
 def main() -> None:
     """TikTok Pixel and Events API for any WSGI or ASGI app."""

@@ -13,13 +13,16 @@ from tiktok_middleware.core.events.event import Record
 from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
 from tiktok_middleware.errors import EventError, TikTokError
 
-__all__ = ["send"]
+__all__ = ["answers_of", "records_of", "send"]
 
 _IDENTITY = ("email", "phone", "external_id")
 _CONTEXT = ("url", "ttclid", "lead_id", "lead_event_source")
 
 
-@click.command()
+@click.command(
+    epilog="Example: tiktok-middleware send Purchase --value 5 --currency EUR --email jane@shop.example --url"
+    " https://shop.example/thanks --property order_id=A-1001"
+)
 @click.argument("event")
 @click.option("--value", type=float, help="What it is worth in all.")
 @click.option("--currency", help="Currency of the value, such as EUR.")
@@ -46,14 +49,14 @@ def send(event: str, *, source: str, dry_run: bool, as_json: bool, **given: Any)
     """
     try:
         config = Config.from_env(strict=True)
-        records = _records(config, event, source, given)
+        records = records_of(config, event, source, given)
     except TikTokError as error:
         raise click.ClickException(str(error)) from None
     bodies = [{"event_source": r.source, "event_source_id": r.pixel, "data": [json.loads(r.body)]} for r in records]
     if dry_run:
         click.echo(json.dumps(bodies, indent=2))
         return
-    answers = _answers(config, records)
+    answers = answers_of(config, records)
     for record, answer in zip(records, answers, strict=True):
         said = {"event_source_id": record.pixel, "event_id": record.event_id, **_said(answer)}
         click.echo(json.dumps(said) if as_json else " ".join(map(str, said.values())).strip())
@@ -61,7 +64,7 @@ def send(event: str, *, source: str, dry_run: bool, as_json: bool, **given: Any)
         raise SystemExit(1)
 
 
-def _records(config: Config, event: str, source: str, given: dict[str, Any]) -> list[Record]:
+def records_of(config: Config, event: str, source: str, given: dict[str, Any]) -> list[Record]:
     """The server copies, one a pixel.
 
     Raises:
@@ -73,12 +76,12 @@ def _records(config: Config, event: str, source: str, given: dict[str, Any]) -> 
 
     client = Client(config)
     # Who types an event vouches for it; and it goes straight to TikTok, not into the outbox.
-    context = Context(**{name: given[name] for name in _CONTEXT})
+    context = Context(**{name: given.get(name) for name in _CONTEXT})
     tracker = server_tracker(client.runtime, None, source=source, consent=True, context=context)
-    tracker.identify(**{name: given[name] for name in _IDENTITY if given[name] is not None})
-    properties = dict(map(_property, given["properties"]))
-    properties |= {name: given[name] for name in ("value", "currency") if given[name] is not None}
-    made = tracker.track(event, properties, once=given["once"], event_id=given["event_id"])
+    tracker.identify(**{name: given[name] for name in _IDENTITY if given.get(name) is not None})
+    properties = dict(map(_property, given.get("properties", ())))
+    properties |= {name: given[name] for name in ("value", "currency") if given.get(name) is not None}
+    made = tracker.track(event, properties, once=given.get("once"), event_id=given.get("event_id"))
     if not made.channels.server:
         raise EventError("event", f"not sent: {made.channels.server.reason}", "see tiktok-middleware check")
     submissions = [server_entry(pending, tracker.state) for pending in tracker.state.take()]
@@ -88,14 +91,17 @@ def _records(config: Config, event: str, source: str, given: dict[str, Any]) -> 
 
 def _property(text: str) -> tuple[str, object]:
     """Name and value; what is no JSON is a text."""
-    name, _, value = text.partition("=")
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise click.BadParameter(f"{text!r} has no value; allowed: NAME=VALUE", param_hint="--property")
     try:
         return name, json.loads(value)
     except ValueError:
         return name, value
 
 
-def _answers(config: Config, records: list[Record]) -> list[Verdict]:
+def answers_of(config: Config, records: list[Record]) -> list[Verdict]:
+    """Send each record by itself, and return TikTok's answers in the same order."""
     from tiktok_middleware.delivery.sender.events_api import EventsApi  # noqa: PLC0415  # brings httpx along
 
     api = EventsApi(config.api_url, config.token_by_pixel, config.test_event_code or None, clock=time.time)

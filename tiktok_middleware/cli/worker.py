@@ -13,7 +13,7 @@ from tiktok_middleware.errors import TikTokError
 __all__ = ["worker"]
 
 
-@click.command()
+@click.command(epilog="Example: TIKTOK_CELERY_BROKER=redis://localhost:6379/0 tiktok-middleware worker --concurrency 2")
 @click.option("--concurrency", type=click.IntRange(1), help="Processes; Celery takes one for each processor.")
 @click.option("--log-level", default="INFO", show_default=True, help="Celery's log level.")
 def worker(concurrency: int | None, log_level: str) -> None:

@@ -12,17 +12,24 @@ from starlette.routing import Route
 from tiktok_middleware.sandbox import api, control, inspector, pixel
 from tiktok_middleware.sandbox.settings import Settings
 from tiktok_middleware.sandbox.state import Sandbox
-from tiktok_middleware.sandbox.store import Ledger
+from tiktok_middleware.sandbox.store import Conversion, Ledger
 
 __all__ = ["create_app"]
 
 
-def create_app(*, limit_events: int = 10_000, clock: Callable[[], float] = time.time, **switches: Any) -> Starlette:
+def create_app(
+    *,
+    limit_events: int = 10_000,
+    clock: Callable[[], float] = time.time,
+    on_state: Callable[[Conversion], None] | None = None,
+    **switches: Any,
+) -> Starlette:
     """A sandbox as an ASGI application, with a memory of its own.
 
     Args:
         limit_events: how many events are remembered.
         clock: Unix seconds, UTC.
+        on_state: called with a conversion whose state has changed, such as from ``browser_only`` to ``matched``.
         **switches: the fields of ``Settings``, such as ``pixel_delay_ms=0`` or ``api_mode="503"``.
 
     Raises:
@@ -44,6 +51,6 @@ def create_app(*, limit_events: int = 10_000, clock: Callable[[], float] = time.
     )
     # TikTok knows the path with its slash only; a redirect would hide a client that forgets it.
     app.router.redirect_slashes = False
-    app.state.sandbox = Sandbox(initial, Ledger(limit_events), clock)
+    app.state.sandbox = Sandbox(initial, Ledger(limit_events, on_state), clock)
     app.state.initial = initial
     return app

@@ -7,7 +7,7 @@ a copy within five minutes of it is merged, fields that the first lacked are add
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -114,10 +114,12 @@ class Ledger:
 
     Args:
         limit: how many conversions are kept; the oldest goes first, and is forgotten for deduplication too.
+        on_state: called with a conversion whose state has changed.
     """
 
-    def __init__(self, limit: int = 10_000) -> None:
+    def __init__(self, limit: int = 10_000, on_state: Callable[[Conversion], None] | None = None) -> None:
         self._limit = limit
+        self._on_state = on_state
         self._serial = 0
         self._bytes = 0
         self._conversions: OrderedDict[tuple[str, str, str], Conversion] = OrderedDict()
@@ -141,7 +143,10 @@ class Ledger:
                 copies=[],
             )
         known = conversion.browser, conversion.server
+        state = conversion.state
         conversion.take(copy)
+        if self._on_state is not None and conversion.state != state:
+            self._on_state(conversion)
         if (conversion.browser, conversion.server) != known:
             conversion.size += copy.size
             self._bytes += copy.size

@@ -1,0 +1,77 @@
+"""``sandbox`` prints the variables that an app needs, and confirms events as they arrive."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_main import run
+
+pytestmark = pytest.mark.servers
+ROOT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def post(url: str, body: object, headers: dict[str, str]) -> None:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json", **headers})
+    urllib.request.urlopen(request, timeout=10).close()
+
+
+def test_sandbox_prints_export_lines_writes_them_to_a_file_and_confirms_an_event(tmp_path: Path) -> None:
+    port, env_file, log = free_port(), tmp_path / ".env", tmp_path / "log"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("TIKTOK_")}
+    environ |= {"PORT": str(free_port()), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    command = "from tiktok_middleware.cli.main import main; main()"
+    words = ["sandbox", "--port", str(port), "--env-file", str(env_file)]
+    with log.open("wb") as file:
+        process = subprocess.Popen([sys.executable, "-c", command, *words], env=environ, stdout=file, stderr=file)
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        variables = dict(line.split("=", 1) for line in env_file.read_text().splitlines())
+        exported = [line.removeprefix("export ") for line in log.read_text().splitlines() if line.startswith("export ")]
+        assert exported == [f"{name}={value}" for name, value in variables.items()]
+        assert variables["TIKTOK_API_URL"] == f"http://127.0.0.1:{port}/open_api/v1.3"
+        event = {
+            "event": "Contact",
+            "event_time": int(time.time()),
+            "event_id": "e-1",
+            "user": {"ip": "8.8.8.8", "user_agent": "Mozilla/5.0"},
+            "page": {"url": "https://shop.example/"},
+            "properties": {},
+        }
+        body = {"event_source": "web", "event_source_id": variables["TIKTOK_PIXEL_ID"], "data": [event]}
+        post(f"{variables['TIKTOK_API_URL']}/event/track/", body, {"Access-Token": variables["TIKTOK_ACCESS_TOKEN"]})
+        deadline = time.monotonic() + 10
+        while "server only: Contact" not in log.read_text() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert "server only: Contact  e-1" in log.read_text()
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+
+
+@pytest.mark.parametrize("text", ["nope", "=5", ""])
+def test_property_without_name_and_value_is_refused(text: str) -> None:
+    result = run("send", "Purchase", "--property", text, "--dry-run", TIKTOK_PIXEL_ID="C5ABCDEFGHIJKLMNOPQR")
+    assert result.exit_code == 2 or "NAME=VALUE" in result.output
+    assert "NAME=VALUE" in result.output
