@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -255,3 +256,20 @@ def test_a_huge_query_is_not_searched(make: MakeRequest) -> None:
 def test_no_query_fails(query: str) -> None:
     assert isinstance(environ_request("/?ttclid=" + query).query_value("ttclid"), str)
     assert isinstance(scope_request("/?ttclid=" + query).query_value("ttclid"), str)
+
+
+@pytest.mark.parametrize("unit", ['"\\', '"', "\\", ",", ";", ' "', ';for="', 'for="\\",', "a", " ", '=",'])
+@both
+def test_hostile_forwarded_header_costs_no_more_than_its_length(make: MakeRequest, unit: str) -> None:
+    headers = {"forwarded": (unit * 32_768)[:32_768], "host": "shop.example"}
+    request = make("/", headers, proxies="1", proxy_header="forwarded", peer="10.0.0.1")
+    started = time.thread_time()
+    _ = request.client, request.scheme, request.host
+    assert time.thread_time() - started < 0.05
+
+
+@both
+def test_quoted_separators_of_forwarded_header_separate_nothing(make: MakeRequest) -> None:
+    written = 'for="1.1.1.1";ext="a,b;for=2.2.2.2", for=198.51.100.7;proto=https;ext="\\", for=3.3.3.3"'
+    request = make("/", {"forwarded": written}, proxies="1", proxy_header="forwarded", peer="10.0.0.1")
+    assert (request.client, request.scheme) == ("198.51.100.7", "https")

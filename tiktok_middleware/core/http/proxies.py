@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 __all__ = ["FORWARDED", "FORWARDED_FOR", "Proxies", "parsed_address"]
 
@@ -79,9 +79,10 @@ class Proxies:
 
 
 _CHAINS = frozenset({FORWARDED_FOR, FORWARDED})
-# A quoted value may hold commas and semicolons; a quote that nobody closes ends with the header.
-_ELEMENT = re.compile(r"(?:[^,\"]|\"(?:[^\"\\]|\\.)*(?:\"|$))+")
-_PAIR = re.compile(r"(?:^|;)\s*([A-Za-z]+)=(\"(?:[^\"\\]|\\.)*\"|[^\s;\"]*)")
+# Quoted strings, separators, and all between. A quote that nobody closes ends with the header: a pattern that fails
+# there would start again at each further quote.
+_PIECE = re.compile(r"\"(?:[^\"\\]|\\.?)*\"?|[,;]|[^,;\"]+", re.DOTALL)
+_PAIR = re.compile(r"\s{0,8}([A-Za-z]{1,32})=(\"(?:[^\"\\]|\\.)*\"|[^\s;\"]*)")
 
 
 def _listed(values: str) -> list[str]:
@@ -89,10 +90,24 @@ def _listed(values: str) -> list[str]:
 
 
 def _forwarded(values: str, parameter: str) -> list[str]:
-    """A parameter of each element (RFC 7239 section 4); empty where a proxy did not write it."""
-    elements = [element for element in _ELEMENT.findall(values) if element.strip()]
-    pairs = [{name.lower(): value.strip('"') for name, value in _PAIR.findall(element)} for element in elements]
-    return [found.get(parameter, "") for found in pairs]
+    """Return a parameter of each element (RFC 7239 section 4); empty where a proxy did not write it."""
+    found: list[str] = []
+    for element in _split(_PIECE.findall(values), ","):
+        if "".join(element).strip():
+            pairs = (_PAIR.match("".join(pair)) for pair in _split(element, ";"))
+            named = [pair[2].strip('"') for pair in pairs if pair is not None and pair[1].lower() == parameter]
+            found.append(named[-1] if named else "")
+    return found
+
+
+def _split(pieces: list[str], separator: str) -> Iterator[list[str]]:
+    """Yield the pieces between separators; a quoted one is no separator."""
+    start = 0
+    for at, piece in enumerate(pieces):
+        if piece == separator:
+            yield pieces[start:at]
+            start = at + 1
+    yield pieces[start:]
 
 
 def _bare_address(part: str) -> str:

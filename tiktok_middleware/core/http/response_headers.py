@@ -95,7 +95,7 @@ def _date(text: str, changed: _Changed) -> str:
     return text if changed.mark else _of_the_bytes(text, changed)
 
 
-_SHARES = re.compile(r"\s*(public|s-maxage\b.*)\s*$", re.IGNORECASE)
+_SHARES = re.compile(r"\s*(?:public\s*$|s-maxage\b)", re.IGNORECASE)
 _SPEAKS_OF_SHARING = ("private", "no-store", "no-cache")
 
 

@@ -37,7 +37,7 @@ _OTHER_HASH = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{128}")
 # At least a dot in the domain: no TikTok account has an address on a local host.
 _EMAIL = re.compile(r"[^\s@<>(),;:\"\[\]\\]{1,64}@(?:[^\W_][\w-]{0,62}\.){1,10}[^\W\d_][\w-]{1,62}")
 _PHONE = re.compile(r"(?:tel:)?[+\d\s().\-/\u2010-\u2015\uff0b\u00ad\u200b-\u200f\u2060\u202a-\u202e]{4,60}")
-_EXTENSION = re.compile(r"\s*(?:x|ext\.?|;ext=)\s*\d{1,6}$", re.IGNORECASE)
+_EXTENSION = re.compile(r"(?:x|ext\.?|;ext=)\s{0,8}\d{1,6}$", re.IGNORECASE)
 
 # Written out with its country code and without a plus, a number is longer than nearly every national one.
 _SURELY_INTERNATIONAL_DIGITS = 12
@@ -68,7 +68,7 @@ def phone(value: object, region: str | None = None) -> str | UnusableValue:
     allowed = "E.164 such as +12133734253, or its SHA-256"
 
     def rule(found: str) -> str | UnusableValue:
-        bare = _EXTENSION.sub("", found)
+        bare = _EXTENSION.sub("", found).rstrip()
         if _PHONE.fullmatch(bare) is None:
             return UnusableValue("a str that is no phone number", allowed)
         return _e164(bare.removeprefix("tel:"), region)
