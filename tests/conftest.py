@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.frameworks.summary import pytest_terminal_summary  # noqa: F401  # prints versions and results
-from tiktok_middleware._log import NoticeLog
+from tests.watch import Watch
+from tiktok_middleware._log import observed_by
 from tiktok_middleware.core.tracking.current import tracker_var
 from tiktok_middleware.delivery.process.forks import alive
-from tiktok_middleware.reasons import COUNTERS, reason_of
 
 #: Markers of tests that the fast tier leaves out: they need more than Python, or more than a second.
 NOT_FAST = ("browser", "node", "redis", "postgres", "servers", "slow", "soak")
@@ -50,26 +50,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def swallowed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]:
+def swallowed(request: pytest.FixtureRequest) -> Iterator[list[BaseException]]:
     """Errors that the guard swallowed during the test; any of them fails it, unless it is marked ``swallows``."""
-    errors: list[BaseException] = []
-    original = NoticeLog.failure
-
-    def failure(self: NoticeLog, part: str, error: BaseException) -> None:
-        errors.append(error)
-        original(self, part, error)
-
-    monkeypatch.setattr(NoticeLog, "failure", failure)
-    count = NoticeLog.count
-
-    def counted(self: NoticeLog, reason: str) -> None:
-        if reason not in COUNTERS and reason_of(reason) is None:
-            errors.append(AssertionError(f"{reason} is not in tiktok_middleware.reasons"))
-        count(self, reason)
-
-    monkeypatch.setattr(NoticeLog, "count", counted)
+    watch = Watch()
+    errors = watch.errors
     open_before = set(alive)
-    yield errors
+    with observed_by(watch):
+        yield errors
     for delivery in set(alive) - open_before:
         delivery.close(0)  # its threads are not the next test's
     if errors and request.node.get_closest_marker("swallows") is None:

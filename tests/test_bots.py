@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Iterator
 
 import crawleruseragents
 import pytest
@@ -76,18 +78,23 @@ def test_what_it_says_is_what_the_list_says(agent: str) -> None:
     assert bool(kind_of(agent)) == crawleruseragents.is_crawler(agent)
 
 
+@pytest.fixture
+def unread() -> Iterator[None]:
+    """Forget the list of crawlers before and after the test."""
+    bots._read.clear()
+    _kind.cache_clear()
+    yield
+    bots._read.clear()
+    _kind.cache_clear()
+
+
+@pytest.mark.usefixtures("unread")
 def test_without_its_list_everybody_is_a_person(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def nowhere(_: str) -> None:
-        return None
-
-    monkeypatch.setattr(bots, "find_spec", nowhere)
-    monkeypatch.setattr(bots, "_read", [])
-    _kind.cache_clear()
+    monkeypatch.setitem(sys.modules, "crawleruseragents", None)  # as if it were not installed
     assert [kind_of(agent) for agent in CRAWLERS] == [PERSON] * len(CRAWLERS)
     assert caplog.text.count("list of crawlers cannot be read") == 1
-    _kind.cache_clear()
 
 
 @pytest.mark.slow
@@ -111,7 +118,7 @@ def test_a_decision_costs_microseconds() -> None:
 
 
 @pytest.mark.parametrize("token", ["t", ""])
-def test_the_list_is_read_before_any_event_loop_could_wait_for_it(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bots, "_read", [])
+@pytest.mark.usefixtures("unread")
+def test_the_list_is_read_before_any_event_loop_could_wait_for_it(token: str) -> None:
     Client(Config(pixel_id="C0000000000000000001", access_token=token, outbox="memory://")).close(0)
     assert bool(bots._read) is bool(token), "who sends nothing needs no list"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -13,15 +14,16 @@ import msgspec
 import pytest
 
 from tests.core.core_world import GOOD_TTP, NOW, PIXEL, Clock, scope_request
-from tiktok_middleware import client as client_module
-from tiktok_middleware import server_job as job_module
-from tiktok_middleware.client import Client
+from tiktok_middleware.client import Client, deliver_to
 from tiktok_middleware.config import Config
-from tiktok_middleware.core.events.event import Claim, Record
+from tiktok_middleware.core.events.event import Claim, OutboxEntry, Record
 from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
 from tiktok_middleware.core.tracking.request_state import RequestState
+from tiktok_middleware.core.tracking.server_tracker import server_tracker
 from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.errors import EventError
+from tiktok_middleware.server_job import JOB_WAIT_S, ServerJob
+from tiktok_middleware.testing import Recorder
 
 SETS: dict[str, Any] = {"offline_id": "7000000000000000001", "crm_id": "7000000000000000002"}
 sent: list[Record] = []
@@ -132,6 +134,20 @@ def test_a_block_that_fails_tells_no_lies(client: Client) -> None:
     assert counted(client)["job_failed"] == 1
 
 
+class HungDelivery(Recorder):
+    """A disk that never answers."""
+
+    def submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]]:
+        return Future()
+
+
+class BrokenDelivery(Recorder):
+    """A mistake of ours."""
+
+    def submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]]:
+        raise ZeroDivisionError
+
+
 def test_on_an_event_loop(client: Client) -> None:
     async def hook(*, fails: bool) -> None:
         async with client.tracker(snapshot_of(client)) as tiktok:
@@ -149,49 +165,40 @@ def test_on_an_event_loop(client: Client) -> None:
 
 
 def test_a_plain_block_on_an_event_loop_waits_no_longer_than_a_response(
-    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    never: Future[list[Claim]] = Future()
-    monkeypatch.setattr(client.delivery, "submit", lambda _: never)
-    monkeypatch.setattr(client_module, "COMMIT_WAIT_S", 0.01)
-    monkeypatch.setattr(job_module, "JOB_WAIT_S", 60.0)
-
     async def hook() -> None:
         with client.tracker() as tiktok:
             buy(tiktok)
 
-    with anyio.from_thread.start_blocking_portal() as portal:
+    start = time.monotonic()
+    with deliver_to(HungDelivery()), anyio.from_thread.start_blocking_portal() as portal:
         portal.call(hook)
+    assert time.monotonic() - start < JOB_WAIT_S / 2
     assert counted(client)["undurable"] == 1
     assert "was not on disk in time" in caplog.text
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_a_disk_that_hangs_holds_a_job_up_for_a_bounded_time(
-    client: Client, monkeypatch: pytest.MonkeyPatch, is_async: bool
-) -> None:
-    monkeypatch.setattr(client.delivery, "submit", lambda _: Future())
-    monkeypatch.setattr(job_module, "JOB_WAIT_S", 0.01)
+def test_a_disk_that_hangs_holds_a_job_up_for_a_bounded_time(client: Client, is_async: bool) -> None:
+    job = ServerJob(server_tracker(client.runtime, None), client, wait_s=0.01)
 
     async def hook() -> None:
-        async with client.tracker() as tiktok:
+        async with job as tiktok:
             buy(tiktok)
 
-    if is_async:
-        anyio.run(hook)
-    else:
-        with client.tracker() as tiktok:
-            buy(tiktok)
+    with deliver_to(HungDelivery()):
+        if is_async:
+            anyio.run(hook)
+        else:
+            with job as tiktok:
+                buy(tiktok)
     assert counted(client)["undurable"] == 1
 
 
 @pytest.mark.swallows
-def test_our_own_mistake_does_not_reach_the_job(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: object) -> Any:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(client.delivery, "submit", broken)
-    with client.tracker() as tiktok:
+def test_our_own_mistake_does_not_reach_the_job(client: Client) -> None:
+    with deliver_to(BrokenDelivery()), client.tracker() as tiktok:
         buy(tiktok)
     assert counted(client)["failures"] == 1
 

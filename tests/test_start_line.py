@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tiktok_middleware import Client, Config, _start_line
+from tiktok_middleware import Client, Config
 from tiktok_middleware._start_line import announce, start_line
 
 PIXEL = "C5ABCDEFGHIJKLMNOPQR"
@@ -19,15 +19,11 @@ def usual(**options: Any) -> Config:
     return Config(**{"pixel_id": PIXEL, "access_token": "secret-token", "consent": "implied", **options})
 
 
-@pytest.fixture(autouse=True)
-def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_start_line, "_said", set())
-
-
 def test_usual_production_process_has_one_info_line(caplog: pytest.LogCaptureFixture) -> None:
+    said: set[str] = set()
     with caplog.at_level(logging.INFO):
         for _ in range(2):
-            announce(usual(), FILE)
+            announce(usual(), FILE, said)
     (line,) = caplog.records
     assert line.levelno == logging.INFO
     assert line.getMessage() == (
@@ -55,7 +51,7 @@ def test_usual_production_process_has_one_info_line(caplog: pytest.LogCaptureFix
 def test_what_is_unusual_is_in_one_warning(
     options: dict[str, Any], outbox: str, says: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    announce(usual(**options), outbox)
+    announce(usual(**options), outbox, set())
     (line,) = caplog.records
     assert line.levelno == logging.WARNING
     assert says in line.getMessage()
@@ -73,7 +69,7 @@ def test_consent_that_nobody_decided_is_unusual_and_the_same_value_given_is_not(
 
 def test_switched_off_is_an_info_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        announce(usual(enabled=False), FILE)
+        announce(usual(enabled=False), FILE, set())
     (line,) = caplog.records
     assert (line.levelno, "TIKTOK_ENABLED=false" in line.getMessage()) == (logging.INFO, True)
 
@@ -93,7 +89,7 @@ def test_misspelt_variable_is_named_with_the_nearest_option(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TIKTOK_PIXL_ID", "x")
-    announce(usual(), FILE)
+    announce(usual(), FILE, set())
     assert [record.getMessage() for record in caplog.records] == [
         "TIKTOK_PIXL_ID is no option; did you mean TIKTOK_PIXEL_ID?"
     ]

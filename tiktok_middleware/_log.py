@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import Counter
+from collections.abc import Iterator
+from typing import Protocol
 
 from tiktok_middleware.reasons import OWN_LINES, SCOPES, reason_of
 
-__all__ = ["NoticeLog"]
+__all__ = ["NoticeLog", "Observer", "observed_by"]
 
 log = logging.getLogger("tiktok_middleware")
 
 # A cause can hold text of a request, so the memory of causes is bounded.
 _MAX_CAUSES = 1000
+
+
+class Observer(Protocol):
+    """Hears every notice of every client of this process, also those that are not logged again."""
+
+    def counted(self, reason: str) -> None:
+        """A reason was counted."""
+
+    def failed(self, error: BaseException) -> None:
+        """An error of ours was kept away from the app."""
+
+
+_observers: list[Observer] = []
+
+
+@contextlib.contextmanager
+def observed_by(observer: Observer) -> Iterator[None]:
+    """Tell ``observer`` of every notice while the block runs."""
+    _observers.append(observer)
+    try:
+        yield
+    finally:
+        _observers.remove(observer)
 
 
 class NoticeLog:
@@ -29,6 +55,8 @@ class NoticeLog:
     def count(self, reason: str) -> None:
         """Count one more of this reason, and log the first unless it is expected."""
         self.counts[reason] += 1
+        for observer in _observers:
+            observer.counted(reason)
         if self.counts[reason] == 1:
             self._explain(reason)
 
@@ -42,6 +70,8 @@ class NoticeLog:
     def failure(self, part: str, error: BaseException) -> None:
         """Log one ERROR line with a traceback per kind of failure; count each failure."""
         self.counts["failures"] += 1
+        for observer in _observers:
+            observer.failed(error)
         cause = f"failure {part} {type(error).__name__}"
         if cause in self._said:
             return

@@ -57,16 +57,22 @@ def start_line(config: Config, outbox: str, server: str = "") -> StartLine:
     return StartLine(text, tuple(_unusual(config, outbox)))
 
 
-def announce(config: Config, outbox: str) -> None:
-    """Log the start line once per process and configuration: WARNING where something is unusual, else INFO."""
+def announce(config: Config, outbox: str, said: set[str] = _said) -> None:
+    """Log the start line once per process and configuration: WARNING where something is unusual, else INFO.
+
+    Args:
+        config: the options.
+        outbox: address of the outbox that is used.
+        said: the lines that were logged before.
+    """
     for name, nearest in Config.strangers().items():
         if nearest:
-            _once(logging.WARNING, f"{name} is no option; did you mean {nearest}?")
+            _once(said, logging.WARNING, f"{name} is no option; did you mean {nearest}?")
     text, unusual = start_line(config, outbox, development_server(sys.argv, os.environ))
     if unusual:
-        _once(logging.WARNING, f"TikTok middleware: {text}. {'; '.join(unusual)}.")
+        _once(said, logging.WARNING, f"TikTok middleware: {text}. {'; '.join(unusual)}.")
     else:
-        _once(logging.INFO, f"TikTok middleware: {text}.")
+        _once(said, logging.INFO, f"TikTok middleware: {text}.")
 
 
 def _unusual(config: Config, outbox: str) -> list[str]:
@@ -105,7 +111,7 @@ def _without_password(url: str) -> str:
     return re.sub(r"//[^/\s]*@", "//...@", url)
 
 
-def _once(level: int, message: str) -> None:
-    if message not in _said:
-        _said.add(message)
+def _once(said: set[str], level: int, message: str) -> None:
+    if message not in said:
+        said.add(message)
         log.log(level, "%s", message)

@@ -49,11 +49,13 @@ class ServerJob:
     Args:
         tracker: of the block.
         client: takes the events.
+        wait_s: how long the end of the block waits for its events to be on disk, in seconds.
     """
 
-    def __init__(self, tracker: Tracker, client: EntryTaker) -> None:
+    def __init__(self, tracker: Tracker, client: EntryTaker, wait_s: float = JOB_WAIT_S) -> None:
         self._tracker = tracker
         self._client = client
+        self._wait_s = wait_s
 
     def __enter__(self) -> Tracker:
         return self._tracker
@@ -64,7 +66,7 @@ class ServerJob:
         stored = self._hand_over(has_failed=kind is not None)
         if stored is not None:
             # An event loop is nobody's to hold up for longer than a response may.
-            self._client.wait(stored, None if is_in_event_loop() else JOB_WAIT_S)
+            self._client.wait(stored, None if is_in_event_loop() else self._wait_s)
 
     async def __aenter__(self) -> Tracker:
         return self._tracker
@@ -74,7 +76,7 @@ class ServerJob:
     ) -> None:
         stored = self._hand_over(has_failed=kind is not None)
         if stored is not None:
-            await self._client.wait_async(stored, JOB_WAIT_S)
+            await self._client.wait_async(stored, self._wait_s)
 
     def _hand_over(self, *, has_failed: bool) -> Future[list[Claim]] | None:
         """The events' way to the disk, None where there are none."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
-from importlib import import_module
-from types import ModuleType
 
 import pytest
 
@@ -23,15 +22,9 @@ HTML = "text/html; charset=utf-8"
 @pytest.fixture
 def _without_packages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As installed without the extras."""
-    gone = {"brotli", "brotlicffi", "compression.zstd", "backports.zstd", "zstandard"}
-
-    def find(name: str) -> ModuleType:
-        if name in gone:
-            raise ImportError(name)
-        return import_module(name)
-
     caches = (codings._brotli.cache_clear, codings._zstd.cache_clear, policy._made.clear)
-    monkeypatch.setattr(codings, "import_module", find)
+    for name in ("brotli", "brotlicffi", "compression.zstd", "backports.zstd", "zstandard"):
+        monkeypatch.setitem(sys.modules, name, None)  # makes its import fail
     for clear in caches:
         clear()
     yield

@@ -26,6 +26,7 @@ from django.http import (
     StreamingHttpResponse,
 )
 from django.template import Context, RequestContext, Template
+from django.test import override_settings
 from django.urls import path
 from django.views.decorators.cache import cache_page
 
@@ -200,10 +201,10 @@ class Browser:
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Client:
+def client() -> Iterator[Client]:
     made = make_client()
-    monkeypatch.setattr(contrib, "_client", lambda: made)
-    return made
+    with override_settings(TIKTOK=made):
+        yield made
 
 
 @pytest.fixture(params=["wsgi", "asgi"])
@@ -274,8 +275,14 @@ def test_the_helper_is_served(client: Client, browser: Browser) -> None:
 
 def test_settings_outrank_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIKTOK_PIXEL_ID", "C1111111111111111111")
-    monkeypatch.setattr(settings, "TIKTOK", {"PIXEL_ID": PIXEL, "outbox": "memory://"}, raising=False)
-    assert contrib._client().config.pixels == (PIXEL,)
+    with override_settings(TIKTOK={"PIXEL_ID": PIXEL, "outbox": "memory://"}):
+        assert contrib._client().config.pixels == (PIXEL,)
+
+
+def test_a_client_of_the_apps_own_may_be_the_setting() -> None:
+    made = make_client()
+    with override_settings(TIKTOK=made):
+        assert contrib._client() is made
 
 
 def test_without_the_middleware_the_error_says_what_to_do() -> None:

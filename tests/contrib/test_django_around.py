@@ -82,12 +82,11 @@ urlpatterns = [
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+def client() -> Iterator[Client]:
     made = make_client()
-    monkeypatch.setattr(contrib, "_client", lambda: made)
     cache.clear()
     calls.clear()
-    with override_settings(ROOT_URLCONF=__name__):
+    with override_settings(ROOT_URLCONF=__name__, TIKTOK=made):
         yield made
 
 

@@ -14,7 +14,7 @@ from django.test import override_settings
 from django.urls import path
 
 from tests.contrib import test_django
-from tests.contrib.shared import PAGE, inline_events, make_client, sent
+from tests.contrib.shared import PAGE, PIXEL, inline_events, make_client, sent
 from tests.core.core_world import runtime_of, tracker_of
 from tiktok_middleware import Client, EventError
 from tiktok_middleware.contrib import django as contrib
@@ -90,11 +90,10 @@ urlpatterns = [
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+def client() -> Iterator[Client]:
     seen.clear()
     made = make_client()
-    monkeypatch.setattr(contrib, "_client", lambda: made)
-    with override_settings(ROOT_URLCONF=__name__):
+    with override_settings(ROOT_URLCONF=__name__, TIKTOK=made):
         yield made
 
 
@@ -154,11 +153,13 @@ def test_a_transaction_that_django_does_not_manage_is_an_error(client: Client) -
     assert sent(client) == []
 
 
-def test_a_task_has_the_middlewares_client_or_one_of_its_own(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_has_the_middlewares_client_or_one_of_its_own(client: Client) -> None:
     get("/kept-open")
     assert contrib.tiktok_client() is client
-    monkeypatch.setattr(contrib, "_clients", [])
-    own = contrib.tiktok_client()
+    contrib._clients.clear()
+    with override_settings(TIKTOK={"pixel_id": PIXEL, "outbox": "memory://"}):
+        own = contrib.tiktok_client()
+    assert own is not client
     assert contrib.tiktok_client() is own
 
 

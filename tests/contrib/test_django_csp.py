@@ -65,15 +65,15 @@ Visit = Callable[..., httpx.Response]
 
 
 @pytest.fixture(params=["wsgi", "asgi"])
-def visit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Visit:
+def visit(request: pytest.FixtureRequest) -> Visit:
     """One request to an app with these middlewares and settings."""
 
     def visit(
         where: str, middleware: list[str], headers: dict[str, str] = NAVIGATION, *,
         options: dict[str, Any] | None = None, **configured: Any,
     ) -> httpx.Response:  # fmt: skip
-        monkeypatch.setattr(contrib, "_client", lambda: make_client(**(options or {})))
-        with override_settings(ROOT_URLCONF=__name__, MIDDLEWARE=middleware, **configured):
+        given = {"TIKTOK": make_client(**(options or {})), **configured}
+        with override_settings(ROOT_URLCONF=__name__, MIDDLEWARE=middleware, **given):
             return Browser(request.param).get(where, headers)
 
     return visit

@@ -84,7 +84,7 @@ def in_a_thread(call: Callable[[], None]) -> None:
     assert not thread.is_alive()
 
 
-def test_a_thread_that_outlives_its_response_under_django(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_that_outlives_its_response_under_django() -> None:
     from django.http import HttpRequest, HttpResponse
     from django.test import override_settings
     from django.urls import path
@@ -93,7 +93,6 @@ def test_a_thread_that_outlives_its_response_under_django(monkeypatch: pytest.Mo
     from tiktok_middleware.contrib import django as contrib
 
     client = make_client()
-    monkeypatch.setattr(contrib, "_client", lambda: client)
     kept: list[HttpRequest] = []
 
     def view(request: HttpRequest) -> HttpResponse:
@@ -101,7 +100,7 @@ def test_a_thread_that_outlives_its_response_under_django(monkeypatch: pytest.Mo
         return HttpResponse(PAGE)
 
     urls = type("urls", (), {"urlpatterns": [path("", view)]})
-    with override_settings(ROOT_URLCONF=urls):
+    with override_settings(ROOT_URLCONF=urls, TIKTOK=client):
         answer: httpx.Response = test_django.Browser("wsgi").get("/")
     assert inline_events(answer.text) == []
     in_a_thread(lambda: seen.append(contrib.tiktok_from(kept[0]).track("Subscribe")))

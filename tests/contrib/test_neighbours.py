@@ -11,6 +11,7 @@ import flask
 import httpx
 import pytest
 from django.core.wsgi import get_wsgi_application
+from django.test import override_settings
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -26,7 +27,6 @@ from tests.contrib.test_starlette import visit
 from tiktok_middleware import Client, Config, ConfigError, EventError
 from tiktok_middleware import client as client_module
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiDoor
-from tiktok_middleware.contrib import django as django_contrib
 from tiktok_middleware.contrib.starlette import tiktok_from
 from tiktok_middleware.wsgi import TikTokMiddleware as WsgiDoor
 
@@ -209,10 +209,10 @@ def test_two_doors_of_one_client_are_one_door() -> None:
     visit(app, use)
 
 
-def test_after_a_django_request_nobody_is_the_current_visitor(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_django_request_nobody_is_the_current_visitor() -> None:
     client = make_client()
-    monkeypatch.setattr(django_contrib, "_client", lambda: client)
-    answer = Browser(get_wsgi_application()).get("/", headers=NAVIGATION)
+    with override_settings(TIKTOK=client):
+        answer = Browser(get_wsgi_application()).get("/", headers=NAVIGATION)
     answer.close()
     with pytest.raises(LookupError):
         tiktok_middleware.current()
@@ -222,25 +222,23 @@ def test_after_a_django_request_nobody_is_the_current_visitor(monkeypatch: pytes
 @pytest.mark.parametrize("name", ["RequestTracker", "submit", "wait"])
 def test_a_mistake_of_ours_passes_a_django_response_untouched(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     client = make_client()
-    monkeypatch.setattr(django_contrib, "_client", lambda: client)
 
     def fail(*_: object) -> Any:
         raise RuntimeError("ours")
 
     monkeypatch.setattr(Client if hasattr(Client, name) else client_module, name, fail)
-    answer = Browser(get_wsgi_application()).get(
-        "/thanks" if hasattr(Client, name) else "/file.html", headers=NAVIGATION
-    )
+    with override_settings(TIKTOK=client):
+        browser = Browser(get_wsgi_application())
+    answer = browser.get("/thanks" if hasattr(Client, name) else "/file.html", headers=NAVIGATION)
     assert (answer.status_code, answer.text) == (200, PAGE)
 
 
-def test_under_django_both_copies_of_a_cookie_are_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_under_django_both_copies_of_a_cookie_are_deleted() -> None:
     client = make_client()
-    monkeypatch.setattr(django_contrib, "_client", lambda: client)
     headers = {**NAVIGATION, "sec-gpc": "1", "cookie": "ttclid=E.C.P.x"}
-    answer = Browser(get_wsgi_application(), use_cookies=False).get(
-        "/thanks", headers=headers, base_url="https://shop.example"
-    )
+    with override_settings(TIKTOK=client):
+        browser = Browser(get_wsgi_application(), use_cookies=False)
+    answer = browser.get("/thanks", headers=headers, base_url="https://shop.example")
     lines = [line.strip() for line in answer.headers.getlist("Set-Cookie")]
     assert len([line for line in lines if line.startswith("ttclid=") and "Domain=" in line]) == 1
     assert len([line for line in lines if line.startswith("ttclid=") and "Domain=" not in line]) == 1

@@ -6,13 +6,13 @@ import json
 import re
 from collections.abc import Iterator
 from itertools import cycle
-from unittest.mock import patch
 
 from tests.contract.adapters import Request, make_client, seen_of_messages
 from tests.contract.test_reports import SAME, by_asgi, by_wsgi
 from tests.core.endpoint.report_world import MINTED, token_of
+from tests.watch import Watch
 from tiktok_middleware import Client
-from tiktok_middleware._log import NoticeLog
+from tiktok_middleware._log import observed_by
 from tiktok_middleware._rate_limit import RateLimit
 from tiktok_middleware.core.visitor.user_data import Identity
 
@@ -78,12 +78,12 @@ def check(data: bytes) -> None:
     chosen, body = data[:1] or b"\0", data[1:]
     request = Request("POST", "/_tiktok/collect", headers=_HEADERS[chosen[0] % len(_HEADERS)])
     asgi, wsgi = _clients()
-    errors: list[BaseException] = []
-    with patch.object(NoticeLog, "failure", lambda _log, _part, error: errors.append(error)):
+    watch = Watch()
+    with observed_by(watch):
         seen = seen_of_messages(by_asgi(asgi, request, [body[:5], body[5:]]))
         other = by_wsgi(wsgi, request, body)
-    if errors:
-        raise AssertionError("an error of ours was swallowed") from errors[0]
+    if watch.errors:
+        raise AssertionError("an error of ours was swallowed") from watch.errors[0]
     assert seen == other
     assert seen.status in _STATUSES
     assert seen.status != 200 or isinstance(json.loads(seen.body)["load"], bool)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import cycle, product
 from typing import NamedTuple
-from unittest.mock import patch
 
 from tests.contract.adapters import (
     HTML,
@@ -21,8 +20,9 @@ from tests.contract.adapters import (
     without_ours,
 )
 from tests.core.consent.platforms.headers_seen import SEEN
+from tests.watch import Watch
 from tiktok_middleware import Client
-from tiktok_middleware._log import NoticeLog
+from tiktok_middleware._log import observed_by
 from tiktok_middleware.core.consent.consent import make_reader
 from tiktok_middleware.core.consent.state import State
 from tiktok_middleware.core.http.proxies import Proxies
@@ -127,12 +127,12 @@ def check(data: bytes) -> None:
     world = _worlds[0]
     case = Case.read(data)
     asgi, wsgi = world.clients_for(case.runtime)
-    errors: list[BaseException] = []
-    with patch.object(NoticeLog, "failure", lambda _log, _part, error: errors.append(error)):
+    watch = Watch()
+    with observed_by(watch):
         seen = through_asgi(asgi, case.request, case.response)
         other = through_wsgi(wsgi, case.request, case.response)
-    if errors:
-        raise AssertionError("an error of ours was swallowed") from errors[0]
+    if watch.errors:
+        raise AssertionError("an error of ours was swallowed") from watch.errors[0]
     assert seen == other
     if case.request.path.startswith("/_tiktok/") and seen.body != case.response.body:
         return

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -19,15 +18,16 @@ from tests.fuzz.requests import NAMES, WORDS
 from tests.privacy.test_consent_table import ours_in
 from tests.strategies import examples
 from tiktok_middleware import Client, Config
+from tiktok_middleware.client import deliver_to
 from tiktok_middleware.core.events.event import Claim, OutboxEntry
 from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.server_event import server_entry
 from tiktok_middleware.core.tracking.server_tracker import Context, server_tracker
 from tiktok_middleware.core.tracking.tracker import Tracker
-from tiktok_middleware.delivery.delivery import Delivery
 from tiktok_middleware.errors import ConfigError
 from tiktok_middleware.sandbox.check import check_item, check_name
 from tiktok_middleware.sandbox.check_properties import check_properties
+from tiktok_middleware.testing import Recorder
 
 TEXTS = [word.decode("latin-1") for word in WORDS if not {10, 13, 0} & set(word)]
 
@@ -83,10 +83,11 @@ names = st.sampled_from(["Purchase", "ViewContent", "CompletePayment", "Search"]
 events = st.lists(st.tuples(names, properties), min_size=1, max_size=2).map(tuple)
 
 
-class Submitted:
-    """Stands where events are stored, and keeps what was to be sent."""
+class Submitted(Recorder):
+    """Keeps what was to be sent."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.items: list[dict[str, Any]] = []
 
     def submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]]:
@@ -133,7 +134,7 @@ def test_what_leaves_is_what_tiktok_takes(
     response = Response(**{**vars(kind), "events": given_events})
     for through in (through_asgi, through_wsgi):
         kept = Submitted()
-        with patch.object(Delivery, "submit", lambda _self, submissions, kept=kept: kept.submit(submissions)):
+        with deliver_to(kept):
             seen = through(client, request, response)
         assert faults(kept.items) == []
         config, _ = ours_in(client, seen.body)
@@ -215,7 +216,7 @@ def _serve(client: Client, request: Request) -> None:
     try:
         response = Response(events=(("Purchase", {"value": 5, "currency": "EUR"}),))
         kept = Submitted()
-        with patch.object(Delivery, "submit", lambda _self, submissions: kept.submit(submissions)):
+        with deliver_to(kept):
             seen = through_asgi(client, request, response)
         assert seen.status == 200
         assert faults(kept.items) == []

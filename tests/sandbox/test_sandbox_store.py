@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from tiktok_middleware.sandbox import store
 from tiktok_middleware.sandbox.journal import Entry, Journal
 from tiktok_middleware.sandbox.matching import Copy, differences
 from tiktok_middleware.sandbox.store import Ledger
@@ -144,9 +143,8 @@ def test_the_oldest_events_make_room() -> None:
     assert [event.event_id for event in ledger] == ["2", "3", "4"]
 
 
-def test_memory_is_bounded_by_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "BYTES_LIMIT", 100)
-    ledger = Ledger()
+def test_memory_is_bounded_by_bytes_too() -> None:
+    ledger = Ledger(limit_bytes=100)
     for number in range(5):
         ledger.take(a_copy(event_id=str(number), size=40))
         ledger.take(a_copy("server", event_id=str(number), size=10))

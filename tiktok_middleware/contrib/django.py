@@ -408,9 +408,10 @@ def _configured_policy() -> Mapping[str, object]:
 
 
 def _client() -> Client:
-    options: dict[str, Any] = {
-        str(name).lower().removeprefix("tiktok_"): value
-        for name, value in (getattr(settings, "TIKTOK", None) or {}).items()
-    }
+    """Return the client that ``settings.TIKTOK`` is, or the one that its options describe."""
+    given = getattr(settings, "TIKTOK", None) or {}
+    if isinstance(given, Client):
+        return given
+    options: dict[str, Any] = {str(name).lower().removeprefix("tiktok_"): value for name, value in given.items()}
     keys = [settings.SECRET_KEY, *getattr(settings, "SECRET_KEY_FALLBACKS", ())]
     return Client.from_env(secret_keys=[str(key) for key in keys if key], is_debug=settings.DEBUG, **options)

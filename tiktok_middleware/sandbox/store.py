@@ -115,10 +115,17 @@ class Ledger:
     Args:
         limit: how many conversions are kept; the oldest goes first, and is forgotten for deduplication too.
         on_state: called with a conversion whose state has changed.
+        limit_bytes: how many bytes of conversions are kept; the oldest goes first.
     """
 
-    def __init__(self, limit: int = 10_000, on_state: Callable[[Conversion], None] | None = None) -> None:
+    def __init__(
+        self,
+        limit: int = 10_000,
+        on_state: Callable[[Conversion], None] | None = None,
+        limit_bytes: int = BYTES_LIMIT,
+    ) -> None:
         self._limit = limit
+        self._limit_bytes = limit_bytes
         self._on_state = on_state
         self._serial = 0
         self._bytes = 0
@@ -154,7 +161,7 @@ class Ledger:
         return conversion
 
     def _bound(self) -> None:
-        while len(self._conversions) > self._limit or (self._bytes > BYTES_LIMIT and len(self._conversions) > 1):
+        while len(self._conversions) > self._limit or (self._bytes > self._limit_bytes and len(self._conversions) > 1):
             _, oldest = self._conversions.popitem(last=False)
             self._bytes -= oldest.size
 

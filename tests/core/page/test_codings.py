@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from importlib import import_module
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -27,19 +26,16 @@ def fresh() -> Iterator[None]:
 
 
 @pytest.fixture
-def absent(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Names of packages that cannot be imported."""
-    names: set[str] = set()
+def absent(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Make the imports of packages fail."""
 
-    def find(name: str) -> ModuleType:
-        if name in names:
-            raise ImportError(name)
-        return import_module(name)
+    def hide(*names: str) -> None:
+        for name in names:
+            monkeypatch.setitem(sys.modules, name, None)
+        codings._brotli.cache_clear()
+        codings._zstd.cache_clear()
 
-    monkeypatch.setattr(codings, "import_module", find)
-    codings._brotli.cache_clear()
-    codings._zstd.cache_clear()
-    return names
+    return hide
 
 
 @pytest.mark.parametrize(
@@ -88,9 +84,9 @@ def test_a_body_with_a_coding_has_one_known_or_not(header: str) -> None:
     ],
 )
 def test_a_coding_whose_package_is_absent_is_not_known(
-    absent: set[str], gone: set[str], header: str, missing: list[str]
+    absent: Callable[..., None], gone: set[str], header: str, missing: list[str]
 ) -> None:
-    absent |= gone
+    absent(*gone)
     assert not is_known(header)
     assert missing_packages(header) == missing
     assert is_known("gzip")
@@ -98,8 +94,8 @@ def test_a_coding_whose_package_is_absent_is_not_known(
 
 
 @pytest.mark.parametrize("size", [1, 10, 100_000])
-def test_brotlicffi_serves_where_brotli_is_absent(absent: set[str], size: int) -> None:
-    absent.add("brotli")
+def test_brotlicffi_serves_where_brotli_is_absent(absent: Callable[..., None], size: int) -> None:
+    absent("brotli")
     assert is_known("br")
     coded = b"".join(BODIES["br"].encode([PAGE], 5))
     assert codings._brotli().__name__ == "brotlicffi"
@@ -118,15 +114,18 @@ def test_a_brotli_that_cannot_bound_what_it_gives_is_not_used(monkeypatch: pytes
 
     old = Old("brotli")
     old.Decompressor = Decompressor
-    monkeypatch.setattr(codings, "import_module", lambda _name: old)
+    for name in ("brotli", "brotlicffi"):
+        monkeypatch.setitem(sys.modules, name, old)
     codings._brotli.cache_clear()
     assert missing_packages("br") == ["brotli"]
 
 
 @pytest.mark.parametrize("name", ["zstd", "zstd frames"])
 @pytest.mark.parametrize("size", [1, 33, 100_000])
-def test_the_package_zstandard_serves_where_the_backport_is_absent(absent: set[str], name: str, size: int) -> None:
-    absent |= {"compression.zstd", "backports.zstd"}
+def test_the_package_zstandard_serves_where_the_backport_is_absent(
+    absent: Callable[..., None], name: str, size: int
+) -> None:
+    absent("compression.zstd", "backports.zstd")
     body = BODIES[name]
     pieces = slices(b"".join(body.encode([PAGE[:100], PAGE[100:]], 5)), size)
     assert codings._zstd().__name__ == "zstandard"
@@ -134,8 +133,8 @@ def test_the_package_zstandard_serves_where_the_backport_is_absent(absent: set[s
     assert body.decode(ran.body) == WITH_SCRIPT
 
 
-def test_the_package_zstandard_reads_a_bomb_in_small_parts(absent: set[str]) -> None:
-    absent |= {"compression.zstd", "backports.zstd"}
+def test_the_package_zstandard_reads_a_bomb_in_small_parts(absent: Callable[..., None]) -> None:
+    absent("compression.zstd", "backports.zstd")
     bomb = BODIES["zstd"].encode([b"a" * (32 << 20)], 5)
     (layer,) = layers_of("zstd")
     sizes = [len(part) for part in layer.read(b"".join(bomb) + b"tail")]
@@ -145,8 +144,8 @@ def test_the_package_zstandard_reads_a_bomb_in_small_parts(absent: set[str]) -> 
     assert layer.pause(is_end=True).endswith(b"tail")
 
 
-def test_the_package_zstandard_refuses_what_makes_no_sense(absent: set[str]) -> None:
-    absent |= {"compression.zstd", "backports.zstd"}
+def test_the_package_zstandard_refuses_what_makes_no_sense(absent: Callable[..., None]) -> None:
+    absent("compression.zstd", "backports.zstd")
     coded = b"\x28\xb5\x2f\xfd" + b"\xff" * 40
     assert run("zstd", [coded]).body == coded
 

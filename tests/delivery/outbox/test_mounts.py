@@ -98,7 +98,6 @@ def in_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     volume = tmp_path / "volume"
     volume.mkdir()
     (tmp_path / "link").symlink_to("/somewhere/else.sqlite3")
-    monkeypatch.setattr(_start_line, "_said", set())
     text = f"{DOCKER.strip()}\n1200 1180 8:1 / {volume} rw - ext4 /dev/sdb rw\n"
     monkeypatch.setattr(mounts, "_MOUNTINFO", tmp_path / "mountinfo")
     (tmp_path / "mountinfo").write_text(text)
@@ -107,10 +106,11 @@ def in_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def warnings_at_start(caplog: pytest.LogCaptureFixture, **options: Any) -> list[str]:
     caplog.clear()
+    said: set[str] = set()
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             config = Config(pixel_id=PIXEL, access_token=TOKEN, **options)
-            _start_line.announce(config, location.outbox_url(config))
+            _start_line.announce(config, location.outbox_url(config), said)
     return [line.getMessage() for line in caplog.records if "The outbox sqlite" in line.getMessage()]
 
 
