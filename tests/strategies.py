@@ -86,9 +86,11 @@ def splits(data: bytes) -> st.SearchStrategy[list[bytes]]:
     return cuts.map(lambda at: [data[a:b] for a, b in zip([0, *at], [*at, len(data)], strict=True)])
 
 
-def fed(pieces: Sequence[bytes], *, empty_end: bool = False) -> tuple[Injector, bytes, int]:
+def fed(
+    pieces: Sequence[bytes], *, empty_end: bool = False, is_charset_named: bool = True, is_page: bool = False
+) -> tuple[Injector, bytes, int]:
     """The injector at its end, all bytes that it gave back, and the index of the place in them or -1."""
-    injector, out = Injector(), b""
+    injector, out = Injector(is_charset_named=is_charset_named, is_page=is_page), b""
     pieces = [*pieces, b""] if empty_end else pieces
     for index, piece in enumerate(pieces):
         place = injector.feed(piece, last=index == len(pieces) - 1)

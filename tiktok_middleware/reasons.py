@@ -180,8 +180,23 @@ class Reason(str, Enum):
     FRAGMENT = ("fragment", "The response is a part of a page, and nobody hears of its events.", "", True)
     NO_HEAD_END = (
         "no_head_end",
-        "The page's head does not end within the part that is searched.",
-        "Move large inline styles and scripts out of the head.",
+        "The page's head does not end within its first 1 MiB, or the page ends inside it.",
+        "Move large inline styles and scripts out of the head, and close it.",
+    )
+    CHARSET_AT_RISK = (
+        "charset_at_risk",
+        "The page names its encoding in a <meta> that no script can stand before without hiding it from browsers.",
+        "Send the header Content-Type: text/html; charset=utf-8, or begin the head with the <meta>.",
+    )
+    HEAD_MEMORY_FULL = (
+        "head_memory_full",
+        "The heads of the pages that are being sent hold 32 MiB, and another one did not fit.",
+        "Make the heads of pages smaller, or send pages without Content-Length.",
+    )
+    ALREADY_INJECTED = (
+        "already_injected",
+        "The page carries the script already: a cache, or another client of this package, has put it there.",
+        "Wrap the app once.",
     )
     BODY_UNSEEN = (
         "body_unseen",

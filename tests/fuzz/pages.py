@@ -107,7 +107,10 @@ def check(data: bytes) -> None:
     wanted = document if place < 0 else document[:place] + SCRIPT + document[place:]
     for pieces in _splits(case):
         assert _searched(pieces) == outcome, pieces
-        assert b"".join(_sent(open_body(""), pieces, releases=case.releases)) == wanted
+        assert (
+            b"".join(_sent(open_body("", is_charset_named=True, is_page=False), pieces, releases=case.releases))
+            == wanted
+        )
     _check_coded(case, wanted)
     if place >= 0 and len(document) <= _MAX_DOCUMENT_BYTES:
         _check_trees(document, wanted)
@@ -161,7 +164,7 @@ def _check_coded(case: Case, wanted: bytes) -> None:
     kind = BODIES[case.coding]
     coded = b"".join(kind.encode(_cut(case.document, case.cuts[::2]), case.level))
     damaged = _damaged(coded, *case.fault) if case.fault is not None and case.coding != "none" else coded
-    body = open_body(kind.header)
+    body = open_body(kind.header, is_charset_named=True, is_page=False)
     out = b"".join(_sent(body, _cut(damaged, case.cuts), releases=case.releases))
     if damaged != coded:
         _check_damaged(case, damaged, out)

@@ -103,7 +103,7 @@ let calls = {
   page(c) {
     let all = d.cookie, click = new URLSearchParams(location.search).get('ttclid');
     pages.push(c);
-    url = c.n || url;
+    url = c.n ? new URL(c.n, location) : url;
     posts = posts || c.n;
     refs.push(...c.x || []);
     if (!c.w) live = 1;

@@ -2,7 +2,8 @@
 // `c` holds what the server knows: u script address, p pixels, o load options, v page view, i identity hashes,
 // e events as [name, properties, id], k names of cookies to clear once they have fired, g gate: 1 asks for
 // Global Privacy Control and our own refusal cookie first, 2 only for the cookie, 3 leaves the Control to the server;
-// w wait for leave, h a page that many visitors share. What it cannot do by itself it leaves to the helper, in `todo`.
+// w wait for leave, h a page that many visitors share, j path of the helper where a <base> would lead it elsewhere.
+// What it cannot do by itself it leaves to the helper, in `todo`.
 (function (w, d, c) {
 var t = w.tiktok = w.tiktok || {}, q;
 function methods(target) {
@@ -17,16 +18,19 @@ function stub() {
   methods(q);
   q.instance = function (id) { return methods((q._i || {})[id] || []); };
   q.load = function (id, options) {
-    var s = d.createElement('script'), first = d.getElementsByTagName('script')[0];
     (q._i = q._i || {})[id] = [];
     q._i[id]._u = c.u;
     (q._t = q._t || {})[id] = +new Date();
     (q._o = q._o || {})[id] = options || {};
-    s.async = true;
-    s.nonce = nonce;
-    s.src = c.u + '?sdkid=' + id + '&lib=ttq';
-    first.parentNode.insertBefore(s, first);
+    load(c.u + '?sdkid=' + id + '&lib=ttq');
   };
+}
+function load(address) {
+  var s = d.createElement('script'), first = d.getElementsByTagName('script')[0];
+  s.async = true;
+  s.nonce = nonce;
+  s.src = address;
+  first.parentNode.insertBefore(s, first);
 }
 // Once in a tab: history navigation and restored pages run this again with the same ids. An id counts as fired when
 // TikTok's script has taken it over, so that a visitor who leaves before that takes it along to the next page.
@@ -107,6 +111,7 @@ try {
   });
   // What comes while nobody sees the page yet, or before there is leave, waits with it.
   t.emit = t.emit || function (events) { (t.held = t.held || []).push(events); };
+  if (c.j) load(w.location.origin + c.j);
   if (d.prerendering) d.addEventListener('prerenderingchange', begin, {once: true});
   else begin();
 } catch (e) {}

@@ -16,7 +16,9 @@ from tiktok_middleware.core.events.event import Event
 from tiktok_middleware.core.events.event_names import event_name
 from tiktok_middleware.core.http.proxies import Proxies
 from tiktok_middleware.core.http.request import RequestView
+from tiktok_middleware.core.http.url_prefix import url_prefix
 from tiktok_middleware.core.page.csp import extended, pixel_hosts
+from tiktok_middleware.core.page.held_memory import PageMemory
 from tiktok_middleware.core.page.known_heads import KnownHeads
 from tiktok_middleware.core.pixel.snippet import Snippet
 from tiktok_middleware.core.signing import Signer
@@ -111,6 +113,7 @@ class Runtime:
         mints: whether a visitor without a ``_ttp`` gets one.
         writes_ids: whether pages are given an id of their own.
         decisions, targets, heads: what the usual path remembers; see ``response.decision_cache``.
+        page_memory: for the heads of pages that are still being searched.
         is_bridged: whether the page itself reports what the visitor chose.
         match_keys: keys of TikTok's ``user`` object that may leave, on both channels.
         zone: of event times that name none; None for UTC.
@@ -153,6 +156,7 @@ class Runtime:
     heads: KnownHeads = field(init=False)
     match_keys: frozenset[str] = field(init=False)
     zone: tzinfo | None = None
+    page_memory: PageMemory = field(init=False)
 
     def __post_init__(self) -> None:
         config = self.config
@@ -176,15 +180,16 @@ class Runtime:
         self.match_keys = config.allowed_match_keys
         if "ttclid" not in self.match_keys:  # TikTok reads it in the page's address too
             self.url_deny |= {"ttclid"}
+        self.page_memory = PageMemory()
         self.is_bridged = config.consent.partition(":")[0] == "bridge"
 
     def helper_url(self, request: RequestView) -> str:
         """The path of the helper script under this request's mount point."""
-        return request.mount + self.snippet.helper_path
+        return url_prefix(request.mount) + self.snippet.helper_path
 
     def collect_url(self, request: RequestView) -> str:
         """The path that pages report to."""
-        return f"{request.mount}{self.config.endpoint}/collect"
+        return f"{url_prefix(request.mount)}{self.config.endpoint}/collect"
 
 
 def make_runtime(

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.core.core_world import NAVIGATION, counts
+from tests.core.core_world import FETCH, NAVIGATION, counts
 from tests.core.page.encoded_bodies import BODIES, Reader
 from tests.core.response.test_exchange import HEAD, HTML, PAGE, Headers, Story
 from tiktok_middleware.core.page.encoded_body import CodedInjector
@@ -48,7 +48,7 @@ def test_a_coded_page_in_pieces_promises_no_length(name: str) -> None:
 def test_what_has_no_place_keeps_its_bytes_and_its_length(name: str, body: bytes) -> None:
     pieces = BODIES[name].encode([body], 6)
     headers = coded_headers(name, sum(map(len, pieces)))
-    story = Story().answer(200, headers, *pieces)
+    story = Story(headers=FETCH).answer(200, headers, *pieces)
     assert story.body == b"".join(pieces)
     assert story.header(b"content-length") == str(len(story.body)).encode()
     assert story.header(b"etag") == b'"1"'

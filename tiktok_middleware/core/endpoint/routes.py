@@ -19,10 +19,10 @@ def answer(request: RequestView, runtime: Runtime) -> Answer | Wanted | None:
     path = request.path
     if runtime.endpoint not in path or not runtime.is_on or not request.method:  # a socket has none
         return None
-    if path == runtime.collect_url(request):
+    own = request.mount + runtime.endpoint
+    if path == f"{own}/collect":
         return refusal(request, runtime) or Wanted(MAX_BODY_BYTES, request)
-    prefix = f"{request.mount}{runtime.endpoint}/"
-    name = path[len(prefix) :] if path.startswith(prefix) else ""
+    name = path[len(own) + 1 :] if path.startswith(f"{own}/") else ""
     if request.method not in {"GET", "HEAD"}:
         return None
     if name == "pixel.js" and not runtime.browser_reason:
@@ -30,7 +30,7 @@ def answer(request: RequestView, runtime: Runtime) -> Answer | Wanted | None:
     if not (name.startswith("helper-") and name.endswith(".js")):
         return None
     # A page from before a deployment asks for a helper that is gone: today's serves it, but must not be kept as it.
-    is_current = path == runtime.helper_url(request)
+    is_current = path == request.mount + runtime.snippet.helper_path
     return _script(
         request, runtime.snippet.helper, f"public, max-age={_YEAR_S}, immutable" if is_current else "no-cache"
     )

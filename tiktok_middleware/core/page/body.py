@@ -1,4 +1,4 @@
-"""A response body on its way through the search, plain or coded behind the same few calls; it knows no headers."""
+"""One interface for the search in a response body, whether it is plain or has a content coding."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Protocol
 from tiktok_middleware.core.page.codings import has_coding, layers_of
 from tiktok_middleware.core.page.encoded_body import CodedInjector
 from tiktok_middleware.core.page.head_end import Injector, Search, first_run
+from tiktok_middleware.core.page.head_tags import HeadTags
 
 __all__ = ["Body", "PlainBody", "open_body"]
 
 
 _FOUND = Search.FOUND
+_NO_TAGS = HeadTags()
 
 
 class Body(Protocol):
@@ -20,6 +22,18 @@ class Body(Protocol):
     @property
     def is_document(self) -> bool:
         """Whether the bytes begin like a document, as far as is known."""
+
+    @property
+    def reason(self) -> str:
+        """Why the search ended without a place, in a snake_case word."""
+
+    @property
+    def tags(self) -> HeadTags:
+        """What the head's tags say to us."""
+
+    @property
+    def held_bytes(self) -> int:
+        """How much is kept of what was fed, while the search goes on."""
 
     @property
     def is_open(self) -> bool:
@@ -58,26 +72,38 @@ class Body(Protocol):
         """After the last piece, given to ``more`` as one that is not the last: a script, and the end."""
 
 
-def open_body(content_encoding: str) -> Body:
-    """The body of a response with this ``Content-Encoding``, whose codings are all known."""
+def open_body(content_encoding: str, *, is_charset_named: bool, is_page: bool) -> Body:
+    """Return the body of a response, all of whose codings are known.
+
+    Args:
+        content_encoding: the response's ``Content-Encoding``.
+        is_charset_named: whether the response says how its bytes are to be read.
+        is_page: whether the bytes are a page even if they do not begin like one.
+    """
     if content_encoding and has_coding(content_encoding):
-        return CodedInjector(layers_of(content_encoding))
-    return PlainBody()
+        return CodedInjector(layers_of(content_encoding), Injector(is_charset_named=is_charset_named, is_page=is_page))
+    return PlainBody(is_charset_named=is_charset_named, is_page=is_page)
 
 
 class PlainBody:
     """A body without a content coding.
+
+    Args:
+        is_charset_named: as of :func:`open_body`.
+        is_page: as of :func:`open_body`.
 
     Attributes:
         is_document: whether the bytes begin like a document, as far as is known.
         is_untouched: plain bytes behind the place are never changed.
     """
 
-    __slots__ = ("_after", "_before", "_injector", "is_document")
+    __slots__ = ("_after", "_before", "_injector", "_is_charset_named", "_is_page", "is_document")
 
     is_untouched = True
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_charset_named: bool = True, is_page: bool = False) -> None:
+        self._is_charset_named = is_charset_named
+        self._is_page = is_page
         self._injector: Injector | None = None
         self._before: list[bytes | memoryview] = []  # searched, and free to leave
         self._after: bytes | memoryview = b""  # behind the place
@@ -89,6 +115,22 @@ class PlainBody:
         return sum(map(len, self._before))
 
     @property
+    def reason(self) -> str:
+        """Why the search ended without a place, in a snake_case word."""
+        return self._injector.reason if self._injector is not None else ""
+
+    @property
+    def tags(self) -> HeadTags:
+        """What the head's tags say to us; nothing, where the head is written plainly."""
+        return self._injector.tags if self._injector is not None else _NO_TAGS
+
+    @property
+    def held_bytes(self) -> int:
+        """How much is kept of what was fed, while the search goes on."""
+        unsearched = len(self._injector.held) if self._injector is not None else 0
+        return sum(map(len, self._before)) + unsearched
+
+    @property
     def is_open(self) -> bool:
         """A script can always be added to plain bytes."""
         return True
@@ -97,11 +139,11 @@ class PlainBody:
         """One step of the search."""
         injector = self._injector
         if injector is None:
-            cut, is_end = first_run(piece)
+            cut, is_end = first_run(piece, is_charset_named=self._is_charset_named)
             if is_end:
                 self.is_document = True
                 return self._found(piece, cut)
-            injector = self._injector = Injector(cut)
+            injector = self._injector = Injector(cut, is_charset_named=self._is_charset_named, is_page=self._is_page)
         place = injector.feed(piece, last=last)
         self.is_document = bool(injector.is_document)
         if place.search is _FOUND:

@@ -208,8 +208,18 @@ _LAYERS: dict[str, Callable[[], CodingStream]] = {
 _PACKAGES: dict[str, tuple[str, Callable[[], Any]]] = {"br": ("brotli", _brotli), "zstd": ("backports.zstd", _zstd)}
 
 
+# Names under which bodies are really coded: those of IANA's registry, and some that are in use without being in it.
+_CODINGS = frozenset(
+    "aes128gcm aws-chunked br bzip2 compress dcb dcz deflate exi gzip lz4 lzip lzma pack200-gzip peerdist sdch"  # noqa: SIM905
+    " snappy x-bzip2 x-compress x-gzip xpress xz zstd".split()
+)
+
+
 def _names(content_encoding: str) -> list[str]:
-    names = (name.strip() for name in content_encoding.lower().split(","))
+    """The codings. A header that names none, such as ``utf-8``, means nothing: browsers take the body as it is."""
+    names = [name.strip() for name in content_encoding.lower().split(",")]
+    if not any(name.partition(";")[0].rstrip() in _CODINGS for name in names):
+        return []
     return [name for name in names if name not in {"", "identity"}]
 
 
@@ -224,7 +234,7 @@ def missing_packages(content_encoding: str) -> list[str]:
 
 
 def has_coding(content_encoding: str) -> bool:
-    """Whether the header names any coding; ``identity`` is none.
+    """Whether the header names any coding; ``identity`` is none, nor is what is no name of one.
 
     Args:
         content_encoding: the header's value.

@@ -17,6 +17,7 @@ from itertools import chain
 
 from tiktok_middleware.core.page.coding_stream import CodingStream
 from tiktok_middleware.core.page.head_end import LIMIT_BYTES, Injector, Search
+from tiktok_middleware.core.page.head_tags import HeadTags
 
 __all__ = ["CodedInjector"]
 
@@ -31,6 +32,7 @@ class CodedInjector:
 
     Args:
         layers: the codings of the body, from ``codings.layers_of``, the outermost first.
+        injector: searches the readable bytes.
 
     Attributes:
         is_untouched: whether all that has left is as the app sent it; then a promised length can still be kept.
@@ -53,10 +55,10 @@ class CodedInjector:
         "is_untouched",
     )
 
-    def __init__(self, layers: Sequence[CodingStream]) -> None:
+    def __init__(self, layers: Sequence[CodingStream], injector: Injector | None = None) -> None:
         self.is_untouched = True
         self._layers = layers
-        self._injector = Injector()
+        self._injector = injector if injector is not None else Injector()
         self._is_searching = True
         self._is_feeding = False
         self._untouched: list[bytes] = []  # what was fed, as long as it can leave as it came
@@ -78,6 +80,16 @@ class CodedInjector:
     def reason(self) -> str:
         """Why the search ended without a place, in a snake_case word."""
         return self._reason or self._injector.reason
+
+    @property
+    def tags(self) -> HeadTags:
+        """What the head's tags say to us."""
+        return self._injector.tags
+
+    @property
+    def held_bytes(self) -> int:
+        """How much is kept of what was fed, coded and read, while the search goes on."""
+        return self._held_bytes + sum(map(len, self._before)) + len(self._injector.held)
 
     @property
     def is_open(self) -> bool:
@@ -229,6 +241,7 @@ class CodedInjector:
     def _begin_writing(self) -> None:
         self.is_untouched = False
         self._untouched = []
+        self._held_bytes = 0
 
     def _write(self, plain: Iterable[bytes], *, last: bool) -> bytes:
         """The coded bytes of these, which can all be read on arrival."""

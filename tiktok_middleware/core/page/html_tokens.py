@@ -55,27 +55,36 @@ _SCRIPT_ESCAPES = {
 # The longest that may be cut off at the end of a piece: a raw element's end, without the byte after its name.
 _LONGEST_RAW_END_BYTES = len(b"</noscript")
 
-# The rest of a tag that holds no apostrophe, up to its first ">", which ends it: were that ">" inside a quoted value,
-# the last quote before it would be the one that opened the value, and that one stands after "=" or white space.
-# Runs of a single excluded byte, such as [^>]*, are what the re module is fastest at: hence the first alternative.
-_REST_OF_TAG = (
-    rb"(?:[^>]*>(?:(?<=[^=\t\n\f\r ]\">)|(?<=[^=\t\n\f\r ]\"/>)|(?<=[^=\t\n\f\r ]\" />))"
-    rb"|[^>]*[^>=\t\n\f\r ]\"[^>\"]*>"
-    rb"|[^>\"]*>)"
-)
+
+def _end_of_tag(but: bytes = b"") -> bytes:
+    """The rest of a plainly written tag: values stand right behind their "=", which stands right behind its name.
+
+    It matches in one way only, and what it matches is the whole tag, as the standard reads it.
+
+    Args:
+        but: what a quoted value must not hold either.
+    """
+    value = rb"(?:\"[^\"" + but + rb"]*\"|'[^'" + but + rb"]*'|[^>\"'=\t\n\f\r ][^>\"'\t\n\f\r ]*(?=[\t\n\f\r >]))"
+    return rb"(?:>|" + _W + rb"[^>\"'=]*(?:(?<=[^\t\n\f\r /\"'])=" + value + rb"[^>\"'=]*)*>)"
+
+
+def _raw_element(name: bytes, and_not: bytes = b"") -> bytes:
+    """A plainly written element with raw text; ``and_not`` follows the "<" of what is not plain in its text."""
+    end = rb"/(?i:" + name + rb")"
+    return name + _end_of_tag() + rb"[^<]*(?:<(?!" + end + and_not + rb")[^<]*)*<" + end + _W + rb"*>"
+
+
+# Not here, since what they say is read: ``<base>``, and a policy in a ``<meta>``.
 _PLAIN = (
     rb"(?:" + _W + rb"*<(?:"
-    rb"(?:meta|link|base|html)" + _W + _REST_OF_TAG + rb"|script(?:>|" + _W + _REST_OF_TAG + rb")"
-    rb"[^<]*(?:<(?![!/])[^<]*)*</script>"
-    rb"|title>[^<]*</title>"
-    rb"|style(?:>|" + _W + _REST_OF_TAG + rb")[^<]*</style>"
-    rb"|head>|html>"
-    rb"|!--[^>-][^-]*(?:-[^-]+)*-->"
-    rb"|noscript>[^<]*(?:<(?!/[nN])[^<]*)*</noscript>"
+    rb"meta(?![^>]*-(?i:policy))" + _end_of_tag(b">") + rb"|(?:link|html|head)" + _end_of_tag()
+    + rb"|" + _raw_element(b"script", rb"|!--") + rb"|" + _raw_element(b"style")
+    + rb"|" + _raw_element(b"title") + rb"|" + _raw_element(b"noscript")
+    + rb"|!--(?!-?>)[^-]*(?:-(?!-!?>)[^-]*)*-->"
     rb"))*" + _W + rb"*(</head>)?"
-)
-#: Many plainly written constructs of a head at a time, and its end, the last group, if it follows. Only for bytes
-#: without an apostrophe; what is written otherwise goes the exact way, token by token.
+)  # fmt: skip
+#: Many plainly written constructs of a head at a time, and its end, the last group, if it follows. What is written
+#: otherwise goes the exact way, token by token.
 RUN = re.compile(_PLAIN)
 #: The same from the first byte of a document that begins with a doctype.
 FIRST_RUN = re.compile(rb"(?:\xef\xbb\xbf)?" + _W + rb"*<!(?i:doctype)[^>]*>" + _PLAIN)
@@ -86,8 +95,8 @@ _ATTRIBUTES = (
     rb"(?:=(?:\"[^\"]*\"|'[^']*'|[^\t\n\f\r >\"'][^\t\n\f\r >]*(?=[\t\n\f\r >]))"
     rb"|(?=[/>]|[\t\n\f\r ][^\t\n\f\r =])))*"
 )
-#: One construct of a head that may hold apostrophes.
-TAG = re.compile(_W + rb"*<(?:meta|link|base)(?=" + _W + rb")" + _ATTRIBUTES + rb">")
+#: One tag of a head, however it is written: the first group.
+TAG = re.compile(_W + rb"*(<(?:meta|link|base)(?=" + _W + rb")" + _ATTRIBUTES + rb">)")
 
 # How a tag goes on after its name: for each state what it runs over, where the byte after that leads (empty: the
 # tag has ended), and where any other byte leads. The run of the second may hold whole plain attributes.

@@ -9,10 +9,10 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
+from tiktok_middleware.core.http.url_prefix import url_prefix
 from tiktok_middleware.core.visitor.pii_patterns import SUSPECT, SUSPECT_KEY
 
 __all__ = ["BrowserCopy", "Snippet", "SnippetEntry", "answer_headers", "ascii_json", "encode_copies"]
@@ -123,14 +123,17 @@ class Snippet:
         wait: bool = False,
         hello: bool = False,
         collect: str = "",
+        has_base: bool = False,
     ) -> bytes:
         """The script elements of a page without events or identity, the same for every visitor but for the nonce."""
-        made = self._cached((mount, page, gate, limited, wait, hello, collect))
+        made = self._cached((mount, page, gate, limited, wait, hello, collect, has_base))
         return made.replace(b"<script", f'<script nonce="{nonce}"'.encode("ascii")) if nonce else made
 
-    def _constant(self, kind: tuple[str, bool, int, bool, bool, bool, str]) -> bytes:
-        mount, page, gate, limited, wait, hello, collect = kind
-        return self.page(mount, page=page, gate=gate, limited=limited, wait=wait, hello=hello, collect=collect)
+    def _constant(self, kind: tuple[str, bool, int, bool, bool, bool, str, bool]) -> bytes:
+        mount, page, gate, limited, wait, hello, collect, has_base = kind
+        return self.page(
+            mount, page=page, gate=gate, limited=limited, wait=wait, hello=hello, collect=collect, has_base=has_base
+        )
 
     def page(
         self,
@@ -148,6 +151,7 @@ class Snippet:
         sealed: Sequence[SnippetEntry] = (),
         references: Sequence[str] = (),
         nonce: str = "",
+        has_base: bool = False,
     ) -> bytes:
         """The script elements of one page.
 
@@ -166,7 +170,9 @@ class Snippet:
             sealed: events that the browser is to confirm.
             references: of copies that wait at the endpoint.
             nonce: of the page's Content Security Policy.
+            has_base: whether a ``<base>`` of the page would lead our paths to another address.
         """
+        helper_path = url_prefix(mount) + self.helper_path
         config = dict(self._config)
         if limited:
             config["o"] = {**self._config["o"], "limited_data_use": True}  # type: ignore[dict-item]
@@ -181,13 +187,13 @@ class Snippet:
             "s": sealed,
             "x": references,
             "k": clear_cookies,
+            "j": helper_path if has_base else "",
         }
         config.update({key: value for key, value in optional.items() if value})
         attribute = f' nonce="{nonce}"' if nonce else ""
-        return (
-            f"<script{attribute}>{self._base}{_script_json(config)});</script>"
-            f'<script{attribute} src="{quote(mount, errors="replace")}{self.helper_path}" async></script>'
-        ).encode("ascii")
+        base = f"<script{attribute}>{self._base}{_script_json(config)});</script>"
+        helper = "" if has_base else f'<script{attribute} src="{helper_path}" async></script>'
+        return (base + helper).encode("ascii")
 
     def file(self, mount: str, *, page: bool, gate: int, limited: bool, wait: bool, collect: str) -> bytes:
         """Return the snippet as a script file, for pages that Python does not serve.
@@ -207,7 +213,7 @@ class Snippet:
             config["o"] = {**self._config["o"], "limited_data_use": True}  # type: ignore[dict-item]
         if wait:
             config["w"] = 1
-        helper = _script_json(quote(mount, errors="replace") + self.helper_path)
+        helper = _script_json(url_prefix(mount) + self.helper_path)
         absolute = "function(path){return new URL(path,document.currentScript.src).href}"
         given = _script_json(config)
         if collect:

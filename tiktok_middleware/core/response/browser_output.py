@@ -217,12 +217,13 @@ class BrowserOutput:
         self._tell(choices)
         return [*self._event_headers(choices), *self._cookies()]
 
-    def script(self, choices: Sequence[RoutedEvent], nonce: str) -> Script:
+    def script(self, choices: Sequence[RoutedEvent], nonce: str, *, has_base: bool = False) -> Script:
         """The page's script elements.
 
         Args:
             choices: events that delivery says are ours to emit.
             nonce: of the page's Content Security Policy.
+            has_base: whether the page has a ``<base>``.
         """
         self._tell(choices)
         runtime, state, request = self.runtime, self.state, self.request
@@ -247,6 +248,7 @@ class BrowserOutput:
                 hello=hello,
                 collect=collect,
                 nonce=nonce,
+                has_base=has_base,
             )
             is_constant = self.is_shared or is_same_for_all
             return Script(data, is_personal=not is_constant, is_constant=is_constant)
@@ -265,6 +267,7 @@ class BrowserOutput:
             references=[*carried.references, *_references(choices), *self._read_sealed().references],
             clear_cookies=carried.names,
             nonce=nonce,
+            has_base=has_base,
         )
         return Script(data, is_personal=not self.is_shared)
 
@@ -364,11 +367,6 @@ class BrowserOutput:
         if self.plan.place is _UNTOUCHABLE or self.is_shared or self._is_excluded or self.state.is_disabled:
             return False
         return self.state.consent.state is _GRANTED and (self.is_page or self.plan.place is _CARRY)
-
-    @property
-    def has_charset(self) -> bool:
-        """Whether ``Content-Type`` names the charset."""
-        return "charset=" in self._head.content_type.lower()
 
     @property
     def _waits(self) -> bool:

@@ -136,7 +136,6 @@ class Effects(NamedTuple):
         is_personal: whether no shared cache may keep the response.
         mark: names the script in entity tags; empty where the script is not the same for everybody.
         sets_cookies: whether the visitor's ids are set where they are due.
-        has_charset: whether ``Content-Type`` names the charset.
     """
 
     plan: Plan
@@ -144,7 +143,6 @@ class Effects(NamedTuple):
     is_personal: bool
     mark: str
     sets_cookies: bool
-    has_charset: bool
 
     @classmethod
     def of(
@@ -158,7 +156,7 @@ class Effects(NamedTuple):
             is_personal: as above.
             mark: as above.
         """
-        return cls(output.plan, script, is_personal, mark, output.sets_visitor_cookies, output.has_charset)
+        return cls(output.plan, script, is_personal, mark, output.sets_visitor_cookies)
 
 
 class Key:
@@ -324,13 +322,14 @@ def replay(
 def _place(tracker: RequestTracker, piece: bytes, effects: Effects, protocol: Protocol, *, last: bool) -> int:
     """Where the script goes in the first piece of a page; -1 where that is not sure."""
     heads, path = tracker.runtime.heads, tracker.raw.get(protocol.path)
-    place = heads.place(path, piece) if effects.has_charset else -1
+    plan = effects.plan
+    place = heads.place(path, piece) if plan.is_charset_named else -1
     if place < 0:
-        body = PlainBody()
-        if body.feed(piece, last=last) is not Search.FOUND:
+        body = PlainBody(is_charset_named=plan.is_charset_named, is_page=plan.takes_fragments)
+        if body.feed(piece, last=last) is not Search.FOUND or body.tags.are_any:
             return -1
         place = body.place
-        if effects.has_charset:
+        if plan.is_charset_named:
             heads.learn(path, piece, place)
     return place
 

@@ -25,16 +25,17 @@ from tiktok_middleware.core.http.response_head import Head, says_html
 from tiktok_middleware.core.http.response_headers import Headers, with_changes
 from tiktok_middleware.core.page.body import Body, open_body
 from tiktok_middleware.core.page.head_end import Search
+from tiktok_middleware.core.page.held_memory import Share
 from tiktok_middleware.core.pixel.redirect_cookie import CARRY
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
 from tiktok_middleware.core.response.browser_output import BrowserOutput
 from tiktok_middleware.core.response.decision_cache import Effects, Key, record
-from tiktok_middleware.core.response.page_csp import nonce_of, say_what_is_blocked
+from tiktok_middleware.core.response.page_csp import nonce_of, say_what_is_blocked, with_markup
 from tiktok_middleware.core.response.policy import Codec, Place, Plan, Timing, plan
 from tiktok_middleware.core.response.read_log import LoggedFacts, ReadLog, logged_setup
 from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
 from tiktok_middleware.core.response.routing import choose
-from tiktok_middleware.core.response.skipped_pages import note_unread, note_without_place
+from tiktok_middleware.core.response.skipped_pages import note_unread, note_without_place, reason_of
 from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
 from tiktok_middleware.core.tracking.server_event import late_entries
 from tiktok_middleware.core.tracking.tracker import Tracker
@@ -45,7 +46,7 @@ __all__ = ["PASS", "Commit", "Exchange", "Forward", "Phase", "Step"]
 # Looking up an enum's member by its name costs more than comparing it.
 _SEARCHING, _PASSING, _REWRITING, _DONE = Phase.SEARCHING, Phase.PASSING, Phase.REWRITING, Phase.DONE
 _IDENTITY, _OPAQUE, _ABSENT, _DENIED = Codec.IDENTITY, Codec.OPAQUE, Timing.ABSENT, State.DENIED
-_FOUND, _NEVER = Search.FOUND, Search.NEVER
+_FOUND, _MORE = Search.FOUND, Search.MORE
 
 
 class Exchange:
@@ -69,6 +70,7 @@ class Exchange:
     _headers: Headers | None = None  # the app's, while the head has not left
     _log: ReadLog | None = None  # what the decision has read, while it is recorded
     _body: Body | None = None  # the page's, from the search on
+    _share: Share | None = None  # of the memory for unfinished heads
     _piece: bytes = b""  # what the app has just sent, until it is the body's to keep
     _held: bytes = b""  # what leaves with the next step
     _output: BrowserOutput | None = None
@@ -100,7 +102,7 @@ class Exchange:
         exchange.plan = effects.plan
         exchange._head = head = Head.read(headers)
         exchange._output = BrowserOutput(exchange._request, exchange._runtime, exchange.state, effects.plan, head)
-        exchange._body = open_body(head.content_encoding)
+        exchange._open_body(effects.plan)
         exchange._hold(headers)
         return exchange
 
@@ -236,6 +238,7 @@ class Exchange:
         headers, held = self._headers, self._held
         held += self._body.surrender(self._piece) if self._body is not None else self._piece
         self._headers, self._held, self._body, self._piece = None, b"", None, b""
+        self._share = None
         self.phase = _DONE
         return Forward(headers, held) if headers is not None or held else None
 
@@ -257,12 +260,17 @@ class Exchange:
         if runtime.mints and output.may_mint:
             state.mint_ttp()
         if output.may_write_snippet:
-            self._body = open_body(head.content_encoding)
+            self._open_body(made)
             return self._hold(headers)
         if made.codec is _OPAQUE:
             note_unread(made, head, runtime)
             self._record(None)
         return self._settle(self._leave_head)
+
+    def _open_body(self, plan: Plan) -> None:
+        self._body = open_body(
+            self._head.content_encoding, is_charset_named=plan.is_charset_named, is_page=plan.takes_fragments
+        )
 
     def _hold(self, headers: Headers) -> Step:
         """Keep the head until the place is found; the app may go on to use its list for another response."""
@@ -301,20 +309,34 @@ class Exchange:
     def _search(self, body: Body, *, last: bool) -> Step:
         search = body.feed(self._piece, last=last)
         self._piece = b""
+        if search is _MORE:
+            return self._go_on(body)
+        self._share = None
         if search is _FOUND:
             self.phase = _DONE if last else _PASSING
             return self._settle(self._leave_with_script)
-        if search is _NEVER:
-            # Nor is the end of the body a place: it may lie inside a comment or a script.
-            self.phase = _DONE if last or body.is_untouched else _REWRITING
-            self._held = body.surrender()
-            if body.is_document:
-                return self._without_place("no_head_end", Place.CARRY)
-            return self._without_place("fragment", Place.ANSWER)
-        if not body.is_document or self._must_hold_head:
-            return None
-        self._held = body.release()
-        return self._settle(self._leave_without_script) if self._headers is not None else self._let_go(None)
+        return self._give_up_place(body, reason_of(body), last=last)
+
+    def _go_on(self, body: Body) -> Step:
+        """The place has not come yet: hold the bytes, or let go of those that no longer matter."""
+        is_released = body.is_document and not self._must_hold_head
+        if is_released:
+            self._held = body.release()
+            if self._headers is not None:
+                return self._settle(self._leave_without_script)
+        if self._share is None:
+            self._share = self._runtime.page_memory.share()
+        if not self._share.holds(body.held_bytes):
+            self._share = None
+            return self._give_up_place(body, "head_memory_full", last=False)
+        return self._let_go(None) if is_released else None
+
+    def _give_up_place(self, body: Body, reason: str, *, last: bool) -> Step:
+        """No script goes into this body, not even at its end, which may lie inside a comment or a script."""
+        self.phase = _DONE if last or body.is_untouched else _REWRITING
+        self._held += body.surrender()
+        fragment = self.plan.fragment if self.plan is not None else Place.ANSWER
+        return self._without_place(reason, Place.CARRY if body.is_document else fragment)
 
     def _pass_on(self, body: Body, data: bytes, *, last: bool) -> Step:
         """What follows the place, or a body that is left as it came."""
@@ -387,9 +409,13 @@ class Exchange:
         output, body = self._output, self._body
         if output is None or body is None:  # never with a page; keeps the types honest
             return self._let_go(self._headers)
+        tags = body.tags
+        if tags.policies:
+            self._head = with_markup(self._head, tags.policies)
+            say_what_is_blocked(self._head, self._runtime, self._request)
         nonce = self._nonce
-        script, is_personal, is_constant = output.script(self._leaving, nonce)
-        is_usual = not self._leaving
+        script, is_personal, is_constant = output.script(self._leaving, nonce, has_base=tags.has_base)
+        is_usual = not (self._leaving or tags.are_any)
         self._leaving = ()
         spliced = body.splice(script)
         if self.phase is _PASSING and not body.is_untouched:

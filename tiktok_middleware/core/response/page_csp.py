@@ -1,18 +1,34 @@
-"""What a page's own Content Security Policy means for the scripts that we put into it; it changes nothing."""
+"""Read a page's own Content Security Policy: the nonce that our scripts need, and what the policy blocks of ours."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.http.response_head import Head
 from tiktok_middleware.core.page.csp import Policies, read_policies
 from tiktok_middleware.core.runtime import Runtime
 
-__all__ = ["nonce_of", "say_what_is_blocked"]
+__all__ = ["nonce_of", "say_what_is_blocked", "with_markup"]
 
 # Hashes of scripts, which each page has its own of, and what a cut has left of one.
 _HASHES = re.compile(r"(?:'sha(?:256|384|512)-[^' ]*'? ?)+(?:'[^' ]*$)?", re.IGNORECASE)
+
+
+# A policy in a <meta> has no such directive (https://www.w3.org/TR/CSP3/#meta-element).
+_SANDBOX = re.compile(r"(?:^|;)\s*sandbox\b[^;]*", re.IGNORECASE)
+
+
+def with_markup(head: Head, policies: Sequence[str]) -> Head:
+    """Return the response head as if the policies in the page's markup were headers.
+
+    Args:
+        head: of the page.
+        policies: of its ``<meta>`` elements.
+    """
+    enforced = [head.content_security_policy, *(_SANDBOX.sub("", policy) for policy in policies)]
+    return head._replace(content_security_policy=", ".join(filter(None, enforced)))
 
 
 def nonce_of(head: Head, runtime: Runtime, told: str) -> str:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from tiktok_middleware.core.http.request import Names, RequestView, Values
 from tiktok_middleware.core.http.response_head import PLANNED, Head
+from tiktok_middleware.core.page.charset import names_charset
 from tiktok_middleware.core.page.codings import has_coding, is_known, missing_packages
 from tiktok_middleware.core.runtime import BoundedCache
 
@@ -59,6 +60,8 @@ class Plan(NamedTuple):
     Attributes:
         place, audience, codec, timing: the answers.
         reasons: snake_case words, in the order of the columns.
+        fragment: the place where HTML turns out not to begin like a document.
+        is_charset_named: whether the response says how its bytes are to be read.
     """
 
     place: Place
@@ -66,6 +69,13 @@ class Plan(NamedTuple):
     codec: Codec
     timing: Timing
     reasons: tuple[str, ...] = ()
+    fragment: Place = Place.ANSWER
+    is_charset_named: bool = True
+
+    @property
+    def takes_fragments(self) -> bool:
+        """Whether HTML is a page even where it does not begin like a document."""
+        return self.fragment is self.place
 
 
 def plan(status: int, head: Head, request: RequestView, *, now_s: float, shared: bool | None = None) -> Plan:
@@ -145,7 +155,8 @@ def _decide(status: int, head: Head, asked: _Asked, shared: bool | None, now_s: 
         place, place_reason = Place.CARRY, codec_reason
     timing, timing_reason = _timing(asked)
     reasons = tuple(reason for reason in (place_reason, audience_reason, codec_reason, timing_reason) if reason)
-    return Plan(place, audience, codec, timing, reasons)
+    fragment = _fragment_place(place, head, asked, is_shared=audience is Audience.SHARED)
+    return Plan(place, audience, codec, timing, reasons, fragment, names_charset(head.content_type))
 
 
 _HTML = re.compile(r"\s*text/html\s*(?:;|$)", re.IGNORECASE)
@@ -176,6 +187,17 @@ def _place(status: int, head: Head, asked: _Asked, *, is_shared: bool) -> tuple[
     if asked.site not in {"", "same-origin"}:
         return (Place.ABROAD, "allowed_origin") if asked.is_allowed else (Place.ELSEWHERE, "other_origin")
     return Place.ANSWER, ""
+
+
+def _fragment_place(place: Place, head: Head, asked: _Asked, *, is_shared: bool) -> Place:
+    """The place where HTML turns out not to begin like a document.
+
+    A browser shows what it navigates to as a page, and no script hears the headers of a navigation.
+    """
+    if is_shared or not _is_navigation(asked):
+        return Place.ANSWER
+    # A coding that nobody has heard of may be one all the same: then only the bytes can say that they are a page.
+    return Place.CARRY if head.content_encoding and not has_coding(head.content_encoding) else place
 
 
 def _untouchable(status: int, head: Head, asked: _Asked) -> str:

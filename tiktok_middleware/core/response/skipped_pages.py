@@ -1,13 +1,17 @@
-"""Pages that leave as they came: counted by reason, and said once where a package would help; it changes nothing."""
+"""Count pages that leave without our script by reason, and log each reason once."""
 
 from __future__ import annotations
 
 from tiktok_middleware.core.http.response_head import Head
+from tiktok_middleware.core.page.body import Body
 from tiktok_middleware.core.page.codings import missing_packages
 from tiktok_middleware.core.response.policy import Codec, Place, Plan
 from tiktok_middleware.core.runtime import Runtime
 
-__all__ = ["note_unread", "note_without_place"]
+__all__ = ["note_unread", "note_without_place", "reason_of"]
+
+# Why a document has no place for the script. What else ends the search means that the head has no end within reach.
+_NO_PLACE = frozenset({"charset_at_risk", "already_injected", "head_memory_full"})
 
 
 def note_unread(plan: Plan, head: Head, runtime: Runtime) -> None:
@@ -42,3 +46,10 @@ def note_without_place(reason: str, place: Place, runtime: Runtime) -> None:
     """
     if place is Place.CARRY:
         runtime.notices.count(f"page_{reason}")
+
+
+def reason_of(body: Body) -> str:
+    """Return the reason code of a search that ended without a place; ``fragment`` is none."""
+    if not body.is_document:
+        return "fragment"
+    return body.reason if body.reason in _NO_PLACE else "no_head_end"

@@ -1,0 +1,122 @@
+"""Where a document names its character encoding, as browsers look for it before they parse.
+
+The algorithm is the HTML standard's "prescan a byte stream to determine its encoding"
+(https://html.spec.whatwg.org/multipage/parsing.html#prescan-a-byte-stream-to-determine-its-encoding), and the names are
+the labels of the Encoding standard (https://encoding.spec.whatwg.org/#names-and-labels).
+"""
+
+from __future__ import annotations
+
+import re
+
+from tiktok_middleware.core.page.charset_labels import LABELS
+
+__all__ = ["BOM", "PRESCAN_BYTES", "declared_by", "is_label", "names_charset", "prescan"]
+
+#: How far browsers look for a declaration in the document.
+PRESCAN_BYTES = 1024
+
+#: The byte order mark of UTF-8, which outranks every declaration.
+BOM = b"\xef\xbb\xbf"
+
+_W = rb"[\t\n\f\r ]"
+_SPACE = "\t\n\f\r "
+_PARAMETER = re.compile(r";\s*charset\s*=\s*(?:\"([^\"]*)\"?|([^\s;\"]+))", re.IGNORECASE)
+_META = re.compile(rb"<meta[\t\n\f\r /]", re.IGNORECASE)
+_TAG = re.compile(rb"</?[A-Za-z][^\t\n\f\r >]*(?=[\t\n\f\r >])")
+# One attribute, or the end of the tag. Every alternative ends at a byte that is there: an attribute that the bytes cut
+# off does not match, and the prescan ends as the standard wants it.
+_ATTRIBUTE = re.compile(
+    rb"[\t\n\f\r /]*(?:(?=>)|([^\t\n\f\r />][^\t\n\f\r />=]*)"
+    rb"(?:" + _W + rb"*=" + _W + rb"*(?:\"([^\"]*)\"|'([^']*)'|(?=>)|([^\t\n\f\r >\"'][^\t\n\f\r >]*)(?=[\t\n\f\r >]))"
+    rb"|(?=[/>])|" + _W + rb"+(?=[^\t\n\f\r =])))"
+)
+_CONTENT_CHARSET = re.compile(
+    rb"charset" + _W + rb"*=" + _W + rb"*(?:\"([^\"]*)\"|'([^']*)'|([^\t\n\f\r ;\"'][^\t\n\f\r ;]*)|(?=[\"';]|$))",
+    re.IGNORECASE,
+)
+
+
+def is_label(text: str) -> bool:
+    """Whether browsers have an encoding of this name."""
+    return text.strip(_SPACE).lower() in LABELS
+
+
+def names_charset(content_type: str) -> bool:
+    """Whether a ``Content-Type`` names an encoding that browsers have; what they do not know they do not follow."""
+    found = _PARAMETER.search(content_type) if "harset" in content_type or "HARSET" in content_type else None
+    return found is not None and is_label(found[1] or found[2] or "")
+
+
+def prescan(data: bytes) -> tuple[int, int] | None:
+    """Return where the ``<meta>`` that decides over the encoding begins and ends; None where there is none.
+
+    Args:
+        data: the first bytes of the document; browsers look at :data:`PRESCAN_BYTES`.
+    """
+    end = min(len(data), PRESCAN_BYTES)
+    position = data.find(b"<", 0, end)
+    while position >= 0:
+        if data.startswith(b"<!--", position, end):
+            stop = data.find(b"-->", position + 2, end)
+            after = stop + 3 if stop >= 0 else -1
+        elif _META.match(data, position, end):
+            stop, is_named = _read_meta(data, position + 5, end)
+            if is_named:
+                return position, stop + 1
+            after = stop
+        elif (tag := _TAG.match(data, position, end)) is not None:
+            after = _skip_attributes(data, tag.end(), end)
+        elif data[position + 1 : position + 2] in {b"!", b"/", b"?"} and position + 1 < end:
+            after = data.find(b">", position, end)
+        else:
+            after = position + 1
+        if after < 0:
+            return None
+        position = data.find(b"<", after, end)
+    return None
+
+
+def declared_by(tag: bytes) -> bool:
+    """Whether a ``<meta>`` start tag names an encoding that browsers have.
+
+    Args:
+        tag: all of it, from its "<" to its ">".
+    """
+    return _META.match(tag) is not None and _read_meta(tag, 5, len(tag))[1]
+
+
+def _skip_attributes(data: bytes, position: int, end: int) -> int:
+    """Where the tag's ">" is; -1 where the bytes end before."""
+    while (found := _ATTRIBUTE.match(data, position, end)) is not None:
+        position = found.end()
+        if found[1] is None:
+            return position
+    return -1
+
+
+def _read_meta(data: bytes, position: int, end: int) -> tuple[int, bool]:
+    """Where the ">" of a ``<meta>`` is, -1 where the bytes end before; and whether it names an encoding."""
+    values: dict[bytes, bytes] = {}
+    while (found := _ATTRIBUTE.match(data, position, end)) is not None:
+        position = found.end()
+        if found[1] is None:
+            return position, _names_encoding(values)
+        values.setdefault(found[1].lower(), found[2] or found[3] or found[4] or b"")
+    return -1, False
+
+
+def _names_encoding(values: dict[bytes, bytes]) -> bool:
+    """Whether these attributes of a ``<meta>`` name an encoding; ``charset`` outranks ``content``."""
+    charset = values.get(b"charset")
+    if charset is not None:
+        return is_label(charset.decode("latin-1"))
+    is_pragma = values.get(b"http-equiv", b"").lower() == b"content-type"
+    return is_pragma and is_label(_extracted(values.get(b"content", b"")))
+
+
+def _extracted(content: bytes) -> str:
+    """The label in the ``content`` of a ``<meta>``: "extracting a character encoding from a meta element"."""
+    found = _CONTENT_CHARSET.search(content)
+    label = next(filter(None, found.groups()), b"") if found is not None else b""
+    return label.decode("latin-1")

@@ -1,0 +1,57 @@
+"""What the tags of a head say that changes how our script has to be written: a base address, and policies."""
+
+from __future__ import annotations
+
+import html
+import re
+
+__all__ = ["LIMIT_BYTES", "HeadTags"]
+
+#: Longer tags are not read.
+LIMIT_BYTES = 32_768
+
+_POLICY = re.compile(rb"security-policy", re.IGNORECASE)
+_ATTRIBUTE = re.compile(
+    rb"[\t\n\f\r /]*([^\t\n\f\r />][^\t\n\f\r />=]*)"
+    rb"(?:[\t\n\f\r ]*=[\t\n\f\r ]*(?:\"([^\"]*)\"|'([^']*)'|([^\t\n\f\r >\"'][^\t\n\f\r >]*)|))?"
+)
+
+
+class HeadTags:
+    """What has been read so far.
+
+    Attributes:
+        has_base: whether addresses of the page are relative to another address than its own.
+        policies: of ``<meta http-equiv="Content-Security-Policy">``, in order.
+    """
+
+    __slots__ = ("has_base", "policies")
+
+    def __init__(self) -> None:
+        self.has_base = False
+        self.policies: tuple[str, ...] = ()
+
+    @property
+    def are_any(self) -> bool:
+        """Whether the script has to be written otherwise than for most pages."""
+        return self.has_base or bool(self.policies)
+
+    def read(self, tag: bytes) -> None:
+        """Read one start tag, from its "<" to its ">"."""
+        if len(tag) > LIMIT_BYTES:
+            return
+        if tag[1:5].lower() == b"base":
+            self.has_base = self.has_base or b"href" in _attributes(tag)
+        elif tag[1:5].lower() == b"meta" and _POLICY.search(tag):
+            attributes = _attributes(tag)
+            content = attributes.get(b"content", b"")
+            if content and attributes.get(b"http-equiv", b"").lower() == b"content-security-policy":
+                self.policies += (html.unescape(content.decode("utf-8", "replace")),)
+
+
+def _attributes(tag: bytes) -> dict[bytes, bytes]:
+    """The attributes by lower-case name, the first of each name."""
+    found: dict[bytes, bytes] = {}
+    for match in _ATTRIBUTE.finditer(tag, len("<base"), len(tag) - 1):
+        found.setdefault(match[1].lower(), match[2] or match[3] or match[4] or b"")
+    return found
