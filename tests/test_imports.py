@@ -64,6 +64,8 @@ ORDER = {
     "__init__": ("client", "core"),
     "sinks": ("core.events.event", "core.events_api", "delivery"),
     "browser": (),
+    "_live": ("",),
+    "_live_server": ("",),
     "testing": ("",),
     "cli": ("",),
     "sandbox": ("",),
@@ -79,6 +81,8 @@ OTHERS = {
     "asgi": {"anyio"},
     "cli": {"click", "rich", "uvicorn", "msgspec"},
     "sandbox": {"starlette", "msgspec", "uvicorn", "anyio"},
+    "_live": {"playwright"},
+    "_live_server": {"uvicorn"},
     "testing": {"pytest", "msgspec"},
 }
 # The one file for each of these.

@@ -106,17 +106,16 @@ def _on_sanic_request(request_class: Any) -> None:
 
 
 def _on_blacksheep_app(app_class: Any) -> None:
-    """Set ``request.tiktok`` where requests are made: their class is compiled and takes no property."""
-    made = app_class.instantiate_request
+    """Set ``request.tiktok`` where requests are handled: their class is compiled and takes no property."""
+    handled = app_class.handle
 
-    def instantiate_request(app: Any, scope: Any, receive: Any) -> Any:
-        request = made(app, scope, receive)
-        tracker = scope.get(KEY)
+    def handle(app: Any, request: Any) -> Any:
+        tracker = (request.scope or {}).get(KEY)
         if tracker is not None:
             request.tiktok = tracker
-        return request
+        return handled(app, request)
 
-    app_class.instantiate_request = instantiate_request
+    app_class.handle = handle
 
 
 def _scope(request: Any) -> Any:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -47,13 +48,16 @@ from tiktok_middleware.delivery.interface import DeliveryInterface
 from tiktok_middleware.delivery.process.event_loop import in_thread, is_in_event_loop, wait_for
 from tiktok_middleware.server_job import ServerJob
 
-__all__ = ["COMMIT_WAIT_S", "Client", "deliver_to"]
+__all__ = ["COMMIT_WAIT_S", "Client", "clients", "deliver_to"]
 
 _T = TypeVar("_T")
 
 #: How long a response waits for its events to be on disk, in seconds; past that it goes and they stay in memory.
 COMMIT_WAIT_S = 0.25
 
+
+#: The clients of this process that are in use.
+clients: weakref.WeakSet[Client] = weakref.WeakSet()
 
 #: What the clients of this process deliver to instead of their own deliveries; the last counts.
 _instead: list[DeliveryInterface] = []
@@ -121,6 +125,7 @@ class Client(OtherServers):
             options = delivery_options(self.config)
             self.delivery, outbox = open_delivery(options, clock=clock), options.outbox
         announce(self.config, outbox)
+        clients.add(self)
 
     @classmethod
     def from_env(

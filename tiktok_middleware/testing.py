@@ -6,21 +6,43 @@
         browser.post("/checkout")
         tiktok.assert_matched("Purchase", value=59.9, currency="EUR")
 
-The app needs any pixel id and any access token: while events are recorded, none is stored or sent.
+The app needs any pixel id and any access token: while events are recorded, none is stored or sent. With unittest and
+Django's test cases :class:`TikTokTestMixin` gives ``self.tiktok``.
+
+``tiktok_live`` goes the whole way, through a server, a real browser and the sandbox::
+
+    def test_checkout_in_a_browser(tiktok_live):
+        page = tiktok_live.page()
+        page.goto(tiktok_live.serve("shop.main:app") + "/products/mug")
+        page.click("text=Buy")
+        tiktok_live.assert_matched("Purchase", value=59.9)
 """
 
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
 
-__all__ = ["Recorded", "Recorder", "record"]
+if TYPE_CHECKING:
+    from tiktok_middleware._live import Live, running_sandbox
+
+__all__ = ["Live", "Recorded", "Recorder", "TikTokTestMixin", "record", "running_sandbox"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the live half on first use: pytest loads this file at every start."""
+    if name in {"Live", "running_sandbox"}:
+        from tiktok_middleware import _live  # noqa: PLC0415  # see above
+
+        return getattr(_live, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -78,7 +100,7 @@ class Recorder:
         if (len(browser), len(server)) != (1, 1):
             raise AssertionError(
                 f"{event} went to the browser {len(browser)} time(s) and to the server {len(server)} time(s), not"
-                f" once each; {seen}"
+                f" once each; {seen}{_why_not()}"
             )
         one, other = browser[0], server[0]
         if (one.event_id, one.properties) != (other.event_id, other.properties):
@@ -171,6 +193,46 @@ def record() -> Iterator[Recorder]:
         yield recorder
 
 
+class TikTokTestMixin:
+    """For ``unittest`` and Django's test cases: ``self.tiktok`` records the events of each test.
+
+    ::
+
+        class CheckoutTest(TikTokTestMixin, TestCase):
+            def test_checkout(self):
+                self.client.post("/checkout")
+                self.tiktok.assert_matched("Purchase", value=59.9)
+    """
+
+    tiktok: Recorder
+
+    def setUp(self) -> None:  # unittest's name
+        """Begin to record."""
+        recording = contextlib.ExitStack()
+        self.tiktok = recording.enter_context(record())
+        self.addCleanup(recording.close)  # type: ignore[attr-defined]  # of the test case beside it
+        super().setUp()  # type: ignore[misc]  # as above
+
+
+def _why_not() -> str:
+    """Why the clients of this process track nothing, or by one channel alone, as the end of a message."""
+    client = sys.modules.get("tiktok_middleware.client")
+    configs = [one.config for one in list(client.clients)] if client is not None else []
+    if not configs:
+        return "; no TikTokMiddleware or Client was made in this process: is the app under test wrapped?"
+    if any(config.is_on and not config.server_reason and not config.browser_reason for config in configs):
+        return ""
+    from tiktok_middleware.reasons import reason_of  # noqa: PLC0415  # only where a test fails
+
+    config = configs[-1]
+    if not config.pixel_id:
+        variables = "TIKTOK_PIXEL_ID and TIKTOK_ACCESS_TOKEN, any values, before the app is made"
+        return f"; no_pixel: TIKTOK_PIXEL_ID is not set, so that nothing is tracked: set {variables}"
+    code = config.server_reason or config.browser_reason if config.is_on else "disabled"
+    reason = reason_of(code)
+    return f"; {code}: {reason.meaning} {reason.advice}".rstrip() if reason is not None else f"; {code}"
+
+
 def _listed(copies: Sequence[Recorded]) -> str:
     return ", ".join(f"{copy.event} {copy.event_id}" for copy in copies) or "nothing"
 
@@ -186,3 +248,28 @@ else:
         """The events of both channels that the test causes; none is stored or sent."""
         with record() as recorder:
             yield recorder
+
+    @pytest.fixture(scope="session")
+    def _tiktok_sandbox() -> Iterator[str]:
+        from tiktok_middleware._live import running_sandbox  # noqa: PLC0415  # only for tests that ask for it
+
+        with contextlib.ExitStack() as stack:
+            try:
+                url = stack.enter_context(running_sandbox())
+            except RuntimeError as error:
+                pytest.fail(str(error), pytrace=False)
+            yield url
+
+    @pytest.fixture
+    def tiktok_live(_tiktok_sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
+        """The sandbox, a browser, and what arrived; an app that the test makes is configured by the environment."""
+        from tiktok_middleware._live import Live  # noqa: PLC0415  # as above
+
+        live = Live(_tiktok_sandbox)
+        live.clear()
+        for name, value in live.environ.items():
+            monkeypatch.setenv(name, value)
+        try:
+            yield live
+        finally:
+            live.close()

@@ -30,6 +30,8 @@ from tiktok_middleware.contrib.flask import TikTok
 from tiktok_middleware.errors import WrapError
 from tiktok_middleware.wsgi import TikTokMiddleware as Wsgi
 
+pytestmark = pytest.mark.slow
+
 _to_asgi: Any = WsgiToAsgi
 load = importlib.import_module  # frameworks that take long to import, only where a test runs
 

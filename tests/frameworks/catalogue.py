@@ -58,7 +58,9 @@ def command_of(framework: Framework, python: str, port: int) -> list[str]:
     target = "tests.frameworks.serve:app"
     if framework.protocol == "asgi":
         return [python, "-m", "uvicorn", target, "--host", "127.0.0.1", "--port", str(port)]
-    options = ["--threads", "4", "--graceful-timeout", "3", "--no-control-socket"]
+    options = ["--threads", "4", "--graceful-timeout", "3"]
+    if python == sys.executable:  # older ones open no control socket, and do not know the option
+        options.append("--no-control-socket")
     return [python, "-m", "gunicorn", *options, "--bind", f"127.0.0.1:{port}", target]
 
 

@@ -10,6 +10,8 @@ from blacksheep.server.routing import Router
 from tests.frameworks.scenes import ERROR_PAGE, NOT_FOUND_PAGE, SCENES, Scene, reached, say, track
 
 PROTOCOL = "asgi"
+#: Older versions take the path as the server gives it.
+KEEPS_ROOT_PATH = hasattr(Application, "instantiate_request")
 started: list[bool] = []
 
 
