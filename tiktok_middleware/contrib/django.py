@@ -22,6 +22,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template import Context
 from django.template.library import Library
+from django.utils import timezone
 
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.client import Client
@@ -116,7 +117,7 @@ class TikTokMiddleware:
 
     def __init__(self, get_response: GetResponse, client: Client | None = None) -> None:
         self.get_response = get_response
-        self.client = client if client is not None else _client()
+        self.client = _in_django(client) if client is not None else _client()
         _clients[:] = [self.client]
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
@@ -414,4 +415,13 @@ def _client() -> Client:
         return given
     options: dict[str, Any] = {str(name).lower().removeprefix("tiktok_"): value for name, value in given.items()}
     keys = [settings.SECRET_KEY, *getattr(settings, "SECRET_KEY_FALLBACKS", ())]
-    return Client.from_env(secret_keys=[str(key) for key in keys if key], is_debug=settings.DEBUG, **options)
+    return _in_django(
+        Client.from_env(secret_keys=[str(key) for key in keys if key], is_debug=settings.DEBUG, **options)
+    )
+
+
+def _in_django(client: Client) -> Client:
+    """The client, with naive event times read in Django's ``TIME_ZONE``, as its models write them."""
+    if client.runtime.zone is None:
+        client.runtime.zone = timezone.get_default_timezone()
+    return client

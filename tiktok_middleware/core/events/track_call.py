@@ -137,7 +137,7 @@ def is_true(value: object, *, unreadable: bool) -> bool:
         value: a bool, a number, a word such as ``"no"``; None is False.
         unreadable: what a value counts as that cannot be read.
     """
-    if value is None or isinstance(value, bool):
+    if value is None or type(value) is bool:
         return bool(value)
     try:
         return value.strip().lower() not in _NO if isinstance(value, str) else bool(value)
