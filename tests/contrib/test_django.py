@@ -8,7 +8,9 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import django
 import httpx
@@ -362,3 +364,18 @@ def test_markup_without_a_request_of_ours_is_empty_and_said_once(
     assert [template.render(context) for _ in range(2)] == ["<p ></p>"] * 2
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "MIDDLEWARE" in caplog.text
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_naive_event_times_are_of_djangos_time_zone(monkeypatch: pytest.MonkeyPatch, given: bool) -> None:
+    """Models write them so where ``USE_TZ`` is false."""
+    made = make_client()
+    monkeypatch.setattr(Client, "from_env", lambda **_: made)
+    happened = datetime.now(timezone.utc) - timedelta(hours=3)
+    naive = happened.astimezone(ZoneInfo("Europe/Berlin")).replace(tzinfo=None)
+    with override_settings(TIME_ZONE="Europe/Berlin", USE_TZ=False):
+        middleware = contrib.TikTokMiddleware(lambda _: HttpResponse(PAGE), made if given else None)
+        with middleware.client.tracker(consent=True) as tiktok:
+            event = tiktok.track("Lead", event_time=naive)
+    made.close(0)
+    assert event.event_time == int(happened.timestamp())

@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
+from tiktok_middleware.core.events.catalogue import ITEM_KINDS, PROPERTY_KINDS, USER_KEYS
+from tiktok_middleware.core.events.parameter_rules import ITEM_RULES, RULES
+from tiktok_middleware.core.events.sources import SOURCES
 from tiktok_middleware.sandbox.check import check_item, check_name, check_root
+from tiktok_middleware.sandbox.check_properties import CONTENT, PROPERTIES
+from tiktok_middleware.sandbox.check_user import USER
 
 NOW = 1_760_000_000
 HASH = hashlib.sha256(b"user_123").hexdigest()
@@ -305,3 +310,12 @@ def test_a_name_is_told_its_current_form() -> None:
     (found,) = check_name("event", "SubmitForm")
     assert "Lead" in found.reason
     assert not found.refuses
+
+
+def test_validator_and_sandbox_have_one_table() -> None:
+    anything = {name for name, kind in PROPERTY_KINDS.items() if kind == "any"}
+    assert set(PROPERTY_KINDS) == set(RULES) | {"contents"} == set(PROPERTIES) | anything
+    assert set(ITEM_KINDS) == set(ITEM_RULES) == set(CONTENT)
+    assert set(USER_KEYS) == set(USER)
+    for name, source in SOURCES.items():
+        assert source.user_keys == {key for key, sources in USER_KEYS.items() if name in sources}

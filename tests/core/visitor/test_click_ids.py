@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.core_world import DOORS, GOOD_TTP, MakeRequest, scope_request
-from tiktok_middleware.core.visitor.click_ids import LIFETIME_S, read_visitor
+from tiktok_middleware.core.visitor.click_ids import LIFETIME_S, is_ttclid, may_be_due, read_visitor
 
 CLICK = "E.C.P.CrsBm1-Yk_3x8~z"
 
@@ -87,6 +87,22 @@ def test_a_garbage_ttp_is_ignored_and_counted(ttp: str) -> None:
 def test_a_cookie_is_renewed_once_a_day(cookie: str, renew: tuple[str, ...], fresh: str) -> None:
     visitor = read_visitor(scope_request("/", {"cookie": cookie}))
     assert (visitor.renew, visitor.fresh) == (renew, fresh)
+
+
+@pytest.mark.parametrize("word", ["null", "undefined", "0", "guest", "__CLICKID__", "__CLICK_ID__"])
+def test_a_word_for_a_missing_click_id_is_ignored_and_counted(word: str) -> None:
+    visitor = read_visitor(scope_request(f"/?ttclid={word}", {"cookie": f"ttclid={word}; _ttclid={CLICK}"}))
+    assert (visitor.ttclid, visitor.ignored) == (CLICK, 2)
+    assert not is_ttclid(word)
+
+
+@both
+def test_the_click_id_of_the_page_before_outranks_a_cookie_and_not_the_address(make: MakeRequest) -> None:
+    headers = {"referer": "https://shop.example/?ttclid=before", "cookie": "ttclid=kept"}
+    assert read_visitor(make("/", headers)).ttclid == "before"
+    assert read_visitor(make("/?ttclid=now", headers)).ttclid == "now"
+    assert may_be_due(make("/", {"referer": "https://shop.example/?ttclid=before"}))
+    assert not may_be_due(make("/", {"referer": "https://shop.example/?gclid=x"}))
 
 
 def test_lifetimes_are_tiktoks() -> None:

@@ -424,3 +424,97 @@ SEPARATORS = st.lists(st.sampled_from(["", " ", "-", ".", "/", "(", ")", "\u00a0
 def test_a_number_is_the_same_however_it_is_grouped(separators: list[str]) -> None:
     text = "".join(digit + between for digit, between in zip("2133734253", separators, strict=True))
     assert known("US", phone=text) == {"phone": PHONE}
+
+
+@pytest.mark.parametrize(
+    ("value", "region", "e164"),
+    [
+        # German mobile numbers without a plus
+        ("4915112345678", "DE", "+4915112345678"),
+        ("491701234567", "DE", "+491701234567"),
+        ("49 151 1234 5678", "DE", "+4915112345678"),
+        (4915112345678, "DE", "+4915112345678"),
+        (4915112345678.0, "DE", "+4915112345678"),
+        ("4915112345678", None, "+4915112345678"),
+        ("4915112345678", "AT", "+4915112345678"),
+        # a spreadsheet has lost the zero, or the plus
+        ("15112345678", "DE", "+4915112345678"),
+        (15112345678, "DE", "+4915112345678"),
+        # others without a plus
+        ("436641234567", "AT", "+436641234567"),
+        ("436641234567", "DE", "+436641234567"),
+        ("447911123456", "GB", "+447911123456"),
+        ("447911123456", "DE", "+447911123456"),
+        ("447911123456", None, "+447911123456"),
+        ("5511987654321", "BR", "+5511987654321"),
+        # national numbers stay national
+        ("015112345678", "DE", "+4915112345678"),
+        ("030 123456", "DE", "+4930123456"),
+        ("04915 123456", "DE", "+494915123456"),
+        ("2133734253", "US", "+12133734253"),
+        ("12133734253", "US", "+12133734253"),
+        ("13812345678", "CN", "+8613812345678"),
+    ],
+)
+def test_a_number_with_its_country_code_needs_no_plus(value: object, region: str | None, e164: str) -> None:
+    assert known(region, phone=value) == {"phone": sha(e164)}
+
+
+@pytest.mark.parametrize("number", ["2133734253", "12133734253", "015112345678", "13812345678"])
+def test_a_number_that_may_be_national_is_refused_without_a_region(number: str) -> None:
+    assert refused(phone=number).found == "a national number"
+
+
+@pytest.mark.parametrize("mark", ["\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u202a", "\u200e"])
+def test_marks_that_nobody_sees_are_not_hashed(mark: str) -> None:
+    """They come along when an address is copied from a document or a chat."""
+    for text in (f"{mark}bob@example.com", f"bob{mark}@example.com", f"bob@exam{mark}ple.com{mark}"):
+        assert known(email=text) == {"email": sha("bob@example.com")}
+    assert known(external_id=f"u{mark}-7") == {"external_id": sha("u-7")}
+    assert known(phone=f"+49{mark}15112345678") == {"phone": sha("+4915112345678")}
+    assert known(first_name=f"A{mark}da") == {"first_name": sha("ada")}
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "0",
+        "-1",
+        "null",
+        "NULL",
+        "undefined",
+        "None",
+        "nan",
+        "guest",
+        "Guest",
+        "anonymous",
+        "AnonymousUser",
+        "n/a",
+        "-",
+        "{{ user.id }}",
+        "{user_id}",
+        "${user.id}",
+        "__USER_ID__",
+        "%%USERID%%",
+        "[user_id]",
+        "<user_id>",
+        "(not set)",
+    ],
+)
+def test_a_word_for_nobody_is_no_external_id(word: str) -> None:
+    assert refused(external_id=word).found == "a word for nobody"
+    assert refused(external_id=[word]).found == "a word for nobody"
+
+
+@pytest.mark.parametrize("own", ["00", "10", "guest1", "null-7", "x0", "None of the above", "__a", "a__b__c", "100%"])
+def test_an_id_that_only_resembles_one_is_hashed(own: str) -> None:
+    assert known(external_id=own) == {"external_id": sha(own)}
+
+
+def test_only_the_allowed_fields_are_kept() -> None:
+    identity, _ = read_identity(
+        {"email": ["a@b.co", "c@d.co"], "external_id": "u-7", "city": "Rome"}, phone_region=None
+    )
+    assert set(identity.limited_to({"email"}).user()) == {"email"}
+    assert identity.limited_to(set()).user() == {}
+    assert identity.limited_to({"email", "external_id", "city", "phone"}) == identity

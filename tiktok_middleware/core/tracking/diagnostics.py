@@ -35,12 +35,12 @@ def note_web_copy(user: Mapping[str, object], page: Mapping[str, str], notices: 
     """Count, or say once, what is odd about a copy for ``event_source`` web.
 
     Args:
-        user: who; empty values are as good as none.
+        user: who; empty values are as good as none, and keys that may not leave are absent.
         page: where, as it is sent; empty where there is no page.
         notices: is told.
     """
-    is_anybody = any(user.values())
-    if not user["user_agent"]:
+    is_anybody = any(value for key, value in user.items() if key != "locale")
+    if "user_agent" in user and not user["user_agent"]:
         notices.count("no_user_agent")
     if not is_anybody:
         notices.count("nobody")
