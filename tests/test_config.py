@@ -224,6 +224,10 @@ MESSAGES = [
         "TIKTOK_PIXEL_URL is 'https://[x'; allowed: an absolute http or https address without user, query and fragment",
     ),
     ("BROWSER_IN_TEST", "x", "TIKTOK_BROWSER_IN_TEST is 'x'; allowed: true or false"),
+    ("DELAY", "-1", "TIKTOK_DELAY is '-1'; allowed: a whole number of seconds from 0 to 86400"),
+    ("LEDGER_DAYS", "forever", "TIKTOK_LEDGER_DAYS is 'forever'; allowed: a whole number of days from 0 to 3650"),
+    ("DEAD_LETTER_DAYS", "1.5", "TIKTOK_DEAD_LETTER_DAYS is '1.5'; allowed: a whole number of days from 0 to 3650"),
+    ("ONCE_UNDECIDED", "maybe", "TIKTOK_ONCE_UNDECIDED is 'maybe'; allowed: one of send, hold"),
 ]
 
 

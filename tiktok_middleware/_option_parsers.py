@@ -22,6 +22,7 @@ __all__ = [
     "some_of",
     "text",
     "url",
+    "whole",
     "words",
 ]
 
@@ -98,6 +99,23 @@ def some_of(*allowed: str) -> Callable[[object], str]:
         return given
 
     return read
+
+
+def whole(most: int, unit: str) -> Callable[[object], int]:
+    """A whole number from 0 to ``most``, with its unit for the error message."""
+
+    def parse(value: object) -> int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            number = value
+        elif isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}", value.strip()):
+            number = int(value)
+        else:
+            number = -1
+        if not 0 <= number <= most:
+            raise ValueError(f"a whole number of {unit} from 0 to {most}")
+        return number
+
+    return parse
 
 
 def consent(value: object) -> str:

@@ -14,6 +14,7 @@ from tiktok_middleware.core.events.sources import SOURCES
 from tiktok_middleware.core.imported import imported
 from tiktok_middleware.core.signing import derive_key
 from tiktok_middleware.delivery.delivery import DeliveryOptions
+from tiktok_middleware.delivery.outbox.environment import environment_of
 from tiktok_middleware.delivery.outbox.location import outbox_url
 from tiktok_middleware.errors import ConfigError
 
@@ -108,7 +109,21 @@ def delivery_options(config: Config) -> DeliveryOptions:
         tokens=config.token_by_pixel if any(not config.source_reason(source) for source in SOURCES) else {},
         test_event_code=config.test_event_code or None,
         sink=_sink(config),
+        environment=environment_of(config.api_url, config.test_event_code, config.environment),
+        pixels=config.pixels,
+        sends=_sent(config),
+        delay_s=float(config.delay),
+        ledger_s=config.ledger_days * 86400.0,
+        dead_s=config.dead_letter_days * 86400.0,
+        once_undecided=config.once_undecided,
     )
+
+
+def _sent(config: Config) -> tuple[str, ...]:
+    """The pixels and event sets whose records this process sends."""
+    if config.sink == "direct":
+        return tuple(config.token_by_pixel)
+    return tuple(dict.fromkeys(target for source in SOURCES for target in config.targets(source)))
 
 
 def _sink(config: Config) -> Any:

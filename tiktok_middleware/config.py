@@ -26,6 +26,7 @@ from tiktok_middleware._option_parsers import (
     some_of,
     text,
     url,
+    whole,
     words,
 )
 from tiktok_middleware.errors import ConfigError
@@ -144,6 +145,14 @@ class Config:
     outbox: str = _option("sqlite:", outbox)
     #: SQLite durability: ``normal`` survives a killed process, ``full`` a power cut.
     sync: str = _option("normal", choice("normal", "full"))
+    #: Seconds that the server copy of a Purchase waits, so that ``client.cancel(once=)`` can still stop it.
+    delay: int = _option(0, whole(86_400, "seconds"))
+    #: Days that the ledger of delivered events is kept; it holds no identity. 0: no ledger.
+    ledger_days: int = _option(400, whole(3650, "days"))
+    #: Days that dead letters are kept.
+    dead_letter_days: int = _option(90, whole(3650, "days"))
+    #: While the outbox that holds the claims cannot be asked: ``send`` or ``hold`` browser copies of ``once`` events.
+    once_undecided: str = _option("send", choice("send", "hold"))
     #: ``background`` threads, or ``request``: every event is sent before its response ends, and no thread is left.
     flush: str = _option("background", choice("background", "request"))
     #: ``direct``, ``celery``, or ``import:package.module:factory``.

@@ -17,7 +17,7 @@ from tests.bench.sink import MARK
 from tiktok_middleware.core.events.event import OutboxEntry, Record
 from tiktok_middleware.core.http.request import ScopeRequest
 from tiktok_middleware.delivery.delivery import Delivery
-from tiktok_middleware.delivery.outbox.sqlite import SqliteOutbox
+from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 
 __all__ = ["SENDERS", "Sender"]
 
@@ -108,7 +108,7 @@ class _Left:
         delivery = make_client(outbox, f"http://127.0.0.1:{port}").delivery
         assert isinstance(delivery, Delivery)
         self._delivery = delivery
-        self._outbox = SqliteOutbox(outbox.removeprefix("sqlite:///"))
+        self._outbox = SqliteOutbox(outbox.removeprefix("sqlite:///"), environment="loopback", pixels=[PIXEL])
         self._waiting: list[OutboxEntry] = []
         self._made = _submissions()
         self._turn = self._delivery._relay._turn
@@ -118,11 +118,11 @@ class _Left:
             self._turn.acquire()  # nothing is sent before all is there
         self._waiting.append(self._made(number))
         if len(self._waiting) == _BATCH:
-            self._outbox.put(self._waiting, 0.0)
+            self._outbox.put(self._waiting)
             self._waiting = []
 
     def flush(self) -> None:
-        self._outbox.put(self._waiting, 0.0)
+        self._outbox.put(self._waiting)
         self._waiting = []
         self._turn.release()
         self._delivery.wake()

@@ -12,9 +12,9 @@ from tiktok_middleware.cli import main as cli
 from tiktok_middleware.cli.data_map import data_map
 from tiktok_middleware.config import Config
 from tiktok_middleware.delivery.outbox.base import PAIRED_TTL_S
-from tiktok_middleware.delivery.outbox.deferred import PARCEL_LIFE_S
+from tiktok_middleware.delivery.outbox.deferred import DEFERRED_LIFE_S
 from tiktok_middleware.delivery.outbox.expiry import IMPORTED_TTL_S, UNPAIRED_TTL_S
-from tiktok_middleware.delivery.outbox.sqlite import ONCE_RETENTION_S
+from tiktok_middleware.delivery.outbox.sqlite.claims import ONCE_RETENTION_S
 
 PIXEL = "C0000000000000000001"
 TOKEN = "5f4dcc3b5aa765d61d8327deb882cf99"
@@ -109,7 +109,7 @@ def test_limits_that_it_tells_are_those_of_the_code() -> None:
     assert PAIRED_TTL_S == 47 * 3600
     assert (UNPAIRED_TTL_S, IMPORTED_TTL_S) == (7 * 86_400, 28 * 86_400)
     assert ONCE_RETENTION_S == 400 * 86_400
-    assert PARCEL_LIFE_S == 86_400
+    assert DEFERRED_LIFE_S == 86_400
 
 
 @pytest.mark.parametrize("flags", [["--data-map"], ["--data-map", "--json"]])

@@ -23,7 +23,7 @@ from tiktok_middleware.delivery.outbox.admin import OutboxAdmin
 from tiktok_middleware.delivery.outbox.base import LeaseHolder
 from tiktok_middleware.delivery.outbox.dead_letters import Retried, RowFilter
 from tiktok_middleware.delivery.outbox.expiry import PAIRED_TTL_S, UNPAIRED_TTL_S
-from tiktok_middleware.delivery.outbox.sqlite import SqliteOutbox
+from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 
 HASH = "f" * 64
 
@@ -45,20 +45,20 @@ def letter(
 class Shop:
     """An outbox with something of everything."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, environment: str = "production") -> None:
         self.path = path
-        self.outbox = SqliteOutbox(path)
+        self.outbox = SqliteOutbox(path, environment=environment)
 
     def wait(self, *records: Record) -> None:
-        self.outbox.put([submission(one) for one in records], time.time())
+        self.outbox.put([submission(one) for one in records])
 
     def lease(self, *records: Record, for_s: float = 60) -> list[int]:
-        taker = LeaseHolder("relay", time.time() + for_s)
-        self.outbox.put([submission(one) for one in records], time.time(), taker)
+        taker = LeaseHolder("relay", for_s)
+        self.outbox.put([submission(one) for one in records], taker=taker)
         return [row.id for row in taker.rows]
 
     def bury(self, reason: str, *records: Record) -> None:
-        self.outbox.keep_dead(records, reason, time.time())
+        self.outbox.keep_dead(records, reason)
 
     def run(self, *arguments: str, input: str | None = None, **environ: str) -> Result:  # noqa: A002
         return run("--outbox", f"sqlite:///{self.path}", *arguments, input=input, **environ)
@@ -111,7 +111,7 @@ def test_status_counts_by_state_event_and_reason(full: Shop) -> None:
 
 
 def test_status_tells_how_much_is_remembered_as_counted_once(shop: Shop) -> None:
-    shop.outbox.put([OutboxEntry(f"order-{i}", browser=True, once=True) for i in range(1200)], time.time())
+    shop.outbox.put([OutboxEntry(f"order-{i}", browser=True, once=True) for i in range(1200)])
     assert shop.ask("status")["counted_once"] == 1200
     assert "1,200 conversions are remembered as counted, one for each channel" in shop.run("status").output
     shop.run("purge", "--waiting", "--dead", "--yes")
@@ -150,16 +150,16 @@ def test_nothing_shows_the_visitor(full: Shop) -> None:
 
 def test_what_waits_shows_why(shop: Shop) -> None:
     ids = shop.lease(letter("late"), letter("halted"))
-    shop.outbox.retry("relay", ids[:1], time.time() + 100, "503")
-    shop.outbox.release("relay", ids[1:], time.time(), "40105 token")
+    shop.outbox.retry("relay", ids[:1], 100, "503")
+    shop.outbox.release("relay", ids[1:], "40105 token")
     rows = {row["event_id"]: (row["state"], row["reason"], row["tries"]) for row in shop.ask("list")}
     assert rows == {"late": ("waiting", "503", 1), "halted": ("waiting", "40105 token", 0)}
 
 
 def test_retry_puts_dead_letters_back_and_hastens_the_rest(shop: Shop) -> None:
     ids = shop.lease(letter("late"), letter("halted"), letter("leased"))
-    shop.outbox.retry("relay", ids[:1], time.time() + 100, "503")
-    shop.outbox.release("relay", ids[1:2], time.time(), "40105 token")
+    shop.outbox.retry("relay", ids[:1], 100, "503")
+    shop.outbox.release("relay", ids[1:2], "40105 token")
     shop.bury("40002", letter("d1"), letter("d2"))
     before = shop.outbox.resumes()
     found = shop.ask("retry")
@@ -167,7 +167,7 @@ def test_retry_puts_dead_letters_back_and_hastens_the_rest(shop: Shop) -> None:
     assert shop.outbox.counts()["dead"] == 0
     assert shop.outbox.counts()["waiting"] == 5
     assert shop.outbox.resumes() == before + 1
-    leased = shop.outbox.lease("other", 10, limit_bytes=10**6, for_s=60, now=time.time())
+    leased = shop.outbox.lease("other", 10, limit_bytes=10**6, for_s=60)
     assert {row.record.event_id for row in leased} == {"late", "halted", "d1", "d2"}
     assert shop.ask("status")["waiting_bytes"] == sum(
         len(letter(i).body) for i in ("late", "halted", "leased", "d1", "d2")
@@ -191,7 +191,7 @@ def test_an_expired_pair_goes_again_only_as_new(shop: Shop) -> None:
     assert "--as-new" in result.stderr
     assert "2 stay dead: they are older than 7 days (offline and CRM: 28)" in result.stderr
     assert shop.run("retry", "--as-new").exit_code == outbox_cli.REFUSED
-    [row] = shop.outbox.lease("o", 10, limit_bytes=10**6, for_s=60, now=time.time())
+    [row] = shop.outbox.lease("o", 10, limit_bytes=10**6, for_s=60)
     assert (row.record.event_id, row.record.paired) == ("pair", False), "the relay would bury a pair again"
     assert shop.run("retry", "--as-new", "--event-id", "pair").exit_code == 0
 
@@ -272,7 +272,7 @@ def test_retry_wakes_a_live_process_that_had_halted(tmp_path: Path) -> None:
 
 def test_send_delivers_from_where_no_app_runs(tmp_path: Path) -> None:
     with running_api() as api:
-        shop = Shop(tmp_path / "o.sqlite3")
+        shop = Shop(tmp_path / "o.sqlite3", "loopback")
         shop.bury("40002", letter("d1"))
         environ = {"TIKTOK_PIXEL_ID": PIXEL, "TIKTOK_ACCESS_TOKEN": "t", "TIKTOK_API_URL": api.url}
         result = shop.run("retry", "--send", **environ)
@@ -354,8 +354,8 @@ def test_reasons_that_differ_in_a_hash_alone_are_one(shop: Shop) -> None:
 
 def test_the_desk_leaves_what_is_in_flight_and_undoes_what_fails(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = shop.lease(letter("f1"))
-    shop.outbox.retry("relay", ids, time.time(), "503")
-    shop.outbox.lease("relay", 1, limit_bytes=1000, for_s=60, now=time.time() + 1)
+    shop.outbox.retry("relay", ids, 0, "503")
+    shop.outbox.lease("relay", 1, limit_bytes=1000, for_s=60)
     shop.bury("40002", letter("d1"))
     desk = OutboxAdmin(shop.path, time.time)
     assert desk.retry(RowFilter()) == Retried(put_back=1)
@@ -365,7 +365,7 @@ def test_the_desk_leaves_what_is_in_flight_and_undoes_what_fails(shop: Shop, mon
     def fails(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("tiktok_middleware.delivery.outbox.admin._tally", fails)
+    monkeypatch.setattr("tiktok_middleware.delivery.outbox.admin._count", fails)
     with pytest.raises(MemoryError):
         desk.retry(RowFilter())
     assert desk.count(RowFilter(states=("dead",))) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.delivery_world import Api, running_api
+from tests.delivery.delivery_world import NOW, WALL, Api, running_api
 
 
 @pytest.fixture
@@ -19,3 +19,8 @@ def api() -> Iterator[Api]:
 @pytest.fixture(params=["memory", "sqlite"])
 def outbox(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/outbox.sqlite3"
+
+
+@pytest.fixture(autouse=True)
+def _clock() -> None:
+    WALL.now = NOW

@@ -8,9 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
 
 from tiktok_middleware.core.events.event import OutboxEntry, Record
 from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
+from tiktok_middleware.delivery.outbox.memory import MemoryOutbox
+from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 
 PIXEL = "C0000000000000000001"
 NOW = 1_760_000_000.0
@@ -47,6 +51,28 @@ class Clock:
 
     def pass_by(self, seconds: float) -> None:
         self.now += seconds
+
+
+WALL = Clock()
+"""The clock of the outboxes that these tests make; a test begins at `NOW`."""
+
+_Any = TypeVar("_Any")
+
+
+def at(outbox: _Any, now: float) -> _Any:
+    """The outbox, at another time."""
+    WALL.now = now
+    return outbox
+
+
+def sqlite_outbox(path: Path, **options: Any) -> SqliteOutbox:
+    """An outbox file on the tests' clock."""
+    return SqliteOutbox(path, **{"clock": WALL, "monotonic": WALL, **options})
+
+
+def memory_outbox(*args: Any, **options: Any) -> MemoryOutbox:
+    """An outbox in memory on the tests' clock."""
+    return MemoryOutbox(*args, **{"clock": WALL, "monotonic": WALL, **options})
 
 
 class ToldSink:

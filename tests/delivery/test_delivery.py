@@ -31,7 +31,7 @@ from tests.delivery.delivery_world import (
 from tiktok_middleware.core.events.event import Claim, DeferredPayload, OutboxEntry, Record
 from tiktok_middleware.core.events_api.protocol import Delivered, Halted, Rejected, Retry, Verdict
 from tiktok_middleware.delivery.delivery import Delivery, DeliveryOptions, open_delivery
-from tiktok_middleware.delivery.outbox.sqlite import SqliteOutbox
+from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 from tiktok_middleware.errors import ConfigError, OutboxError
 
 Open = Callable[..., Delivery]
@@ -111,10 +111,13 @@ def test_claims_work_without_a_token_and_no_relay_starts(open_: Open) -> None:
 
 def test_without_a_token_claims_are_forgotten_too(tmp_path: Path) -> None:
     clock = Clock()
-    path = tmp_path / "outbox.sqlite3"
-    delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{path}"), clock=clock)
+    delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{tmp_path / 'outbox.sqlite3'}"), clock=clock)
     assert delivery.submit([OutboxEntry("old", browser=True, once=True)]).result(10)[0].browser
-    clock.pass_by(401 * 86400)
+    for i in range(20):
+        clock.pass_by(20 * 86400 + 3600)
+        delivery.submit([OutboxEntry(f"later-{i}", browser=True, once=True)]).result(10)
+    delivery.close(1)
+    delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{tmp_path / 'outbox.sqlite3'}"), clock=clock)
     assert delivery.submit([OutboxEntry("new", browser=True, once=True)]).result(10)[0].browser
     assert delivery.submit([OutboxEntry("old", browser=True, once=True)]).result(10)[0].browser
     delivery.close(1)
@@ -298,9 +301,9 @@ def test_a_full_queue_refuses_counts_and_lets_the_browser_go(tmp_path: Path, mon
     leave = threading.Event()
     real = SqliteOutbox.put
 
-    def put(*args: object) -> list[Claim]:
+    def put(*args: object, **options: object) -> list[Claim]:
         leave.wait(10)
-        return real(*args)  # type: ignore[arg-type]
+        return real(*args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(SqliteOutbox, "put", put)
     options = DeliveryOptions(outbox=f"sqlite:///{tmp_path}/o.db", sink=lambda _: ToldSink(), limit_uncommitted=5)
@@ -378,11 +381,11 @@ def test_a_disk_that_comes_back_is_used_again(
     real = SqliteOutbox.put
     fails = [True, True]
 
-    def put(*args: object) -> list[Claim]:
+    def put(*args: object, **options: object) -> list[Claim]:
         if fails:
             fails.pop()
             raise OutboxError("database or disk is full")
-        return real(*args)  # type: ignore[arg-type]
+        return real(*args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(SqliteOutbox, "put", put)
     hold = ToldSink(lambda batch: [Retry(600.0, "later")] * len(batch))
@@ -527,7 +530,7 @@ def test_a_process_that_ends_during_an_outage_keeps_everything(tmp_path: Path) -
     ended = run("for i in range(500): delivery.submit(fresh(1, f'e{i}'))", f"sqlite:///{tmp_path}/o.db", NOWHERE)
     assert ended.returncode == 0
     assert time.monotonic() - started < 15
-    outbox = SqliteOutbox(tmp_path / "o.db")
+    outbox = SqliteOutbox(tmp_path / "o.db", environment="loopback")
     assert outbox.counts()["waiting"] == 500
     outbox.close()
 
@@ -666,9 +669,9 @@ def test_flush_gives_up_on_a_disk_that_takes_too_long(tmp_path: Path, monkeypatc
     leave = threading.Event()
     real = SqliteOutbox.put
 
-    def put(*args: object) -> list[Claim]:
+    def put(*args: object, **options: object) -> list[Claim]:
         leave.wait(10)
-        return real(*args)  # type: ignore[arg-type]
+        return real(*args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(SqliteOutbox, "put", put)
     delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{tmp_path}/o.db", sink=lambda _: ToldSink()))

@@ -17,7 +17,7 @@ from tests.delivery.celery_world import hung_broker
 from tests.delivery.delivery_world import running_api
 from tests.durability.rounds import DOORS, environment_of, running_shop
 from tests.servers.sink import Sink
-from tiktok_middleware.delivery.outbox.sqlite import SqliteOutbox
+from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 
 _EVENTS = 20
 _END_S = 20.0  # ours is 5 s; a busy machine's servers need some for themselves

@@ -133,7 +133,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("method", ["fork", "spawn", pytest.param("forkserver", marks=pytest.mark.soak)])
 def test_the_last_words_of_a_multiprocessing_child_are_kept(method: str, tmp_path: Path) -> None:
     """Such a child ends without any of ``atexit``'s functions, right after it has tracked."""
-    from tiktok_middleware.delivery.outbox.sqlite import SqliteOutbox
+    from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 
     script = tmp_path / "children.py"
     script.write_text(textwrap.dedent(_CHILDREN))

@@ -23,10 +23,13 @@ from tiktok_middleware.config import TIKTOK_API_URL
 from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
 from tiktok_middleware.core.events_api.protocol import MAX_REQUEST_EVENTS
 from tiktok_middleware.delivery.histogram import Distribution
-from tiktok_middleware.delivery.outbox.base import Limits, claim_of
+from tiktok_middleware.delivery.outbox.base import RUNNING, Limits, Retention, Switches, claim_of
+from tiktok_middleware.delivery.outbox.environment import environment_of
 from tiktok_middleware.delivery.outbox.fallback import FallbackOutbox
-from tiktok_middleware.delivery.outbox.memory import MEMORY_LIMITS
-from tiktok_middleware.delivery.outbox.sqlite import DISK_LIMITS, SqliteOutbox
+from tiktok_middleware.delivery.outbox.memory import MEMORY_LIMITS, MemoryOutbox
+from tiktok_middleware.delivery.outbox.put_ids import PutIds
+from tiktok_middleware.delivery.outbox.sqlite.outbox import DISK_LIMITS, SqliteOutbox
+from tiktok_middleware.delivery.outbox.undecided import UndecidedPuts
 from tiktok_middleware.delivery.process.forks import watch, watch_child
 from tiktok_middleware.delivery.process.threads import native_lock, off_hub, run_between_requests
 from tiktok_middleware.delivery.sender.events_api import EventsApi
@@ -47,6 +50,7 @@ _KEEP_S = 5.0  # a connection that was kept while the process was frozen is dead
 _COMMIT_S = 5.0  # what is accepted gets this long to reach the disk at exit, whatever `close` was granted
 _FORK_WAIT_S = 3.0  # a first import on a busy machine; longer where a first send hangs, which a fork need not outlast
 _POLL_S = 0.005
+_DELAYED_EVENT = "Purchase"
 
 
 class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +67,15 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
         limit_rows: records that wait at most; 0 for the outbox's own limit.
         limit_bytes: bytes of their bodies at most; 0 for the outbox's own limit.
         limit_uncommitted: hand-overs that may wait for the disk.
+        environment: whose records and claims these are; empty for what ``api_url`` and ``test_event_code`` say.
+        pixels: the pixels of the pages, whose browser copies are handed out; empty where all pixels count as one.
+        sends: the pixels and event sets whose records are sent; empty for those with a token, and for all where there
+            is none.
+        delay_s: seconds that the server copy of a ``Purchase`` waits, so that it can still be cancelled.
+        ledger_s: how long the ledger is kept, in seconds; 0 to keep none.
+        dead_s: how long dead letters are kept, in seconds.
+        once_undecided: ``send`` or ``hold`` the browser copies of events that count once, while the outbox that holds
+            the claims cannot be asked.
     """
 
     outbox: str = "memory://"
@@ -75,10 +88,25 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
     limit_rows: int = 0
     limit_bytes: int = 0
     limit_uncommitted: int = 100_000
+    environment: str = ""
+    pixels: tuple[str, ...] = ()
+    sends: tuple[str, ...] = ()
+    delay_s: float = 0.0
+    ledger_s: float = 400 * 86400.0
+    dead_s: float = 90 * 86400.0
+    once_undecided: str = "send"
+
+    def __repr__(self) -> str:
+        """The options, with tokens masked."""
+        shown = {name: getattr(self, name) for name in self.__struct_fields__}
+        shown["tokens"] = dict.fromkeys(self.tokens, "...")
+        return f"DeliveryOptions({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    __str__ = __repr__
 
 
 def open_delivery(options: DeliveryOptions, *, clock: Callable[[], float] = time.time) -> Delivery:
-    """A delivery that opens no file and starts no thread before the first submission.
+    """A delivery that opens no file and starts no thread before the first entry.
 
     Raises:
         ConfigError: ``outbox``, ``sync``, ``flush`` or ``sink`` is none of the allowed values.
@@ -100,7 +128,8 @@ class Delivery:
     def __init__(self, options: DeliveryOptions, *, clock: Callable[[], float] = time.time) -> None:
         self._options = options
         self._clock = clock
-        self._disk = _open_outbox(options)
+        self._environment = options.environment or environment_of(options.api_url, options.test_event_code)
+        self._disk = self._open_disk()
         if options.sink != "direct" and not callable(options.sink):
             raise ConfigError("sink", options.sink, "direct, or a callable that makes a sink")
         if options.flush not in {"background", "request"}:
@@ -146,25 +175,33 @@ class Delivery:
         self._counts: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._is_used = self._is_closed = False
-        self._storage = FallbackOutbox(self._disk and off_hub(self._disk), _limits(options, MEMORY_LIMITS))
+        self._put_ids = PutIds(os.urandom(8))
+        limits = _limits(options, MEMORY_LIMITS)
+        self._storage = FallbackOutbox(
+            self._disk and off_hub(self._disk),
+            lambda: MemoryOutbox(limits, pixels=options.pixels, sends=self._sent, clock=self._clock),
+            UndecidedPuts(limits, hands_out=options.once_undecided == "send"),
+        )
         self._writer = GroupCommit(self._commit, options.limit_uncommitted)
         limit = 1 if options.test_event_code else MAX_REQUEST_EVENTS
-        self._relay = Relay(self._storage.outboxes, self._open_sink, self._clock, limit)
+        self._relay = Relay(
+            self._storage.outboxes, self._open_sink, self._clock, limit, is_sending=lambda: self.switches.is_sending
+        )
         if self.is_inline:
             self._writer.close(0)  # from now on whoever submits commits
 
-    def submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]]:
-        """A future of what each submission won; once it resolves, what was stored survives the process.
+    def submit(self, entries: Sequence[OutboxEntry]) -> Future[list[Claim]]:
+        """A future of what each entry won; once it resolves, what was stored survives the process.
 
         Never raises, and never waits for a disk or a network; with ``flush="request"`` it waits for both, for `FLUSH_S`
-        at most once all is stored, and what could not be sent is sent with the next submission.
+        at most once all is stored, and what could not be sent is sent with the next entry.
         """
         self._use()
-        self._counts["submitted"] += len(submissions)
-        future = self._writer.submit(submissions) if self._disk else None
+        self._counts["submitted"] += len(entries)
+        future = self._writer.submit(entries) if self._disk else None
         if future is None:
             future = Future()
-            future.set_result(self._refuse(submissions, "queue_full") if self._disk else self._commit(submissions))
+            future.set_result(self._refuse(entries, "queue_full") if self._disk else self._commit(entries))
         if self._sends and self.is_inline:
             self._relay.drain(time.monotonic() + _LAST_START_S)
         return future
@@ -175,17 +212,34 @@ class Delivery:
         Never raises, and never waits for a disk.
         """
         self._use()
-        future = self._writer.read(lambda: self._storage.take(ref, self._clock())) if self._disk else None
+        future = self._writer.read(lambda: self._storage.take(ref)) if self._disk else None
         if future is None:
             future = Future()
-            future.set_result(None if self._disk else self._storage.take(ref, self._clock()))
+            future.set_result(None if self._disk else self._storage.take(ref))
         return future
 
     def handed_out(self, events: Sequence[Event]) -> None:
         """Do nothing: the browser sends its own copies."""
 
+    def cancel(self, event_id: str) -> Future[bool]:
+        """A future of whether the event's server copies will never be sent; False where one was, or is being sent now.
+
+        Never waits for a disk. The future raises `OutboxError` where the outbox cannot be asked.
+        """
+        self._use()
+        future = self._writer.read(lambda: self._storage.cancel(event_id)) if self._disk else None
+        if future is None:
+            future = Future()
+            future.set_result(not self._disk and self._storage.cancel(event_id))
+        return future
+
+    @property
+    def switches(self) -> Switches:
+        """What an operator has stopped, at most half a second old."""
+        return RUNNING if self._disk is None else self._disk.switches()
+
     def wake(self) -> None:
-        """Start sending what an earlier process left, without waiting for the first submission."""
+        """Start sending what an earlier process left, without waiting for the first entry."""
         self._use()
         self._wake()
 
@@ -209,14 +263,14 @@ class Delivery:
     def close(self, timeout_s: float) -> bool:
         """Whether everything is delivered or dead within ``timeout_s`` seconds; what is not stays on disk.
 
-        Commits everything first, whatever the time. Idempotent; a submission afterwards is committed by its own caller.
+        Commits everything first, whatever the time. Idempotent; a entry afterwards is committed by its own caller.
         """
         deadline = time.monotonic() + timeout_s
         self._is_closed = True
         self._writer.close(max(timeout_s, _COMMIT_S))
         is_sent = self._wait_until_sent(deadline)
         self._relay.stop(max(0.0, deadline - time.monotonic()))
-        self._report_unsent(self._storage.settle(self._clock()))
+        self._report_unsent(self._storage.settle())
         if self._storage.disk:
             self._storage.disk.close()
         return is_sent
@@ -240,15 +294,17 @@ class Delivery:
         dropped = Counter(self._dropped)
         states: Counter[str] = Counter(waiting=0, bytes=0, dead=0)
         duplicates = 0
-        times: list[int] = []
+        ages: list[float] = []
         for outbox in self._storage.outboxes():
             dropped.update(outbox.dropped)
             duplicates += outbox.duplicates
             try:
                 states.update(outbox.counts())
-                times += [at for at in (outbox.oldest(),) if at is not None]
+                ages += [age_s for age_s in (outbox.oldest_s(),) if age_s is not None]
             except OutboxError:
                 states["unreadable"] += 1
+        if self._storage.undecided:
+            states["undecided"] = self._storage.undecided
         return {
             **{name: self._counts[name] for name in ("submitted", "accepted")},
             "duplicates": duplicates,
@@ -258,33 +314,67 @@ class Delivery:
             "halted": len(self._relay.pace.halted),
             "uncommitted": self._writer.waiting,
             **states,
-            "oldest_s": max(0.0, self._clock() - min(times)) if times else 0.0,
+            "oldest_s": max(0.0, *ages) if ages else 0.0,
             "batch_records": self._relay.batch_records.read(),
             "send_s": self._relay.send_s.read(),
         }
 
     # On the writer's thread, or the caller's where nothing has to be written
 
-    def _commit(self, submissions: Sequence[OutboxEntry]) -> list[Claim]:
-        if not submissions:  # the barrier of a flush
+    def _commit(self, entries: Sequence[OutboxEntry]) -> list[Claim]:
+        if not entries:  # the barrier of a flush
             return []
+        if self._options.delay_s > 0:
+            entries = [self._delayed(entry) for entry in entries]
         try:
-            claims = self._storage.put(submissions, self._clock(), self._relay.taker(), self._relay.hand)
+            claims = self._storage.put(entries, self._put_ids(), self._relay.taker(), self._relay.hand)
         except Exception:
-            if len(submissions) > 1:  # one that cannot be stored shall not take its neighbours with it
-                return [claim for submission in submissions for claim in self._commit([submission])]
+            if len(entries) > 1:  # one that cannot be stored shall not take its neighbours with it
+                return [claim for entry in entries for claim in self._commit([entry])]
             log.exception("An event could not be stored and has no server copy")
-            return self._refuse(submissions, "unstorable")
-        self._counts["accepted"] += sum([len(s.records) for s, c in zip(submissions, claims, strict=True) if c.server])
+            return self._refuse(entries, "unstorable")
+        self._counts["accepted"] += sum([len(s.records) for s, c in zip(entries, claims, strict=True) if c.server])
         if self._sends:
             self._wake()
         else:
-            self._storage.tidy(self._clock())  # no relay does it
+            self._storage.tidy()  # no relay does it
         return claims
 
-    def _refuse(self, submissions: Sequence[OutboxEntry], reason: str) -> list[Claim]:
-        self._dropped[reason] += sum(len(submission.records) for submission in submissions)
-        return [claim_of(submission.browser, server=False) for submission in submissions]
+    def _delayed(self, entry: OutboxEntry) -> OutboxEntry:
+        """The entry, with the delay that a purchase gets."""
+        if entry.delay_s or not any(record.event == _DELAYED_EVENT for record in entry.records):
+            return entry
+        return msgspec.structs.replace(entry, delay_s=self._options.delay_s)
+
+    def _refuse(self, entries: Sequence[OutboxEntry], reason: str) -> list[Claim]:
+        self._dropped[reason] += sum(len(entry.records) for entry in entries)
+        return [claim_of(entry.browser, server=False) for entry in entries]
+
+    def _open_disk(self) -> SqliteOutbox | None:
+        """The outbox on disk, or None for one in memory."""
+        options = self._options
+        if options.sync not in {"normal", "full"}:
+            raise ConfigError("sync", options.sync, "normal, full")
+        if options.outbox == "memory://":
+            return None
+        path = options.outbox.removeprefix("sqlite:///")
+        if path in {"", options.outbox}:
+            raise ConfigError("outbox", options.outbox, "sqlite:///path, memory://")
+        return SqliteOutbox(
+            Path(path).absolute(),
+            sync=options.sync,
+            limits=_limits(options, DISK_LIMITS),
+            retention=Retention(dead_s=options.dead_s, ledger_s=options.ledger_s),
+            environment=self._environment,
+            pixels=options.pixels,
+            sends=self._sent,
+            clock=self._clock,
+        )
+
+    @property
+    def _sent(self) -> tuple[str, ...]:
+        """The pixels and event sets whose records this process sends; empty for all of its environment."""
+        return self._options.sends or tuple(self._options.tokens)
 
     # Sending
 
@@ -306,7 +396,8 @@ class Delivery:
                 self._relay.drain(deadline)
                 left_s = max(deadline - time.monotonic(), 0.0)
                 hopeless = self._relay.pace.blocked(self._clock() + left_s)
-                if not left_s or not any(outbox.holds(mark, hopeless) for outbox, mark in marks):
+                is_hopeless = not left_s or not self.switches.is_sending
+                if is_hopeless or not any(outbox.holds(mark, hopeless, left_s) for outbox, mark in marks):
                     self._relay.settle(deadline)
                     return self._storage.is_whole and not any(outbox.holds(mark) for outbox, mark in marks)
                 time.sleep(min(_POLL_S, left_s))
@@ -324,18 +415,6 @@ def _can_have_threads() -> bool:
         " uWSGI with --enable-threads and nobody waits"
     )
     return False
-
-
-def _open_outbox(options: DeliveryOptions) -> SqliteOutbox | None:
-    """The outbox on disk, or None for one in memory."""
-    if options.sync not in {"normal", "full"}:
-        raise ConfigError("sync", options.sync, "normal, full")
-    if options.outbox == "memory://":
-        return None
-    path = options.outbox.removeprefix("sqlite:///")
-    if path in {"", options.outbox}:
-        raise ConfigError("outbox", options.outbox, "sqlite:///path, memory://")
-    return SqliteOutbox(Path(path).absolute(), sync=options.sync, limits=_limits(options, DISK_LIMITS))
 
 
 def _limits(options: DeliveryOptions, default: Limits) -> Limits:

@@ -428,9 +428,9 @@ class Sink:
 
 
 def test_no_request_holds_more_than_a_thousand_events() -> None:
-    outbox, sink = MemoryOutbox(), Sink()
+    outbox, sink = MemoryOutbox(clock=lambda: NOW), Sink()
     records = [Record(PIXEL, "web", "Lead", str(number), int(NOW), b"{}") for number in range(2500)]
-    outbox.put([OutboxEntry(record.event_id, (record,)) for record in records], NOW)
+    outbox.put([OutboxEntry(record.event_id, (record,)) for record in records])
     relay = Relay(lambda: [outbox], lambda: sink, lambda: NOW)
     while relay.round():
         pass

@@ -23,7 +23,7 @@ import gevent, sys, time
 from tests.delivery.delivery_world import ToldSink, submissions
 from tiktok_middleware.delivery.delivery import DeliveryOptions
 from tiktok_middleware.delivery.delivery import open_delivery
-from tiktok_middleware.delivery.outbox.sqlite import SqliteOutbox
+from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 from tiktok_middleware.delivery.process.threads import native_lock, native_sleep, off_hub
 from tiktok_middleware.errors import OutboxError
 sink = ToldSink()
@@ -43,9 +43,9 @@ def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
 def test_a_slow_disk_holds_up_no_greenlet(tmp_path: Path) -> None:
     code = """
     put = SqliteOutbox.put
-    def slow_put(*args):
+    def slow_put(*args, **options):
         native_sleep(0.5)
-        return put(*args)
+        return put(*args, **options)
     assert submit("first").result(10)[0].server
     SqliteOutbox.put = slow_put
     future, turns, began = submit("second"), 0, time.monotonic()

@@ -18,6 +18,7 @@ from tiktok_middleware.delivery.outbox.admin import OutboxAdmin
 from tiktok_middleware.delivery.outbox.dead_letters import RowFilter
 from tiktok_middleware.delivery.outbox.expiry import PAIRED_TTL_S, UNPAIRED_TTL_S
 from tiktok_middleware.delivery.outbox.memory import Dead
+from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 from tiktok_middleware.delivery.sender import batch_worker as batch_worker_module
 from tiktok_middleware.delivery.sender.batch_worker import WORKER_MAX_WAIT_S, BatchWorker, DeadLetters
 
@@ -129,10 +130,10 @@ def test_dead_letters_that_cannot_be_kept_are_named_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
-    for letters in (DeadLetters(None, "normal"), DeadLetters(tmp_path / "file" / "x.sqlite3", "normal")):
+    for letters in (DeadLetters(None), DeadLetters(SqliteOutbox(tmp_path / "file" / "x.sqlite3"))):
         caplog.clear()
         with caplog.at_level(logging.ERROR):
-            letters.keep([Dead(record("gone"), "40002 wrong")], NOW)
+            letters.keep([Dead(record("gone"), "40002 wrong")])
         assert "Lost Purchase gone (40002 wrong): " in caplog.text
         assert letters.resumes() == 0
 
@@ -158,7 +159,7 @@ def test_dead_letters_do_not_disturb_what_waits(tmp_path: Path) -> None:
     world = World(tmp_path)
     outbox = world.courier._dead_letters._outbox
     assert outbox is not None
-    outbox.keep_dead([record(f"d{i}") for i in range(120)], "why", NOW)
+    outbox.keep_dead([record(f"d{i}") for i in range(120)], "why")
     assert outbox.counts() == {"waiting": 0, "bytes": 0, "dead": 120}
     with sqlite3.connect(world.path) as db:
         assert db.execute("SELECT rows, bytes FROM tally").fetchone() == (0, 0)

@@ -22,7 +22,7 @@ def test_every_row_comes_out_once_in_order_and_within_limits(groups: list[str], 
     handover = Handoff()
     start = 0
     for group in groups:
-        handover.put(OUTBOX, LeaseHolder("w", NOW + 20, rows(start, group)))
+        handover.put(OUTBOX, LeaseHolder("w", 20, NOW + 20, rows(start, group)))
         start += len(group)
     out: list[LeasedRecord] = []
     for _ in range(len(groups) + 1):
@@ -40,9 +40,9 @@ def test_every_row_comes_out_once_in_order_and_within_limits(groups: list[str], 
 
 def test_only_so_much_is_on_its_way() -> None:
     handover = Handoff()
-    handover.put(OUTBOX, LeaseHolder("w", NOW, rows(0, "A" * 19_999)))
+    handover.put(OUTBOX, LeaseHolder("w", 20, NOW, rows(0, "A" * 19_999)))
     assert not handover.is_full
-    handover.put(OUTBOX, LeaseHolder("w", NOW, rows(0, "A")))
+    handover.put(OUTBOX, LeaseHolder("w", 20, NOW, rows(0, "A")))
     assert handover.is_full
     handover.get(1000, 10**6)
     assert not handover.is_full
@@ -50,7 +50,7 @@ def test_only_so_much_is_on_its_way() -> None:
 
 def test_the_first_lease_to_expire_speaks_for_the_batch() -> None:
     handover = Handoff()
-    handover.put(OUTBOX, LeaseHolder("w", NOW + 20, rows(0, "A")))
-    handover.put(OUTBOX, LeaseHolder("w", NOW + 30, rows(1, "A")))
+    handover.put(OUTBOX, LeaseHolder("w", 20, NOW + 20, rows(0, "A")))
+    handover.put(OUTBOX, LeaseHolder("w", 20, NOW + 30, rows(1, "A")))
     (batch,) = handover.get(10, 10**6)
     assert (batch.until, len(batch.rows)) == (NOW + 20, 2)

@@ -15,7 +15,7 @@ from tiktok_middleware.core.events_api.protocol import Delivered, Halted, Reject
 from tiktok_middleware.delivery.outbox.base import LeasedRecord, LeaseHolder
 from tiktok_middleware.delivery.outbox.expiry import IMPORTED_TTL_S, PAIRED_TTL_S, UNPAIRED_TTL_S
 from tiktok_middleware.delivery.outbox.memory import MemoryOutbox
-from tiktok_middleware.delivery.outbox.sqlite import SqliteOutbox
+from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 from tiktok_middleware.delivery.sender.relay import Relay
 from tiktok_middleware.errors import OutboxError
 
@@ -27,9 +27,9 @@ class World:
 
     def __init__(self, answer: Answer | None = None, limit: int = 1000) -> None:
         self.clock = Clock()
-        self.outbox = MemoryOutbox()
+        self.outbox = MemoryOutbox(clock=self.clock, monotonic=self.clock)
         self.sink = ToldSink(answer)
-        self.relay = Relay(lambda: [self.outbox], lambda: self.sink, self.clock, limit)
+        self.relay = Relay(lambda: [self.outbox], lambda: self.sink, self.clock, limit, monotonic=self.clock)
 
     def run(self, rounds: int = 50) -> None:
         for _ in range(rounds):
@@ -47,7 +47,7 @@ def saying(verdict: Verdict) -> Answer:
 
 def test_what_has_gathered_goes_in_one_request() -> None:
     world = World()
-    world.outbox.put(submissions(5), NOW)
+    world.outbox.put(submissions(5))
     world.run()
     assert world.sink.batches == [[f"evt-{i}" for i in range(5)]]
     assert world.relay.counts == {"delivered": 5}
@@ -56,15 +56,15 @@ def test_what_has_gathered_goes_in_one_request() -> None:
 
 def test_a_request_keeps_to_a_thousand_events_and_a_megabyte() -> None:
     world = World()
-    world.outbox.put(submissions(1001), NOW)
-    world.outbox.put(submissions(3, "big", size=400_000), NOW)
+    world.outbox.put(submissions(1001))
+    world.outbox.put(submissions(3, "big", size=400_000))
     world.run()
     assert [len(batch) for batch in world.sink.batches] == [1000, 3, 1]
 
 
 def test_test_events_go_singly() -> None:
     world = World(limit=1)
-    world.outbox.put(submissions(3), NOW)
+    world.outbox.put(submissions(3))
     world.run()
     assert world.sink.batches == [["evt-0"], ["evt-1"], ["evt-2"]]
 
@@ -72,7 +72,7 @@ def test_test_events_go_singly() -> None:
 def test_a_retry_waits_and_then_carries_the_same_event() -> None:
     answers: list[Verdict] = [Retry(None, "HTTP 503"), Delivered()]
     world = World(lambda batch: [answers[len(world.sink.batches) - 1]] * len(batch))
-    world.outbox.put(submissions(2), NOW)
+    world.outbox.put(submissions(2))
     world.run()
     assert len(world.sink.batches) == 1, "nothing is sent before the wait is over"
     assert world.relay.counts == {"retried": 2}
@@ -84,7 +84,7 @@ def test_a_retry_waits_and_then_carries_the_same_event() -> None:
 
 def test_retry_after_is_honoured() -> None:
     world = World(saying(Retry(90.0, "429")))
-    world.outbox.put(submissions(1), NOW)
+    world.outbox.put(submissions(1))
     world.run()
     world.clock.pass_by(89.9)
     world.run()
@@ -98,7 +98,7 @@ def test_an_outage_does_not_turn_into_load() -> None:
     """One small probe at a time, however many events wait: an hour of outage is two or three requests a minute."""
     world = World(saying(Retry(None, "down")))
     for second in range(3600):
-        world.outbox.put(submissions(1, f"s{second}"), world.clock.now)
+        world.outbox.put(submissions(1, f"s{second}"))
         world.run()
         world.clock.pass_by(1.0)
     assert len(world.sink.batches) < 240
@@ -112,7 +112,7 @@ def test_an_outage_does_not_turn_into_load() -> None:
 
 def test_one_pixel_in_trouble_does_not_hold_up_another() -> None:
     world = World(lambda batch: [Retry(None, "throttled") if batch[0].pixel == "C1" else Delivered()] * len(batch))
-    world.outbox.put([submission(record("a", pixel="C1")), submission(record("b", pixel="C2"))], NOW)
+    world.outbox.put([submission(record("a", pixel="C1")), submission(record("b", pixel="C2"))])
     world.run()
     assert sorted(world.sink.sent) == ["a", "b"]
     assert world.outbox.counts()["waiting"] == 1
@@ -126,7 +126,7 @@ def test_an_event_that_tiktok_cannot_process_does_not_take_others_with_it() -> N
         return [Retry(None, "50000") if poisoned else Delivered()] * len(batch)
 
     world = World(answer)
-    world.outbox.put(submissions(40), NOW)
+    world.outbox.put(submissions(40))
     for _ in range(3600):
         world.run()
         world.clock.pass_by(1.0)
@@ -141,7 +141,7 @@ def test_an_invalid_event_is_isolated_and_buried_with_tiktoks_words() -> None:
         return [Delivered()] * len(batch)
 
     world = World(answer)
-    world.outbox.put(submissions(10), NOW)
+    world.outbox.put(submissions(10))
     world.run()
     assert sorted(event_id for event_id, _ in world.dead) == ["evt-3", "evt-7"]
     assert {reason for _, reason in world.dead} == {"40002 Batch.0.properties.value: Not a valid number"}
@@ -159,7 +159,7 @@ def test_a_mistake_in_every_event_is_said_once_and_names_nobody(caplog: pytest.L
         return [Rejected(words)] * len(batch)
 
     world = World(answer)
-    world.outbox.put(submissions(50), NOW)
+    world.outbox.put(submissions(50))
     world.run()
     assert world.relay.buried == {"rejected": 50}
     lines = [line.getMessage() for line in caplog.records if "dead letters" in line.getMessage()]
@@ -170,7 +170,7 @@ def test_a_mistake_in_every_event_is_said_once_and_names_nobody(caplog: pytest.L
 def test_verdicts_may_differ_within_a_batch() -> None:
     told: dict[str, Verdict] = {"evt-0": Delivered(), "evt-1": Rejected("no"), "evt-2": Retry(5.0, "later")}
     world = World(lambda batch: [told[r.event_id] for r in batch])
-    world.outbox.put(submissions(3), NOW)
+    world.outbox.put(submissions(3))
     world.run()
     assert world.dead == [("evt-1", "no")]
     assert world.relay.counts == {"delivered": 1, "retried": 1}
@@ -179,10 +179,10 @@ def test_verdicts_may_differ_within_a_batch() -> None:
 
 def test_a_halted_pixel_stops_and_keeps_its_rows(caplog: pytest.LogCaptureFixture) -> None:
     world = World(lambda batch: [Halted("40105 token expired") if batch[0].pixel == "C1" else Delivered()] * len(batch))
-    world.outbox.put(submissions(3, pixel="C1"), NOW)
+    world.outbox.put(submissions(3, pixel="C1"))
     world.run()
     world.clock.pass_by(3600.0)
-    world.outbox.put([*submissions(2, "more", pixel="C1"), submission(record("x", pixel="C2"))], world.clock.now)
+    world.outbox.put([*submissions(2, "more", pixel="C1"), submission(record("x", pixel="C2"))])
     world.run()
     assert world.sink.batches == [["evt-0", "evt-1", "evt-2"], ["x"]]
     assert world.outbox.counts()["waiting"] == 5
@@ -201,8 +201,8 @@ def test_a_halted_pixel_stops_and_keeps_its_rows(caplog: pytest.LogCaptureFixtur
 )
 def test_an_expired_event_is_buried_unsent(paired: bool, source: str, ttl_s: int) -> None:
     world = World()
-    world.outbox.put([submission(record("old", event_time=NOW - ttl_s - 1, paired=paired, source=source))], NOW)
-    world.outbox.put([submission(record("young", event_time=NOW - ttl_s, paired=paired, source=source))], NOW)
+    world.outbox.put([submission(record("old", event_time=NOW - ttl_s - 1, paired=paired, source=source))])
+    world.outbox.put([submission(record("young", event_time=NOW - ttl_s, paired=paired, source=source))])
     world.run()
     assert world.sink.sent == ["young"]
     assert world.dead == [("old", "expired")]
@@ -221,7 +221,7 @@ def test_a_sink_that_breaks_is_tried_again_and_its_words_are_kept_to_itself(
         raise kind("Access-Token: s3cret")
 
     world = World(answer)
-    world.outbox.put(submissions(1), NOW)
+    world.outbox.put(submissions(1))
     world.run()
     assert world.relay.counts == {"retried": 1}
     assert kind.__name__ in caplog.text
@@ -239,7 +239,7 @@ def test_a_sink_that_cannot_be_made_is_tried_again() -> None:
         return world.sink
 
     relay = Relay(lambda: [world.outbox], open_sink, world.clock)
-    world.outbox.put(submissions(1), NOW)
+    world.outbox.put(submissions(1))
     relay.round()
     world.clock.pass_by(2.0)
     relay.round()
@@ -248,7 +248,7 @@ def test_a_sink_that_cannot_be_made_is_tried_again() -> None:
 
 def test_who_drains_waits_for_another_threads_round_no_longer_than_told() -> None:
     world = World()
-    world.outbox.put(submissions(1), NOW)
+    world.outbox.put(submissions(1))
     with world.relay._turn:
         began = time.monotonic()
         world.relay.drain(began + 0.05)
@@ -260,7 +260,7 @@ def test_who_drains_waits_for_another_threads_round_no_longer_than_told() -> Non
 
 def test_too_few_verdicts_are_none() -> None:
     world = World(lambda batch: [Delivered()])
-    world.outbox.put(submissions(2), NOW)
+    world.outbox.put(submissions(2))
     world.run()
     assert world.outbox.counts()["waiting"] == 2
     assert world.relay.counts == {"retried": 2}
@@ -272,7 +272,7 @@ def test_a_slow_search_renews_its_lease_and_comes_to_an_end() -> None:
         return [Rejected("40002 no")] * len(batch)
 
     world = World(answer)
-    world.outbox.put(submissions(8), NOW)
+    world.outbox.put(submissions(8))
     world.run(rounds=20)
     assert len(world.dead) == 8
 
@@ -282,11 +282,11 @@ def test_rows_that_were_lost_meanwhile_are_not_sent() -> None:
 
     def answer(batch: Sequence[Record]) -> Sequence[Verdict]:
         world.clock.pass_by(30.0)
-        world.outbox.lease("other", 1000, limit_bytes=10**6, for_s=600.0, now=world.clock.now)
+        world.outbox.lease("other", 1000, limit_bytes=10**6, for_s=600.0)
         return [Rejected("40002 no")] * len(batch)
 
     world = World(answer)
-    world.outbox.put(submissions(8), NOW)
+    world.outbox.put(submissions(8))
     world.run()
     assert len(world.sink.batches) == 1
 
@@ -294,7 +294,7 @@ def test_rows_that_were_lost_meanwhile_are_not_sent() -> None:
 def test_rows_handed_over_by_the_writer_are_sent_without_another_lease() -> None:
     world = World()
     rows = [LeasedRecord(i, 0, record(f"h{i}", pixel=f"C{i % 2}")) for i in range(4)]
-    world.relay.hand(world.outbox, LeaseHolder("w", NOW + 20, rows))
+    world.relay.hand(world.outbox, LeaseHolder("w", 20, NOW + 20, rows))
     assert world.relay.round()
     assert world.sink.batches == [["h0", "h2"], ["h1", "h3"]]
 
@@ -319,7 +319,7 @@ def test_rows_are_handed_over_only_to_a_relay_at_work_and_in_good_health() -> No
 def test_waking_sends_and_stopping_closes_the_sink() -> None:
     world = World()
     world.relay.wake()
-    world.outbox.put(submissions(1), NOW)
+    world.outbox.put(submissions(1))
     world.relay.wake()
     running = threading.active_count()
     world.relay._start()
@@ -327,7 +327,7 @@ def test_waking_sends_and_stopping_closes_the_sink() -> None:
     assert wait_until(lambda: world.sink.sent == ["evt-0"])
     assert world.relay.stop(5.0)
     assert world.sink.is_closed
-    world.outbox.put(submissions(1, "late"), NOW)
+    world.outbox.put(submissions(1, "late"))
     world.relay.wake()
     assert world.sink.sent == ["evt-0"], "a relay that was stopped stays so"
 
@@ -341,14 +341,14 @@ def test_a_stop_in_the_middle_gives_the_rest_back() -> None:
         return [Rejected("40002 no")] * len(batch)
 
     world = World(answer)
-    world.outbox.put(submissions(4), NOW)
+    world.outbox.put(submissions(4))
     world.relay.wake()
     assert entered.wait(10)
     assert not world.relay.stop(0.01), "the sink has not answered yet"
     leave.set()
     assert world.relay.stop(5.0)
     assert len(world.sink.batches) == 1
-    assert world.outbox.next_due() == NOW, "both halves are free again"
+    assert world.outbox.due_in_s() == 0, "both halves are free again"
 
 
 def test_an_outbox_that_fails_for_a_while_does_not_end_the_relay(
@@ -365,7 +365,7 @@ def test_an_outbox_that_fails_for_a_while_does_not_end_the_relay(
         return real(*args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(world.outbox, "lease", lease)
-    world.outbox.put(submissions(1), NOW)
+    world.outbox.put(submissions(1))
     world.relay.wake()
     assert wait_until(lambda: world.sink.sent == ["evt-0"])
     assert world.relay.stop(5.0)
@@ -379,7 +379,7 @@ def test_where_no_thread_can_start_a_drain_sends(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(threading.Thread, "start", start)
     world = World(limit=1)
-    world.outbox.put(submissions(3), NOW)
+    world.outbox.put(submissions(3))
     world.relay.wake()
     assert world.sink.sent == []
     world.relay.drain(time.monotonic() - 1)
@@ -397,19 +397,19 @@ def test_what_was_handed_over_too_late_goes_back() -> None:
         return [Delivered()] * len(batch)
 
     world = World(answer)
-    world.outbox.put(submissions(1), NOW)
+    world.outbox.put(submissions(1))
     world.relay.wake()
     assert entered.wait(10)
-    world.outbox.put(submissions(1, "late"), NOW)
+    world.outbox.put(submissions(1, "late"))
     taker = world.relay.taker()
     assert taker
-    taker.rows += world.outbox.lease(taker.owner, 10, limit_bytes=10**6, for_s=20, now=NOW)
+    taker.rows += world.outbox.lease(taker.owner, 10, limit_bytes=10**6, for_s=20)
     world.relay.hand(world.outbox, taker)
     assert not world.relay.stop(0.0)
     leave.set()
     assert world.relay.stop(5.0)
     assert world.sink.sent == ["evt-0"]
-    assert world.outbox.next_due() == NOW
+    assert world.outbox.due_in_s() == 0
 
 
 class Asked(MemoryOutbox):
@@ -423,8 +423,8 @@ class Asked(MemoryOutbox):
 
 def test_halted_pixels_go_on_when_an_operator_says_so() -> None:
     world = World(saying(Halted("40105")))
-    world.outbox = outbox = Asked()
-    outbox.put([submission(record("a")), submission(record("b", pixel="OTHER"))], NOW)
+    world.outbox = outbox = Asked(clock=world.clock, monotonic=world.clock)
+    outbox.put([submission(record("a")), submission(record("b", pixel="OTHER"))])
     world.run()
     assert world.relay.pace.halted.keys() == {PIXEL, "OTHER"}
     world.run()
@@ -444,7 +444,7 @@ def test_a_full_request_does_not_wait_for_more(tmp_path: Path, monkeypatch: pyte
     for event_id in ("a", "b"):
         taker = relay.taker()
         assert taker
-        outbox.put([submission(record(event_id, event_time=time.time()))], time.time(), taker)
+        outbox.put([submission(record(event_id, event_time=time.time()))], taker=taker)
         relay.hand(outbox, taker)
         relay.wake()
     assert wait_until(lambda: len(sink.sent) == 2)

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.delivery.delivery_world import NOW, submissions
+from tests.delivery.delivery_world import sqlite_outbox, submissions
 from tests.delivery.sender.test_relay import World
 from tiktok_middleware.core.events_api.protocol import Delivered, Halted, Rejected, Retry, Verdict
-from tiktok_middleware.delivery.outbox.sqlite import SqliteOutbox
 from tiktok_middleware.delivery.sender.verdict_check import fault_of
 
 NONSENSE: list[tuple[list[Any], str]] = [
@@ -40,8 +39,8 @@ def test_nonsense_is_named(verdicts: list[Any], words: str) -> None:
 @pytest.mark.parametrize("verdicts", [verdicts for verdicts, _ in NONSENSE])
 def test_nonsense_loses_nothing_and_waits_its_turn(verdicts: list[Any], tmp_path: Any) -> None:
     world = World(lambda _: verdicts)
-    world.outbox = SqliteOutbox(tmp_path / "o.sqlite3")  # type: ignore[assignment]
-    world.outbox.put(submissions(2), NOW)
+    world.outbox = sqlite_outbox(tmp_path / "o.sqlite3", clock=world.clock, monotonic=world.clock)  # type: ignore[assignment]
+    world.outbox.put(submissions(2))
     world.run()
     assert len(world.sink.batches) == 1, "it is not asked again at once"
     world.sink.answer = lambda batch: [Delivered()] * len(batch)

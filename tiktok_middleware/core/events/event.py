@@ -136,6 +136,8 @@ class OutboxEntry(msgspec.Struct, frozen=True, gc=False):
         once: True when each channel may carry this ``event_id`` only once, ever.
         passing: True when the claim need be remembered for some days only, as for an id that a browser made.
         deferred: the browser copy, where it is to wait here; kept if its claim is won.
+        pixels: the pixels that the browser copy goes to; empty for the pixels of the process.
+        delay_s: seconds that the server copies wait before they are sent.
     """
 
     event_id: str
@@ -144,15 +146,37 @@ class OutboxEntry(msgspec.Struct, frozen=True, gc=False):
     once: bool = False
     passing: bool = False
     deferred: DeferredPayload | None = None
+    pixels: tuple[str, ...] = ()
+    delay_s: float = 0.0
 
 
-class Claim(msgspec.Struct, frozen=True, gc=False):
+class Claim(msgspec.Struct, frozen=True, gc=False, eq=False):
     """What a submission won: the channels whose copy may go.
 
     A submission without ``once`` wins whatever it asks for. With ``once`` each channel is won by the
     first submission that asks for it, on any process that shares the outbox; but by none once the other
     channel's claim is so old that TikTok has forgotten its copy, and would count a second conversion.
+
+    Attributes:
+        browser: True when the browser copy may go.
+        server: True when the server copies are stored.
+        is_decided: False while the store that holds the claims cannot be asked. The browser copy may go, the server
+            copies wait until the store has decided.
+        first_at: when the event was claimed first, in Unix seconds, where a channel was lost to an earlier claim.
     """
 
     browser: bool
     server: bool
+    is_decided: bool = True
+    first_at: float = 0.0
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both allow the same; when the event was claimed first does not matter."""
+        return isinstance(other, Claim) and self._allowed() == other._allowed()
+
+    def __hash__(self) -> int:
+        """The hash of what it allows."""
+        return hash(self._allowed())
+
+    def _allowed(self) -> tuple[bool, bool, bool]:
+        return self.browser, self.server, self.is_decided

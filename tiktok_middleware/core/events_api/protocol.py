@@ -33,18 +33,29 @@ MAX_RETRY_AFTER_S = 3600.0
 """The longest wait that an answer may ask for; what asks for more is taken for a mistake."""
 
 _MAX_REASON_CHARS = 500
+_MAX_REQUEST_ID_CHARS = 64
 
 _encode = msgspec.json.Encoder().encode
 
 
-class Delivered(msgspec.Struct, frozen=True, gc=False):
+class Delivered(msgspec.Struct, frozen=True, gc=False, eq=False):
     """TikTok has the event.
 
     Attributes:
         warning: TikTok's message where it accepted with a remark, else empty.
+        request_id: TikTok's id of the request, for its support and the ledger; empty where it gave none.
     """
 
     warning: str = ""
+    request_id: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are deliveries with the same remark, of whichever request."""
+        return isinstance(other, Delivered) and self.warning == other.warning
+
+    def __hash__(self) -> int:
+        """The hash of the remark."""
+        return hash(self.warning)
 
 
 class Retry(msgspec.Struct, frozen=True, gc=False):
@@ -216,12 +227,15 @@ def read_answer(status: int, body: bytes, retry_after: str | None, now_s: float 
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _BY_STATUS.get(status, _retry)(f"HTTP {status} without a TikTok code", after_s)
     make = _BY_CODE.get(answer.code) or _BY_FAMILY.get(answer.code // 100, _retry)
-    return make(_describe(answer), after_s)
+    verdict = make(_describe(answer), after_s)
+    if isinstance(verdict, Delivered) and answer.request_id:
+        return Delivered(verdict.warning, answer.request_id[:_MAX_REQUEST_ID_CHARS])
+    return verdict
 
 
 def _describe(answer: _Answer) -> str:
     text = f"{answer.code} {(answer.message or '')[:_MAX_REASON_CHARS]}"
-    return f"{text} (request {answer.request_id[:64]})" if answer.request_id else text
+    return f"{text} (request {answer.request_id[:_MAX_REQUEST_ID_CHARS]})" if answer.request_id else text
 
 
 def _read_retry_after(value: str | None, now_s: float | None) -> float | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from tiktok_middleware.delivery.outbox.base import DELAYED
 from tiktok_middleware.delivery.outbox.dead_letters import (
     DEAD,
     IN_FLIGHT,
@@ -22,7 +23,10 @@ from tiktok_middleware.delivery.outbox.dead_letters import (
     Summary,
 )
 from tiktok_middleware.delivery.outbox.expiry import shown_reason, ttl_s
-from tiktok_middleware.delivery.outbox.schema import SCHEMA
+from tiktok_middleware.delivery.outbox.sqlite import usage
+from tiktok_middleware.delivery.outbox.sqlite.connection import add_tables
+from tiktok_middleware.delivery.outbox.sqlite.schema import ADDITIONS, SCHEMA
+from tiktok_middleware.delivery.outbox.sqlite.scopes import split_scope
 from tiktok_middleware.errors import OutboxError
 
 __all__ = ["OutboxAdmin"]
@@ -37,7 +41,10 @@ _TABLES = {
     DEAD: f"SELECT {_COLUMNS}, died AS at, body, '{DEAD}' AS state FROM dead",
 }
 _CHOSEN = """
-    (:pixel = '' OR pixel = :pixel) AND (:event = '' OR event = :event) AND (:event_id = '' OR event_id = :event_id)
+    (:pixel = '' OR pixel = :pixel OR substr(pixel, 1, length(:pixel) + 1) = :pixel || '@')
+    AND (:environment = '' OR :environment =
+        CASE instr(pixel, '@') WHEN 0 THEN 'production' ELSE substr(pixel, instr(pixel, '@') + 1) END)
+    AND (:event = '' OR event = :event) AND (:event_id = '' OR event_id = :event_id)
     AND (:reason = '' OR instr(lower(reason), lower(:reason)) > 0)
     AND (CASE WHEN state = 'dead' THEN at ELSE event_time END) <= :before
 """
@@ -45,6 +52,7 @@ _PUT_BACK = """INSERT INTO waiting (pixel, source, event, event_id, event_time, 
     SELECT pixel, source, event, event_id, event_time,
         CASE WHEN :as_new THEN -1 ELSE paired END, body, :now FROM dead WHERE id = :id"""
 
+_NOT_COLUMNS = frozenset({"page", "properties", "environment"})
 _Progress = Callable[[int], None]
 
 
@@ -122,9 +130,9 @@ class OutboxAdmin:
         if row["state"] == IN_FLIGHT:
             return
         if row["state"] == WAITING:
-            sql = "UPDATE waiting SET due = ? WHERE id = ? AND due > ? AND owner IS NULL"
+            sql = f"UPDATE waiting SET due = ? WHERE id = ? AND due > ? AND owner IS NULL AND reason <> '{DELAYED}'"
             hastened = db.execute(sql, (now, row["id"], now)).rowcount
-            done.hastened += hastened or (row["reason"] != "")  # a halted row is due already
+            done.hastened += hastened or row["reason"] not in {"", DELAYED}  # a halted row is due already
             return
         age_s = now - row["event_time"]
         if age_s > ttl_s(is_paired=False, source=row["source"]):
@@ -133,7 +141,7 @@ class OutboxAdmin:
             done.expired += 1
         elif db.execute(_PUT_BACK, {"id": row["id"], "now": now, "as_new": as_new}).rowcount:
             db.execute("DELETE FROM dead WHERE id = ?", (row["id"],))
-            _tally(db, 1, len(row["body"]))
+            _count(db, row["pixel"], 1, len(row["body"]))
             done.put_back += 1
 
     def purge(self, choice: RowFilter, on_progress: _Progress | None = None) -> int:
@@ -158,7 +166,7 @@ class OutboxAdmin:
             return db.execute("DELETE FROM dead WHERE id = ?", (row["id"],)).rowcount
         sql = "DELETE FROM waiting WHERE id = ? AND (owner IS NULL OR due <= ?)"
         gone = db.execute(sql, (row["id"], self._clock())).rowcount
-        _tally(db, -gone, -gone * len(row["body"]))
+        _count(db, row["pixel"], -gone, -gone * len(row["body"]))
         return gone
 
     def _parts(self, db: sqlite3.Connection, table: str, choice: RowFilter) -> Iterator[list[sqlite3.Row]]:
@@ -172,7 +180,7 @@ class OutboxAdmin:
             last_id = part[-1]["id"]
 
     def _values(self, choice: RowFilter) -> dict[str, object]:
-        fields = ("pixel", "event", "event_id", "reason", "before")
+        fields = ("pixel", "environment", "event", "event_id", "reason", "before")
         return {"now": self._clock(), **{name: getattr(choice, name) for name in fields}}
 
     @contextlib.contextmanager
@@ -191,6 +199,9 @@ class OutboxAdmin:
                     f"outbox {self._path}: its tables are of version {version} and this release's of {SCHEMA};"
                     " use the release that the app runs, after the app has opened it once"
                 )
+            if mode == "rw":
+                db.execute("PRAGMA secure_delete=ON")
+                add_tables(db, ADDITIONS)
             yield db
         except sqlite3.Error as error:
             # This class exactly stands for a file that is not, or no longer, a database.
@@ -215,8 +226,8 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("COMMIT")
 
 
-def _tally(db: sqlite3.Connection, rows: int, size: int) -> None:
-    db.execute("UPDATE tally SET rows = rows + ?, bytes = bytes + ?", (rows, size))
+def _count(db: sqlite3.Connection, scope: str, rows: int, size: int) -> None:
+    usage.add(db, scope, db.execute("SELECT home FROM tally").fetchone()[0], rows, size)
 
 
 def _in(states: Sequence[str]) -> str:
@@ -224,11 +235,19 @@ def _in(states: Sequence[str]) -> str:
 
 
 def _letter(row: sqlite3.Row) -> OutboxRow:
-    values = {name: row[name] for name in OutboxRow.__struct_fields__ if name not in {"page", "properties"}}
+    values = {
+        name: row[name] for name in OutboxRow.__struct_fields__ if name not in {"page", "properties", "environment"}
+    }
     try:
         item = msgspec.json.decode(row["body"])
     except msgspec.DecodeError:
         item = {}
     item = item if isinstance(item, dict) else {}
-    values |= {"paired": bool(row["paired"]), "reason": shown_reason(row["reason"])}
+    pixel, environment = split_scope(row["pixel"])
+    values |= {
+        "pixel": pixel,
+        "environment": environment,
+        "paired": bool(row["paired"]),
+        "reason": shown_reason(row["reason"]),
+    }
     return OutboxRow(**values, page=item.get("page") or {}, properties=item.get("properties") or {})

@@ -1,19 +1,41 @@
-"""The promise that every outbox keeps, and how much it may hold; it knows neither files nor networks."""
+"""The contract that every outbox keeps: stored events, leases, claims, deferred payloads.
+
+Every time in this contract is a duration against the outbox's own clock, because the clocks of hosts differ. Records
+and claims belong to an environment and a pixel: the environment is the outbox's, the pixel the record's.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import msgspec
 
-from tiktok_middleware.core.events.event import PAGE_VIEW, Claim, OutboxEntry, Record
+from tiktok_middleware.core.events.event import Claim, OutboxEntry, Record
 
-__all__ = ["PAIRED_TTL_S", "LeaseHolder", "LeasedRecord", "Limits", "Outbox", "Room", "claim_of"]
+__all__ = [
+    "DELAYED",
+    "MAX_DELAY_S",
+    "PAIRED_TTL_S",
+    "RUNNING",
+    "LeaseHolder",
+    "LeasedRecord",
+    "Limits",
+    "Outbox",
+    "Retention",
+    "Switches",
+    "claim_of",
+]
 
 PAIRED_TTL_S = 47 * 3600
 """An hour before TikTok forgets one copy of an event and would count the other one anew (TikTok, 4)."""
+
+DELAYED = "delayed"
+"""The reason under which a row is listed that waits because of ``TIKTOK_DELAY``."""
+
+MAX_DELAY_S = 86_400.0
+"""The longest delay, in seconds."""
 
 
 class LeasedRecord(msgspec.Struct, frozen=True, gc=False):
@@ -23,11 +45,13 @@ class LeasedRecord(msgspec.Struct, frozen=True, gc=False):
         id: the row's number; later rows have higher ones.
         tries: how often sending it has failed so far.
         record: what to send.
+        age_s: seconds since the event's time when the row was leased, by the outbox's clock.
     """
 
     id: int
     tries: int
     record: Record
+    age_s: float = 0.0
 
 
 class LeaseHolder(msgspec.Struct, gc=False):
@@ -35,56 +59,104 @@ class LeaseHolder(msgspec.Struct, gc=False):
 
     Attributes:
         owner: as for `Outbox.lease`.
-        until: Unix seconds, when others may take the rows.
+        for_s: seconds after which others may take the rows.
+        until: when this process must have renewed the lease, in seconds of its monotonic clock.
         rows: what was stored and leased.
     """
 
     owner: str
-    until: float
+    for_s: float
+    until: float = 0.0
     rows: list[LeasedRecord] = msgspec.field(default_factory=list)
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How much an outbox keeps.
+    """How much an outbox keeps of each environment and pixel.
 
     Attributes:
         rows: waiting records.
         bytes: their bodies, in bytes.
-        dead: dead letters; the oldest make room.
-        claims: what was counted once, a channel each; the oldest are forgotten first.
+        dead: dead letters of the whole outbox; the oldest are removed first.
+        claims: claims of the whole outbox, one for each channel; the oldest are removed first.
+        ledger: entries of the ledger; the oldest are removed first.
     """
 
     rows: int
     bytes: int
     dead: int
     claims: int = 5_000_000
+    ledger: int = 2_000_000
+
+
+class Retention(msgspec.Struct, frozen=True):
+    """How long an outbox keeps what is done.
+
+    Attributes:
+        dead_s: dead letters, in seconds.
+        ledger_s: entries of the ledger, in seconds; 0 to keep none.
+    """
+
+    dead_s: float = 90 * 86400.0
+    ledger_s: float = 400 * 86400.0
+
+
+class Switches(msgspec.Struct, frozen=True):
+    """What an operator has stopped for every process that uses the outbox.
+
+    Attributes:
+        paused_at: Unix seconds since when nothing is sent, or 0.
+        off_at: Unix seconds since when nothing is sent and no page is changed, or 0.
+    """
+
+    paused_at: float = 0.0
+    off_at: float = 0.0
+
+    @property
+    def is_off(self) -> bool:
+        """Whether everything is stopped."""
+        return bool(self.off_at)
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether waiting events are sent."""
+        return not (self.paused_at or self.off_at)
+
+
+RUNNING = Switches()
+"""Nothing is stopped."""
 
 
 class Outbox(Protocol):
-    """Records that wait for TikTok, leased rather than drained, and the ledger of what is counted once.
+    """Events that wait for TikTok, leased rather than drained, and the claims of what is counted once.
 
-    Safe to share between threads. Every method but `close` may raise `OutboxError`.
+    Safe to share between threads. Every method but `close` and `switches` may raise `OutboxError`.
 
     Attributes:
         dropped: records lost to overflow, by reason: ``overflow_page_view`` or ``overflow``;
             and ``overflow_dead`` for dead letters.
-        duplicates: records that were not stored because an earlier submission had claimed their event.
+        duplicates: records that were not stored because an earlier entry had claimed their event.
     """
 
     dropped: Counter[str]
     duplicates: int
 
-    def put(self, submissions: Sequence[OutboxEntry], now: float, taker: LeaseHolder | None = None) -> list[Claim]:
-        """What each submission won: its records are stored and its claims made in one transaction, or neither is.
+    def put(
+        self, entries: Sequence[OutboxEntry], *, put_id: bytes = b"", taker: LeaseHolder | None = None
+    ) -> list[Claim]:
+        """Store the records and make the claims in one transaction, and return what each entry won.
 
         Args:
-            submissions: in order.
-            now: Unix seconds.
-            taker: who would lease the new rows at once; an outbox where leasing is cheap may ignore it.
+            entries: in order.
+            put_id: 16 bytes, 8 of the writer and 8 that count its puts. Repeating a writer's last put changes nothing
+                and returns the same claims. Empty for a put that is never repeated.
+            taker: who leases the new rows at once; an outbox where leasing is cheap may ignore it.
         """
 
-    def take(self, ref: str, now: float) -> bytes | None:
-        """The copy that is kept under a reference, any number of times for a day; None where there is none."""
+    def stored(self, put_id: bytes) -> list[Claim] | None:
+        """The claims of an earlier put, None where no such put was committed: for a commit whose answer was lost."""
+
+    def take(self, ref: str) -> bytes | None:
+        """The deferred payload of a reference, any number of times for a day; None where there is none."""
 
     def lease(
         self,
@@ -93,60 +165,80 @@ class Outbox(Protocol):
         *,
         limit_bytes: int,
         for_s: float,
-        now: float,
         pixels_blocked: Collection[str] = (),
     ) -> list[LeasedRecord]:
-        """Due rows of one pixel and one source, at least one if there is any, held until ``now + for_s``.
+        """Due rows of one pixel and one source, at least one if there is any, held for ``for_s`` seconds.
 
-        A record is ``paired`` as soon as a browser's copy of its event was handed out, by whichever submission.
+        Only rows of the outbox's environment and pixels are leased. A record is ``paired`` as soon as a browser copy
+        of its event was handed out, by whichever entry.
 
         Args:
             owner: random id of who leases; `ack` and the like want the same.
             limit: rows at most.
             limit_bytes: bodies at most, in bytes, where it is more than one row.
             for_s: seconds after which others may take the rows.
-            now: Unix seconds.
             pixels_blocked: pixels whose rows stay where they are.
         """
 
-    def ack(self, owner: str, ids: Collection[int]) -> int:
-        """How many rows are gone because they are delivered; rows that ``owner`` lost meanwhile do not count."""
+    def ack(self, owner: str, rows: Sequence[LeasedRecord], request_id: str = "") -> int:
+        """Remove delivered rows, enter them in the ledger, and return how many were still held by ``owner``.
 
-    def retry(self, owner: str, ids: Collection[int], at: float, reason: str = "") -> int:
-        """How many rows go back, one try older, and are due at Unix second ``at``; ``reason`` is for listings."""
+        Args:
+            owner: of the lease.
+            rows: rows of one pixel.
+            request_id: TikTok's id of the request that delivered them.
+        """
 
-    def renew(self, owner: str, ids: Collection[int], until: float) -> int:
-        """How many rows are still ours, and stay so until Unix second ``until``."""
+    def retry(self, owner: str, ids: Collection[int], after_s: float, reason: str = "") -> int:
+        """Put rows back, one try older and due after ``after_s`` seconds; ``reason`` is for listings."""
 
-    def release(self, owner: str, ids: Collection[int], at: float, reason: str = "") -> int:
-        """How many rows go back as they were, because nobody sent them; ``reason`` is for listings."""
+    def renew(self, owner: str, ids: Collection[int], for_s: float) -> int:
+        """Hold rows for ``for_s`` more seconds, and return how many are still held."""
 
-    def bury(self, owner: str, ids: Collection[int], reason: str, now: float) -> int:
-        """How many rows are dead letters now, kept with their reason."""
+    def release(self, owner: str, ids: Collection[int], reason: str = "") -> int:
+        """Put rows back as they were, due now, because nobody sent them; ``reason`` is for listings."""
 
-    def next_due(self, pixels_blocked: Collection[str] = ()) -> float | None:
-        """When the next row is due or its lease expires, in Unix seconds; None when nothing waits."""
+    def bury(self, owner: str, rows: Sequence[LeasedRecord], reason: str) -> int:
+        """Turn rows of one pixel into dead letters, kept with their reason."""
+
+    def cancel(self, event_id: str) -> bool:
+        """Keep an event's server copies from ever being sent; False where one was sent or is being sent now.
+
+        The event stays claimed for the server channel, so that a repetition is not sent either.
+        """
+
+    def due_in_s(self, pixels_blocked: Collection[str] = ()) -> float | None:
+        """Seconds until the next row is due or its lease expires, 0 or less for now; None when nothing waits."""
 
     def last_id(self) -> int:
         """The number of the newest row ever stored; before the first a number below it."""
 
-    def holds(self, up_to: int, pixels_blocked: Collection[str] = ()) -> bool:
-        """Whether a row not newer than ``up_to`` still waits."""
+    def holds(self, up_to: int, pixels_blocked: Collection[str] = (), within_s: float | None = None) -> bool:
+        """Whether a row not newer than ``up_to`` still waits.
+
+        Args:
+            up_to: a number of `last_id`.
+            pixels_blocked: pixels whose rows do not count.
+            within_s: rows count only if they are leased, or due within so many seconds.
+        """
 
     def counts(self) -> dict[str, int]:
-        """Rows by state: ``waiting`` (leased ones among them), ``bytes`` of their bodies, ``dead``."""
+        """Rows of the environment by state: ``waiting`` (with leased ones), ``bytes`` of their bodies, ``dead``."""
 
-    def oldest(self) -> int | None:
-        """When the event happened that has waited longest, in Unix seconds; None when nothing waits."""
+    def oldest_s(self) -> float | None:
+        """Seconds since the event that has waited longest; None when nothing waits."""
 
     def resumes(self) -> int:
         """How often an operator has asked so far to try again what is halted."""
 
-    def tidy(self, now: float) -> None:
-        """House-keeping that nobody waits for: the relay calls it after sending."""
+    def switches(self) -> Switches:
+        """What an operator has stopped. Cheap enough for every request; at most a second old."""
+
+    def tidy(self) -> None:
+        """House-keeping that nobody waits for: the relay calls it after sending and every few seconds."""
 
     def close(self) -> None:
-        """Let go of what the outbox holds open; the rows stay where they are, and later calls still work."""
+        """Close what the outbox holds open; the rows stay where they are, and later calls still work."""
 
 
 _CLAIMS = {(browser, server): Claim(browser, server) for browser in (False, True) for server in (False, True)}
@@ -155,64 +247,3 @@ _CLAIMS = {(browser, server): Claim(browser, server) for browser in (False, True
 def claim_of(browser: bool, server: bool) -> Claim:
     """The claim with these two answers, one object for all equal ones."""
     return _CLAIMS[browser, server]
-
-
-class Room:
-    """What still fits into an outbox while one `put` runs, and what each submission wins of it.
-
-    Args:
-        rows: rows that fit.
-        size: bytes that fit.
-
-    Attributes:
-        stored: records that are to be stored.
-        dropped: records for which there was no room, by reason.
-        duplicates: records whose event is already counted.
-    """
-
-    __slots__ = ("dropped", "duplicates", "rows", "size", "stored")
-
-    def __init__(self, rows: int, size: int) -> None:
-        self.rows = rows
-        self.size = size
-        self.stored: list[Record] = []
-        self.dropped: Counter[str] = Counter()
-        self.duplicates = 0
-
-    def missing(self, submissions: Iterable[OutboxEntry]) -> tuple[int, int]:
-        """Rows and bytes that page views must give up for the conversions among ``submissions``."""
-        wanted = [len(r.body) for s in submissions for r in s.records if r.event != PAGE_VIEW]
-        return len(wanted) - self.rows, sum(wanted) - self.size
-
-    def freed(self, views: int, size: int) -> None:
-        """Take note that ``views`` page views of ``size`` bytes in all gave way."""
-        self.rows += views
-        self.size += size
-        self.dropped["overflow_page_view"] += views
-
-    def decide(self, submission: OutboxEntry, wins: Callable[[str, str, bool], bool]) -> Claim:
-        """What ``submission`` wins; its records go to `stored` where the server's copy is among it.
-
-        Args:
-            submission: one event.
-            wins: claims an ``event_id`` for a channel, for good or in passing, and says whether it was the first to do
-                so, and no more than `PAIRED_TTL_S` after the other channel.
-        """
-        once, event_id, records = submission.once, submission.event_id, submission.records
-        browser = submission.browser and (not once or wins(event_id, "browser", submission.passing))
-        if not records or not self._admits(records):
-            return _CLAIMS[browser, False]
-        if once and not wins(event_id, "server", submission.passing):
-            self.duplicates += len(records)
-            return _CLAIMS[browser, False]
-        self.rows -= len(records)
-        self.size -= sum([len(record.body) for record in records])
-        self.stored += records
-        return _CLAIMS[browser, True]
-
-    def _admits(self, records: tuple[Record, ...]) -> bool:
-        if len(records) <= self.rows and sum([len(record.body) for record in records]) <= self.size:
-            return True
-        for record in records:
-            self.dropped["overflow_page_view" if record.event == PAGE_VIEW else "overflow"] += 1
-        return False

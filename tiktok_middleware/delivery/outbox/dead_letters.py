@@ -15,6 +15,7 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         states: of ``waiting``, ``in_flight`` and ``dead``.
         pixel: TikTok's ``event_source_id``.
+        environment: name of the environment.
         event: name of the event.
         event_id: its id.
         reason: part of the reason, in any case of letters.
@@ -23,6 +24,7 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     states: tuple[str, ...] = (WAITING, IN_FLIGHT, DEAD)
     pixel: str = ""
+    environment: str = ""
     event: str = ""
     event_id: str = ""
     reason: str = ""
@@ -46,6 +48,7 @@ class OutboxRow(msgspec.Struct, frozen=True):
         at: Unix seconds: when it is due, when its lease ends, or when it died.
         page: the page's address and referrer, as they were cut down before they were stored.
         properties: what was tracked.
+        environment: name of the environment.
     """
 
     id: int
@@ -61,6 +64,7 @@ class OutboxRow(msgspec.Struct, frozen=True):
     at: float
     page: dict[str, object]
     properties: dict[str, object]
+    environment: str
 
 
 class Group(msgspec.Struct, frozen=True):

@@ -1,25 +1,32 @@
-"""An outbox in memory, bounded and gone with the process; it knows no files."""
+"""An outbox in memory, bounded and gone with the process."""
 
 from __future__ import annotations
 
-import functools
 import heapq
 import threading
-from collections import Counter, deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from math import inf
 
 import msgspec
 
 from tiktok_middleware.core.events.event import PAGE_VIEW, Claim, OutboxEntry, Record
-from tiktok_middleware.delivery.outbox.base import PAIRED_TTL_S, LeasedRecord, LeaseHolder, Limits, Room
-from tiktok_middleware.delivery.outbox.deferred import MemoryDeferred, won
+from tiktok_middleware.delivery.outbox.admission import Admission, Space
+from tiktok_middleware.delivery.outbox.base import PAIRED_TTL_S, RUNNING, LeasedRecord, LeaseHolder, Limits, Switches
+from tiktok_middleware.delivery.outbox.deferred import MemoryDeferred, handed_out
+from tiktok_middleware.delivery.outbox.store_clock import StoreClock
 
-__all__ = ["MEMORY_LIMITS", "Dead", "MemoryOutbox"]
+__all__ = ["MEMORY_LIMITS", "ClaimKey", "Dead", "MemoryOutbox"]
 
 MEMORY_LIMITS = Limits(rows=100_000, bytes=64 * 1024 * 1024, dead=1_000, claims=300_000)
 
+ClaimKey = tuple[str, str, str]
+"""Pixel, event id and channel."""
+
 _OTHER = {"browser": "server", "server": "browser"}
+_KEPT_PUTS = 1000
+_DOUBT_S = 5.0
 
 
 class Dead(msgspec.Struct, frozen=True, gc=False):
@@ -70,10 +77,21 @@ class _Lane:
     def waiting_later(self) -> Iterator[LeasedRecord]:
         return (row for _, _, part in self.later for row in part)
 
-    def oldest(self) -> LeasedRecord | None:
-        heads = [queue[0] for queue in (self.events, self.views) if queue]
-        heads += [part[-1] for _, _, part in self.later]
-        return min(heads, key=_id, default=None)
+    def heads(self) -> Iterator[tuple[float, LeasedRecord]]:
+        """The oldest row of each queue and part, with the time when it is due."""
+        yield from ((0.0, queue[0]) for queue in (self.events, self.views) if queue)
+        yield from ((at, part[-1]) for at, _, part in self.later)
+
+    def remove(self, event_id: str) -> list[Record]:
+        """Remove the rows of an event, and return their records."""
+        removed: list[Record] = []
+        for rows in (self.events, self.views, *(part for _, _, part in self.later)):
+            for row in [row for row in rows if row.record.event_id == event_id]:
+                rows.remove(row)
+                removed.append(row.record)
+        self.later = [entry for entry in self.later if entry[2]]
+        heapq.heapify(self.later)
+        return removed
 
 
 class _Held(msgspec.Struct, gc=False):
@@ -84,80 +102,164 @@ class _Held(msgspec.Struct, gc=False):
     row: LeasedRecord
 
 
+class _Claims:
+    """The claims of the process, in the order in which they were made.
+
+    Args:
+        limit: claims at most; the oldest are removed first.
+        pixels: the pixels of the process; where there are none, all pixels count as one.
+    """
+
+    def __init__(self, limit: int, pixels: tuple[str, ...]) -> None:
+        self.now = self.too_old = 0.0
+        self._limit = limit
+        self._pixels = pixels
+        self._made: dict[ClaimKey, float] = {}
+
+    def wins(self, event_id: str, pixels: Sequence[str], channel: str, passing: bool) -> bool:  # noqa: ARG002 - none lasts
+        keys = self._keys(event_id, pixels, channel)
+        if not all(map(self._is_free, keys)):
+            return False
+        for key in keys:
+            self._made[key] = self.now
+            if len(self._made) > self._limit:
+                del self._made[next(iter(self._made))]
+        return True
+
+    def first_at(self, event_id: str, pixels: Sequence[str], channel: str) -> float:
+        times = [self._made[key] for key in self._keys(event_id, pixels, channel) if key in self._made]
+        return min(times, default=0.0)
+
+    def unload(self, most: int) -> dict[ClaimKey, float]:
+        """The oldest claims, which are somebody else's from now on."""
+        keys = [key for key, _ in zip(self._made, range(most), strict=False)]
+        return {key: self._made.pop(key) for key in keys}
+
+    def load(self, claims: Mapping[ClaimKey, float]) -> None:
+        """Take back what was unloaded."""
+        self._made.update(claims)
+
+    def has(self, record: Record, channel: str) -> bool:
+        """Whether the channel is claimed for the event of a record."""
+        return self._keys(record.event_id, (record.pixel,), channel)[0] in self._made
+
+    def _is_free(self, key: ClaimKey) -> bool:
+        if key in self._made:
+            return False
+        other = self._made.get((key[0], key[1], _OTHER[key[2]]))
+        return other is None or other >= self.too_old
+
+    def _keys(self, event_id: str, pixels: Sequence[str], channel: str) -> list[ClaimKey]:
+        counted = list(dict.fromkeys(pixels)) if self._pixels and pixels else [""]
+        return [(pixel, event_id, channel) for pixel in counted]
+
+
 class MemoryOutbox:
-    """Keeps the `Outbox` promise as long as the process lives.
+    """Keeps the `Outbox` contract as long as the process lives.
 
     Args:
         limits: how much it keeps.
+        pixels: the pixels of this process's pages; where there are none, all pixels count as one.
+        sends: the pixels whose records this process sends; empty for all.
+        clock: Unix seconds.
+        monotonic: seconds that are never set back.
     """
 
-    def __init__(self, limits: Limits = MEMORY_LIMITS) -> None:
+    def __init__(
+        self,
+        limits: Limits = MEMORY_LIMITS,
+        *,
+        pixels: Sequence[str] = (),
+        sends: Sequence[str] = (),
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.dropped: Counter[str] = Counter()
         self.duplicates = 0
         self.dead: deque[Dead] = deque()
         self._limits = limits
+        self._pixels = tuple(pixels)
+        self._sends = tuple(sends)
+        self._clock = StoreClock(clock, monotonic)
         self._lock = threading.Lock()
         self._lanes: dict[tuple[str, str], _Lane] = {}
         self._held: dict[int, _Held] = {}
-        self._once: dict[tuple[str, str], float] = {}
+        self._claims = _Claims(limits.claims, self._pixels)
+        self._puts: OrderedDict[bytes, list[Claim]] = OrderedDict()
         self._deferreds = MemoryDeferred()
         self._last_id = 0
-        self._rows = 0
-        self._bytes = 0
+        self._usage: dict[str, list[int]] = {}  # rows and bytes of each pixel
 
     def put(
         self,
-        submissions: Sequence[OutboxEntry],
-        now: float,
+        entries: Sequence[OutboxEntry],
+        *,
+        put_id: bytes = b"",
         taker: LeaseHolder | None = None,  # noqa: ARG002 - leasing is cheap
     ) -> list[Claim]:
         with self._lock:
-            room = Room(self._limits.rows - self._rows, self._limits.bytes - self._bytes)
-            self._make_room(room, submissions)
-            wins = functools.partial(self._claim, now)
-            claims = [room.decide(submission, wins) for submission in submissions]
-            for record in room.stored:
+            if put_id in self._puts:
+                return self._puts[put_id]
+            now = self._clock.now()
+            admission = self._admission(entries)
+            self._claims.now, self._claims.too_old = now, self._clock.cutoff(PAIRED_TTL_S)
+            claims = [admission.decide(entry, self._claims) for entry in entries]
+            for record in admission.stored:
                 self._store(record)
-            self._deferreds.keep(won(submissions, claims), now)
-            self.dropped += room.dropped
-            self.duplicates += room.duplicates
+            for delay_s, record in admission.delayed:
+                self._store(record, now + delay_s)
+            self._deferreds.keep(handed_out(entries, claims), now)
+            self.dropped += admission.dropped
+            self.duplicates += admission.duplicates
+            if put_id:
+                self._puts[put_id] = claims
+                if len(self._puts) > _KEPT_PUTS:
+                    self._puts.popitem(last=False)
             return claims
 
-    def take(self, ref: str, now: float) -> bytes | None:
+    def stored(self, put_id: bytes) -> list[Claim] | None:
         with self._lock:
-            return self._deferreds.take(ref, now)
+            return self._puts.get(put_id)
 
-    def _claim(self, now: float, event_id: str, channel: str, _passing: bool) -> bool:
-        key = (event_id, channel)
-        if key in self._once:
-            return False
-        other = self._once.get((event_id, _OTHER[channel]))
-        if other is not None and other < now - PAIRED_TTL_S:
-            return False
-        self._once[key] = now
-        if len(self._once) > self._limits.claims:
-            del self._once[next(iter(self._once))]
-        return True
+    def take(self, ref: str) -> bytes | None:
+        with self._lock:
+            return self._deferreds.take(ref, self._clock.now())
 
-    def _store(self, record: Record) -> None:
+    def _admission(self, entries: Sequence[OutboxEntry]) -> Admission:
+        pixels = {record.pixel for entry in entries for record in entry.records}
+        space: dict[str, Space] = {}
+        for pixel in pixels:
+            rows, size = self._usage.get(pixel, (0, 0))
+            space[pixel] = Space(self._limits.rows - rows, self._limits.bytes - size)
+        admission = Admission(space, self._pixels)
+        for pixel in pixels:
+            self._make_room(admission, pixel, entries)
+        return admission
+
+    def _store(self, record: Record, due: float | None = None) -> None:
         lane = self._lanes.setdefault((record.pixel, record.source), _Lane())
         self._last_id += 1
-        self._rows += 1
-        self._bytes += len(record.body)
-        (lane.views if record.event == PAGE_VIEW else lane.events).append(LeasedRecord(self._last_id, 0, record))
+        row = LeasedRecord(self._last_id, 0, record)
+        self._note(record, 1)
+        if due is not None:
+            lane.put_back([row], due)
+        else:
+            (lane.views if record.event == PAGE_VIEW else lane.events).append(row)
 
-    def _make_room(self, room: Room, submissions: Sequence[OutboxEntry]) -> None:
-        rows, size = room.missing(submissions)
-        for lane in self._lanes.values():
+    def _note(self, record: Record, rows: int) -> None:
+        """Count a record that came (1) or went (-1)."""
+        usage = self._usage.setdefault(record.pixel, [0, 0])
+        usage[0] += rows
+        usage[1] += rows * len(record.body)
+
+    def _make_room(self, admission: Admission, pixel: str, entries: Sequence[OutboxEntry]) -> None:
+        rows, size = admission.missing(pixel, entries)
+        for lane in [lane for key, lane in self._lanes.items() if key[0] == pixel]:
             while lane.views and (rows > 0 or size > 0):
                 record = lane.views.popleft().record
-                self._forget(record)
-                room.freed(1, len(record.body))
+                self._note(record, -1)
+                admission.freed(pixel, 1, len(record.body))
                 rows, size = rows - 1, size - len(record.body)
-
-    def _forget(self, record: Record) -> None:
-        self._rows -= 1
-        self._bytes -= len(record.body)
 
     def lease(
         self,
@@ -166,10 +268,12 @@ class MemoryOutbox:
         *,
         limit_bytes: int,
         for_s: float,
-        now: float,
         pixels_blocked: Collection[str] = (),
     ) -> list[LeasedRecord]:
         with self._lock:
+            now = self._clock.now()
+            if self._clock.is_in_doubt:
+                return []
             self._take_back(now)
             due = [(at, key) for key, at in self._dues(pixels_blocked) if at <= now]
             if not due:
@@ -182,21 +286,25 @@ class MemoryOutbox:
                 if batch and size > limit_bytes:
                     lane.put_back([row], now)
                     break
-                row = self._paired(row)
+                row = self._ready(row, now)
                 batch.append(row)
                 self._held[row.id] = _Held(owner, now + for_s, row)
             return batch
 
-    def _paired(self, row: LeasedRecord) -> LeasedRecord:
-        """The row, paired where a later submission has handed out a browser's copy."""
-        if row.record.paired or (row.record.event_id, "browser") not in self._once:
-            return row
-        return msgspec.structs.replace(row, record=msgspec.structs.replace(row.record, paired=True))
+    def _ready(self, row: LeasedRecord, now: float) -> LeasedRecord:
+        """The row with its age, and paired where a later entry has handed out a browser copy."""
+        record = row.record
+        if not record.paired and self._claims.has(record, "browser"):
+            record = msgspec.structs.replace(record, paired=True)
+        return LeasedRecord(row.id, row.tries, record, now - record.event_time)
 
     def _dues(self, pixels_blocked: Collection[str]) -> Iterator[tuple[tuple[str, str], float]]:
         for key, lane in self._lanes.items():
-            if key[0] not in pixels_blocked and (due := lane.due()) is not None:
+            if self._is_ours(key[0]) and key[0] not in pixels_blocked and (due := lane.due()) is not None:
                 yield key, due
+
+    def _is_ours(self, pixel: str) -> bool:
+        return not self._sends or pixel in self._sends
 
     def _take_back(self, now: float) -> None:
         self._put_back([held.row for held in self._held.values() if held.until <= now], now)
@@ -206,7 +314,7 @@ class MemoryOutbox:
         by_lane: dict[tuple[str, str], list[LeasedRecord]] = {}
         for row in rows:
             del self._held[row.id]
-            older = LeasedRecord(row.id, row.tries + tries, row.record) if tries else row
+            older = LeasedRecord(row.id, row.tries + tries, row.record)
             by_lane.setdefault((row.record.pixel, row.record.source), []).append(older)
         for key, part in by_lane.items():
             self._lanes[key].put_back(part, at)
@@ -214,71 +322,97 @@ class MemoryOutbox:
     def _mine(self, owner: str, ids: Collection[int]) -> list[LeasedRecord]:
         return [held.row for id_ in ids if (held := self._held.get(id_)) and held.owner == owner]
 
-    def ack(self, owner: str, ids: Collection[int]) -> int:
+    def ack(self, owner: str, rows: Sequence[LeasedRecord], request_id: str = "") -> int:  # noqa: ARG002 - no ledger here
+        with self._lock:
+            return len(self._remove(owner, rows))
+
+    def _remove(self, owner: str, rows: Sequence[LeasedRecord]) -> list[LeasedRecord]:
+        mine = self._mine(owner, [row.id for row in rows])
+        for row in mine:
+            del self._held[row.id]
+            self._note(row.record, -1)
+        return mine
+
+    def retry(self, owner: str, ids: Collection[int], after_s: float, reason: str = "") -> int:  # noqa: ARG002 - as below
+        with self._lock:
+            rows = self._mine(owner, ids)
+            self._put_back(rows, self._clock.now() + after_s, tries=1)
+            return len(rows)
+
+    def renew(self, owner: str, ids: Collection[int], for_s: float) -> int:
         with self._lock:
             rows = self._mine(owner, ids)
             for row in rows:
-                del self._held[row.id]
-                self._forget(row.record)
+                self._held[row.id].until = self._clock.now() + for_s
             return len(rows)
 
-    def retry(self, owner: str, ids: Collection[int], at: float, reason: str = "") -> int:  # noqa: ARG002 - as below
+    def release(self, owner: str, ids: Collection[int], reason: str = "") -> int:  # noqa: ARG002 - nobody lists
         with self._lock:
             rows = self._mine(owner, ids)
-            self._put_back(rows, at, tries=1)
+            self._put_back(rows, self._clock.now())
             return len(rows)
 
-    def renew(self, owner: str, ids: Collection[int], until: float) -> int:
+    def bury(self, owner: str, rows: Sequence[LeasedRecord], reason: str) -> int:
         with self._lock:
-            rows = self._mine(owner, ids)
-            for row in rows:
-                self._held[row.id].until = until
-            return len(rows)
-
-    def release(self, owner: str, ids: Collection[int], at: float, reason: str = "") -> int:  # noqa: ARG002 - nobody lists
-        with self._lock:
-            rows = self._mine(owner, ids)
-            self._put_back(rows, at)
-            return len(rows)
-
-    def bury(self, owner: str, ids: Collection[int], reason: str, now: float) -> int:  # noqa: ARG002 - not kept
-        with self._lock:
-            rows = self._mine(owner, ids)
-            for row in rows:
-                del self._held[row.id]
-                self._forget(row.record)
+            mine = self._remove(owner, rows)
+            for row in mine:
                 self.dead.append(Dead(row.record, reason))
                 if len(self.dead) > self._limits.dead:
                     self.dead.popleft()
                     self.dropped["overflow_dead"] += 1
-            return len(rows)
+            return len(mine)
 
-    def next_due(self, pixels_blocked: Collection[str] = ()) -> float | None:
+    def cancel(self, event_id: str) -> bool:
         with self._lock:
+            if any(held.row.record.event_id == event_id for held in self._held.values()):
+                return False
+            found = [record for lane in self._lanes.values() for record in lane.remove(event_id)]
+            for record in found:
+                self._note(record, -1)
+            dead = [letter for letter in self.dead if letter.record.event_id == event_id]
+            for letter in dead:
+                self.dead.remove(letter)
+            self._claims.now, self._claims.too_old = self._clock.now(), self._clock.cutoff(PAIRED_TTL_S)
+            is_new = self._claims.wins(event_id, self._pixels, "server", passing=False)
+            return bool(found or dead or is_new)
+
+    def due_in_s(self, pixels_blocked: Collection[str] = ()) -> float | None:
+        with self._lock:
+            now = self._clock.now()
             dues = [due for _, due in self._dues(pixels_blocked)]
             dues += [held.until for held in self._held.values() if held.row.record.pixel not in pixels_blocked]
-            return min(dues, default=None)
+            if not dues:
+                return None
+            return max(min(dues) - now, _DOUBT_S) if self._clock.is_in_doubt else min(dues) - now
 
     def last_id(self) -> int:
         return self._last_id
 
-    def holds(self, up_to: int, pixels_blocked: Collection[str] = ()) -> bool:
+    def holds(self, up_to: int, pixels_blocked: Collection[str] = (), within_s: float | None = None) -> bool:
         with self._lock:
-            return any(row.id <= up_to for row in self._oldest() if row.record.pixel not in pixels_blocked)
+            until = inf if within_s is None else self._clock.now() + within_s
+            return any(
+                row.id <= up_to and (at <= until or row.id in self._held)
+                for at, row in self._all()
+                if self._is_ours(row.record.pixel) and row.record.pixel not in pixels_blocked
+            )
 
-    def _oldest(self) -> list[LeasedRecord]:
-        """The oldest row of each lane, and all that are on lease."""
-        rows = [row for lane in self._lanes.values() if (row := lane.oldest())]
-        return rows + [held.row for held in self._held.values()]
+    def _all(self) -> Iterator[tuple[float, LeasedRecord]]:
+        """The oldest row of what is due now, of each part that waits, and all that are on lease, with their times."""
+        for lane in self._lanes.values():
+            yield from lane.heads()
+        yield from ((held.until, held.row) for held in self._held.values())
 
     def counts(self) -> dict[str, int]:
         with self._lock:
-            return {"waiting": self._rows, "bytes": self._bytes, "dead": len(self.dead)}
+            rows = sum(usage[0] for usage in self._usage.values())
+            size = sum(usage[1] for usage in self._usage.values())
+            return {"waiting": rows, "bytes": size, "dead": len(self.dead)}
 
-    def oldest(self) -> int | None:
+    def oldest_s(self) -> float | None:
         with self._lock:
-            row = min(self._oldest(), key=_id, default=None)
-            return row.record.event_time if row else None
+            row = min((row for _, row in self._all()), key=_id, default=None)
+            return self._clock.now() - row.record.event_time if row else None
 
     def left(self) -> list[Record]:
         """What is not on lease, oldest first."""
@@ -287,7 +421,7 @@ class MemoryOutbox:
             rows = [row for lane in lanes for row in (*lane.events, *lane.views, *lane.waiting_later())]
             return [row.record for row in sorted(rows, key=_id)]
 
-    def unload(self, most: int) -> tuple[list[Record], dict[tuple[str, str], float]]:
+    def unload(self, most: int) -> tuple[list[Record], dict[ClaimKey, float]]:
         """Records, and once none is here any more claims with their times, that are somebody else's from now on.
 
         Args:
@@ -297,31 +431,32 @@ class MemoryOutbox:
             records: list[Record] = []
             for lane in self._lanes.values():
                 while len(records) < most and (row := lane.pop(inf)):
-                    records.append(self._paired(row).record)
-                    self._forget(row.record)
-            claims: dict[tuple[str, str], float] = {}
-            while not self._rows and self._once and len(claims) < most:
-                key = next(iter(self._once))
-                claims[key] = self._once.pop(key)
-            return records, claims
+                    records.append(self._ready(row, 0.0).record)
+                    self._note(row.record, -1)
+            is_empty = not any(usage[0] for usage in self._usage.values())
+            return records, self._claims.unload(most) if is_empty else {}
 
     def recall(self) -> None:
         """Let what is on lease wait again: who holds it ends with the process, and may never say what became of it."""
         with self._lock:
             self._put_back([held.row for held in self._held.values()], 0.0)
 
-    def load(self, records: Sequence[Record], claims: Mapping[tuple[str, str], float]) -> None:
+    def load(self, records: Sequence[Record], claims: Mapping[ClaimKey, float]) -> None:
         """Take back what was unloaded."""
         with self._lock:
             for record in records:
                 self._store(record)
-            self._once.update(claims)
+            self._claims.load(claims)
 
     def resumes(self) -> int:
         """Never: no command reaches the memory of a process."""
         return 0
 
-    def tidy(self, now: float) -> None:
+    def switches(self) -> Switches:
+        """Nothing is stopped, for the same reason."""
+        return RUNNING
+
+    def tidy(self) -> None:
         """Nothing to do: memory keeps itself tidy."""
 
     def close(self) -> None:

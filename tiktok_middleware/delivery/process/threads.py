@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
-__all__ = ["Lock", "native_lock", "native_sleep", "off_hub", "run_between_requests"]
+__all__ = ["Lock", "native_lock", "native_sleep", "native_thread", "off_hub", "run_between_requests"]
 
 _T = TypeVar("_T")
 
@@ -39,6 +39,15 @@ def native_lock() -> Lock:
 def native_sleep(seconds: float) -> None:
     """Hold up this thread of the operating system, whatever has been patched."""
     _original("time", "sleep", time.sleep)(seconds)
+
+
+def native_thread(target: Callable[[], None]) -> bool:
+    """Run ``target`` on a thread of the operating system; False where the interpreter starts no more threads."""
+    try:
+        _original("_thread", "start_new_thread", _thread.start_new_thread)(target, ())
+    except RuntimeError:  # the process ends
+        return False
+    return True
 
 
 def off_hub(target: _T) -> _T:

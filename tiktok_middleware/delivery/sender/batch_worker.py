@@ -7,17 +7,17 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import msgspec
 
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.events.event import OutboxEntry, Record
 from tiktok_middleware.core.events_api.protocol import MAX_REQUEST_EVENTS, Halted, Verdict
-from tiktok_middleware.delivery.outbox.base import Limits
+from tiktok_middleware.delivery.outbox.base import RUNNING, Limits, Switches
+from tiktok_middleware.delivery.outbox.environment import environment_of
 from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_url
 from tiktok_middleware.delivery.outbox.memory import Dead, MemoryOutbox
-from tiktok_middleware.delivery.outbox.sqlite import SqliteOutbox
+from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 from tiktok_middleware.delivery.sender.backoff import MIN_WAIT_S
 from tiktok_middleware.delivery.sender.events_api import EventsApi
 from tiktok_middleware.delivery.sender.relay import Relay, Sink
@@ -62,25 +62,37 @@ class BatchWorker:
         self, config: Config, open_sink: Callable[[], Sink] | None = None, *, clock: Callable[[], float] = time.time
     ) -> None:
         self._clock = clock
-        self._batch = MemoryOutbox()
+        self._batch = MemoryOutbox(clock=clock)
         self._lock = threading.Lock()
         limit = 1 if config.test_event_code else MAX_REQUEST_EVENTS
-        self._relay = Relay(lambda: [self._batch], open_sink or (lambda: _open_sink(config, clock)), clock, limit)
-        self._dead_letters = DeadLetters(outbox_path(outbox_url(config)), config.sync)
+        environment = environment_of(config.api_url, config.test_event_code, config.environment)
+        path = outbox_path(outbox_url(config))
+        self._dead_letters = DeadLetters(
+            SqliteOutbox(path, sync=config.sync, environment=environment, clock=clock) if path else None
+        )
+        self._relay = Relay(
+            lambda: [self._batch],
+            open_sink or (lambda: _open_sink(config, clock)),
+            clock,
+            limit,
+            is_sending=lambda: self._dead_letters.switches().is_sending,
+        )
         self._resumes: int | None = None
 
     def deliver(self, records: Sequence[Record]) -> Outcome:
         """What became of ``records``, each of which is now at TikTok, a dead letter, or left."""
         with self._lock:
             self._resume_if_asked()
-            self._batch = batch = MemoryOutbox(Limits(rows=len(records), bytes=2**62, dead=len(records)))
-            batch.put([OutboxEntry(record.event_id, (record,)) for record in records], self._clock())
+            self._batch = batch = MemoryOutbox(
+                Limits(rows=len(records), bytes=2**62, dead=len(records)), clock=self._clock
+            )
+            batch.put([OutboxEntry(record.event_id, (record,)) for record in records])
             self._relay.round()
             deadline = time.monotonic() + _WORK_S
             while time.monotonic() < deadline and self._relay.round():
                 pass
             dead, left = list(batch.dead), batch.left()
-            self._dead_letters.keep(dead, self._clock())
+            self._dead_letters.keep(dead)
             wait_s = self._wait_s(batch, left) if left else 0.0
         return Outcome(len(records) - len(dead) - len(left), len(dead), left, wait_s)
 
@@ -102,30 +114,33 @@ class BatchWorker:
     def _wait_s(self, batch: MemoryOutbox, left: list[Record]) -> float:
         """How long the rest shall wait, with jitter, so that what failed together does not come back together."""
         now, pixel = self._clock(), left[0].pixel
-        if pixel in self._relay.pace.halted:
+        if pixel in self._relay.pace.halted or not self._dead_letters.switches().is_sending:
             return WORKER_MAX_WAIT_S * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-        due = max(batch.next_due() or now, self._relay.pace.opens_at() or now)
-        return min(max(due - now, MIN_WAIT_S), WORKER_MAX_WAIT_S * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+        due_in_s = max(batch.due_in_s() or 0.0, (self._relay.pace.opens_at() or now) - now)
+        return min(max(due_in_s, MIN_WAIT_S), WORKER_MAX_WAIT_S * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 
 
 class DeadLetters:
     """The outbox file of the worker's host, where `tiktok-middleware outbox` finds what was given up.
 
     Args:
-        path: the file; None where events are in memory, so that only the log has them.
-        sync: as for the outbox.
+        outbox: the file; None where events are in memory, so that only the log has them.
     """
 
-    def __init__(self, path: Path | None, sync: str) -> None:
-        self._outbox = SqliteOutbox(path, sync=sync) if path else None
+    def __init__(self, outbox: SqliteOutbox | None) -> None:
+        self._outbox = outbox
 
-    def keep(self, dead: Sequence[Dead], now: float) -> None:
+    def switches(self) -> Switches:
+        """What an operator has stopped on this host."""
+        return self._outbox.switches() if self._outbox else RUNNING
+
+    def keep(self, dead: Sequence[Dead]) -> None:
         """Store what was given up; where that is not possible, the log names each."""
         by_reason: dict[str, list[Record]] = {}
         for letter in dead:
             by_reason.setdefault(letter.reason, []).append(letter.record)
         for reason, records in by_reason.items():
-            if trouble := self._trouble_keeping(records, reason, now):
+            if trouble := self._trouble_keeping(records, reason):
                 for record in records:
                     log.error("Lost %s %s (%s): %s", record.event, record.event_id, reason, trouble)
 
@@ -141,11 +156,11 @@ class DeadLetters:
         if self._outbox:
             self._outbox.close()
 
-    def _trouble_keeping(self, records: list[Record], reason: str, now: float) -> str:
+    def _trouble_keeping(self, records: list[Record], reason: str) -> str:
         if self._outbox is None:
             return "this worker has no outbox file"
         try:
-            self._outbox.keep_dead(records, reason, now)
+            self._outbox.keep_dead(records, reason)
         except OutboxError as error:
             return str(error)
         return ""

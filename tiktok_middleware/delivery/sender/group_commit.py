@@ -18,27 +18,27 @@ _T = TypeVar("_T")
 
 CommitEntries = Callable[[Sequence[OutboxEntry]], "list[Claim]"]
 
-_GATHER = 1000  # submissions in one transaction: more cost no less each and make the first wait
+_GATHER = 1000  # entries in one transaction: more cost no less each and make the first wait
 
 
 class _Job:
     """What one caller handed over, or wants read, and where the answer goes."""
 
-    __slots__ = ("future", "read", "submissions")
+    __slots__ = ("entries", "future", "read")
 
-    def __init__(self, submissions: Sequence[OutboxEntry], read: Callable[[], Any] | None = None) -> None:
-        self.submissions = submissions
+    def __init__(self, entries: Sequence[OutboxEntry], read: Callable[[], Any] | None = None) -> None:
+        self.entries = entries
         self.read = read
         self.future: Future[Any] = Future()
         self.future.set_running_or_notify_cancel()  # a caller that gives up waiting does not take its event back
 
 
 class GroupCommit:
-    """Group commit on a thread that starts with the first submission.
+    """Group commit on a thread that starts with the first entry.
 
     Args:
-        commit: stores submissions in order and returns their claims; it never raises.
-        limit: submissions that may wait before `submit` refuses.
+        commit: stores entries in order and returns their claims; it never raises.
+        limit: entries that may wait before `submit` refuses.
     """
 
     def __init__(self, commit: CommitEntries, limit: int) -> None:
@@ -54,9 +54,9 @@ class GroupCommit:
         """Hand-overs that are not committed yet."""
         return self._queue.qsize()
 
-    def submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]] | None:
-        """A future that resolves when ``submissions`` are durable, or None when too many wait already."""
-        return self._hand_over(_Job(submissions))
+    def submit(self, entries: Sequence[OutboxEntry]) -> Future[list[Claim]] | None:
+        """A future that resolves when ``entries`` are durable, or None when too many wait already."""
+        return self._hand_over(_Job(entries))
 
     def read(self, call: Callable[[], _T]) -> Future[_T] | None:
         """A future of what ``call`` gives after all that was submitted before; None when too much waits already."""
@@ -121,9 +121,9 @@ class GroupCommit:
     def _commit_with_followers(self, job: _Job) -> bool:
         """Commit ``job`` and what has gathered behind it; False when the end was among it."""
         jobs = [job]
-        submissions = list(job.submissions)
+        entries = list(job.entries)
         goes_on = True
-        while goes_on and len(submissions) < _GATHER:
+        while goes_on and len(entries) < _GATHER:
             try:
                 follower = self._queue.get_nowait()
             except queue.Empty:
@@ -132,11 +132,11 @@ class GroupCommit:
                 goes_on = False
             else:
                 jobs.append(follower)
-                submissions += follower.submissions
-        claims = self._commit(submissions)
+                entries += follower.entries
+        claims = self._commit(entries)
         start = 0
         for done in jobs:
-            end = start + len(done.submissions)
+            end = start + len(done.entries)
             if done.read is None:
                 done.future.set_result(claims[start:end])
             else:

@@ -18,7 +18,7 @@ class Batch(NamedTuple):
 
     Attributes:
         outbox: whose rows they are.
-        until: Unix seconds, when the lease expires.
+        until: when the lease must be renewed, in seconds of the monotonic clock.
         rows: as many as fit into one request.
     """
 

@@ -39,6 +39,7 @@ _LEASE_MARGIN_S = 16.0  # a lease that has less left is renewed before a further
 _MAX_BODIES_BYTES = MAX_REQUEST_BYTES - 1024  # the envelope has the rest
 _SETTLE_S = 0.005
 _IDLE_S = 5.0  # how soon a row is found whose process died between commit and lease
+_PAUSED_S = 1.0  # how soon sending goes on once an operator resumes it
 _GATHER_S = 0.01  # how long an event waits for company; as long again while more keep coming
 _MAX_GATHER_S = 0.1
 
@@ -65,6 +66,8 @@ class Relay:
         open_sink: makes the sink, on the relay's thread, before the first send.
         clock: Unix seconds.
         limit: events in one request at most.
+        is_sending: whether no operator has paused sending; asked before each request.
+        monotonic: seconds that are never set back.
     """
 
     def __init__(
@@ -73,6 +76,9 @@ class Relay:
         open_sink: Callable[[], Sink],
         clock: Callable[[], float],
         limit: int = MAX_REQUEST_EVENTS,
+        *,
+        is_sending: Callable[[], bool] = lambda: True,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.batch_records = Histogram(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
         self.send_s = Histogram(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -81,6 +87,8 @@ class Relay:
         self._open_sink = open_sink
         self._clock = clock
         self._limit = limit
+        self._is_sending = is_sending
+        self._monotonic = monotonic
         self._owner = secrets.token_hex(8)
         self._settlement = Results(self._owner, self.pace, clock, self._note_resumes)
         self._sink: Sink | None = None
@@ -118,7 +126,7 @@ class Relay:
         """Who takes rows while they are stored: us, as long as all goes well and not too much is in hand already."""
         if self._thread is None or self._is_stopping or self._handover.is_full or self.pace.is_troubled:
             return None
-        return LeaseHolder(self._owner, self._clock() + _LEASE_S)
+        return LeaseHolder(self._owner, _LEASE_S, self._monotonic() + _LEASE_S) if self._is_sending() else None
 
     def hand(self, outbox: Outbox, taker: LeaseHolder) -> None:
         """Send the rows that ``taker`` holds."""
@@ -205,15 +213,17 @@ class Relay:
                 return
 
     def _idle_s(self) -> float:
+        if not self._is_sending():
+            return _PAUSED_S
         now = self._clock()
         blocked = self.pace.blocked(now)
         dues: list[float] = []
         for outbox in self._outboxes():
             with self._forbearing(outbox):
-                dues += [due for due in (outbox.next_due(blocked),) if due is not None]
+                dues += [due_in_s for due_in_s in (outbox.due_in_s(blocked),) if due_in_s is not None]
         if (opens_at := self.pace.opens_at()) is not None:
-            dues.append(opens_at)
-        return min(max(min(dues, default=now + _IDLE_S) - now, 0.0), _IDLE_S)
+            dues.append(opens_at - now)
+        return min(max(min(dues, default=_IDLE_S), 0.0), _IDLE_S)
 
     def round(self, until: float = inf) -> bool:
         """Whether there was a batch to send; False as well when another thread's round takes until that second."""
@@ -249,18 +259,19 @@ class Relay:
         return asked
 
     def _send_due(self, outbox: Outbox) -> bool:
-        now = self._clock()
-        rows = outbox.lease(
-            self._owner,
-            self._limit,
-            limit_bytes=_MAX_BODIES_BYTES,
-            for_s=_LEASE_S,
-            now=now,
-            pixels_blocked=self.pace.blocked(now),
-        )
-        if rows:
-            self._send(Batch(outbox, now + _LEASE_S, rows))
-        outbox.tidy(now)
+        rows: list[LeasedRecord] = []
+        if self._is_sending():
+            until = self._monotonic() + _LEASE_S
+            rows = outbox.lease(
+                self._owner,
+                self._limit,
+                limit_bytes=_MAX_BODIES_BYTES,
+                for_s=_LEASE_S,
+                pixels_blocked=self.pace.blocked(self._clock()),
+            )
+            if rows:
+                self._send(Batch(outbox, until, rows))
+        outbox.tidy()
         return bool(rows)
 
     @contextmanager
@@ -289,8 +300,8 @@ class Relay:
         self._settlement.release(outbox, rows[limit:])
         search = Bisection(rows[:limit])
         while part := search.next_part():
-            now = self._clock()
-            if self._is_over() or pixel in self.pace.blocked(now) or not self._holds(batch, part, now):
+            is_blocked = self._is_over() or pixel in self.pace.blocked(self._clock())
+            if is_blocked or not self._holds(batch, part):
                 self._settlement.release(outbox, part)
                 continue
             verdicts = self._ask(part)
@@ -298,13 +309,13 @@ class Relay:
                 self._settlement.settle(outbox, part, verdicts)
 
     def _is_over(self) -> bool:
-        return self._is_stopping or time.monotonic() > self._until
+        return self._is_stopping or time.monotonic() > self._until or not self._is_sending()
 
-    def _holds(self, batch: Batch, part: list[LeasedRecord], now: float) -> bool:
+    def _holds(self, batch: Batch, part: list[LeasedRecord]) -> bool:
         """Whether ``part`` of a batch is ours for as long as a request may take."""
-        if now + _LEASE_MARGIN_S <= batch.until:
+        if self._monotonic() + _LEASE_MARGIN_S <= batch.until:
             return True
-        return batch.outbox.renew(self._owner, [row.id for row in part], now + _LEASE_S) == len(part)
+        return batch.outbox.renew(self._owner, [row.id for row in part], _LEASE_S) == len(part)
 
     def _ask(self, rows: list[LeasedRecord]) -> Sequence[Verdict]:
         """The sink's verdicts; whatever goes wrong inside it is a reason to try again."""

@@ -48,11 +48,12 @@ class Results:
         now = self._clock()
         pixel = rows[0].record.pixel
         told = list(zip(rows, verdicts, strict=True))
-        if delivered := [row.id for row, verdict in told if isinstance(verdict, Delivered)]:
-            self.counts["delivered"] += outbox.ack(self._owner, delivered)
+        if delivered := [(row, verdict) for row, verdict in told if isinstance(verdict, Delivered)]:
+            request_id = delivered[0][1].request_id
+            self.counts["delivered"] += outbox.ack(self._owner, [row for row, _ in delivered], request_id)
         rejected = [(row, verdict.reason) for row, verdict in told if isinstance(verdict, Rejected)]
         for row, reason in rejected:
-            self._bury(outbox, [row], "rejected", reason, now)
+            self._bury(outbox, [row], "rejected", reason)
         if delivered or rejected:
             self._pace.succeeded(pixel)
         if late := [(row, verdict) for row, verdict in told if isinstance(verdict, Retry)]:
@@ -68,16 +69,15 @@ class Results:
     def release(self, outbox: Outbox, rows: list[LeasedRecord], reason: str = "") -> None:
         """Give back, as they were, rows that nobody sent."""
         if rows:
-            outbox.release(self._owner, [row.id for row in rows], self._clock(), reason)
+            outbox.release(self._owner, [row.id for row in rows], reason)
 
     def bury_expired(self, outbox: Outbox, rows: list[LeasedRecord]) -> list[LeasedRecord]:
         """The rows that may still be sent; the others are dead letters now."""
-        now = self._clock()
-        expired = [row for row in rows if now - row.record.event_time > ttl_s(row.record.paired, row.record.source)]
+        expired = [row for row in rows if row.age_s > ttl_s(row.record.paired, row.record.source)]
         if not expired:
             return rows
-        self._bury(outbox, expired, "expired", "expired", now)
-        return [row for row in rows if now - row.record.event_time <= ttl_s(row.record.paired, row.record.source)]
+        self._bury(outbox, expired, "expired", "expired")
+        return [row for row in rows if row.age_s <= ttl_s(row.record.paired, row.record.source)]
 
     def _retry(self, outbox: Outbox, rows: list[LeasedRecord], now: float, reason: str) -> None:
         """Put rows back in halves that are due apart, so that a row which alone makes them fail is soon alone."""
@@ -85,11 +85,11 @@ class Results:
         middle = len(rows) // 2 if tries else 0
         for half in (rows[:middle], rows[middle:]):
             if half:
-                at = self._pace.due(half[0].record.pixel, now, tries)
-                self.counts["retried"] += outbox.retry(self._owner, [row.id for row in half], at, reason)
+                after_s = self._pace.due(half[0].record.pixel, now, tries) - now
+                self.counts["retried"] += outbox.retry(self._owner, [row.id for row in half], after_s, reason)
 
-    def _bury(self, outbox: Outbox, rows: list[LeasedRecord], kind: str, reason: str, now: float) -> None:
-        self.buried[kind] += outbox.bury(self._owner, [row.id for row in rows], reason, now)
+    def _bury(self, outbox: Outbox, rows: list[LeasedRecord], kind: str, reason: str) -> None:
+        self.buried[kind] += outbox.bury(self._owner, rows, reason)
         # A mistake in an app is one in each of its events: what is said of the first goes for all.
         first, shown = rows[0].record, shown_reason(reason)
         cause = _VARYING.sub("", shown)

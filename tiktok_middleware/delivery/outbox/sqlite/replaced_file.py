@@ -1,20 +1,15 @@
-"""What goes from an outbox file that was removed while in use to the one in its place; it opens neither."""
+"""Move rows from an outbox file that was removed while in use to the one in its place."""
 
 from __future__ import annotations
 
 import sqlite3
 
-__all__ = ["MIGRATION", "inherit"]
+from tiktok_middleware.delivery.outbox.ledger import LedgerEntry
 
-# A row keeps its number, by which whoever has it in hand will acknowledge it. So no file begins where another may have
-# been: the numbers begin with the microseconds of its first day.
-MIGRATION = """
-    INSERT INTO sqlite_sequence
-        SELECT 'waiting', CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)
-        WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'waiting');
-    """
+__all__ = ["move_rows"]
 
 _WAITING = "id, pixel, source, event, event_id, event_time, paired, body, tries, due, owner, reason"
+_LEDGER = ", ".join(LedgerEntry.__struct_fields__)
 _STEPS = (
     f"INSERT INTO successor.waiting ({_WAITING}) SELECT {_WAITING} FROM main.waiting",  # noqa: S608 - a constant
     """UPDATE successor.tally SET rows = rows + (SELECT rows FROM main.tally),
@@ -23,13 +18,18 @@ _STEPS = (
     "UPDATE main.tally SET rows = 0, bytes = 0",
     "INSERT OR IGNORE INTO successor.once SELECT event_id, channel, at FROM main.once",
     "UPDATE successor.tally SET claims = (SELECT count(*) FROM successor.once)",
+    """UPDATE successor.tally SET home = (SELECT home FROM main.tally), added = (SELECT added FROM main.tally),
+        puts = (SELECT puts FROM main.tally)
+        WHERE (SELECT home FROM main.tally) IS NOT NULL""",
+    f"INSERT INTO successor.ledger ({_LEDGER}) SELECT {_LEDGER} FROM main.ledger",  # noqa: S608 - a constant
+    "DELETE FROM main.ledger",
 )
 
 
-def inherit(db: sqlite3.Connection) -> None:
-    """Move what waits, and copy what was counted once; dead letters go with the file that was removed.
+def move_rows(db: sqlite3.Connection) -> None:
+    """Move what waits and the ledger, and copy the claims; dead letters go with the file that was removed.
 
-    Several processes may have the file in hand: the first moves the rows.
+    Several processes may have the file open: the first moves the rows.
 
     Args:
         db: a connection to the file that was removed, in a transaction, with the other attached as ``successor``.

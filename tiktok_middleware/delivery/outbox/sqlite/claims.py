@@ -1,0 +1,99 @@
+"""The claims of an outbox file: which channel has carried which event."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from tiktok_middleware.delivery.outbox.base import PAIRED_TTL_S
+from tiktok_middleware.delivery.outbox.sqlite.scopes import Scopes
+from tiktok_middleware.delivery.outbox.store_clock import StoreClock
+
+__all__ = ["ONCE_RETENTION_S", "SqliteClaims", "forget", "forget_old"]
+
+ONCE_RETENTION_S = 400 * 86400
+"""How long a claim is remembered: a year and a month."""
+
+_PASSED_S = ONCE_RETENTION_S - 4 * 86400  # a browser's own id is good for two days before and after its time
+_CLAIM = "INSERT OR IGNORE INTO once SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM once WHERE event_id = ? AND at < ?)"
+_OLD = "SELECT count(*) FROM (SELECT 1 FROM once WHERE at < ? LIMIT ?)"
+_AT = "SELECT at FROM once WHERE event_id = ? AND channel = ?"
+_FORGET = "DELETE FROM once WHERE (event_id, channel) IN (SELECT event_id, channel FROM once ORDER BY at LIMIT ?)"
+
+
+class SqliteClaims:
+    """The claims within one transaction.
+
+    Args:
+        db: the connection.
+        scopes: of the outbox.
+        clock: of the outbox.
+        added: when the file learned of scopes, in Unix seconds. Earlier claims of production name no pixel.
+
+    Attributes:
+        new: how many claims were made.
+    """
+
+    __slots__ = ("_added", "_clock", "_db", "_scopes", "_times", "new")
+
+    def __init__(self, db: sqlite3.Connection, scopes: Scopes, clock: StoreClock, added: float) -> None:
+        self._db = db
+        self._scopes = scopes
+        self._clock = clock
+        self._times: tuple[float, float] | None = None
+        self._added = added
+        self.new = 0
+
+    def wins(self, event_id: str, pixels: Sequence[str], channel: str, passing: bool) -> bool:
+        """Whether this is the first claim of the event for the channel, and not too long after the other channel's."""
+        keys = self._scopes.keys(event_id, tuple(pixels))
+        # A claim in passing is entered as an old one, which is forgotten before the others.
+        passed_s = _PASSED_S if passing else 0.0
+        if self._times is None:
+            self._times = self._clock.now(), self._clock.cutoff(PAIRED_TTL_S)
+        at, too_old = self._times[0] - passed_s, self._times[1] - passed_s
+        if (len(keys) > 1 or (self._added and keys[0] != event_id)) and not self._are_free(
+            keys, event_id, channel, too_old
+        ):
+            return False
+        return sum([self._claim(key, channel, at, too_old) for key in keys]) == len(keys)
+
+    def first_at(self, event_id: str, pixels: Sequence[str], channel: str) -> float:
+        """When the channel was claimed first, in Unix seconds; 0 where it was not."""
+        keys = [*self._scopes.keys(event_id, tuple(pixels)), *([] if self._scopes.suffix else [event_id])]
+        found = [
+            row[0]
+            for key in keys
+            if (
+                row := self._db.execute(
+                    "SELECT at FROM once WHERE event_id = ? AND channel = ?", (key, channel)
+                ).fetchone()
+            )
+        ]
+        return float(min(found, default=0.0))
+
+    def _claim(self, key: str, channel: str, at: float, too_old: float) -> bool:
+        is_first = self._db.execute(_CLAIM, (key, channel, at, key, too_old)).rowcount == 1
+        self.new += is_first
+        return is_first
+
+    def _are_free(self, keys: Sequence[str], event_id: str, channel: str, too_old: float) -> bool:
+        """Whether no key is claimed, so that none is claimed in vain."""
+        taken = "SELECT 1 FROM once WHERE event_id = ? AND (channel = ? OR at < ?)"
+        if any(self._db.execute(taken, (key, channel, too_old)).fetchone() for key in keys):
+            return False
+        if self._scopes.suffix or not self._added:
+            return True
+        earlier = f"{taken} AND at < ?"
+        return self._db.execute(earlier, (event_id, channel, too_old, self._added)).fetchone() is None
+
+
+def forget_old(db: sqlite3.Connection, before: float, surplus: int, limit: int) -> int:
+    """Remove at most ``limit`` claims: those made before a time, and the ``surplus`` oldest; return how many."""
+    old = db.execute(_OLD, (before, limit)).fetchone()[0]
+    return db.execute(_FORGET, (max(old, min(surplus, limit)),)).rowcount
+
+
+def forget(db: sqlite3.Connection, keys: Sequence[str]) -> int:
+    """Remove the claims of an event on both channels, and return how many there were."""
+    return sum(db.execute("DELETE FROM once WHERE event_id = ?", (key,)).rowcount for key in keys)

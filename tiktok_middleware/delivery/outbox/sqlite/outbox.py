@@ -1,0 +1,369 @@
+"""The default outbox: one SQLite file that many processes share."""
+
+# ruff: noqa: S608 - only placeholders and constants are formatted into SQL
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from tiktok_middleware.core.events.event import PAGE_VIEW, Claim, OutboxEntry, Record
+from tiktok_middleware.delivery.outbox.admission import Admission, Space
+from tiktok_middleware.delivery.outbox.base import (
+    DELAYED,
+    MAX_DELAY_S,
+    LeasedRecord,
+    LeaseHolder,
+    Limits,
+    Retention,
+    Switches,
+)
+from tiktok_middleware.delivery.outbox.deferred import handed_out
+from tiktok_middleware.delivery.outbox.environment import PRODUCTION
+from tiktok_middleware.delivery.outbox.ledger import DELIVERED, ledger_entries
+from tiktok_middleware.delivery.outbox.memory import ClaimKey
+from tiktok_middleware.delivery.outbox.sqlite import deferred_rows, usage
+from tiktok_middleware.delivery.outbox.sqlite.claims import SqliteClaims
+from tiktok_middleware.delivery.outbox.sqlite.connection import Connection
+from tiktok_middleware.delivery.outbox.sqlite.due_queries import DueQueries
+from tiktok_middleware.delivery.outbox.sqlite.housekeeping import Housekeeping
+from tiktok_middleware.delivery.outbox.sqlite.puts import find_put, with_put
+from tiktok_middleware.delivery.outbox.sqlite.replaced_file import move_rows
+from tiktok_middleware.delivery.outbox.sqlite.rows import (
+    PAIRED,
+    DeadLetter,
+    bury,
+    delete,
+    for_each,
+    insert,
+    note_in_ledger,
+)
+from tiktok_middleware.delivery.outbox.sqlite.schema import ADDITIONS, MIGRATIONS
+from tiktok_middleware.delivery.outbox.sqlite.scopes import Scopes
+from tiktok_middleware.delivery.outbox.sqlite.switches import SwitchFile
+from tiktok_middleware.delivery.outbox.store_clock import StoreClock
+
+__all__ = ["DISK_LIMITS", "SqliteOutbox"]
+
+DISK_LIMITS = Limits(rows=1_000_000, bytes=1024 * 1024 * 1024, dead=100_000)
+
+_LEASE = "UPDATE waiting SET owner = ?, due = ? WHERE id IN "
+_FIND = f"""SELECT id, tries, event, event_id, event_time, {PAIRED}, body FROM waiting
+    WHERE due <= ? AND pixel = ? AND source = ? ORDER BY due LIMIT ?"""
+_VIEWS = f"SELECT id, length(body) FROM waiting WHERE event = '{PAGE_VIEW}' AND pixel = ? AND owner IS NULL LIMIT ?"
+_TALLY = "SELECT rows - other_rows, bytes - other_bytes, puts FROM tally"
+_EVICT_SHARE = 100  # page views that give way go by the hundredth of the limit, so that one search serves many puts
+_DOUBT_S = 5.0
+
+
+class SqliteOutbox:
+    """Keeps the `Outbox` contract in a file; nothing is opened before the first call.
+
+    Args:
+        path: the file.
+        sync: ``normal`` (survives a killed process) or ``full`` (survives a power cut).
+        limits: how much it keeps.
+        retention: how long it keeps what is done.
+        environment: whose records and claims these are.
+        pixels: the pixels of this process's pages; where there are none, all pixels count as one.
+        sends: the pixels whose records this process sends; empty for all of the environment.
+        clock: Unix seconds.
+        monotonic: seconds that are never set back.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        sync: str = "normal",
+        limits: Limits = DISK_LIMITS,
+        retention: Retention = Retention(),  # noqa: B008 - it cannot be changed
+        environment: str = PRODUCTION,
+        pixels: Sequence[str] = (),
+        sends: Sequence[str] = (),
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.dropped: Counter[str] = Counter()
+        self.duplicates = 0
+        self._scopes = Scopes(environment, tuple(pixels), tuple(sends))
+        self._clock = StoreClock(clock, monotonic)
+        self._connection = Connection(
+            Path(path), MIGRATIONS, sync, move_rows, additions=ADDITIONS, opened=self._note_opened
+        )
+        self._limits = limits
+        self._housekeeping = Housekeeping(self._connection, self._clock, limits, retention, monotonic)
+        self._switches = SwitchFile(Path(path), monotonic)
+        self._added = 0.0
+        self._due = DueQueries(self._scopes)
+
+    def _note_opened(self, db: sqlite3.Connection) -> None:
+        """Read what the file says about itself; called with each new connection."""
+        last_seen, home, self._added = db.execute("SELECT clock, home, added FROM tally").fetchone()
+        self._clock.resume(last_seen)
+        if home is None and not self._scopes.suffix and self._scopes.pixels:
+            db.execute("BEGIN IMMEDIATE")
+            home = usage.settle_home(db, self._scopes)
+            db.execute("COMMIT")
+        self._scopes.go_home(home)
+        self._housekeeping.note_opened()
+
+    def put(
+        self, entries: Sequence[OutboxEntry], *, put_id: bytes = b"", taker: LeaseHolder | None = None
+    ) -> list[Claim]:
+        with self._connection.transaction() as db:
+            rows, size, puts = db.execute(_TALLY).fetchone()
+            if put_id and (earlier := find_put(puts, put_id)) is not None:
+                return earlier
+            now = self._clock.now()
+            admission = self._admission(db, entries, Space(self._limits.rows - rows, self._limits.bytes - size))
+            claims = SqliteClaims(db, self._scopes, self._clock, self._added)
+            won = [admission.decide(entry, claims) for entry in entries]
+            last_id = self._store(db, admission, now, taker)
+            deferred_rows.keep(db, handed_out(entries, won), now)
+            puts = with_put(puts, put_id, won) if put_id else None
+            self._count(db, admission.all_stored(), claims.new, now, puts)
+        if taker:
+            first_id = last_id - len(admission.stored) + 1
+            taker.rows += [
+                LeasedRecord(first_id + i, 0, record, now - record.event_time)
+                for i, record in enumerate(admission.stored)
+            ]
+        if admission.dropped:
+            self.dropped += admission.dropped
+        self.duplicates += admission.duplicates
+        return won
+
+    def stored(self, put_id: bytes) -> list[Claim] | None:
+        row = self._connection.read(_TALLY)
+        return None if row is None else find_put(cast("bytes", row[2]), put_id)
+
+    def take(self, ref: str) -> bytes | None:
+        return deferred_rows.take(self._connection, ref, self._clock.now())
+
+    def _admission(self, db: sqlite3.Connection, entries: Sequence[OutboxEntry], at_home: Space) -> Admission:
+        """What fits, once page views have given way to conversions."""
+        pixels = {record.pixel for entry in entries for record in entry.records}
+        space: dict[str, Space] = {}
+        for pixel in pixels:
+            scope = self._scopes.of(pixel)
+            if self._scopes.home in {None, scope}:
+                space[pixel] = at_home
+            else:
+                rows, size = usage.used(db, scope)
+                space[pixel] = Space(self._limits.rows - rows, self._limits.bytes - size)
+        admission = Admission(space, self._scopes.pixels)
+        for pixel in pixels:
+            if space[pixel].is_short_of(entries):
+                self._make_room(db, admission, pixel, entries)
+        return admission
+
+    def _make_room(
+        self, db: sqlite3.Connection, admission: Admission, pixel: str, entries: Sequence[OutboxEntry]
+    ) -> None:
+        rows, size = admission.missing(pixel, entries)
+        share = max(1, self._limits.rows // _EVICT_SHARE)
+        scope = self._scopes.of(pixel)
+        while rows > 0 or size > 0:
+            views = db.execute(
+                _VIEWS,
+                (scope, max(rows, share)),
+            ).fetchall()
+            if not views:
+                return
+            freed = sum(length for _, length in views)
+            for_each(db, "DELETE FROM waiting WHERE id IN ", (), [id_ for id_, _ in views])
+            usage.add(db, scope, self._scopes.home, -len(views), -freed)
+            self._housekeeping.note_removed()
+            admission.freed(pixel, len(views), freed)
+            rows, size = rows - len(views), size - freed
+
+    def _store(self, db: sqlite3.Connection, admission: Admission, now: float, taker: LeaseHolder | None) -> int:
+        """The number of the last row that may be sent at once."""
+        for delay_s, record in admission.delayed:
+            id_ = insert(db, [record], self._scopes, None, now + min(delay_s, MAX_DELAY_S))
+            db.execute("UPDATE waiting SET reason = ? WHERE id = ?", (DELAYED, id_))
+        owner, due = (taker.owner, now + taker.for_s) if taker else (None, now)
+        return insert(db, admission.stored, self._scopes, owner, due)
+
+    def _count(
+        self, db: sqlite3.Connection, records: Sequence[Record], claims: int, now: float, puts: bytes | None = None
+    ) -> None:
+        """Count new rows and claims."""
+        sizes: dict[str, list[int]] = {}
+        for record in records:
+            sizes.setdefault(record.pixel, []).append(len(record.body))
+        if claims and not sizes:
+            sizes[""] = []
+        for pixel, of_pixel in sizes.items():
+            scope, home = self._scopes.of(pixel), self._scopes.home
+            usage.add(db, scope, home, len(of_pixel), sum(of_pixel), claims=claims, clock=now, puts=puts)
+            claims = 0
+
+    def lease(
+        self,
+        owner: str,
+        limit: int,
+        *,
+        limit_bytes: int,
+        for_s: float,
+        pixels_blocked: Collection[str] = (),
+    ) -> list[LeasedRecord]:
+        due_in_s = self.due_in_s(pixels_blocked)
+        if due_in_s is None or due_in_s > 0 or self._clock.is_in_doubt:
+            return []  # most calls end here, without taking the lock that other processes want
+        with self._connection.transaction() as db:
+            found = db.execute(*self._due.due(pixels_blocked)).fetchone()
+            if found is None:
+                return []
+            scope, source, _ = found
+            pixel, now = self._scopes.pixel(scope), self._clock.now()
+            cursor = db.execute(_FIND, (self._scopes.prefix(pixel), now, scope, source, limit))
+            batch: list[LeasedRecord] = []
+            size = 0
+            for id_, tries, event, event_id, event_time, paired, body in cursor:
+                size += len(body)
+                if batch and size > limit_bytes:
+                    break
+                record = Record(pixel, source, event, event_id, event_time, body, bool(paired))
+                batch.append(LeasedRecord(id_, tries, record, now - event_time))
+            cursor.close()
+            for_each(db, _LEASE, (owner, now + for_s), [row.id for row in batch])
+        return batch
+
+    def ack(self, owner: str, rows: Sequence[LeasedRecord], request_id: str = "") -> int:
+        with self._connection.transaction() as db:
+            mine = delete(db, self._scopes, owner, rows)
+            self._enter(db, mine, DELIVERED, request_id)
+        return len(mine)
+
+    def _enter(self, db: sqlite3.Connection, rows: Sequence[LeasedRecord], reason: str, request_id: str = "") -> None:
+        """Enter rows that are gone in the ledger."""
+        self._housekeeping.note_removed()
+        if self._housekeeping.keeps_ledger:
+            now = self._clock.now()
+            note_in_ledger(db, ledger_entries(self._scopes.environment, rows, reason, request_id, now))
+
+    def renew(self, owner: str, ids: Collection[int], for_s: float) -> int:
+        return self._move("due = ?", (self._clock.now() + for_s,), owner, ids)
+
+    def retry(self, owner: str, ids: Collection[int], after_s: float, reason: str = "") -> int:
+        values = (self._clock.now() + after_s, reason)
+        return self._move("due = ?, reason = ?, owner = NULL, tries = tries + 1", values, owner, ids)
+
+    def release(self, owner: str, ids: Collection[int], reason: str = "") -> int:
+        now = self._clock.now()
+        if reason:
+            return self._move("due = ?, reason = ?, owner = NULL", (now, reason), owner, ids)
+        return self._move("due = ?, owner = NULL", (now,), owner, ids)
+
+    def _move(self, change: str, values: tuple[object, ...], owner: str, ids: Collection[int]) -> int:
+        with self._connection.transaction() as db:
+            return for_each(db, f"UPDATE waiting SET {change} WHERE owner = ? AND id IN ", (*values, owner), ids)
+
+    def bury(self, owner: str, rows: Sequence[LeasedRecord], reason: str) -> int:
+        with self._connection.transaction() as db:
+            return self._bury(db, owner, rows, reason)
+
+    def _bury(self, db: sqlite3.Connection, owner: str, rows: Sequence[LeasedRecord], reason: str) -> int:
+        if not rows:
+            return 0
+        prefix = self._scopes.prefix(rows[0].record.pixel)
+        bury(db, owner, rows, DeadLetter(prefix, reason, self._clock.now()))
+        mine = delete(db, self._scopes, owner, rows)
+        self._enter(db, mine, "expired" if reason == "expired" else "rejected")
+        surplus = db.execute("SELECT count(*) FROM dead").fetchone()[0] - self._limits.dead
+        if surplus > 0:
+            db.execute("DELETE FROM dead WHERE id IN (SELECT id FROM dead ORDER BY died, id LIMIT ?)", (surplus,))
+            self.dropped["overflow_dead"] += surplus
+        return len(mine)
+
+    def keep_dead(self, records: Sequence[Record], reason: str) -> None:
+        """Store ``records`` as dead letters that never waited here: what a worker on another host gave up."""
+        owner = secrets.token_hex(8)
+        with self._connection.transaction() as db:
+            now = self._clock.now()
+            last_id = insert(db, records, self._scopes, owner, now)
+            self._count(db, records, 0, now)
+            rows = [LeasedRecord(last_id - len(records) + 1 + i, 0, record) for i, record in enumerate(records)]
+            for pixel in dict.fromkeys(record.pixel for record in records):
+                self._bury(db, owner, [row for row in rows if row.record.pixel == pixel], reason)
+
+    def adopt(self, records: Sequence[Record], claims: Mapping[ClaimKey, float]) -> None:
+        """Store what was accepted elsewhere already, without limit and without a decision."""
+        with self._connection.transaction() as db:
+            now = self._clock.now()
+            insert(db, records, self._scopes, None, now)
+            known = [
+                (key, channel, at)
+                for (pixel, event_id, channel), at in claims.items()
+                for key in self._scopes.keys(event_id, [pixel])
+            ]
+            new = db.executemany("INSERT OR IGNORE INTO once VALUES (?, ?, ?)", known).rowcount if known else 0
+            self._count(db, records, new, now)
+
+    def cancel(self, event_id: str) -> bool:
+        with self._connection.transaction() as db:
+            now = self._clock.now()
+            pixels = self._scopes.pixels
+            where = f"event_id = ? AND {self._due.mine('pixel')}"
+            found = db.execute(
+                f"SELECT id, pixel, length(body), owner IS NOT NULL AND due > ? FROM waiting WHERE {where}",
+                (now, event_id, *self._due.values),
+            ).fetchall()
+            for id_, scope, size, in_flight in found:
+                if not in_flight:
+                    db.execute("DELETE FROM waiting WHERE id = ?", (id_,))
+                    usage.add(db, scope, self._scopes.home, -1, -size, clock=now)
+            dead = db.execute(f"DELETE FROM dead WHERE {where}", (event_id, *self._due.values)).rowcount
+            claims = SqliteClaims(db, self._scopes, self._clock, self._added)
+            is_new = claims.wins(event_id, pixels, "server", passing=False)
+            usage.add(db, "", self._scopes.home, 0, 0, claims=claims.new, clock=now)
+            self._housekeeping.note_removed()
+        return not any(row[3] for row in found) and bool(found or dead or is_new)
+
+    def due_in_s(self, pixels_blocked: Collection[str] = ()) -> float | None:
+        row = self._connection.read(*self._due.due(pixels_blocked))
+        now = self._clock.now()
+        if row is None:
+            return None
+        due_in_s = cast("float", row[2]) - now
+        return max(due_in_s, _DOUBT_S) if self._clock.is_in_doubt else due_in_s
+
+    def last_id(self) -> int:
+        row = self._connection.read("SELECT seq FROM sqlite_sequence WHERE name = 'waiting'")
+        return 0 if row is None else cast("int", row[0])
+
+    def holds(self, up_to: int, pixels_blocked: Collection[str] = (), within_s: float | None = None) -> bool:
+        if self._connection.read("SELECT 1 FROM waiting WHERE id <= ? LIMIT 1", (up_to,)) is None:
+            return False
+        until = None if within_s is None else self._clock.now() + within_s
+        return self._connection.read(*self._due.held(pixels_blocked, up_to, until)) is not None
+
+    def counts(self) -> dict[str, int]:
+        row = self._connection.read(*self._due.counted())
+        return dict(zip(("waiting", "bytes", "dead"), cast("tuple[int, int, int]", row or (0, 0, 0)), strict=True))
+
+    def oldest_s(self) -> float | None:
+        row = self._connection.read(*self._due.oldest())
+        return None if row is None or row[0] is None else self._clock.now() - cast("int", row[0])
+
+    def resumes(self) -> int:
+        row = self._connection.read("SELECT resumes FROM tally") or (0,)
+        return cast("int", row[0])
+
+    def switches(self) -> Switches:
+        return self._switches.read()
+
+    def tidy(self) -> None:
+        self._housekeeping.tidy()
+
+    def close(self) -> None:
+        self._housekeeping.end()
+        self._connection.close()

@@ -1,0 +1,90 @@
+"""The tables of an outbox file, and the steps that bring an older file up to date.
+
+Processes of this release and of the one before may use a file side by side, and a release can be rolled back by one. So
+the schema number stays what the release before knows, and what is new is only added: tables, and columns with defaults
+that the older release never names. Where a record or claim of another environment must be kept in a table of the older
+release, the `pixel` column holds a *scope* and the `event_id` column of `once` a *claim key* (see `scopes`).
+"""
+
+# ruff: noqa: S608 - only a constant is formatted into SQL
+
+from __future__ import annotations
+
+from tiktok_middleware.core.events.event import PAGE_VIEW
+
+__all__ = ["ADDITIONS", "MIGRATIONS", "SCHEMA"]
+
+MIGRATIONS = (
+    f"""
+    CREATE TABLE waiting (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, pixel TEXT NOT NULL, source TEXT NOT NULL, event TEXT NOT NULL,
+        event_id TEXT NOT NULL, event_time INTEGER NOT NULL, paired INTEGER NOT NULL, body BLOB NOT NULL,
+        tries INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL, owner TEXT
+    );
+    CREATE INDEX waiting_due ON waiting (due, pixel, source);
+    CREATE INDEX waiting_views ON waiting (id) WHERE event = '{PAGE_VIEW}';
+    CREATE TABLE dead (
+        id INTEGER PRIMARY KEY, pixel TEXT NOT NULL, source TEXT NOT NULL, event TEXT NOT NULL,
+        event_id TEXT NOT NULL, event_time INTEGER NOT NULL, paired INTEGER NOT NULL, body BLOB NOT NULL,
+        tries INTEGER NOT NULL, reason TEXT NOT NULL, died REAL NOT NULL
+    );
+    CREATE TABLE once (
+        event_id TEXT NOT NULL, channel TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (event_id, channel)
+    ) WITHOUT ROWID;
+    CREATE INDEX once_at ON once (at);
+    CREATE TABLE tally (rows INTEGER NOT NULL, bytes INTEGER NOT NULL);
+    INSERT INTO tally VALUES (0, 0);
+    """,
+    """
+    ALTER TABLE waiting ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+    ALTER TABLE tally ADD COLUMN resumes INTEGER NOT NULL DEFAULT 0;
+    """,
+    """
+    CREATE TABLE parcels (ref TEXT PRIMARY KEY, body BLOB NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+    CREATE INDEX parcels_at ON parcels (at);
+    """,
+    """
+    ALTER TABLE tally ADD COLUMN claims INTEGER NOT NULL DEFAULT 0;
+    UPDATE tally SET claims = (SELECT count(*) FROM once);
+    """,
+    # A pixel that is halted for days may have a million rows due before all others. Sorted by pixel and source they are
+    # skipped in one step; an index that began with the time would be read through while every other process waits.
+    # A hundred thousand dead letters are counted without being read.
+    """
+    DROP INDEX waiting_due;
+    CREATE INDEX waiting_lanes ON waiting (pixel, source, due);
+    CREATE INDEX dead_died ON dead (died);
+    """,
+    # A row keeps its number when a replaced file's rows move to the new one, because its holder acknowledges it by that
+    # number. So the numbers of each file begin with the microseconds of its first day.
+    """
+    INSERT INTO sqlite_sequence
+        SELECT 'waiting', CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)
+        WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'waiting');
+    """,
+)
+
+SCHEMA = len(MIGRATIONS)
+"""The version of the tables that this release and the one before read and write."""
+
+ADDITIONS = (
+    """
+    ALTER TABLE tally ADD COLUMN other_rows INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tally ADD COLUMN other_bytes INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tally ADD COLUMN puts BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE tally ADD COLUMN clock REAL NOT NULL DEFAULT 0;
+    ALTER TABLE tally ADD COLUMN home TEXT;
+    ALTER TABLE tally ADD COLUMN added REAL NOT NULL DEFAULT 0;
+    ALTER TABLE tally ADD COLUMN truncated REAL NOT NULL DEFAULT 0;
+    CREATE TABLE usage (scope TEXT PRIMARY KEY, rows INTEGER NOT NULL, bytes INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE ledger (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, environment TEXT NOT NULL, pixel TEXT NOT NULL, source TEXT NOT NULL,
+        event TEXT NOT NULL, event_id TEXT NOT NULL, order_id TEXT NOT NULL, value REAL, currency TEXT NOT NULL,
+        channels TEXT NOT NULL, reason TEXT NOT NULL, request_id TEXT NOT NULL, event_time INTEGER NOT NULL,
+        at REAL NOT NULL
+    );
+    CREATE INDEX dead_pixel ON dead (pixel);
+    UPDATE tally SET added = CASE WHEN claims THEN CAST(strftime('%s', 'now') AS REAL) ELSE 0 END;
+    """,
+)
+"""Steps that an older release does not notice; the table `additions` counts those that a file has taken."""

@@ -1,0 +1,86 @@
+"""The clock of an outbox on this host: large steps of the host's clock count only once they have lasted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+__all__ = ["StoreClock"]
+
+log = logging.getLogger(__name__)
+
+_BELIEVED_S = 30 * 86400.0  # a machine that slept, an outage, a clock that is set: believed at once
+_CONFIRM_S = 300.0  # how long a larger step must last before it counts
+_SAME_STEP_S = 60.0
+_RECENT_S = 3600.0
+
+
+class StoreClock:
+    """Unix seconds that leases, delays and retention are counted by.
+
+    A clock that is wrong by more than a month for a moment must not expire every lease or prune every claim. So a
+    larger step is ignored until it has lasted for five minutes; meanwhile time goes on by the monotonic clock.
+
+    Args:
+        wall: the host's clock, Unix seconds.
+        monotonic: seconds that only a restart of the host sets back.
+
+    Attributes:
+        is_in_doubt: whether the host's clock shows a step that does not count yet. Nothing may be pruned or expired
+            then.
+        has_stepped_back: whether the time has gone back, so that what is due by the old time must be due earlier.
+    """
+
+    def __init__(self, wall: Callable[[], float], monotonic: Callable[[], float]) -> None:
+        self.is_in_doubt = False
+        self.has_stepped_back = False
+        self._wall = wall
+        self._monotonic = monotonic
+        self._offset: float | None = None
+        self._doubted_offset = 0.0
+        self._doubted_at = 0.0
+
+    def now(self) -> float:
+        """Unix seconds."""
+        monotonic = self._monotonic()
+        offset = self._wall() - monotonic
+        if self._offset is None or abs(offset - self._offset) <= _BELIEVED_S:
+            return self._believe(offset) + monotonic
+        return self._doubt(offset, monotonic)
+
+    def cutoff(self, age_s: float) -> float:
+        """The time before which a claim is older than ``age_s`` seconds.
+
+        While the host's clock is in doubt, a claim that is old by either clock is old, so that nothing is counted a
+        second time; but one of the last hour is not.
+        """
+        now = self.now()
+        return min(max(now, self._wall()) - age_s, now - _RECENT_S) if self.is_in_doubt else now - age_s
+
+    def resume(self, last_seen: float) -> None:
+        """Go on from the newest time that the store has seen, in Unix seconds; 0 for a new store."""
+        if last_seen > 0 and self._offset is None:
+            self._offset = last_seen - self._monotonic()
+
+    def _doubt(self, offset: float, monotonic: float) -> float:
+        known = self._offset or 0.0
+        if not self.is_in_doubt or abs(offset - self._doubted_offset) > _SAME_STEP_S:
+            if not self.is_in_doubt:
+                log.warning(
+                    "The host's clock is %.0f days %s of the outbox: nothing is sent or removed until it has stayed so"
+                    " for %.0f minutes; check the clock of this host",
+                    abs(offset - known) / 86400,
+                    "ahead" if offset > known else "behind",
+                    _CONFIRM_S / 60,
+                )
+            self.is_in_doubt = True
+            self._doubted_offset, self._doubted_at = offset, monotonic
+        elif monotonic - self._doubted_at >= _CONFIRM_S:
+            return self._believe(offset) + monotonic
+        return known + monotonic
+
+    def _believe(self, offset: float) -> float:
+        self.has_stepped_back |= self._offset is not None and offset < self._offset - _SAME_STEP_S
+        self._offset = offset
+        self.is_in_doubt = False
+        return offset

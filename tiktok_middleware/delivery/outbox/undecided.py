@@ -1,0 +1,82 @@
+"""Events that count once, kept in memory while the outbox that holds the claims cannot be asked."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from tiktok_middleware.core.events.event import Claim, OutboxEntry
+from tiktok_middleware.delivery.outbox.base import Limits
+
+__all__ = ["UndecidedPuts"]
+
+
+class UndecidedPuts:
+    """Puts whose claims the outbox has to decide later.
+
+    Meanwhile the first browser copy of an event leaves under its id, which every process derives from the same key, so
+    that TikTok counts it once within 48 hours. Server copies wait: they are sent only if the outbox says that the event
+    was not counted before.
+
+    Args:
+        limits: how much is kept.
+        hands_out: whether browser copies leave before the outbox has decided.
+    """
+
+    def __init__(self, limits: Limits, *, hands_out: bool = True) -> None:
+        self.rows = 0
+        self._size = 0
+        self._limits = limits
+        self._hands_out = hands_out
+        self._puts: deque[tuple[bytes, list[OutboxEntry]]] = deque()
+        self._seen: set[tuple[str, str]] = set()
+
+    def put(self, entries: Sequence[OutboxEntry], put_id: bytes) -> list[Claim]:
+        """Keep the entries, and return what each may do meanwhile.
+
+        Args:
+            entries: each with ``once``.
+            put_id: of a put that the outbox has failed to answer; empty where it was not asked.
+        """
+        claims = [self._claim(entry) for entry in entries]
+        kept = [entry for entry, claim in zip(entries, claims, strict=True) if claim.browser or claim.server]
+        if kept:
+            self._puts.append((put_id, kept))
+            self._count(kept, 1)
+        return claims
+
+    def take(self, most: int) -> tuple[bytes, list[OutboxEntry]] | None:
+        """The oldest entries, about ``most`` of them, with the id of their put; None where nothing is kept."""
+        if not self._puts:
+            return None
+        put_id, entries = self._puts.popleft()
+        while not put_id and self._puts and not self._puts[0][0] and len(entries) < most:
+            entries = entries + self._puts.popleft()[1]
+        self._count(entries, -1)
+        return put_id, entries
+
+    def put_back(self, put_id: bytes, entries: list[OutboxEntry]) -> None:
+        """Keep again what was taken."""
+        self._puts.appendleft((put_id, entries))
+        self._count(entries, 1)
+
+    def names(self) -> list[str]:
+        """Name and id of each event whose server copies wait."""
+        return [f"{r.event} {r.event_id}" for _, entries in self._puts for entry in entries for r in entry.records[:1]]
+
+    def _claim(self, entry: OutboxEntry) -> Claim:
+        has_room = self.rows < self._limits.rows and self._size < self._limits.bytes
+        browser = entry.browser and self._hands_out and self._is_first(entry.event_id, "browser")
+        server = bool(entry.records) and has_room and self._is_first(entry.event_id, "server")
+        return Claim(browser, server, is_decided=False)
+
+    def _is_first(self, event_id: str, channel: str) -> bool:
+        if (event_id, channel) in self._seen:
+            return False
+        if len(self._seen) < self._limits.claims:
+            self._seen.add((event_id, channel))
+        return True
+
+    def _count(self, entries: Sequence[OutboxEntry], sign: int) -> None:
+        self.rows += sign * sum(len(entry.records) for entry in entries)
+        self._size += sign * sum(len(record.body) for entry in entries for record in entry.records)
