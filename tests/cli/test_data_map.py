@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timezone
 
+import html5lib
 import pytest
 from click.testing import CliRunner
 
 from tiktok_middleware.cli import main as cli
-from tiktok_middleware.cli.data_map import data_map
+from tiktok_middleware.cli.data_map import PURPOSES, data_map
 from tiktok_middleware.config import Config
+from tiktok_middleware.core.events.event import PAGE_VIEW
+from tiktok_middleware.core.events.event_names import STANDARD_EVENTS
 from tiktok_middleware.delivery.outbox.base import PAIRED_TTL_S
 from tiktok_middleware.delivery.outbox.deferred import DEFERRED_LIFE_S
 from tiktok_middleware.delivery.outbox.expiry import IMPORTED_TTL_S, UNPAIRED_TTL_S
@@ -112,7 +116,7 @@ def test_limits_that_it_tells_are_those_of_the_code() -> None:
     assert DEFERRED_LIFE_S == 86_400
 
 
-@pytest.mark.parametrize("flags", [["--data-map"], ["--data-map", "--json"]])
+@pytest.mark.parametrize("flags", [["--data-map"], ["--data-map", "--json"], ["--data-map", "--html"]])
 def test_the_command_prints_it(flags: list[str]) -> None:
     environ = {"TIKTOK_PIXEL_ID": PIXEL, "TIKTOK_ACCESS_TOKEN": TOKEN, "TIKTOK_OUTBOX": "memory://"}
     result = CliRunner().invoke(cli.main, ["check", *flags], env=environ)
@@ -121,6 +125,10 @@ def test_the_command_prints_it(flags: list[str]) -> None:
     if "--json" in flags:
         cookies = next(found for title, found in json.loads(result.output).items() if title.startswith("Cookies"))
         assert {"_ttp", "ttclid"} <= {cookie["name"] for cookie in cookies}
+    elif "--html" in flags:
+        document = html5lib.parse(result.output, namespaceHTMLElements=False)
+        assert len(document.findall(".//table")) == len(document.findall(".//h2")) == 8
+        assert f"on {datetime.now(timezone.utc).date()}" in result.output
     else:
         widths = {line.count(" | ") for line in re.findall(r"(?m)^\|.*$", result.output)}
         assert result.output.startswith("# What is shared with TikTok\n")
@@ -130,3 +138,32 @@ def test_the_command_prints_it(flags: list[str]) -> None:
 def test_a_bar_in_a_value_does_not_end_a_cell() -> None:
     found = data_map(Config(pixel_id=PIXEL, exclude="/a|b"))
     assert "/a\\|b" in found.as_markdown()
+
+
+def test_every_standard_event_has_a_purpose() -> None:
+    named = {event for _, events in PURPOSES for event in events}
+    assert named >= STANDARD_EVENTS | {PAGE_VIEW}
+
+
+def test_before_a_choice_nobody_receives_events_unless_consent_is_implied() -> None:
+    assert {cells["before a choice"] for cells in rows("by purpose", consent="required")} == {"nobody"}
+    assert "TikTok" in rows("by purpose", consent="implied")[0]["before a choice"]
+    assert "nobody" in rows("by purpose", enabled=False)[0]["after consent"]
+
+
+def test_cookies_of_the_pixel_are_named_with_their_switch() -> None:
+    found = {cells["name"]: cells for cells in rows("own script sets")}
+    assert {"_ttp", "_tt_enable_cookie", "ttcsid", f"ttcsid_{PIXEL}", "cookies of tiktok.com"} == set(found)
+    assert all("Events Manager" in cells["turned off by"] for cells in found.values())
+    assert "Enhanced Data Postback" in str(rows("by itself"))
+
+
+def test_no_cookie_stands_twice() -> None:
+    names = [cells["name"] for cells in rows("Cookies (first-party")]
+    assert len(names) == len(set(names))
+
+
+def test_values_cannot_end_a_cell_of_the_page() -> None:
+    text = data_map(Config(pixel_id=PIXEL, cookie_domain="host", consent="cookie:a=<b>")).as_html()
+    assert "&lt;b&gt;" in text
+    assert "<b>" not in text

@@ -7,6 +7,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import click
@@ -37,7 +38,8 @@ _ADVICE = {
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--strict", is_flag=True, help="Fail where consent was never decided, or a variable is misspelt.")
 @click.option("--data-map", "wants_data_map", is_flag=True, help="Print what is shared with TikTok, as Markdown.")
-def check(as_json: bool, strict: bool, wants_data_map: bool) -> None:
+@click.option("--html", "as_html", is_flag=True, help="With --data-map: print a page instead.")
+def check(as_json: bool, strict: bool, wants_data_map: bool, as_html: bool) -> None:
     """Read the environment's configuration and say what it means, or what is wrong with it.
 
     With TIKTOK_TEST_EVENT_CODE one test event is sent, and TikTok's answer is reported. Exit code 1 where something is
@@ -45,8 +47,9 @@ def check(as_json: bool, strict: bool, wants_data_map: bool) -> None:
     """
     config = _config()
     if wants_data_map:
-        found = data_map(config)
-        click.echo(json.dumps(found.as_json(), indent=2) if as_json else found.as_markdown(), nl=as_json)
+        found = data_map(config, datetime.now(timezone.utc).date())
+        document = found.as_html() if as_html else found.as_markdown()
+        click.echo(json.dumps(found.as_json(), indent=2) if as_json else document, nl=as_json)
         return
     rows = _rows(config)
     faults = [*_outbox_faults(config)]

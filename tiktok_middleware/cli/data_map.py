@@ -1,12 +1,15 @@
-"""What is shared with whom under which consent, told from a configuration: for whoever answers for it by law.
+"""What is shared with whom under which consent, as tables made from a configuration, for a privacy review.
 
-Every row is made from the options and from the constants that the code itself works by; nothing is read or sent.
+Each row is made from the options and from the constants that the code itself works by. Nothing is read or sent.
 """
 
 from __future__ import annotations
 
+from datetime import date
+from html import escape
 from typing import NamedTuple
 
+from tiktok_middleware import __version__
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.consent import OWN_COOKIE, bridges
 from tiktok_middleware.core.pixel.redirect_cookie import CARRY, COOKIE_MAX_AGE_S, SEALED
@@ -37,34 +40,74 @@ class Section(NamedTuple):
 
 
 class DataMap(NamedTuple):
-    """All tables of one configuration, in the order in which they are read."""
+    """All tables of one configuration.
+
+    Attributes:
+        sections: in the order in which they are read.
+        made: what the tables describe: the day and the version of this package.
+    """
 
     sections: tuple[Section, ...]
+    made: str = ""
 
     def as_json(self) -> dict[str, list[dict[str, str]]]:
-        """A list of objects for each table, by title."""
+        """Return a list of objects for each table, by title."""
         return {
             section.title: [dict(zip(section.columns, row, strict=True)) for row in section.rows]
             for section in self.sections
         }
 
     def as_markdown(self) -> str:
-        """A document with one table a section."""
-        parts = ["# What is shared with TikTok"]
+        """Return a document with one table a section."""
+        parts = ["# What is shared with TikTok", *filter(None, [self.made])]
         for section in self.sections:
             lines = [_line(section.columns), _line(("---",) * len(section.columns)), *map(_line, section.rows)]
             parts.append(f"## {section.title}\n\n" + "\n".join(lines))
         return "\n\n".join(parts) + "\n"
 
+    def as_html(self) -> str:
+        """Return a page of its own with one table a section."""
+        parts = [_HTML_HEAD, f"<h1>What is shared with TikTok</h1>\n<p>{escape(self.made)}</p>"]
+        for section in self.sections:
+            head = "".join(f"<th scope=col>{escape(column)}</th>" for column in section.columns)
+            rows = ("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in section.rows)
+            body = "\n".join(rows)
+            parts.append(f"<h2>{escape(section.title)}</h2>\n<table>\n<tr>{head}</tr>\n{body}\n</table>")
+        return "\n".join(parts) + "\n"
 
-def data_map(config: Config) -> DataMap:
-    """The tables of a configuration.
+
+_HTML_HEAD = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>What is shared with TikTok</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem }
+table { border-collapse: collapse; width: 100%; overflow-wrap: anywhere }
+th, td { border: 1px solid #8888; padding: .4rem .6rem; text-align: left; vertical-align: top }
+</style>"""
+
+
+def data_map(config: Config, day: date | None = None) -> DataMap:
+    """Return the tables of a configuration.
 
     Args:
         config: checked options.
+        day: the day on which they are made; None leaves it out.
     """
+    made = f"Made by tiktok-middleware {__version__} from this process's configuration"
     return DataMap(
-        (_recipients(config), _consent(config), _data(config), _own(config), _cookies(config), _kept(config))
+        (
+            _recipients(config),
+            _consent(config),
+            _purposes(config),
+            _data(config),
+            _own(config),
+            _cookies(config),
+            _pixel_cookies(config),
+            _kept(config),
+        ),
+        f"{made}{f' on {day.isoformat()}' if day else ''}.",
     )
 
 
@@ -128,6 +171,36 @@ def _consent(config: Config) -> Section:
         f"What each answer of a visitor means (TIKTOK_CONSENT={_shown(config.consent)})",
         ("answer", "page", "cookies", "server"),
         rows,
+    )
+
+
+#: Why a site sends each kind of event, and which events are of the kind.
+PURPOSES = (
+    ("Measure visits that ads bring", ("Pageview", "ViewContent", "Search")),
+    ("Measure interest, and show ads again to those who had it", ("AddToCart", "AddToWishlist", "CustomizeProduct")),
+    ("Measure steps of an order", ("InitiateCheckout", "AddPaymentInfo", "PlaceAnOrder")),
+    ("Measure sales and their value", ("Purchase", "Subscribe", "StartTrial")),
+    ("Measure leads and what becomes of them", ("Lead", "CompleteRegistration", "SubmitApplication",
+                                                "ApplicationApproval", "Schedule")),
+    ("Measure contacts and other steps", ("Contact", "FindLocation", "Download", "ClickButton")),
+)  # fmt: skip
+
+
+def _purposes(config: Config) -> Section:
+    sent_to = [
+        name
+        for name, reason in (("the browser's pixel", _browser_reason(config)), ("the server", _server_reason(config)))
+        if not reason
+    ]
+    receiver = f"TikTok, by {' and '.join(sent_to)}" if sent_to else "nobody: both channels are off"
+    before = receiver if config.consent == "implied" else "nobody"
+    keys = "event data, and the visitor's keys of the table below"
+    rows = tuple((purpose, ", ".join(events), before, receiver, keys) for purpose, events in PURPOSES)
+    custom = ("What the site's own code tracks for", "any other name", before, receiver, keys)
+    return Section(
+        "Events by purpose, and who receives them",
+        ("purpose", "events", "before a choice", "after consent", "what goes along"),
+        (*rows, custom),
     )
 
 
@@ -205,7 +278,14 @@ def _own(config: Config) -> Section:
             "TIKTOK_AUTO_EVENTS=false, or Events Manager",
         ),
         ("e-mail and phone from forms (automatic advanced matching)", "as set in Events Manager", "Events Manager"),
-        ("performance and page data (expanded data sharing)", "as set in Events Manager", "Events Manager"),
+        (
+            (
+                "microdata, titles, product details, window.dataLayer, button texts, form clicks, scrolling and media"
+                " (Enhanced Data Postback, also called expanded data sharing; said to be on by default)"
+            ),
+            "as set in Events Manager",
+            "Events Manager",
+        ),
         ("all of it on some paths", config.exclude.replace(",", ", ") or "no path is excluded", "TIKTOK_EXCLUDE"),
         (
             "pages whose own address holds an e-mail address, a phone number or the like",
@@ -243,13 +323,6 @@ def _cookies(config: Config) -> Section:
             "not refused",
             "signed: events of a return from another site, until the next page knows the visitor",
         ),
-        (
-            SEALED,
-            f"{COOKIE_MAX_AGE_S // 60} minutes",
-            "host",
-            "any but refused",
-            "signed: events of a return from another site's page, such as a bank's, until this one knows who it is",
-        ),
         (OWN_COOKIE, _days(CONSENT_MAX_AGE_S), "host", "any", "what the visitor said on this site: g or d"),
     )
     return Section(
@@ -257,6 +330,26 @@ def _cookies(config: Config) -> Section:
         ("name", "kept for", "domain", "consent", "purpose"),
         rows,
     )
+
+
+def _pixel_cookies(config: Config) -> Section:
+    """What TikTok's script stores by itself; its names and times are TikTok's and may change."""
+    when = "never: no page carries the pixel" if _browser_reason(config) else "once the pixel is loaded, after consent"
+    off = "Events Manager: first-party cookies off"
+    rows = (
+        (TTP, "first-party", when, "TikTok's browser id", off),
+        ("_tt_enable_cookie", "first-party", when, "whether cookies can be set", off),
+        ("ttcsid", "first-party", when, "TikTok's id of the visit", off),
+        *((f"ttcsid_{pixel}", "first-party", when, "the same for this pixel", off) for pixel in config.pixels),
+        (
+            "cookies of tiktok.com",
+            "third-party",
+            when,
+            "TikTok's ids across sites; on by default, and blocked by some browsers",
+            "Events Manager: third-party cookies off",
+        ),
+    )
+    return Section("Cookies that TikTok's own script sets", ("name", "kind", "when", "purpose", "turned off by"), rows)
 
 
 def _kept(config: Config) -> Section:
