@@ -7,6 +7,8 @@ import click
 from tiktok_middleware import __version__
 from tiktok_middleware.cli.check import check
 from tiktok_middleware.cli.demo import demo
+from tiktok_middleware.cli.docs import docs
+from tiktok_middleware.cli.init import init
 from tiktok_middleware.cli.outbox import outbox
 from tiktok_middleware.cli.sandbox import sandbox
 from tiktok_middleware.cli.send import send
@@ -24,5 +26,5 @@ def main() -> None:
     """TikTok Pixel and Events API for any WSGI or ASGI app."""
 
 
-for _command in (check, demo, outbox, sandbox, send, worker):
+for _command in (check, demo, docs, init, outbox, sandbox, send, worker):
     main.add_command(_command)

@@ -1,0 +1,56 @@
+"""``tiktok-middleware docs``: the documentation of the installed version, page by page."""
+
+from __future__ import annotations
+
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["docs", "pages"]
+
+
+def pages() -> dict[str, str]:
+    """Return the text of each page, in Markdown, by its name, such as ``delivery``."""
+    return {name: page.read_text("utf-8") for name, page in sorted(_files(_folder()).items())}
+
+
+@click.command(epilog="Example: tiktok-middleware docs lists the pages; tiktok-middleware docs delivery prints one.")
+@click.argument("page", required=False)
+def docs(page: str | None) -> None:
+    """List the pages of the documentation, or print PAGE as Markdown."""
+    found = pages()
+    if page is None:
+        width = max(map(len, found))
+        for name, text in found.items():
+            click.echo(f"{name:<{width}}  {_title(text)}")
+        return
+    name = page.removesuffix(".md")
+    if name not in found:
+        raise click.ClickException(f"there is no page {page!r}; the pages are: {', '.join(found)}")
+    if sys.stdout.isatty():
+        click.echo_via_pager(found[name])
+    else:
+        click.echo(found[name], nl=False)
+
+
+def _folder() -> Any:
+    """The pages: part of an installed package, and in a checkout the ``docs`` folder beside it."""
+    installed = resources.files("tiktok_middleware").joinpath("_docs")
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "docs"
+
+
+def _files(folder: Any, prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.name.startswith(("_", ".")):
+            found |= _files(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(".md"):
+            found[prefix + entry.name.removesuffix(".md")] = entry
+    return found
+
+
+def _title(text: str) -> str:
+    return next((line.lstrip("# ") for line in text.splitlines() if line.startswith("# ")), "")

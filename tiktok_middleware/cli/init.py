@@ -1,0 +1,128 @@
+"""``tiktok-middleware init``: find the app in a project, and print the change that wraps it. It changes nothing."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from tiktok_middleware.cli.app_changes import RULES
+
+__all__ = ["Plan", "find_app", "init"]
+
+_SKIPPED = {
+    "node_modules",
+    "site-packages",
+    "venv",
+    "env",
+    "build",
+    "dist",
+    "tests",
+    "test",
+    "migrations",
+    "__pycache__",
+}
+_MAX_FILES = 5000
+_MAX_BYTES = 512 * 1024
+
+
+class Plan(NamedTuple):
+    """What to change in a project.
+
+    Attributes:
+        framework: its name.
+        path: the file, relative to the project.
+        before: its text.
+        after: its text with the middleware.
+    """
+
+    framework: str
+    path: str
+    before: str
+    after: str
+
+    def diff(self) -> str:
+        """Return the change as a unified diff, which ``git apply`` and ``patch -p1`` take."""
+        lines = difflib.unified_diff(
+            self.before.splitlines(keepends=True),
+            self.after.splitlines(keepends=True),
+            f"a/{self.path}",
+            f"b/{self.path}",
+        )
+        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def find_app(folder: Path) -> tuple[Plan | None, str]:
+    """Return the change for the app of a project, or None and why there is none.
+
+    Args:
+        folder: the project.
+    """
+    wrapped = ""
+    found: list[Plan] = []
+    for path in _python_files(folder):
+        text = path.read_text("utf-8", errors="replace")
+        name = path.relative_to(folder).as_posix()
+        if "tiktok_middleware" in text and re.search(r"TikTok(Middleware|Plugin)?\b", text):
+            wrapped = wrapped or name
+            continue
+        for rule in RULES:
+            if rule.applies.search(text):
+                after = rule.change(text)
+                if after != text:
+                    found.append(Plan(rule.framework, name, text, after))
+                break
+    if wrapped:
+        return None, f"{wrapped} uses tiktok_middleware already"
+    if not found:
+        return None, "no app of a known framework was found here; the documentation page 'recipes' covers other apps"
+    # A settings module, or the file nearest to the project's root, is the app's; examples lie deeper.
+    return min(found, key=lambda plan: (plan.path.count("/"), plan.path)), ""
+
+
+@click.command(
+    epilog="Example: cd shop && tiktok-middleware init. To apply the change at once: tiktok-middleware init --diff |"
+    " git apply"
+)
+@click.option("--diff", "diff_only", is_flag=True, help="Print the diff alone.")
+@click.argument("folder", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def init(folder: Path, diff_only: bool) -> None:
+    """Find the app in FOLDER, and print the change that adds the middleware. Nothing is changed."""
+    plan, reason = find_app(folder)
+    if plan is None:
+        raise click.ClickException(reason)
+    if diff_only:
+        click.echo(plan.diff(), nl=False)
+        return
+    click.echo(f"Framework: {plan.framework}\nFile: {plan.path}\n\nChange:\n\n{plan.diff()}")
+    click.echo("Variables (.env):\n")
+    click.echo("TIKTOK_PIXEL_ID=...       # TikTok Events Manager > your pixel")
+    click.echo("TIKTOK_ACCESS_TOKEN=...   # your pixel > Settings > Events API > Generate access token")
+    click.echo("TIKTOK_CONSENT=required   # or implied, or your consent platform: see 'tiktok-middleware docs'\n")
+    click.echo(
+        "Verify on this machine, without TikTok: run 'tiktok-middleware sandbox' in another terminal, start the app"
+    )
+    click.echo("with the lines that it prints, and open a page. Then: tiktok-middleware check")
+
+
+def _python_files(folder: Path) -> Iterator[Path]:
+    """The project's own Python files, those near its root first; bounded."""
+    seen, level = 0, [folder]
+    while level:
+        below: list[Path] = []
+        for entry in sorted(entry for parent in level for entry in parent.iterdir()):
+            if entry.is_symlink():
+                continue
+            if entry.is_dir():
+                if entry.name not in _SKIPPED and not entry.name.startswith("."):
+                    below.append(entry)
+            elif entry.suffix == ".py" and entry.stat().st_size <= _MAX_BYTES:
+                seen += 1
+                if seen > _MAX_FILES:
+                    return
+                yield entry
+        level = below
