@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
+import inspect
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from tiktok_middleware.core.events.catalogue import (
-    FADING,
-    FOREIGN_EVENTS,
-    ITEM_KINDS,
-    MAX_CRM_NAME_CHARS,
-    MAX_NAME_CHARS,
-    NO_COUNTERPART,
-    PAGE_VIEW,
-    PROPERTY_KINDS,
-    RESERVED,
-    RETIRED,
-    STANDARD_EVENTS,
-    USER_KEYS,
-    WORDS,
-    Kind,
-)
-from tiktok_middleware.core.events.parameters import ITEM_ALIASES, PROPERTY_ALIASES
+import click
+
+from tiktok_middleware import config
+from tiktok_middleware.cli.main import main
+from tiktok_middleware.config import PREFIX, Config
 from tiktok_middleware.reasons import SCOPES, Reason
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -50,91 +43,71 @@ def reasons() -> str:
     return "\n".join(lines)
 
 
-_KINDS: dict[Kind, str] = {
-    "text": "text",
-    "id": "text or whole number",
-    "ids": "one or several texts or whole numbers",
-    "texts": "one or several texts",
-    "amount": "number from 0",
-    "amounts": "one or several numbers from 0",
-    "count": "whole number from 0",
-    "currency": "three letters of ISO 4217",
-    "contents": "list of products",
-    "any": "anything that JSON holds",
-}
-
-
-def _kind(name: str, kind: Kind) -> str:
-    return " or ".join(f"`{word}`" for word in WORDS[name]) if kind == "word" else _KINDS[kind]
-
-
-def _others(name: str, aliases: dict[str, tuple[str, ...]]) -> str:
-    return ", ".join(f"`{alias}`" for alias in aliases.get(name, ()))
-
-
-def events() -> str:
-    """The page of event names and parameters."""
-    foreign: dict[str, list[str]] = {}
-    for name, right in {**RETIRED, **RESERVED, **FOREIGN_EVENTS}.items():
-        foreign.setdefault(right, []).append(f"`{name}`")
+def options() -> str:
+    """The page of options."""
     lines = [
-        "# Event names and parameters",
+        "# Options",
         "",
-        "What `track()` accepts, and what TikTok gets on both channels. The package and its sandbox check events by the",
-        "table that this page is made from.",
+        "Every option is an environment variable. The same names, in lower case and without `TIKTOK_`, are arguments of",
+        "`Config(...)`, keys of Django's `settings.TIKTOK` and keys of Flask's `app.config[\"TIKTOK\"]`. A malformed value",
+        "stops the start with an error that names the variable, the value and what is allowed.",
         "",
-        "## Names",
-        "",
-        "A name is read in any case and spelling: `AddToCart`, `add_to_cart`, `add-to-cart` and `Add To Cart` are one event.",
-        "",
-        "| TikTok's name | Also read as it |",
-        "|---|---|",
-        *(f"| `{name}` | {', '.join(foreign.get(name, []))} |" for name in sorted(STANDARD_EVENTS)),
-        f"| `{PAGE_VIEW}` (page view) | {', '.join(foreign[PAGE_VIEW])} |",
-        "",
-        f"{', '.join(f'`{name}`' for name in FADING)} are sent under their own names until TikTok ends them in 2027.",
-        "",
-        "These names of other tools mean no standard event for certain. They are sent as custom events, which is logged",
-        f"once: {', '.join(f'`{name}`' for name in NO_COUNTERPART)}.",
-        "",
-        f"A custom name begins with a letter and has at most {MAX_NAME_CHARS} letters, digits, `_` or `-`; another one is",
-        "rewritten to that form and logged. Offline event sets take standard events only. CRM event sets take names of any",
-        f"script, with spaces, up to {MAX_CRM_NAME_CHARS} characters.",
-        "",
-        "## Parameters",
-        "",
-        "| Parameter | Value | Also read as it |",
+        "| Variable | Default | Meaning |",
         "|---|---|---|",
-        *(
-            f"| `{name}` | {_kind(name, kind)} | {_others(name, PROPERTY_ALIASES)} |"
-            for name, kind in PROPERTY_KINDS.items()
-        ),
-        "",
-        "Keys of one product in `contents`:",
-        "",
-        "| Key | Value | Also read as it |",
-        "|---|---|---|",
-        *(f"| `{name}` | {_kind(name, kind)} | {_others(name, ITEM_ALIASES)} |" for name, kind in ITEM_KINDS.items()),
-        "",
-        "GA4's `item_category2` to `item_category5` are joined to `content_category`; a `currency` that all products share",
-        "becomes the event's. Where `value` is missing and every product has a price, `value` is the sum of price x",
-        "quantity, for every event but `Purchase`, whose discounts and shipping are unknown.",
-        "",
-        "## The visitor",
-        "",
-        "| Key of `user` | Event sources that read it |",
-        "|---|---|",
-        *(
-            f"| `{key}` | {', '.join(source for source in ('web', 'offline', 'crm') if source in sources)} |"
-            for key, sources in USER_KEYS.items()
-            if sources != {"app"}
-        ),
-        "",
     ]
+    meanings = dict(_meanings())
+    for option in dataclasses.fields(Config):
+        default = str(option.default).lower() if isinstance(option.default, bool) else str(option.default)
+        shown = f"`{default}`" if default else "none"
+        lines.append(f"| `{PREFIX}{option.name.upper()}` | {shown} | {meanings[option.name]} |")
+    return "\n".join([*lines, ""])
+
+
+def _meanings() -> Iterator[tuple[str, str]]:
+    """The comment above each option of Config."""
+    source = inspect.getsource(config)
+    lines = source.splitlines()
+    (made,) = (n for n in ast.parse(source).body if isinstance(n, ast.ClassDef) and n.name == "Config")
+    for node in made.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found: list[str] = []
+            at = node.lineno - 2
+            while lines[at].strip().startswith("#:"):
+                found.insert(0, lines[at].strip().removeprefix("#:").strip())
+                at -= 1
+            yield node.target.id, " ".join(found).replace("``", "`").replace("|", "\\|")
+
+
+def commands() -> str:
+    """The page of commands."""
+    lines = ["# Commands", "", "`tiktok-middleware COMMAND --help` prints the same.", ""]
+    for path, command in _commands("tiktok-middleware", main):
+        help_text = inspect.cleandoc(command.help or "").strip()
+        lines += [f"## `{path}`", "", help_text, ""]
+        rows = [_row(parameter) for parameter in command.params if isinstance(parameter, click.Option)]
+        if rows:
+            lines += ["| Option | Meaning |", "|---|---|", *rows, ""]
+        if command.epilog:
+            lines += [command.epilog.strip(), ""]
     return "\n".join(lines)
 
 
-PAGES = {"reasons.md": reasons, "events.md": events}
+def _commands(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    if isinstance(command, click.Group):
+        if path != "tiktok-middleware":
+            yield path, command
+        for name in sorted(command.commands):
+            yield from _commands(f"{path} {name}", command.commands[name])
+    else:
+        yield path, command
+
+
+def _row(option: click.Option) -> str:
+    names = ", ".join(f"`{name}`" for name in option.opts)
+    return re.sub(r"\s+", " ", f"| {names} | {(option.help or '').strip()} |")
+
+
+PAGES = {"reasons.md": reasons, "options.md": options, "commands.md": commands}
 
 
 if __name__ == "__main__":
