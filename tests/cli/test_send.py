@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from click.testing import Result
 
+from tests.cli.cli_world import Sandbox, running_sandbox
 from tests.cli.test_main import run
 from tests.core.core_world import PIXEL
 from tests.delivery.delivery_world import running_api
+from tiktok_middleware import Client, Config
 from tiktok_middleware.core.events.ids import once_event_id
 
 SECOND = "C0000000000000000002"
@@ -101,3 +104,38 @@ def test_what_cannot_be_right_is_said(arguments: tuple[str, ...], environ: dict[
     assert result.exit_code == 1
     assert says in result.output
     assert TOKEN not in result.output
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with running_sandbox() as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "source", "name"),
+    [
+        (("Purchase", "--value", "5", "--currency", "EUR"), "web", "Purchase"),
+        (("Purchase", "--value", "5", "--currency", "EUR", "--url", "https://shop.example/thanks"), "web", "Purchase"),
+        (("add_to_cart", "--property", 'items=[{"item_id": "S", "price": 5, "quantity": 2}]'), "web", "AddToCart"),
+        (("PlaceAnOrder", "--source", "offline", "--email", "ada@example.com"), "offline", "PlaceAnOrder"),
+        (("Qualifizierter Lead", "--source", "crm", "--lead-id", "1"), "crm", "Qualifizierter Lead"),
+        (("Gewonnen", "--source", "crm", "--email", "ada@example.com"), "crm", "Gewonnen"),
+    ],
+)
+def test_the_packages_own_sandbox_takes_what_is_sent(
+    sandbox: Sandbox, arguments: tuple[str, ...], source: str, name: str
+) -> None:
+    environ = {
+        "TIKTOK_API_URL": sandbox.url,
+        "TIKTOK_TEST_EVENT_CODE": "T1",
+        "TIKTOK_OFFLINE_ID": "7000000000000000001",
+    }
+    result = send(*arguments, "--json", **environ)
+    assert (result.exit_code, json.loads(result.stdout)["answer"]) == (0, "delivered"), result.output
+    made = Client(Config.from_env({**CONFIGURED, **environ, "TIKTOK_OUTBOX": "memory://"}))
+    with made.tracker(source=source, email="ada@example.com", consent=True) as tiktok:
+        tiktok.track(name)
+    assert made.flush(20)
+    assert made.stats()["delivered"] == 1
+    made.close(1)
