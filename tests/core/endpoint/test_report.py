@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,6 +116,22 @@ def test_limited_data_use_is_told() -> None:
 
 
 # -- which cookies it sets
+
+
+def test_consent_on_the_page_after_the_landing_keeps_the_click() -> None:
+    """The landing page set no cookie, since nobody had agreed."""
+    runtime = runtime_of(consent="required")
+    said = {"u": PAGE, "r": "https://shop.example/?ttclid=E.C.P.before", "w": "g", "c": [[token_of(runtime), MINTED]]}
+    outcome = report(runtime, said)
+    assert cookies(outcome)["ttclid"].startswith("E.C.P.before; ")
+    (entry,) = outcome.submissions
+    assert msgspec.json.decode(entry.records[0].body)["user"]["ttclid"] == "E.C.P.before"
+
+
+@pytest.mark.parametrize("referrer", ["https://ads.example/?ttclid=E.C.P.theirs", "https://shop.example/?ttclid=null"])
+def test_no_other_click_counts_on_the_page_after_the_landing(referrer: str) -> None:
+    runtime = runtime_of(consent="required")
+    assert "ttclid" not in cookies(report(runtime, {"u": PAGE, "r": referrer, "w": "g"}))
 
 
 def test_the_click_of_the_landing_is_kept() -> None:
