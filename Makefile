@@ -48,13 +48,13 @@ system:
 	$(call need,command -v redis-server >/dev/null,redis-server,a real broker)
 	$(call need,command -v npm >/dev/null,npm,htmx and Turbo)
 
-# The real htmx and Turbo, which the browser tests load into pages.
-MODULES := tests/browser/node_modules
-$(MODULES)/.installed: tests/browser/package.json
-	npm install --silent --no-audit --no-fund --no-package-lock --prefix tests/browser
+# The real htmx and Turbo, and the consent platforms' own code, which the browser tests load into pages.
+MODULES := tests/browser/node_modules/.installed tests/consent_platforms/node_modules/.installed
+%/node_modules/.installed: %/package.json
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix $*
 	@touch $@
 
-modules: system $(MODULES)/.installed
+modules: system $(MODULES)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check

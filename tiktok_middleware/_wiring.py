@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from tiktok_middleware._bots import PERSON, TOOL, kind_of, make_ready
 from tiktok_middleware.config import Config
-from tiktok_middleware.core.consent.consent import bridges
+from tiktok_middleware.core.consent.page_side import page_side
 from tiktok_middleware.core.events.sources import SOURCES
 from tiktok_middleware.core.imported import imported
 from tiktok_middleware.core.signing import derive_key
@@ -59,18 +60,28 @@ def browser_file(name: str) -> str:
     return resources.files("tiktok_middleware.browser").joinpath(name).read_text("utf-8")
 
 
-def helper_file(consent: str) -> str:
+def helper_file(consent: str, cookie_domain: str = "auto") -> str:
     """The text of the helper script, with what asks the consent platforms that only their pages can read.
 
     Args:
         consent: the value of ``TIKTOK_CONSENT``.
+        cookie_domain: the value of ``TIKTOK_COOKIE_DOMAIN``.
 
     Raises:
         ConfigError: it names a platform that we do not know how to ask.
     """
-    asked = bridges(consent)
-    names = ["helper.js", "bridge.js", *(f"bridges/{name}.js" for name in asked)] if asked else ["helper.js"]
-    return "\n".join(map(browser_file, names))
+    side = page_side(consent, cookie_domain)
+    asked = ["bridge.js", *(f"bridges/{name}.js" for name in side.files)] if side.files else []
+    return "\n".join([_told(side.settings), *map(browser_file, ["helper.js", *asked])])
+
+
+def _told(settings: Mapping[str, object]) -> str:
+    """A line of JavaScript that leaves the settings where the scripts behind it look for them.
+
+    Texts stand in single quotes, as the scripts' own do.
+    """
+    text = json.dumps(settings).replace("'", "\\u0027").replace('\\"', "\\u0022").replace('"', "'")
+    return f"window.tiktok && (tiktok.s = {text});"
 
 
 def no_domain(_: str) -> str:

@@ -27,6 +27,7 @@ def snippet(helper_js: str | None = None, **more: Any) -> Snippet:
     given = {"pixels": [PIXEL], "pixel_url": URL, "options": {}, "endpoint": "/_tiktok", **more}
     return Snippet(
         pixel_js=(BROWSER / "pixel.js").read_text("utf-8"),
+        stub_js=(BROWSER / "stub.js").read_text("utf-8"),
         helper_js=(BROWSER / "helper.js").read_text("utf-8") if helper_js is None else helper_js,
         **given,
     )

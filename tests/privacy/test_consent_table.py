@@ -6,6 +6,7 @@ The cells are typed by hand. Each letter is something that happened::
     W  the page waits, and requests nothing      E  the event waits in the page, in an envelope
     C  a cookie of the visitor's ids is set      S  the server copy is sent
     D  our cookies are deleted                   G  the page loads it unless the browser itself says no (shared pages)
+    K  the page carries the way back alone: no pixel id, nothing of TikTok's
 """
 
 from __future__ import annotations
@@ -57,16 +58,16 @@ _PAGE = Response(events=(EVENT,))
 _SHARED = Response(headers=(HTML, ("Cache-Control", "public, max-age=60")), events=(EVENT,))
 
 KINDS = {
-    "page": Kind(_PAGE, NAVIGATION, "LCBS", "WE", "D"),
+    "page": Kind(_PAGE, NAVIGATION, "LCBS", "WE", "KD"),
     "page in pieces": Kind(
-        Response(pieces=(PAGE[:30], PAGE[30:]), events=(EVENT,), is_streamed=True), NAVIGATION, "LCBS", "WE", "D"
+        Response(pieces=(PAGE[:30], PAGE[30:]), events=(EVENT,), is_streamed=True), NAVIGATION, "LCBS", "WE", "KD"
     ),
     "late event of a page": Kind(
-        Response(pieces=(PAGE[:70], PAGE[70:]), late_events=(EVENT,), is_streamed=True), NAVIGATION, "LCBS", "WE", "D"
+        Response(pieces=(PAGE[:70], PAGE[70:]), late_events=(EVENT,), is_streamed=True), NAVIGATION, "LCBS", "WE", "KD"
     ),
-    "frame": Kind(_PAGE, {**NAVIGATION, "sec-fetch-dest": "iframe"}, "LCBS", "WE", "D"),
-    "error page": Kind(Response(status=500, events=(EVENT,)), NAVIGATION, "LC", "W", "D"),
-    "page fetched ahead": Kind(_PAGE, {**NAVIGATION, "sec-purpose": "prefetch"}, "LCE", "WE", "D"),
+    "frame": Kind(_PAGE, {**NAVIGATION, "sec-fetch-dest": "iframe"}, "LCBS", "WE", "KD"),
+    "error page": Kind(Response(status=500, events=(EVENT,)), NAVIGATION, "LC", "W", "KD"),
+    "page fetched ahead": Kind(_PAGE, {**NAVIGATION, "sec-purpose": "prefetch"}, "LCE", "WE", "KD"),
     "fragment": Kind(Response(pieces=(b"<p>hello",), events=(EVENT,)), {**FETCH, "hx-request": "true"}, "BS", "", "D"),
     "answer": Kind(Response(headers=(JSON,), pieces=(b"{}",), events=(EVENT,)), FETCH, "BS", "", "D"),
     "redirect": Kind(
@@ -91,13 +92,11 @@ KINDS = {
     ),
 }  # fmt: skip
 
-# Where the setting alone means leave, a shared page loads first; and where only the page can read the choice, it still
-# has to be asked of those who said no.
+# Where the setting alone means leave, a shared page loads first.
 IMPLIED = {"shared page": "GE"}
-BRIDGED_DENIED = {
-    **dict.fromkeys(("page", "page in pieces", "late event of a page", "frame", "error page"), "WD"),
-    "page fetched ahead": "WD",
-}
+# Where only the page can read the platform's record, it is asked on each page, whatever an earlier page has reported.
+BRIDGED = {"page": "WE", "page in pieces": "WE", "late event of a page": "WE", "frame": "WE", "error page": "W"}
+BRIDGED |= {"page fetched ahead": "WE", "redirect": "E", "download": "E"}
 
 
 class Visitor(NamedTuple):
@@ -194,8 +193,8 @@ def cell_of(kind_name: str, visitor: Visitor) -> str:
     kind = KINDS[kind_name]
     if visitor.setting == "implied" and kind_name in IMPLIED:
         return IMPLIED[kind_name]
-    if visitor.name == "bridge denied" and kind_name in BRIDGED_DENIED:
-        return BRIDGED_DENIED[kind_name]
+    if visitor.name == "bridge granted" and kind_name in BRIDGED:
+        return BRIDGED[kind_name]
     return {GRANTED: kind.granted, UNKNOWN: kind.unknown, DENIED: kind.denied}[visitor.state]
 
 
@@ -237,10 +236,15 @@ def happened(client: Client, seen: Seen, bare: Seen) -> set[str]:
         found.add("D")
     if "_tt_carry" in set_now or seen.header("tiktok-events") is not None:
         found.add("B")
-    assert set(set_now) <= {"_ttp", "ttclid", "_tt_fresh", "_tt_carry"}
+    if "_tt_carry_sealed" in set_now:
+        found.add("E")
+    assert set(set_now) <= {"_ttp", "ttclid", "_tt_fresh", "_tt_carry", "_tt_carry_sealed"}
     config, late = ours_in(client, seen.body)
     if config is None:
-        assert seen.body == bare.body
+        way_back = client.runtime.snippet.refused("")
+        if way_back in seen.body:
+            found.add("K")
+        assert seen.body.replace(way_back, b"") == bare.body
         assert late == ""
         return found
     found.add("W" if config.get("w") else "G" if config.get("h") else "L")

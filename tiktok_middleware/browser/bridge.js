@@ -1,26 +1,38 @@
-// Tells the endpoint what the visitor chose in a consent platform that no server can read. Each file of `bridges` brings
-// one question, answered by true, false, nothing (no choice yet), or a promise of that; where several platforms answer,
-// one refusal is enough. It only asks and listens: a change is said once, also when the site has its own word since.
+// Report what the consent platforms in the page say. Each file of `bridges` brings one question. Its answer is true, false,
+// null (the platform is there and holds no choice), nothing (the platform is not there yet), or a promise of one of these.
+// Where several platforms answer, one refusal is enough. A change is reported once.
 (t => {
 if (!t || !t.report || t.bridge) return;
-let reads = [], said;
-let look = async () => {
-  let found = [];
-  for (let read of reads) {
-    try { found.push(await read()); } catch {}
-  }
-  found = found.filter(one => typeof one === 'boolean');
-  let word = found.every(one => one) ? 'g' : 'd', own = (document.cookie.match('_tt_consent=(.)') || [])[1], told;
-  if (!found.length || word === said) return;
-  try { told = localStorage.getItem('tiktok:bridge'); } catch {}
+let reads = [], said, silent = 0, acted = 0;
+let decide = found => {
+  let words = found.filter(one => typeof one === 'boolean'), word = words.includes(false) ? 'd' : words[0] ? 'g' : '';
+  // An empty record counts at once where it was a grant. A platform that is still loading gets five seconds.
+  if (word === said || !word && said !== 'g' && !(found.includes(null) && ++silent > 5)) return;
   said = word;
-  if (!own || own !== word && told !== word) t.report(word);
-  try { localStorage.setItem('tiktok:bridge', word); } catch {}
+  t.report(word);
+};
+let look = () => {
+  // A platform writes a choice right after a click or a key.
+  let isActing = Date.now() - acted < 3000;
+  let found = reads.map(read => {
+    try { return read(isActing, look); } catch {}
+  });
+  if (found.some(one => one && one.then)) Promise.all(found.map(one => Promise.resolve(one).catch(() => {}))).then(decide);
+  else decide(found);
+};
+let soon = event => {
+  if (event.isTrusted) acted = Date.now();
+  for (let wait of [0, 100, 300]) setTimeout(look, wait);
 };
 t.bridge = (read, ...events) => {
   reads.push(read);
-  for (let name of events) window.addEventListener(name, look);
+  for (let name of events) for (let target of [window, document]) target.addEventListener(name, look);
 };
+for (let name of ['click', 'keydown', 'touchend']) document.addEventListener(name, soon, true);
+for (let name of ['pagehide', 'storage', 'focus']) window.addEventListener(name, look);
+document.addEventListener('visibilitychange', look);
+// Before a navigation asks for its page, so that its request tells of a refusal.
+if (window.navigation) navigation.addEventListener('navigate', look);
 queueMicrotask(look);
 setInterval(look, 1000);
 })(window.tiktok);

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from tiktok_middleware import __version__
 from tiktok_middleware.config import Config
-from tiktok_middleware.core.consent.consent import OWN_COOKIE, bridges
+from tiktok_middleware.core.consent.consent import OWN_COOKIE
+from tiktok_middleware.core.consent.page_side import bridges
 from tiktok_middleware.core.pixel.redirect_cookie import CARRY, COOKIE_MAX_AGE_S, SEALED
 from tiktok_middleware.core.pixel.signed_event import SEALED_LIFE_S
 from tiktok_middleware.core.response.first_party_cookies import CONSENT_MAX_AGE_S

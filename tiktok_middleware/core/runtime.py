@@ -181,7 +181,7 @@ class Runtime:
         if "ttclid" not in self.match_keys:  # TikTok reads it in the page's address too
             self.url_deny |= {"ttclid"}
         self.page_memory = PageMemory()
-        self.is_bridged = config.consent.partition(":")[0] == "bridge"
+        self.is_bridged = self.reader.is_bridged
 
     def helper_url(self, request: RequestView) -> str:
         """The path of the helper script under this request's mount point."""
@@ -199,6 +199,7 @@ def make_runtime(
     reader: Reader,
     pixel_js: str,
     helper_js: str,
+    stub_js: str,
     registrable_domain: Callable[[str], str],
     clock: Callable[[], float],
     random_bytes: Callable[[int], bytes],
@@ -215,6 +216,7 @@ def make_runtime(
         reader: as in :class:`Runtime`.
         pixel_js: text of the base code.
         helper_js: text of the helper script.
+        stub_js: text of the script for visitors who have refused.
         registrable_domain: of a host name, by the public suffix list; empty where there is none.
         clock: as in :class:`Runtime`.
         random_bytes: as in :class:`Runtime`.
@@ -229,6 +231,7 @@ def make_runtime(
     snippet = Snippet(
         pixel_js=pixel_js,
         helper_js=helper_js,
+        stub_js=stub_js,
         pixels=config.pixels,
         pixel_url=config.pixel_url,
         options=_load_options(config),

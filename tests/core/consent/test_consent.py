@@ -41,7 +41,10 @@ def consent(setting: str, headers: dict[str, str], gpc: str = "deny", *, limited
         ("required", "_tt_consent=", UNKNOWN, "consent_unknown"),
         ("cookie:marketing=yes", "_tt_consent=g", GRANTED, ""),
         ("cookie:marketing=yes", "_tt_consent=g; marketing=no", DENIED, "denied"),
-        ("cookie:marketing=yes", "_tt_consent=d; marketing=yes", DENIED, "denied"),
+        ("cookie:marketing=yes", "_tt_consent=d; marketing=yes", GRANTED, ""),  # ours has no time: see test_precedence
+        ("cookie:marketing=yes", "_tt_consent=d; _tt_said=d.1760000000000.g; marketing=yes", DENIED, "denied"),
+        ("implied", "_tt_consent=g; _tt_consent=d", DENIED, "denied"),
+        ("required", "_tt_consent=d; a=b; _tt_consent=g", DENIED, "denied"),
     ],
 )
 def test_what_each_setting_makes_of_the_cookies(setting: str, cookie: str, state: State, reason: str) -> None:

@@ -34,7 +34,7 @@ def cookies_of(request: RequestView, runtime: Runtime, *, word: str = "") -> dic
 
 
 @pytest.mark.parametrize("make", DOORS)
-def test_only_the_visitors_ids_are_for_the_whole_domain(make: MakeRequest) -> None:
+def test_ids_and_consent_are_for_the_whole_domain(make: MakeRequest) -> None:
     found = cookies_of(make(ADDRESS, VISITOR), runtime_of(domain="shop.example"), word="g")
     [carrying] = [name for name in found if name.startswith("_tt_carry.")]
     # What a `__Host-` prefix would ask for, but on plain http too, where shops are developed.
@@ -44,7 +44,7 @@ def test_only_the_visitors_ids_are_for_the_whole_domain(make: MakeRequest) -> No
         "_ttp": {*alone, "Domain=shop.example"},
         "_tt_fresh": alone,
         carrying: alone,
-        "_tt_consent": alone,
+        "_tt_consent": {*alone, "Domain=shop.example"},
     }
 
 

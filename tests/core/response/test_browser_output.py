@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.core_world import FETCH, GOOD_TTP, NAVIGATION, NOW, carrying, counts, runtime_of, scope_request
+from tests.core.core_world import FETCH, GOOD_TTP, NAVIGATION, NOW, PIXEL, carrying, counts, runtime_of, scope_request
 from tiktok_middleware.core.events.event import Event
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.http.response_head import Head
@@ -107,8 +107,8 @@ def size(headers: list[Header]) -> int:
         ({"environment": "development", "pixel_url": "http://localhost:8001/events.js"}, {}, True),
         ({"consent": "required"}, {}, True),  # it waits for the visitor's leave
         ({"consent": "required"}, {"cookie": "_tt_consent=g"}, True),
-        ({}, {"cookie": "_tt_consent=d"}, False),
-        ({}, {"sec-gpc": "1"}, False),
+        ({}, {"cookie": "_tt_consent=d"}, True),  # the way back
+        ({}, {"sec-gpc": "1"}, True),
         ({"gpc": "limit"}, {"sec-gpc": "1"}, True),
     ],
 )
@@ -244,13 +244,17 @@ def test_who_has_not_chosen_yet_gets_nothing_but_a_page(answer: tuple[int, Head]
     assert counts(runtime)["consent_unknown"] == 1
 
 
-def test_a_changed_mind_is_heard_where_only_the_page_can_tell() -> None:
-    runtime = runtime_of(consent="bridge")
-    denied = Response(runtime, HTML, "/", {"cookie": "_tt_consent=d"})
+@pytest.mark.parametrize("headers", [{"cookie": "_tt_consent=d"}, {"sec-gpc": "1"}, {"cookie": "usprivacy=1YYN"}])
+@pytest.mark.parametrize("consent", ["implied", "required", "bridge", "klaro:tiktok"])
+def test_page_of_a_refusal_has_the_way_back_and_nothing_of_tiktok(consent: str, headers: dict[str, str]) -> None:
+    denied = Response(runtime_of(consent=consent), HTML, "/", headers)
     assert [choice.way for choice in denied.chosen(denied.track())] == [Route.NOWHERE]
-    config = config_of(denied.output.script([], "").data)
-    assert (config["w"], "s" in config) == (1, False)
-    assert Response(runtime, HTML, "/", {"sec-gpc": "1"}).output.may_write_snippet is False
+    script = denied.output.script([], "abc")
+    assert script.is_personal
+    assert b'<script nonce="abc">' in script.data
+    assert b"grantConsent" in script.data
+    for word in (PIXEL, "ttq", "analytics", "events.js", "ViewContent"):
+        assert word.encode() not in script.data.replace(b"tiktok", b"")
 
 
 def test_a_page_that_nobody_sees_yet_is_confirmed_by_who_does() -> None:
@@ -294,7 +298,7 @@ RETURN = {"sec-fetch-site": "cross-site", "cookie": "", "origin": "https://bank.
 def from_bank(runtime: Runtime, answer: tuple[int, Head] = REDIRECT, **headers: str) -> Response:
     """A POST that another site has sent, to which browsers add no cookies."""
     response = Response(runtime, answer, "/return", {**RETURN, **headers}, method="POST")
-    response.tracker.state.doubt_consent()
+    response.tracker.state.doubt_consent("cookies_absent")
     return response
 
 
@@ -339,7 +343,7 @@ def test_the_page_that_follows_says_whether_it_may_be_sent(options: dict[str, An
     page = Response(runtime, HTML, "/thanks", {"cookie": f"{SEALED}={jar[SEALED]}; {cookie}"})
     assert page.output.opened() == []
     if reason == "denied":
-        assert page.output.may_write_snippet is False
+        assert page.output.script([], "").data == runtime.snippet.refused("")
         assert cookies(page.output.headers([]))[SEALED] == ""
     else:
         config = config_of(page.output.script([], "").data)

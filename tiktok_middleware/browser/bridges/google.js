@@ -1,11 +1,28 @@
-// Google Consent Mode: what the last `update` in the data layer says of advertising. A `default` is nobody's choice.
+// Google Consent Mode: the state of advertising after the last `update` in the data layer. A field that no `update` names
+// keeps its `default`; of defaults for regions the strictest counts, since the page does not tell the visitor's region.
+// A `default`, or a refusal that comes without an action of the visitor, is no choice.
 (() => {
-let found;
-window.tiktok && tiktok.bridge && tiktok.bridge(() => {
-  for (let one of window.dataLayer || []) {
-    if (one && one[0] === 'consent' && one[1] === 'update') found = {...found, ...one[2]};
+let fields = ['ad_storage', 'ad_user_data', 'ad_personalization'], base = {}, strict = {}, updated = {}, count, last, choice = null;
+window.tiktok && tiktok.bridge && tiktok.bridge(isActing => {
+  let isThere;
+  count = 0;
+  for (let one of window[(tiktok.s || {}).google || 'dataLayer'] || []) {
+    if (!one || one[0] !== 'consent' || !one[2]) continue;
+    isThere = 1;
+    for (let name of fields) {
+      let value = one[2][name];
+      if (!value) continue;
+      if (one[1] === 'update') updated[name] = value, count++;
+      else if (one[1] === 'default' && !one[2].region) base[name] = value;
+      else if (one[1] === 'default' && value === 'denied') strict[name] = value;
+    }
   }
-  if (!found || !found.ad_storage) return;
-  return found.ad_storage === 'granted' && found.ad_user_data !== 'denied' && found.ad_personalization !== 'denied';
+  let state = fields.map(name => updated[name] || strict[name] || base[name]), key = JSON.stringify([state, count]);
+  if (key !== last && count) {
+    let isGranted = state[0] === 'granted' && !state.includes('denied');
+    choice = isGranted || (isActing || choice != null ? false : null);
+  }
+  last = key;
+  return isThere ? choice : undefined;
 });
 })();

@@ -1,5 +1,6 @@
-// Osano: its category `MARKETING`; its cookie or store, which no server can read, says that somebody has chosen.
+// Osano: its category `MARKETING`. Its cookie or store, which no server can read, tells whether the visitor has chosen.
 window.tiktok && tiktok.bridge && tiktok.bridge(() => {
-  if (!/(^|;\s)osano_consentmanager=/.test(document.cookie) && !localStorage.getItem('osano_consentmanager')) return;
-  return window.Osano && Osano.cm && Osano.cm.getConsent().MARKETING === 'ACCEPT';
+  if (!window.Osano || !Osano.cm) return;
+  if (!/(^|;\s)osano_consentmanager=/.test(document.cookie) && !localStorage.getItem('osano_consentmanager')) return null;
+  return Osano.cm.getConsent().MARKETING === 'ACCEPT';
 });

@@ -6,13 +6,26 @@ from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import NamedTuple
 
-from tiktok_middleware.core.consent.platforms import BROWSER_ONLY, OPT_OUT_WORDS, opt_out, reader_for
+from tiktok_middleware.core.consent.page_side import bridges
+from tiktok_middleware.core.consent.platforms import OPT_OUT_WORDS, opt_out, reader_for
+from tiktok_middleware.core.consent.platforms.header import values_by_name
+from tiktok_middleware.core.consent.precedence import SAID_COOKIE, Newer, Word, newer, read_word, winner
 from tiktok_middleware.core.consent.state import State
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.imported import imported
 from tiktok_middleware.errors import ConfigError
 
-__all__ = ["OWN_COOKIE", "SPOKEN_BY", "Consent", "Reader", "State", "bridges", "make_reader", "read_consent"]
+__all__ = [
+    "OWN_COOKIE",
+    "SPOKEN_BY",
+    "Consent",
+    "Reader",
+    "State",
+    "is_superseded",
+    "make_reader",
+    "read_consent",
+    "stored_word",
+]
 
 #: Our own first-party cookie: what ``grant_consent()`` and ``revoke_consent()`` said last, ``g`` or ``d``.
 OWN_COOKIE = "_tt_consent"
@@ -40,7 +53,33 @@ class Consent(NamedTuple):
         return self.state is State.GRANTED
 
 
-Reader = Callable[[RequestView], State]
+class Reader:
+    """What ``TIKTOK_CONSENT`` names: the platform's answer for a request.
+
+    Args:
+        read: from the request to the platform's state.
+        changed_at_ms: from the request to the time of the platform's record, Unix milliseconds; 0 where it has none.
+        is_platform: whether there is a record beside our own; False for ``implied`` and ``required``.
+        is_bridged: whether the platform's script in the page is asked, where the request does not tell.
+    """
+
+    __slots__ = ("_read", "changed_at_ms", "is_bridged", "is_platform")
+
+    def __init__(
+        self,
+        read: Callable[[RequestView], State],
+        changed_at_ms: Callable[[RequestView], int] = lambda _: 0,
+        *,
+        is_platform: bool = True,
+        is_bridged: bool = False,
+    ) -> None:
+        self._read = read
+        self.changed_at_ms = changed_at_ms
+        self.is_platform = is_platform
+        self.is_bridged = is_bridged
+
+    def __call__(self, request: RequestView) -> State:
+        return self._read(request)
 
 
 def make_reader(
@@ -57,54 +96,45 @@ def make_reader(
         ConfigError: the platform is unknown or lacks its setting, or an ``import:`` path leads to nothing callable.
     """
     kind, _, rest = setting.partition(":")
-    if setting in _WITHOUT_COOKIE or (kind == "bridge" and bridges(setting)):
-        state = _WITHOUT_COOKIE[kind]
-        return lambda _: state
+    if setting in _WITHOUT_PLATFORM:
+        state = _WITHOUT_PLATFORM[kind]
+        return Reader(lambda _: state, is_platform=False)
+    if kind == "bridge" and bridges(setting):
+        return Reader(_reported, is_bridged=True)
     if kind == "cookie":
         name, _, granted = rest.partition("=")
-        return lambda request: _read_cookie(request.cookies.get(name), granted)
+        return Reader(lambda request: _read_cookie(request.cookies.get(name), granted))
     if kind == "import":
-        return _guarded(_imported(setting), failed)
+        return Reader(_guarded(_imported(setting), failed))
     try:
         read = reader_for(setting, implied=implied)
     except ValueError as error:
         raise ConfigError(
             "TIKTOK_CONSENT", setting, f"implied, required, cookie:NAME=VALUE, {_FUNCTION}; or {error}"
         ) from None
-    return lambda request: read(request.cookie_header)
+    if bridges(setting):
+        return Reader(lambda request: _known(read(request.cookie_header), request), is_bridged=True)
+    return Reader(lambda request: read(request.cookie_header))
 
 
-def bridges(setting: str) -> tuple[str, ...]:
-    """The platforms whose page scripts are asked, all that we know where ``bridge`` names none; empty without a bridge.
-
-    Raises:
-        ConfigError: the platform is none that we know how to ask.
-    """
-    kind, colon, name = setting.partition(":")
-    if kind != "bridge":
-        return ()
-    if colon and name not in BROWSER_ONLY:
-        raise ConfigError("TIKTOK_CONSENT", setting, f"bridge, or bridge:NAME with one of {', '.join(BROWSER_ONLY)}")
-    return (name,) if colon else BROWSER_ONLY
-
-
-# Under a bridge the choice comes from the page, and is then read from our own cookie.
-_WITHOUT_COOKIE = {"implied": State.GRANTED, "required": State.UNKNOWN, "bridge": State.UNKNOWN}
+_WITHOUT_PLATFORM = {"implied": State.GRANTED, "required": State.UNKNOWN}
 _FUNCTION = "import:package.module:function"
 
 
-def read_consent(request: RequestView, reader: Reader, *, gpc: str, limited_data_use: bool) -> Consent:
+def read_consent(
+    request: RequestView, reader: Reader, *, gpc: str, limited_data_use: bool, word: Word | None = None
+) -> Consent:
     """The consent that this request carries.
 
-    A refusal outranks every grant, and so does a legal opt-out (GPP, ``usprivacy``). Then the platform's own answer
-    counts; what this site's code said through
-    ``grant_consent()`` fills in where the platform says nothing.
+    A legal opt-out (Global Privacy Control, GPP, ``usprivacy``) outranks everything. Then ``precedence.WINNERS``
+    decides between the platform's record and what the visitor told this site.
 
     Args:
         request: the request.
         reader: from :func:`make_reader`.
         gpc: what ``Sec-GPC: 1`` means: ``deny``, ``limit`` or ``ignore`` (https://w3c.github.io/gpc/).
         limited_data_use: the site's own setting.
+        word: what the visitor has told this site just now, instead of what our cookies hold.
     """
     limited = limited_data_use
     if gpc != "ignore" and request.header("sec-gpc").strip() == "1":
@@ -112,16 +142,43 @@ def read_consent(request: RequestView, reader: Reader, *, gpc: str, limited_data
             return Consent(State.DENIED, limited, "gpc")
         limited = True
     cookies = request.cookie_header
-    own = request.kept.get(OWN_COOKIE) if OWN_COOKIE in cookies else None
-    if own == "d":
-        return Consent(State.DENIED, limited, "denied")
     opted_out = opt_out(cookies) if cookies else ""
     if opted_out:
         return Consent(State.DENIED, limited, opted_out)
-    state = reader(request)
-    if state is _GRANTED or (own == "g" and state is State.UNKNOWN):
+    platform = reader(request)
+    if word is None and OWN_COOKIE in cookies:
+        word = stored_word(request)
+    state = _decide(request, reader, platform, word) if word is not None and word.letter else platform
+    if state is _GRANTED:
         return _GRANTED_LIMITED if limited else _GRANTED_FULLY
     return Consent(state, limited, _REASONS[state])
+
+
+def stored_word(request: RequestView) -> Word:
+    """What our cookies hold of the visitor's word.
+
+    A page that reports what its platform says is not granted anything by what an earlier page has reported.
+    """
+    cookies = request.cookie_header
+    if OWN_COOKIE not in cookies:
+        return Word()
+    word = read_word(*values_by_name(cookies, OWN_COOKIE, SAID_COOKIE).values())
+    is_reported_grant = word.letter == "g" and not word.at_ms
+    return Word() if request.reported is not None and is_reported_grant else word
+
+
+def is_superseded(request: RequestView, reader: Reader) -> bool:
+    """Whether the platform's record has changed since our cookies were written, so that they count no longer."""
+    if SAID_COOKIE not in request.cookie_header or not reader.is_platform:
+        return False
+    word = stored_word(request)
+    return bool(word.letter) and newer(word, reader(request), lambda: reader.changed_at_ms(request)) is Newer.PLATFORM
+
+
+def _decide(request: RequestView, reader: Reader, platform: State, word: Word) -> State:
+    if not reader.is_platform:
+        return State.GRANTED if word.letter == "g" else State.DENIED
+    return winner(platform, word, lambda: reader.changed_at_ms(request))
 
 
 _GRANTED = State.GRANTED
@@ -129,6 +186,16 @@ _GRANTED_FULLY, _GRANTED_LIMITED = Consent(_GRANTED), Consent(_GRANTED, limited_
 
 
 _REASONS = {State.DENIED: "denied", State.UNKNOWN: "consent_unknown"}
+
+
+def _reported(request: RequestView) -> State:
+    """What the platform's script said in the page that reports; a request by itself tells nothing."""
+    return {"g": State.GRANTED, "d": State.DENIED}.get(request.reported or "", State.UNKNOWN)
+
+
+def _known(state: State, request: RequestView) -> State:
+    """The cookie's answer; where it has none, the page's."""
+    return _reported(request) if state is State.UNKNOWN else state
 
 
 def _read_cookie(value: str | None, granted: str) -> State:
@@ -145,7 +212,9 @@ def _imported(setting: str) -> Callable[[RequestView], object]:
     return found
 
 
-def _guarded(function: Callable[[RequestView], object], failed: Callable[[BaseException], None]) -> Reader:
+def _guarded(
+    function: Callable[[RequestView], object], failed: Callable[[BaseException], None]
+) -> Callable[[RequestView], State]:
     """The team's own function, where anything but a clear yes or no is unknown."""
     answers = {True: State.GRANTED, False: State.DENIED, "granted": State.GRANTED, "denied": State.DENIED}
 

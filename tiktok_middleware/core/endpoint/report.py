@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from tiktok_middleware.core.consent.consent import stored_word
 from tiktok_middleware.core.endpoint.redeem import ReportedEvent, confirmed, redeemed, sent
 from tiktok_middleware.core.endpoint.reported_page import ReportedPage
 from tiktok_middleware.core.events.event import Claim, OutboxEntry
@@ -43,6 +44,7 @@ class _Body(msgspec.Struct):
     r: str = ""
     w: _Word = ""
     b: _Word = ""
+    q: int = 0
     c: Annotated[list[tuple[str, str]], msgspec.Meta(max_length=_MAX_CONFIRMED)] = []
     e: Annotated[list[tuple[str, dict[str, Any], str]], msgspec.Meta(max_length=_MAX_EVENTS)] = []
     x: Annotated[
@@ -120,6 +122,8 @@ class ReportOutcome(NamedTuple):
         said: dict[str, object] = {"load": may_load}
         if tracker.consent.limited_data_use:
             said["ldu"] = True
+        if may_load and self.report.said.q:
+            said["js"] = _pixel(tracker)
         copies, counted = self._sorted(claims) if may_load else ([], [])
         counted += [verdict.event_id for verdict in self.verdicts if verdict.submission is None and verdict.event_id]
         if copies:
@@ -201,15 +205,26 @@ def _is_excluded(tracker: RequestState) -> bool:
 
 
 def _visitor(request: RequestView, runtime: Runtime, said: _Body) -> RequestState:
-    """Who reports, with the word that they have just given remembered as a later page would read it."""
-    word = said.w or (said.b if runtime.is_bridged else "")
-    tracker = RequestState(ReportedPage(request, said.u, said.r, word), runtime)
-    # A yes that a refusal outranks is not written down: it would count once the refusal is gone.
-    if word == "d" or (word == "g" and tracker.consent.is_granted):
+    """Return who reports, with the consent that the report itself states."""
+    reported = said.b if runtime.is_bridged else None
+    page = ReportedPage(request, said.u, said.r, reported)
+    tracker = RequestState(page, runtime)
+    if said.w:
+        tracker.state_word(said.w)
+    word = said.w or reported or ""
+    # A yes that a refusal outranks is not stored: it would count once the refusal is gone.
+    if word == "d" or (word == "g" and tracker.consent.is_granted and (said.w or stored_word(page).letter != "g")):
         tracker.consent_word = word
     if tracker.consent.is_granted:
         tracker.mint_ttp()
     return tracker
+
+
+def _pixel(tracker: RequestState) -> str:
+    """The pixel's script, for a page that was made for a visitor who had refused."""
+    request, runtime = tracker.request, tracker.runtime
+    collect = runtime.collect_url(request) if runtime.browser_events else ""
+    return runtime.snippet.code(page=runtime.counts_pages, limited=tracker.consent.limited_data_use, collect=collect)
 
 
 def _opened(deferred: bytes) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-from tiktok_middleware.core.consent.consent import OWN_COOKIE
 from tiktok_middleware.core.http.request import RequestView
 
 __all__ = ["ReportedPage"]
@@ -25,25 +24,24 @@ class ReportedPage(RequestView):
         request: what the script sent.
         address: ``location.href``.
         referrer: ``document.referrer``.
-        word: what the visitor has just said about consent, ``g`` or ``d``, as our own cookie will keep it.
+        reported: what a consent platform's script says in that page, ``g``, ``d`` or empty; None where it is not asked.
     """
 
-    __slots__ = ("_referrer", "_request")
+    __slots__ = ("_referrer", "_request", "reported")
 
-    def __init__(self, request: RequestView, address: str, referrer: str, word: str = "") -> None:
+    def __init__(self, request: RequestView, address: str, referrer: str, reported: str | None = None) -> None:
         self._request = request
         path, query = _split(address)
         proxies, cookies = request._proxies, request.cookie_header  # noqa: SLF001  # its own kind
-        if word:
-            cookies = f"{OWN_COOKIE}={word}; {cookies}"  # the first of a name counts
         super().__init__(request.raw, proxies, mount=request.mount, path=path, query=query, cookie_header=cookies)
+        self.reported = reported
         self._referrer = referrer[:_MAX_ADDRESS_CHARS]
 
     def at(self, path: str) -> ReportedPage:
         """The same visitor's page at this path; without a query where that is another page."""
         if path == self.path:
             return self
-        other = ReportedPage(self._request, "", "")
+        other = ReportedPage(self._request, "", "", self.reported)
         other.path = path
         return other
 

@@ -78,6 +78,9 @@ class RequestView:
         "raw",
     )
 
+    #: What a consent platform's script says in the page that reports: ``g``, ``d`` or empty. None for other requests.
+    reported: str | None = None
+
     def __init__(  # what nearly every request is asked for, each door at its own price
         self,
         raw: MutableMapping[str, Any],

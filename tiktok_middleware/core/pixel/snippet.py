@@ -88,6 +88,7 @@ class Snippet:
     Args:
         pixel_js: the base code, a function expression up to its third argument.
         helper_js: the helper script.
+        stub_js: the script of a page whose visitor has refused.
         pixels: the pixel codes.
         pixel_url: address of TikTok's script.
         options: arguments of ``ttq.load``.
@@ -99,6 +100,7 @@ class Snippet:
         *,
         pixel_js: str,
         helper_js: str,
+        stub_js: str,
         pixels: Sequence[str],
         pixel_url: str,
         options: Mapping[str, object],
@@ -107,6 +109,7 @@ class Snippet:
         self.helper = _compact(helper_js).encode("ascii")
         self.helper_path = f"{endpoint}/helper-{hashlib.sha256(self.helper).hexdigest()[:16]}.js"
         self._base = _with_patterns(_compact(pixel_js))
+        self._stub = _compact(stub_js)
         self._config: dict[str, object] = {"u": pixel_url, "p": list(pixels), "o": dict(options)}
         self._cached = lru_cache(maxsize=64)(self._constant)
         #: Names the scripts of this configuration; changes with whatever they are made of.
@@ -190,10 +193,24 @@ class Snippet:
             "j": helper_path if has_base else "",
         }
         config.update({key: value for key, value in optional.items() if value})
+        return self._elements(f"{self._base}{_script_json(config)});", nonce, "" if has_base else helper_path)
+
+    def refused(self, mount: str, nonce: str = "", *, has_base: bool = False) -> bytes:
+        """The script elements of a page whose visitor has refused: no pixel id and nothing of TikTok's."""
+        helper_path = url_prefix(mount) + self.helper_path
+        code = f"{self._stub}{_script_json(helper_path if has_base else 0)});"
+        return self._elements(code, nonce, "" if has_base else helper_path)
+
+    def code(self, *, page: bool, limited: bool, collect: str) -> str:
+        """What the page of a visitor who had refused runs once they have agreed."""
+        elements = self.page("", page=page, limited=limited, collect=collect).decode("ascii")
+        return elements[len("<script>") : elements.index("</script>")]
+
+    def _elements(self, code: str, nonce: str, helper_path: str) -> bytes:
+        """A script element, and one for the helper where its path can stand in the markup."""
         attribute = f' nonce="{nonce}"' if nonce else ""
-        base = f"<script{attribute}>{self._base}{_script_json(config)});</script>"
-        helper = "" if has_base else f'<script{attribute} src="{helper_path}" async></script>'
-        return (base + helper).encode("ascii")
+        helper = f'<script{attribute} src="{helper_path}" async></script>' if helper_path else ""
+        return f"<script{attribute}>{code}</script>{helper}".encode("ascii")
 
     def file(self, mount: str, *, page: bool, gate: int, limited: bool, wait: bool, collect: str) -> bytes:
         """Return the snippet as a script file, for pages that Python does not serve.

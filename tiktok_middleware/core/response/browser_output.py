@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tiktok_middleware.core.consent.precedence import SAID_COOKIE
 from tiktok_middleware.core.consent.state import State
 from tiktok_middleware.core.events.event import PAGE_VIEW, Event, browser_properties, channels_closed
 from tiktok_middleware.core.events.ids import timed_event_id
@@ -117,13 +118,7 @@ class BrowserOutput:
         runtime, state = self.runtime, self.state
         if not self.is_page or self._is_excluded or state.is_disabled or runtime.browser_reason:
             return False
-        if self.tells_too_much:
-            return False
-        if self.is_shared:
-            return True
-        consent = state.consent
-        # Where only a page can read the choice, a mind that has changed could not be heard without one.
-        return consent.state is not _DENIED or (runtime.is_bridged and consent.reason == "denied")
+        return not self.tells_too_much
 
     @property
     def may_be_personal(self) -> bool:
@@ -142,7 +137,8 @@ class BrowserOutput:
         """Whether events leave in envelopes, since nobody knows yet whether, when or by whom they happen."""
         consent, timing = self.state.consent.state, self.plan.timing
         if not self.is_page:
-            return timing is _ABSENT and self.plan.place is _CARRY and not self.is_shared and consent is not _DENIED
+            is_unclear = timing is _ABSENT or self.state.is_doubted
+            return is_unclear and self.plan.place is _CARRY and not self.is_shared and consent is not _DENIED
         if not self.may_write_snippet:
             return False
         return self.is_shared or consent is _UNKNOWN or (timing is not _LIVE and consent is not _DENIED)
@@ -227,6 +223,8 @@ class BrowserOutput:
         """
         self._tell(choices)
         runtime, state, request = self.runtime, self.state, self.request
+        if not self.is_shared and state.consent.state is _DENIED:
+            return Script(runtime.snippet.refused(request.mount, nonce, has_base=has_base), is_personal=True)
         is_document = self.plan.place is _DOCUMENT and not state.has_page_view
         page = runtime.counts_pages and is_document
         collect = runtime.collect_url(request) if runtime.browser_events else ""
@@ -356,7 +354,8 @@ class BrowserOutput:
         state = self.state
         request, runtime = state.request, state.runtime  # a visitor's own: no part of what is recorded for others
         consent = state.consent.state
-        wanted = choice_cookies(request, runtime, state) if state.consent_word or consent is _DENIED else []
+        has_word = bool(state.consent_word) or consent is _DENIED or SAID_COOKIE in request.cookie_header
+        wanted = choice_cookies(request, runtime, state) if has_word else []
         if consent is _GRANTED and (self.is_page or self.plan.place is _CARRY):
             wanted += visitor_cookies(request, runtime, state)
         return _within_budget(wanted) if wanted else wanted

@@ -28,6 +28,7 @@ import re
 from typing import Any, NamedTuple, Union
 
 from tiktok_middleware.core.consent.consent import SPOKEN_BY
+from tiktok_middleware.core.consent.precedence import SAID_COOKIE
 from tiktok_middleware.core.http.header_names import ByHeaderName
 from tiktok_middleware.core.http.request import Names
 from tiktok_middleware.core.http.response_head import PLANNED, Head, place_of, says_html
@@ -74,7 +75,7 @@ class Protocol:
 
     __slots__ = (
         *("carry", "click", "cookie", "encode", "method", "mount", "names", "nothing", "pairs", "path", "query"),
-        *("referrer", "spoken_by", "ttclid"),
+        *("referrer", "said", "spoken_by", "ttclid"),
     )
 
     def __init__(
@@ -101,6 +102,7 @@ class Protocol:
         self.pairs: Any = encoded if is_bytes else list
         self.carry = self.encode(CARRY)
         self.ttclid = self.encode(TTCLID)
+        self.said = self.encode(SAID_COOKIE)
         self.spoken_by = tuple(map(self.encode, SPOKEN_BY))
         self.click = re.compile(self.encode(rf"(?:^|(?<=&)){TTCLID}=[A-Za-z0-9._~-]{{1,1000}}(?:&|$)"))
 
@@ -218,12 +220,17 @@ def look_up(tracker: RequestTracker, status: int, headers: Headers, protocol: Pr
     may_carry = bool(cookies) and protocol.carry in cookies
     if not ((has_click or may_carry or says_html(headers)) and runtime.is_on):
         return PASS
-    if may_carry or runtime.writes_ids or not _is_usual_target(tracker, query, has_click=has_click, protocol=protocol):
+    if (
+        may_carry
+        or runtime.writes_ids
+        or runtime.is_bridged
+        or not _is_usual_target(tracker, query, has_click=has_click, protocol=protocol)
+    ):
         return None
     referrer: Any = tracker.headers.get(protocol.referrer)
     is_due, consent = has_click or (bool(referrer) and protocol.ttclid in referrer), None
     if cookies:
-        if len(cookies) > _MAX_COOKIE_CHARS:
+        if len(cookies) > _MAX_COOKIE_CHARS or protocol.said in cookies:
             return None
         is_due = is_due or _may_be_due(cookies)
     if not runtime.is_implied or (cookies and _speaks(cookies, protocol)):

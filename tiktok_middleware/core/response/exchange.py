@@ -45,6 +45,7 @@ __all__ = ["PASS", "Commit", "Exchange", "Forward", "Phase", "Step"]
 
 # Looking up an enum's member by its name costs more than comparing it.
 _SEARCHING, _PASSING, _REWRITING, _DONE = Phase.SEARCHING, Phase.PASSING, Phase.REWRITING, Phase.DONE
+_NAVIGATED = frozenset({Place.DOCUMENT, Place.EMBEDDED, Place.CARRY})
 _IDENTITY, _OPAQUE, _ABSENT, _DENIED = Codec.IDENTITY, Codec.OPAQUE, Timing.ABSENT, State.DENIED
 _FOUND, _MORE = Search.FOUND, Search.MORE
 
@@ -255,7 +256,9 @@ class Exchange:
         now_s = runtime.clock() if head.expires else 0.0
         self.plan = made = plan(status, head, request, now_s=now_s, shared=shared)
         if made.timing is _ABSENT:
-            state.doubt_consent()
+            state.doubt_consent("cookies_absent")
+        elif runtime.is_bridged and made.place in _NAVIGATED and runtime.reader(request) is State.UNKNOWN:
+            state.doubt_consent("consent_unknown")  # the platform in the page may have changed its record since
         self._output = output = BrowserOutput(request, runtime, state, made, head)
         if runtime.mints and output.may_mint:
             state.mint_ttp()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tiktok_middleware.core.consent.consent import OWN_COOKIE, State
+from tiktok_middleware.core.consent.consent import OWN_COOKIE, State, is_superseded
+from tiktok_middleware.core.consent.precedence import SAID_COOKIE, said_value
 from tiktok_middleware.core.http.cookies import delete_cookie, set_cookie
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.pixel.redirect_cookie import SEALED, carry_names
@@ -37,9 +38,28 @@ def site_cookie(request: RequestView, name: str, value: str, max_age_s: int, dom
 
 def choice_cookies(request: RequestView, runtime: Runtime, state: RequestState) -> list[Header]:
     """The visitor's word, and after a refusal the end of our cookies."""
-    word = state.consent_word
-    cookies = [site_cookie(request, OWN_COOKIE, word, CONSENT_MAX_AGE_S)] if word else []
-    return [*cookies, *_deletions(request, runtime)] if state.consent.state is _DENIED else cookies
+    domain = runtime.cookie_domain(request.hostname)
+    cookies: list[Header] = []
+    if state.consent_word:
+        cookies = _word_cookies(request, state, domain)
+    elif is_superseded(request, runtime.reader):
+        cookies = [*_ends(OWN_COOKIE, {"", domain}), *_ends(SAID_COOKIE, {"", domain})]
+    return [*cookies, *_deletions(request, domain)] if state.consent.state is _DENIED else cookies
+
+
+def _word_cookies(request: RequestView, state: RequestState, domain: str) -> list[Header]:
+    """The visitor's word for every host that the visitor's ids are for, and no other copy of it."""
+    letter, word = state.consent_word, state.word
+    narrow = {""} if domain and OWN_COOKIE in request.cookie_header else set()
+    cookies = [*_ends(OWN_COOKIE, narrow), site_cookie(request, OWN_COOKIE, letter, CONSENT_MAX_AGE_S, domain)]
+    if word is None or word.platform is None:  # there is no other record that it would be compared with
+        return cookies + (_ends(SAID_COOKIE, {"", domain}) if SAID_COOKIE in request.cookie_header else [])
+    said = said_value(letter, word.at_ms, word.platform)
+    return [*cookies, *_ends(SAID_COOKIE, narrow), site_cookie(request, SAID_COOKIE, said, CONSENT_MAX_AGE_S, domain)]
+
+
+def _ends(name: str, scopes: set[str]) -> list[Header]:
+    return [("Set-Cookie", delete_cookie(name, domain=scope)) for scope in sorted(scopes)]
 
 
 def visitor_cookies(request: RequestView, runtime: Runtime, state: RequestState) -> list[Header]:
@@ -63,9 +83,8 @@ def visitor_cookies(request: RequestView, runtime: Runtime, state: RequestState)
     return [*cookies, site_cookie(request, FRESH_COOKIE, visitor.fresh, LIFETIME_S[FRESH_COOKIE])]
 
 
-def _deletions(request: RequestView, runtime: Runtime) -> list[Header]:
+def _deletions(request: RequestView, domain: str) -> list[Header]:
     """Our cookies of who said no; a domain cookie and a host-only one of one name are two cookies."""
-    domain = runtime.cookie_domain(request.hostname)
     present = [name for name in (TTCLID, TTP, FRESH_COOKIE, SEALED) if name in request.kept] + carry_names(request)
     return [
         ("Set-Cookie", delete_cookie(name, domain=scope))

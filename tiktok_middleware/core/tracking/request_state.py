@@ -6,6 +6,7 @@ from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
 from tiktok_middleware.core.consent.consent import Consent, State, read_consent
+from tiktok_middleware.core.consent.precedence import Word
 from tiktok_middleware.core.events.event import Event
 from tiktok_middleware.core.events.sources import WEB, Source
 from tiktok_middleware.core.http.etags import bare_tags
@@ -57,6 +58,8 @@ class RequestState:
         refusal: why no event is sent, as a snake_case word, where an argument was wrong from the start.
         after_commit: calls its argument once the app's transaction has committed; None without such a framework.
         nonce: of a Content Security Policy that the framework writes later; empty without one.
+        word: what the visitor has told this site in this request; None without.
+        is_doubted: whether only the page can tell if the grant that the cookies hold still stands.
         asked_for_marked: whether the request named a page with our script in ``If-None-Match``.
         late: takes events that are tracked after the response has ended; None until then.
         request: the request.
@@ -77,6 +80,8 @@ class RequestState:
     refusal: str = ""
     after_commit: Callable[[Callable[[], None]], None] | None = None
     nonce: str = ""
+    word: Word | None = None
+    is_doubted: bool = False
     asked_for_marked: bool = False
     late: Callable[[RequestState, TrackedEvent], None] | None = None
     _consent: Consent | None = None
@@ -104,7 +109,11 @@ class RequestState:
         if self._consent is None:
             config = self.runtime.config
             self._consent = read_consent(
-                self.request, self.runtime.reader, gpc=config.gpc, limited_data_use=config.limited_data_use
+                self.request,
+                self.runtime.reader,
+                gpc=config.gpc,
+                limited_data_use=config.limited_data_use,
+                word=self.word,
             )
         return self._consent
 
@@ -175,11 +184,21 @@ class RequestState:
             request.ask_with(raw, bare_tags(request.if_none_match, mark))
             self.asked_for_marked = True
 
-    def doubt_consent(self) -> None:
-        """Read a grant as unknown: the request lacks the visitor's cookies, which may hold a refusal."""
-        consent = self.consent
-        if consent.is_granted and not self.consent_word:
-            self._consent = consent._replace(state=State.UNKNOWN, reason="cookies_absent")
+    def doubt_consent(self, reason: str) -> None:
+        """Read a grant as unknown, since something that may refuse cannot be read here.
+
+        Args:
+            reason: a reason code. What this request's code has stated stands.
+        """
+        if self.consent.is_granted and not self.consent_word:
+            self.is_doubted = True
+            self._consent = self.consent._replace(state=State.UNKNOWN, reason=reason)
+
+    def state_word(self, letter: str) -> None:
+        """Take this as what the visitor tells this site now, ``g`` or ``d``."""
+        runtime = self.runtime
+        platform = runtime.reader(self.request) if runtime.reader.is_platform else None
+        self.word = Word(letter, int(runtime.clock() * 1000), platform)
 
     def mint_ttp(self) -> None:
         """Give a visitor without a ``_ttp`` a new one, where the configuration wants that."""
@@ -189,11 +208,13 @@ class RequestState:
     def grant_consent(self) -> None:
         """Remember that the visitor agreed. A refusal by Global Privacy Control stands."""
         if self.consent.reason != "gpc":
+            self.state_word("g")
             self.consent_word = "g"
             self._consent = self.consent._replace(state=State.GRANTED, reason="")
 
     def revoke_consent(self) -> None:
         """Remember that the visitor refused."""
+        self.state_word("d")
         self.consent_word = "d"
         reason = "gpc" if self.consent.reason == "gpc" else "denied"
         self._consent = self.consent._replace(state=State.DENIED, reason=reason)

@@ -6,6 +6,24 @@ their exact case; a grant needs the platform's exact word, and somebody's click;
 
 from tiktok_middleware.core.consent.platforms.optouts import WORDS as OPT_OUT_WORDS
 from tiktok_middleware.core.consent.platforms.optouts import opt_out
-from tiktok_middleware.core.consent.platforms.registry import BROWSER_ONLY, READERS, reader_for
+from tiktok_middleware.core.consent.platforms.registry import (
+    BRIDGES,
+    BROWSER_ONLY,
+    NAMED_BRIDGES,
+    READERS,
+    cookie_names,
+    reader_for,
+    tcf_purposes,
+)
 
-__all__ = ["BROWSER_ONLY", "OPT_OUT_WORDS", "READERS", "opt_out", "reader_for"]
+__all__ = [
+    "BRIDGES",
+    "BROWSER_ONLY",
+    "NAMED_BRIDGES",
+    "OPT_OUT_WORDS",
+    "READERS",
+    "cookie_names",
+    "opt_out",
+    "reader_for",
+    "tcf_purposes",
+]

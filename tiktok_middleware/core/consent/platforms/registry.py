@@ -23,16 +23,93 @@ from tiktok_middleware.core.consent.platforms import (
 )
 from tiktok_middleware.core.consent.platforms.answers import State
 
-__all__ = ["BROWSER_ONLY", "READERS", "HeaderReader", "Platform", "reader_for"]
+__all__ = [
+    "BRIDGES",
+    "BROWSER_ONLY",
+    "NAMED_BRIDGES",
+    "READERS",
+    "HeaderReader",
+    "Platform",
+    "cookie_names",
+    "reader_for",
+    "tcf_purposes",
+]
 
 #: From the raw ``Cookie`` header to the answer.
 HeaderReader = Callable[[str], State]
 
-#: Platforms whose choice no server sees: only their scripts in the page know it.
+#: What ``bridge:NAME`` may name, and the script of ``browser/bridges`` that asks it.
+BRIDGES: Mapping[str, str] = {
+    **{name: name for name in ("usercentrics", "osano", "termly", "google")},
+    "sourcepoint": "tcf",
+    **{name: name for name in ("tcf", "gpp", "klaro", "cc_cookie")},
+}
+#: Platforms that keep the choice where no server sees it; ``bridge`` alone asks all of them.
 BROWSER_ONLY = ("usercentrics", "osano", "termly", "sourcepoint", "google")
+
+#: Bridges that have to be told a name, as the reader of that platform has.
+NAMED_BRIDGES = ("klaro", "cc_cookie")
 
 _PART = re.compile(r"[^\s;,](?:[^;,\r\n]*[^\s;,])?")
 _NUMBER = re.compile(r"[1-9][0-9]{0,4}")
+
+
+_SIGNALS = ("usprivacy", "us_privacy", "__gpp", "OTGPPConsent", "IABGPP_HDR_GppString")
+_COOKIES: Mapping[str, tuple[str, ...]] = {
+    "onetrust": ("OptanonConsent", "OptanonAlertBoxClosed"),
+    "cookiebot": ("CookieConsent",),
+    "cookieyes": (
+        *("cookieyes-consent", "viewed_cookie_policy", "cookielawinfo-checkbox-advertisement"),
+        "cookielawinfo-checkbox-non-necessary",
+    ),
+    "complianz": ("cmplz_marketing", "cmplz_rt_marketing"),
+    "iubenda": ("_iub_cs-",),
+    "trustarc": (
+        *("notice_gdpr_prefs", "notice_preferences", "cmapi_cookie_privacy", "gpcishonored", "notice_behavior"),
+    ),
+    "cookiefirst": ("cookiefirst-consent",),
+    "borlabs": ("borlabs-cookie",),
+    "tarteaucitron": ("tarteaucitron",),
+    "klaro": ("klaro",),
+    "axeptio": ("axeptio_cookies", "axeptio_authorized_vendors"),
+    "civic": ("CookieControl",),
+    "ketch": ("_ketch_consent_v1_", "gpcsignal"),
+    "securiti": ("__privaci_cookie_consents", "__privaci_cookie_no_action"),
+    "didomi": ("didomi_token",),
+    "cc_cookie": ("cc_cookie",),
+    "django": ("cookie_consent",),
+    "tcf": ("euconsent-v2", "eupubconsent-v2"),
+    "gpp": (),
+    "shopify": ("_tracking_consent",),
+    "osano": ("osano_consentmanager",),
+}
+
+
+def cookie_names(setting: str) -> tuple[str, ...] | None:
+    """The cookies that a change of consent shows in; None where they are not known.
+
+    A name that ends in a hyphen is the beginning of one.
+
+    Args:
+        setting: the value of ``TIKTOK_CONSENT``.
+    """
+    kind, _, rest = setting.partition(":")
+    if kind == "import":
+        return None
+    if kind == "cookie":
+        return (rest.partition("=")[0], *_SIGNALS)
+    if kind == "auto":
+        return (*(name for name in auto.PLATFORMS if name not in _SIGNALS), *_SIGNALS)
+    return (*_COOKIES.get(kind, ()), *_SIGNALS)
+
+
+def tcf_purposes(rest: str) -> list[int]:
+    """The purposes that the setting ``tcf`` asks for.
+
+    Args:
+        rest: what stands behind its colon.
+    """
+    return [int(part) for part in rest.split(",") if _NUMBER.fullmatch(part)] or list(tcf.DEFAULT.purposes)
 
 
 class Platform(NamedTuple):

@@ -1,0 +1,117 @@
+"""A visitor of a site with a consent platform, and what has reached TikTok of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from playwright.sync_api import Page
+
+from tests.browser.visitor import Visitor
+from tests.consent_platforms.platforms import Platform
+
+__all__ = ["LANDING", "Person"]
+
+LANDING = "/?ttclid=E.C.P.landing-click"
+
+_CLEAR = """for (const pair of document.cookie.split('; ')) {
+  const name = pair.split('=')[0];
+  if (!/^(_tt|ttclid)/.test(name)) document.cookie = name + '=; Max-Age=0; Path=/';
+}
+const kept = ['tiktok:'];
+for (const name of Object.keys(localStorage)) if (!kept.some(one => name.startsWith(one))) localStorage.removeItem(name);"""
+
+
+class Person:
+    """One visitor.
+
+    Attributes:
+        requests: what their browser has asked of TikTok's hosts.
+    """
+
+    def __init__(self, visitor: Visitor, platform: Platform) -> None:
+        self.visitor, self.platform, self.page = visitor, platform, visitor.page
+        self.buttons = platform.buttons
+        self.requests: list[str] = []
+        host = visitor.sandbox.url
+        visitor.context.on(
+            "request", lambda request: self.requests.append(request.url) if request.url.startswith(host) else None
+        )
+
+    def open(self, path: str = LANDING, page: Page | None = None) -> None:
+        (page or self.page).goto(self.visitor.shop.url + path, wait_until="load")
+
+    def act(self, deed: str, page: Page | None = None) -> None:
+        """Click, in the platform's own interface."""
+        page = page or self.page
+        if deed.startswith("js:"):
+            page.evaluate("() => {" + deed[3:] + "}")
+        else:
+            page.click(deed)
+
+    def accept(self) -> None:
+        self.act(self.buttons.accept)
+
+    def refuse(self) -> None:
+        self.act(self.buttons.refuse)
+
+    def press(self, selector: str, page: Page | None = None) -> None:
+        """Press something of the shop's, as by the keyboard: a banner may lie over it."""
+        (page or self.page).evaluate("selector => document.querySelector(selector).click()", selector)
+
+    def ask(self, page: Page | None = None) -> None:
+        """Press the button that sends a request by script, and wait for its answer."""
+        page = page or self.page
+        with page.expect_response("**/ask"):
+            self.press("#ask", page)
+
+    def buy(self) -> None:
+        """Send the form, which redirects."""
+        with self.page.expect_navigation(url="**/thanks"):
+            self.press("#buy")
+
+    def follow(self) -> None:
+        """Click the link to the next page."""
+        with self.page.expect_navigation(url="**/two"):
+            self.press("#next")
+
+    def wait(self, milliseconds: int) -> None:
+        self.page.wait_for_timeout(milliseconds)
+
+    def forget(self) -> None:
+        """What the platform keeps is gone, as after its expiry; what we keep is not."""
+        self.page.evaluate("() => {" + _CLEAR + "}")
+
+    # -- what has arrived
+
+    def arrived(self) -> list[tuple[str, str]]:
+        """Names and states of all that TikTok has, but for page views."""
+        return [(one["event"], one["state"]) for one in self.visitor.sandbox.events() if one["event"] != "Pageview"]
+
+    def count(self) -> tuple[int, int]:
+        """How much TikTok has, and how often it was asked."""
+        return len(self.visitor.sandbox.events()), len(self.requests)
+
+    def assert_nothing(self, settle_ms: int = 700) -> None:
+        """TikTok was asked for nothing and has nothing."""
+        self.wait(settle_ms)
+        assert (self.visitor.sandbox.summary(), self.requests) == ([], [])
+
+    def assert_nothing_new(self, deeds: Callable[[], None], settle_ms: int = 700) -> None:
+        """The same of what these deeds cause."""
+        before = self.count()
+        deeds()
+        self.wait(settle_ms)
+        assert self.count() == before, (self.visitor.sandbox.summary(), self.requests[before[1] :])
+
+    def assert_matched(self, *names: str) -> None:
+        """Exactly these events have arrived, each on both channels."""
+        wanted = sorted((name, "matched") for name in names)
+        until = time.monotonic() + 8
+        while sorted(self.arrived()) != wanted and time.monotonic() < until:
+            self.wait(50)
+        assert sorted(self.arrived()) == wanted
+
+    def assert_clean(self) -> None:
+        """No cookie of the visitor's ids is left."""
+        assert not {"ttclid", "_ttp"} & self.visitor.cookie_names, self.visitor.cookie_names

@@ -1,0 +1,19 @@
+// IAB GPP in the page: an opt-out of sale, sharing or targeted advertising, or Global Privacy Control, in any section.
+// Who has not opted out has said nothing.
+(() => {
+let choice, heard;
+let isOut = ([name, value]) => value && typeof value === 'object' ? Object.entries(value).some(isOut) :
+  /^(Sale|Sharing|TargetedAdvertising)OptOut$/.test(name) && value === 1 || name === 'Gpc' && !!value || name === 'OptOutSale' && value === 'Y';
+window.tiktok && tiktok.bridge && tiktok.bridge((_, look) => {
+  if (!heard && window.__gpp) {
+    heard = 1;
+    __gpp('addEventListener', (event, isWell) => {
+      let ping = isWell && event && event.pingData;
+      if (!ping || ping.signalStatus === 'not ready') return;
+      choice = isOut(['', ping.parsedSections || {}]) ? false : undefined;
+      look();
+    });
+  }
+  return choice;
+});
+})();

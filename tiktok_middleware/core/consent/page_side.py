@@ -1,0 +1,86 @@
+"""What the helper script needs to follow a consent platform in the page: bridge files and their settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tiktok_middleware.core.consent.platforms import BRIDGES, BROWSER_ONLY, NAMED_BRIDGES, cookie_names, tcf_purposes
+from tiktok_middleware.errors import ConfigError
+
+__all__ = ["PageSide", "bridges", "page_side"]
+
+#: Settings whose record lies in a cookie on some sites, and elsewhere on others: where the cookie is missing, the page
+#: is asked.
+_ASKED_TOO = {"tcf": "tcf", "gpp": "gpp"}
+
+
+class PageSide(NamedTuple):
+    """The page's part of a consent setting.
+
+    Attributes:
+        bridges: names of the platforms whose scripts are asked.
+        settings: what the scripts are told, as JSON.
+    """
+
+    bridges: tuple[str, ...]
+    settings: Mapping[str, object]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The scripts of ``browser/bridges``, each once."""
+        return tuple(dict.fromkeys(BRIDGES[name] for name in self.bridges))
+
+
+def page_side(setting: str, cookie_domain: str = "auto") -> PageSide:
+    """What the page is told.
+
+    Args:
+        setting: the value of ``TIKTOK_CONSENT``.
+        cookie_domain: the value of ``TIKTOK_COOKIE_DOMAIN``.
+
+    Raises:
+        ConfigError: the setting names a platform that no script here asks, or lacks the name that it needs.
+    """
+    settings: dict[str, object] = {}
+    if cookie_domain != "auto":
+        settings["d"] = [] if cookie_domain == "host" else [cookie_domain]
+    kind, _, rest = setting.partition(":")
+    if kind not in {"implied", "required"}:
+        settings["p"] = 1
+    names = bridges(setting)
+    platform, _, named = rest.partition(":") if kind == "bridge" else (kind, "", "")
+    if platform in NAMED_BRIDGES or platform == "google":
+        if named:
+            settings[platform] = named
+    elif platform == "tcf":
+        settings["tcf"] = tcf_purposes(rest.removeprefix("tcf").removeprefix(":") if kind == "bridge" else rest)
+    cookies = cookie_names(setting)
+    if cookies is not None:
+        # A name that ends in a hyphen is the beginning of one.
+        made = "|".join(re.escape(name) + ("" if name.endswith("-") else "=") for name in cookies)
+        settings["m"] = f"^({made})"
+    if kind == "django":
+        settings["x"] = 1  # HttpOnly: what the page cannot see it asks for after the platform's own request
+    return PageSide(names, settings)
+
+
+def bridges(setting: str) -> tuple[str, ...]:
+    """The platforms whose scripts in the page are asked; all that keep their record there for ``bridge`` alone.
+
+    Raises:
+        ConfigError: the setting names a platform that no script here asks, or lacks the name that it needs.
+    """
+    kind, colon, rest = setting.partition(":")
+    if kind in _ASKED_TOO:
+        return (_ASKED_TOO[kind],)
+    if kind != "bridge":
+        return ()
+    name, second, named = rest.partition(":")
+    takes_name = name in NAMED_BRIDGES or name in {"google", "tcf"}
+    is_named = bool(named) if name in NAMED_BRIDGES or second else True
+    if (colon and name not in BRIDGES) or not is_named or (second and not takes_name):
+        usages = ", ".join(f"{one}:NAME" if one in NAMED_BRIDGES else one for one in BRIDGES)
+        raise ConfigError("TIKTOK_CONSENT", setting, f"bridge, or bridge:NAME with one of {usages}")
+    return (name,) if colon else BROWSER_ONLY
