@@ -21,10 +21,13 @@ WAYS = {
     "a platform's cookie": ("cookiebot", f'document.cookie = "{COOKIEBOT}"', "tiktok.revokeConsent()"),
     "a platform's page script": (
         "bridge:osano",
-        "localStorage.osano_consentmanager = 1, window.Osano = {cm: {getConsent: () => ({MARKETING: 'ACCEPT'})}}",
-        "window.Osano = {cm: {getConsent: () => ({MARKETING: 'DENY'})}}",
+        "localStorage.osano_consentmanager = 'ACCEPT'",
+        "localStorage.osano_consentmanager = 'DENY'",
     ),
 }
+
+# The platform is on every page, as it is on real sites: each page asks it before it loads anything.
+OSANO = "window.Osano = {cm: {getConsent: () => ({MARKETING: localStorage.osano_consentmanager})}}"
 
 MakeShop = Callable[[str], Server]
 
@@ -77,6 +80,7 @@ def assert_all_has_come(visitor: Visitor, visit: MakeVisitor, shop: Server) -> N
 def test_a_grant_on_the_page_sends_both_channels_under_one_id(asking: MakeShop, visit: MakeVisitor, way: str) -> None:
     consent, grant, _ = WAYS[way]
     visitor = visit(asking(consent))
+    visitor.context.add_init_script(OSANO)
     seen = requests_to_tiktok(visitor)
     visitor.open(f"/?ttclid={CLICK}", patient=False)
     use_page(visitor)
@@ -104,6 +108,7 @@ def test_a_grant_on_the_page_sends_both_channels_under_one_id(asking: MakeShop, 
 def test_a_refusal_deletes_our_cookies_and_stops_both_channels(asking: MakeShop, visit: MakeVisitor, way: str) -> None:
     consent, grant, revoke = WAYS[way]
     visitor = visit(asking(consent))
+    visitor.context.add_init_script(OSANO)
     visitor.open(f"/?ttclid={CLICK}", patient=False)
     visitor.page.wait_for_function("window.tiktok && tiktok.listens")
     visitor.page.evaluate(grant)

@@ -40,6 +40,7 @@ class Person:
 
     def open(self, path: str = LANDING, page: Page | None = None) -> None:
         (page or self.page).goto(self.visitor.shop.url + path, wait_until="load")
+        self.wait(250)  # nobody clicks sooner, and some platforms are not ready sooner
 
     def act(self, deed: str, page: Page | None = None) -> None:
         """Click, in the platform's own interface."""
@@ -110,7 +111,7 @@ class Person:
         until = time.monotonic() + 8
         while sorted(self.arrived()) != wanted and time.monotonic() < until:
             self.wait(50)
-        assert sorted(self.arrived()) == wanted
+        assert sorted(self.arrived()) == wanted, (self.visitor.sandbox.summary(), self.page.evaluate("document.cookie"))
 
     def assert_clean(self) -> None:
         """No cookie of the visitor's ids is left."""

@@ -18,10 +18,10 @@ let write = (name, value, age) => {
   let text = name + '=' + value + '; Max-Age=' + age + '; Path=/; SameSite=Lax' + (location.protocol === 'https:' ? '; Secure' : '');
   for (let domain of [...domains, '']) {
     d.cookie = text + (domain && '; Domain=' + domain);
-    if (age && holds(name)) return;
+    if (age && holds(name, value)) return;
   }
 };
-let holds = name => ('; ' + d.cookie).includes('; ' + name + '=');
+let holds = (name, value) => ('; ' + d.cookie + ';').includes('; ' + name + '=' + (value ? value + ';' : ''));
 let end = (...names) => names.forEach(name => holds(name) && write(name, '', 0));
 let own = () => (/(?:^|; )_tt_consent=(.)/.exec(d.cookie) || [])[1];
 let record = text => (text == null ? d.cookie : text).split('; ')
@@ -55,7 +55,7 @@ let take = (name, props, given, token) => {
 
 let flush = async () => {
   if (busy || d.prerendering || !url || !isNews()) return;
-  let sent = t.off ? [] : items.splice(0, 5), was = said || {}, asked = record(), off = t.off;
+  let sent = t.off ? [] : items.splice(0, 5), was = said || {}, asked = record(), mine = own(), off = t.off;
   let body = {u: location.href, r: d.referrer, x: refs, c: [], e: [], ...platform, ...needs, ...said};
   for (let item of sent) body[item[0]].push(item[1]);
   refs = [];
@@ -81,6 +81,8 @@ let flush = async () => {
     return;
   }
   for (let id of answer.no || []) t.fired[id] = 1;
+  // A refusal that another tab has stored meanwhile counts.
+  if (answer.load && heard === 'd' && mine !== 'd') answer = {};
   if (answer.load && t.off === off && was.w !== 'd' && was.b !== 'd') {
     if (!was.h) pause = 1;
     if (!live) start(answer);
@@ -139,10 +141,11 @@ let refuse = () => {
 let say = (key, word) => {
   said = {...said, [key]: word};
   if (t.off && word === 'g') t.off = 0;
-  if (key === 'w' || word === 'd') end('_tt_consent', '_tt_said');
+  if (key === 'w' && word === 'g') end('_tt_consent', '_tt_said');
   if (word === 'd') {
     write('_tt_consent', 'd', 15552000);
     if (key === 'w' && settings.p) write('_tt_said', 'd.' + Date.now(), 15552000);
+    else end('_tt_said');
     refuse();
   }
   heard = own();

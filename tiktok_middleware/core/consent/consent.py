@@ -7,9 +7,11 @@ from inspect import iscoroutinefunction
 from typing import NamedTuple
 
 from tiktok_middleware.core.consent.page_side import bridges
-from tiktok_middleware.core.consent.platforms import OPT_OUT_WORDS, opt_out, reader_for
-from tiktok_middleware.core.consent.platforms.header import values_by_name
+from tiktok_middleware.core.consent.platforms import reader_for
+from tiktok_middleware.core.consent.platforms._decoding import values_by_name
 from tiktok_middleware.core.consent.precedence import SAID_COOKIE, Newer, Word, newer, read_word, winner
+from tiktok_middleware.core.consent.signals import WORDS as OPT_OUT_WORDS
+from tiktok_middleware.core.consent.signals import opt_out
 from tiktok_middleware.core.consent.state import State
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.imported import imported
@@ -113,8 +115,14 @@ def make_reader(
             "TIKTOK_CONSENT", setting, f"implied, required, cookie:NAME=VALUE, {_FUNCTION}; or {error}"
         ) from None
     if bridges(setting):
-        return Reader(lambda request: _known(read(request.cookie_header), request), is_bridged=True)
-    return Reader(lambda request: read(request.cookie_header))
+        return Reader(
+            lambda request: _known(read(request.cookie_header), request),
+            lambda request: read.changed_at_ms(request.cookie_header),
+            is_bridged=True,
+        )
+    return Reader(
+        lambda request: read(request.cookie_header), lambda request: read.changed_at_ms(request.cookie_header)
+    )
 
 
 _WITHOUT_PLATFORM = {"implied": State.GRANTED, "required": State.UNKNOWN}

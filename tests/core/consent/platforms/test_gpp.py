@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.core.consent.platforms.headers_seen import DENIED, GRANTED, UNKNOWN
 from tests.core.consent.platforms.tc_strings import core_bits, gpp_header, number, packed
 from tiktok_middleware.core.consent.consent import State
-from tiktok_middleware.core.consent.platforms import opt_out, reader_for
+from tiktok_middleware.core.consent.platforms import reader_for
+from tiktok_middleware.core.consent.signals import opt_out
 
 NAMES = ("__gpp", "OTGPPConsent", "IABGPP_HDR_GppString")
 TC = "CQe_xoAQe_xoAEsABBENCPFgAPLAAAAAAAYgHtQBAABAAcAXmA9oAAIAAAAA.IHtQBAABAAcAXmA9o"

@@ -19,10 +19,12 @@ def test_the_names() -> None:
         "auto",
         "axeptio",
         "borlabs",
+        "c15t",
         "cc_cookie",
         "civic",
         "complianz",
         "cookiebot",
+        "cookieconsent",
         "cookiefirst",
         "cookieyes",
         "didomi",
@@ -32,6 +34,7 @@ def test_the_names() -> None:
         "ketch",
         "klaro",
         "onetrust",
+        "orejime",
         "securiti",
         "shopify",
         "tarteaucitron",
@@ -133,7 +136,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(setting: str, near: str) -
 
 
 def test_an_unknown_name_like_no_other_is_answered_with_all() -> None:
-    assert refusal("xyz").startswith("one of onetrust[:ID,ID], cookiebot, cookieyes, ")
+    assert refusal("xyz").startswith("one of onetrust[:ID,ID], cookiebot, cookieyes[:SLUG], ")
 
 
 @pytest.mark.parametrize("name", ["usercentrics", "osano", "termly", "sourcepoint", "Usercentrics"])

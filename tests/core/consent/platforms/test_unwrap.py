@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.consent.platforms.tc_strings import ALPHABET, fibonacci, packed
-from tiktok_middleware.core.consent.platforms.bits import Bits
-from tiktok_middleware.core.consent.platforms.unwrap import base64_record, decoded, record
+from tiktok_middleware.core.consent.platforms._decoding import Bits, base64_record, decoded, record
 
 
 @given(st.text())

@@ -1,11 +1,11 @@
-"""What consent platforms wrote into their cookies; pure, and closed at every doubt: what cannot be read is unknown.
+"""One file for each consent platform, named after it: where its record lies and how it is read.
+
+All of them are pure and fail closed: what cannot be read is unknown.
 
 Rules that hold for every reader: a value is bounded and decoded once; keys and words are compared whole and in
 their exact case; a grant needs the platform's exact word, and somebody's click; copies that disagree say no.
 """
 
-from tiktok_middleware.core.consent.platforms.optouts import WORDS as OPT_OUT_WORDS
-from tiktok_middleware.core.consent.platforms.optouts import opt_out
 from tiktok_middleware.core.consent.platforms.registry import (
     BRIDGES,
     BROWSER_ONLY,
@@ -20,10 +20,8 @@ __all__ = [
     "BRIDGES",
     "BROWSER_ONLY",
     "NAMED_BRIDGES",
-    "OPT_OUT_WORDS",
     "READERS",
     "cookie_names",
-    "opt_out",
     "reader_for",
     "tcf_purposes",
 ]

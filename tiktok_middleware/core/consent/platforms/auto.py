@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tiktok_middleware.core.consent.platforms.answers import State, one_enough
-from tiktok_middleware.core.consent.platforms.header import pairs_of
+from tiktok_middleware.core.consent.platforms._decoding import State, one_enough, pairs_of
 
 __all__ = ["PLATFORMS", "auto"]
 

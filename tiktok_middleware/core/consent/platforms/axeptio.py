@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from tiktok_middleware.core.consent.platforms.answers import State, most_careful, yes_or_no
-from tiktok_middleware.core.consent.platforms.header import attempt, values_of
-from tiktok_middleware.core.consent.platforms.unwrap import decoded, record
+from tiktok_middleware.core.consent.platforms._decoding import (
+    State,
+    attempt,
+    decoded,
+    iso_ms,
+    latest,
+    most_careful,
+    record,
+    values_of,
+    yes_or_no,
+)
+from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
 
-__all__ = ["axeptio"]
+__all__ = ["PLATFORM"]
+
+_COOKIE, _LIST = "axeptio_cookies", "axeptio_authorized_vendors"
 
 
-def axeptio(header: str, vendor: str) -> State:
+def _read(header: str, setting: Setting) -> State:
     """Granted where the choice is complete and neither cookie leaves the vendor out.
 
     Both cookies exist before the choice; only ``$$completed`` tells that there was one.
     """
-    if "axeptio_cookies" not in header:
+    vendor = setting.part()
+    if _COOKIE not in header:
         return State.UNKNOWN
-    records = values_of(header, "axeptio_cookies")
-    lists = values_of(header, "axeptio_authorized_vendors")
+    records = values_of(header, _COOKIE)
+    lists = values_of(header, _LIST)
     listed = [attempt(lambda value: _in_list(value, vendor), value) for value in lists]
     # A record that does not name the vendor leaves it to the list; without a list that is a refusal.
     otherwise = most_careful(listed) if listed else State.DENIED
@@ -39,3 +51,18 @@ def _in_list(value: str, vendor: str) -> State:
     if len(text) < 2 or text[0] != "," or text[-1] != ",":
         raise ValueError("no whole list")
     return State.GRANTED if vendor in text[1:-1].split(",") else State.DENIED
+
+
+def _changed_at_ms(header: str, _setting: Setting) -> int:
+    return latest(header, _COOKIE, lambda value: iso_ms(record(value).get("$$date")))
+
+
+PLATFORM = Platform(
+    "axeptio:VENDOR",
+    "VENDOR is TikTok's name in the Axeptio project, as the cookie axeptio_all_vendors lists it",
+    (_COOKIE, _LIST),
+    _read,
+    _changed_at_ms,
+    least=1,
+    most=1,
+)

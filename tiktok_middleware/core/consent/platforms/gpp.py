@@ -8,17 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tiktok_middleware.core.consent.platforms.answers import State, most_careful
-from tiktok_middleware.core.consent.platforms.bits import Bits
-from tiktok_middleware.core.consent.platforms.header import attempt, values_by_name
+from tiktok_middleware.core.consent.platforms._decoding import (
+    Bits,
+    State,
+    attempt,
+    decoded,
+    most_careful,
+    values_by_name,
+)
+from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
 from tiktok_middleware.core.consent.platforms.tcf import DEFAULT, read_tc_string
-from tiktok_middleware.core.consent.platforms.unwrap import decoded
 from tiktok_middleware.core.consent.platforms.usprivacy import sale_flag
 
-__all__ = ["gpp", "has_opt_out", "values_in"]
+__all__ = ["NAMES", "PLATFORM", "has_opt_out", "values_in"]
 
 #: No name is standard: seen at several platforms, at OneTrust, at InMobi.
-_NAMES = ("__gpp", "OTGPPConsent", "IABGPP_HDR_GppString")
+NAMES = ("__gpp", "OTGPPConsent", "IABGPP_HDR_GppString")
 
 _TCF_SECTION, _USPRIVACY_SECTION = 2, 6
 _GPC_SEGMENT = 1
@@ -60,7 +65,7 @@ def values_in(header: str) -> list[str]:
     """The GPP strings of a header."""
     if "GPP" not in header and "__gpp" not in header:
         return []
-    return [value for found in values_by_name(header, *_NAMES).values() for value in found]
+    return [value for found in values_by_name(header, *NAMES).values() for value in found]
 
 
 def has_opt_out(value: str) -> bool:
@@ -73,14 +78,9 @@ def has_opt_out(value: str) -> bool:
     return any(_OPTED_OUT in _read_section(section, text)[0] for section, text in zip(ids, texts, strict=False))
 
 
-def gpp(header: str, implied: State) -> State:
-    """Denied by any opt-out; what did not opt out is nobody's click; a TC string inside counts as one.
-
-    Args:
-        header: the raw ``Cookie`` header.
-        implied: what a visitor counts as who could have opted out and did not.
-    """
-    return most_careful([attempt(lambda text: _answer(text, implied), value) for value in values_in(header)])
+def _read(header: str, setting: Setting) -> State:
+    """Denied by any opt-out. Who did not opt out has not clicked; a TC string inside counts as a click."""
+    return most_careful([attempt(lambda text: _answer(text, setting.implied), value) for value in values_in(header)])
 
 
 def _answer(value: str, implied: State) -> State:
@@ -167,3 +167,6 @@ def _fibonacci(bits: Bits, offset: int) -> tuple[int, int]:
         raise ValueError("number without end")
     digits = bits.text[offset : end + 1]
     return sum(weight for weight, digit in zip(_FIBONACCI, digits, strict=False) if digit == "1"), end + 2
+
+
+PLATFORM = Platform("gpp", "", NAMES, _read)

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import re
 
-from tiktok_middleware.core.consent.platforms.answers import State, most_careful, yes_or_no
-from tiktok_middleware.core.consent.platforms.header import attempt, pairs_of
-from tiktok_middleware.core.consent.platforms.unwrap import record, record_in
+from tiktok_middleware.core.consent.platforms._decoding import (
+    State,
+    attempt,
+    iso_ms,
+    latest,
+    most_careful,
+    pairs_of,
+    record,
+    record_in,
+    yes_or_no,
+)
+from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
 
-__all__ = ["iubenda"]
+__all__ = ["PLATFORM"]
 
 _NAME = re.compile(r"_iub_cs-s?[0-9]{1,12}(-uspr)?")
 _MARKETING = "5"  # of iubenda's five purposes: necessary, functionality, experience, measurement, marketing
 
 
-def iubenda(header: str) -> State:
+def _read(header: str, _setting: Setting) -> State:
     """Granted where purpose 5 is on, or where the site asked one question for everything and heard yes."""
     answers, opt_outs = [], []
     for name, value in pairs_of(header, "_iub_cs-"):
@@ -41,3 +50,13 @@ def _opt_out(value: str) -> State:
     """Denied at the first flag that is off; granted only means that nobody opted out."""
     flags = [yes_or_no(flag) for key, flag in record(value).items() if key in {"s", "sh", "adv"}]
     return most_careful(flags)
+
+
+def _changed_at_ms(header: str, _setting: Setting) -> int:
+    names = {name for name, _ in pairs_of(header, "_iub_cs-") if _NAME.fullmatch(name)}
+    return max(
+        [latest(header, name, lambda value: iso_ms(record(value).get("timestamp"))) for name in names], default=0
+    )
+
+
+PLATFORM = Platform("iubenda", "", ("_iub_cs-",), _read, _changed_at_ms)

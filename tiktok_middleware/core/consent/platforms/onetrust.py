@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import re
 
-from tiktok_middleware.core.consent.platforms.answers import State, all_needed, yes_or_no
-from tiktok_middleware.core.consent.platforms.header import read_copies, values_of
-from tiktok_middleware.core.consent.platforms.unwrap import decoded, key_values
+from tiktok_middleware.core.consent.platforms._decoding import (
+    State,
+    all_needed,
+    decoded,
+    iso_ms,
+    key_values,
+    latest,
+    read_copies,
+    values_of,
+    yes_or_no,
+)
+from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
 
-__all__ = ["onetrust"]
+__all__ = ["PLATFORM"]
+
+_COOKIE, _CLOSED = "OptanonConsent", "OptanonAlertBoxClosed"
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
 
@@ -16,17 +27,13 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
 _SALE_GROUPS = ("OSSTA_BG", "SPD_BG")
 
 
-def onetrust(header: str, ids: tuple[str, ...], implied: State) -> State:
+def _read(header: str, setting: Setting) -> State:
     """Granted where all ids are on and somebody chose.
 
     The cookie exists before any choice, with the law's defaults: 0 where consent is opt-in, 1 where it is opt-out.
-
-    Args:
-        header: the raw ``Cookie`` header.
-        ids: category ids of the site's own OneTrust account, such as ``C0004``; all of them are needed.
-        implied: what a default counts as.
     """
-    return read_copies(header, "OptanonConsent", lambda value: _answer(value, header, ids, implied))
+    ids = setting.parts or ("C0004",)
+    return read_copies(header, _COOKIE, lambda value: _answer(value, header, ids, setting.implied))
 
 
 def _answer(value: str, header: str, ids: tuple[str, ...], implied: State) -> State:
@@ -49,9 +56,23 @@ def _is_chosen(fields: dict[str, str], header: str) -> bool:
     count = fields.get("interactionCount", "")
     if count.isascii() and count.isdecimal() and count.strip("0"):
         return True
-    closed = values_of(header, "OptanonAlertBoxClosed")
+    closed = values_of(header, _CLOSED)
     return bool(closed) and all(_TIME.fullmatch(decoded(value)) for value in closed)
 
 
 def _decoded(value: str) -> str:
     return decoded(value.replace("+", " "))
+
+
+def _changed_at_ms(header: str, _setting: Setting) -> int:
+    return latest(header, _CLOSED, lambda value: iso_ms(decoded(value)))
+
+
+PLATFORM = Platform(
+    "onetrust[:ID,ID]",
+    "ID is a category id of the site's OneTrust account, listed under Categorizations (without it C0004)",
+    (_COOKIE, _CLOSED),
+    _read,
+    _changed_at_ms,
+    most=16,
+)

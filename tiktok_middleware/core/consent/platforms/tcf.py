@@ -5,21 +5,30 @@ Offsets: IAB Tech Lab, "Transparency and Consent String with Global Vendor & CMP
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
-from tiktok_middleware.core.consent.platforms.answers import State, most_careful
-from tiktok_middleware.core.consent.platforms.bits import Bits
-from tiktok_middleware.core.consent.platforms.header import attempt, pairs_of
-from tiktok_middleware.core.consent.platforms.unwrap import decoded
+from tiktok_middleware.core.consent.platforms._decoding import (
+    Bits,
+    State,
+    attempt,
+    decoded,
+    latest,
+    most_careful,
+    pairs_of,
+)
+from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
 
-__all__ = ["DEFAULT", "Asked", "read_tc_string", "tcf"]
+__all__ = ["DEFAULT", "PLATFORM", "Asked", "asked_of", "read_tc_string"]
 
 _VERSION, _CREATED, _POLICY, _OWN_SITE, _PURPOSES, _ONE_TREATMENT, _VENDORS = 0, 6, 132, 138, 152, 200, 213
 _OLDEST_POLICY = 4  # strings of older policies are invalid since 30 September 2023
 _DISCLOSED_SINCE = 17_723_232_000  # 1 March 2026, deciseconds: from then on TCF 2.3 requires the disclosed vendors
 _MAX_RANGES = 2000
 _DISCLOSED_SEGMENT, _CONSENT_REQUIRED = 1, 1
+_UPDATED, _DAY_DS = 42, 864_000
 _NAMES = ("euconsent-v2", "eupubconsent-v2")
+_NUMBER = re.compile(r"[1-9][0-9]{0,4}")
 
 
 class Asked(NamedTuple):
@@ -38,12 +47,29 @@ class Asked(NamedTuple):
 DEFAULT = Asked()
 
 
-def tcf(header: str, asked: Asked) -> State:
+def _read(header: str, setting: Setting) -> State:
     """Granted where the visitor consented to all that is asked; legitimate interest never counts."""
+    asked = asked_of(setting.parts)
     if "consent-v2" not in header:
         return State.UNKNOWN
     said = [value for name, value in pairs_of(header, "consent-v2") if name in _NAMES]
     return most_careful([attempt(lambda value: read_tc_string(decoded(value), asked), value) for value in said])
+
+
+def asked_of(parts: tuple[str, ...]) -> Asked:
+    """What a site's setting asks for.
+
+    Raises:
+        ValueError: a part is no purpose and no vendor, or there are two vendors.
+    """
+    vendors = [part.partition("=")[2] for part in parts if part.startswith("vendor=")]
+    purposes = [part for part in parts if not part.startswith("vendor=")]
+    if len(vendors) > 1 or not all(map(_NUMBER.fullmatch, purposes + vendors)):
+        raise ValueError("no purposes, or more than one vendor")
+    asked = Asked(tuple(map(int, purposes)) or DEFAULT.purposes, int(vendors[0]) if vendors else DEFAULT.vendor)
+    if max(asked.purposes) > 24 or (asked.vendor or 0) > 65_535:
+        raise ValueError("no purpose of the framework, or no vendor of its list")
+    return asked
 
 
 def read_tc_string(text: str, asked: Asked) -> State:
@@ -120,3 +146,33 @@ def _ranges(bits: Bits, offset: int, vendor: int | None) -> tuple[bool, int]:
         offset += 33 if is_group else 17
         is_found = is_found or low <= vendor <= high
     return is_found, offset
+
+
+def _accepts(parts: tuple[str, ...]) -> bool:
+    try:
+        asked_of(parts)
+    except ValueError:
+        return False
+    return True
+
+
+def _changed_at_ms(header: str, _setting: Setting) -> int:
+    """The last update; of strings that round it to a day nothing tells."""
+    return max(latest(header, name, _updated_ms) for name in _NAMES)
+
+
+def _updated_ms(value: str) -> int:
+    deciseconds = Bits(decoded(value).partition(".")[0]).take(_UPDATED, 36)
+    return deciseconds * 100 if deciseconds % _DAY_DS else 0
+
+
+PLATFORM = Platform(
+    "tcf[:PURPOSE,PURPOSE][,vendor=ID]",
+    "each PURPOSE is 1 to 24 (without them 1,3,4,7) and ID is a vendor of the IAB's list, 1 to 65535, as in "
+    "tcf:1,7 or tcf:vendor=28",
+    _NAMES,
+    _read,
+    _changed_at_ms,
+    most=25,
+    accepts=_accepts,
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tiktok_middleware.core.consent.platforms.unwrap import decoded, record
+from tiktok_middleware.core.consent.platforms._decoding import decoded, record
 
 __all__ = ["NAMES", "is_opted_out", "sale_flag"]
 

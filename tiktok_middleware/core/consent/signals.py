@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tiktok_middleware.core.consent.platforms import gpp, usprivacy
-from tiktok_middleware.core.consent.platforms.answers import State
-from tiktok_middleware.core.consent.platforms.header import attempt, pairs_of
+from tiktok_middleware.core.consent.platforms._decoding import State, attempt, pairs_of
 
 __all__ = ["WORDS", "opt_out"]
 

@@ -1,19 +1,18 @@
-"""Platforms whose cookies are each one word or one list of numbers; each reader knows its own cookies only."""
+"""TrustArc: up to three cookies with lists of numbers."""
 
 from __future__ import annotations
 
 import re
 
-from tiktok_middleware.core.consent.platforms.answers import State, most_careful, yes_or_no
-from tiktok_middleware.core.consent.platforms.header import attempt, values_by_name
-from tiktok_middleware.core.consent.platforms.unwrap import decoded
+from tiktok_middleware.core.consent.platforms._decoding import State, attempt, decoded, most_careful, values_by_name
+from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
 
-__all__ = ["complianz", "trustarc"]
+__all__ = ["PLATFORM"]
 
 _PERMIT = re.compile(r"permit[ _](1 required|\d{1,2}(?:[,|]\d{1,2})*)", re.ASCII)
 _LEVELS = re.compile(r"(\d{1,2}(?:[,|]\d{1,2})*):.*", re.ASCII | re.DOTALL)
 _LEVEL = re.compile(r"(\d):", re.ASCII)
-_TRUSTARC_NAMES = (
+_NAMES = (
     "notice_gdpr_prefs",
     "notice_preferences",
     "cmapi_cookie_privacy",
@@ -23,30 +22,22 @@ _TRUSTARC_NAMES = (
 _SEPARATOR = re.compile(r"[,|]")
 
 
-def complianz(header: str) -> State:
-    """Complianz's ``cmplz_marketing``, on the main site of a WordPress network ``cmplz_rt_marketing``."""
-    if "cmplz_" not in header:
-        return State.UNKNOWN
-    found = values_by_name(header, "cmplz_marketing", "cmplz_rt_marketing")
-    return most_careful([yes_or_no(word, yes="allow", no="deny") for said in found.values() for word in said])
-
-
-def trustarc(header: str, implied: State) -> State:
-    """TrustArc's three cookies, of which every one that is there must agree.
+def _read(header: str, setting: Setting) -> State:
+    """Every one of the three cookies that is there must agree.
 
     The permit list counts from 1 (3 is advertising), the other two from 0 (2 is advertising). Only a choice writes
     the other two: where the site takes silence for consent, a permit list alone is nobody's click.
     """
     if "notice_" not in header and "cmapi_cookie_privacy" not in header and "gpcishonored" not in header:
         return State.UNKNOWN
-    found = values_by_name(header, *_TRUSTARC_NAMES)
+    found = values_by_name(header, *_NAMES)
     levels, level, permits, signals, behaviours = found.values()
     if "true" in signals:
         return State.DENIED
     choices = [attempt(_has_two, value) for value in levels] + [attempt(_is_two, value) for value in level]
     answer = most_careful(choices + [attempt(_permits_three, value) for value in permits])
     if answer is State.GRANTED and not choices and any(value.startswith("implied") for value in behaviours):
-        return implied
+        return setting.implied
     return answer
 
 
@@ -69,3 +60,6 @@ def _listed(found: re.Match[str] | None, number: str) -> State:
     if found is None:
         raise ValueError("no list of numbers")
     return State.GRANTED if number in _SEPARATOR.split(found[1]) else State.DENIED
+
+
+PLATFORM = Platform("trustarc", "", _NAMES, _read)

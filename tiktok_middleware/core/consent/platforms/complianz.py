@@ -1,0 +1,20 @@
+"""Complianz: the cookie ``cmplz_marketing``, on the main site of a WordPress network ``cmplz_rt_marketing``."""
+
+from __future__ import annotations
+
+from tiktok_middleware.core.consent.platforms._decoding import State, most_careful, values_by_name, yes_or_no
+from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
+
+__all__ = ["PLATFORM"]
+
+_NAMES = ("cmplz_marketing", "cmplz_rt_marketing")
+
+
+def _read(header: str, _setting: Setting) -> State:
+    if "cmplz_" not in header:
+        return State.UNKNOWN
+    found = values_by_name(header, *_NAMES)
+    return most_careful([yes_or_no(word, yes="allow", no="deny") for words in found.values() for word in words])
+
+
+PLATFORM = Platform("complianz", "", _NAMES, _read)

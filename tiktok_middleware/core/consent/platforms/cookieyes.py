@@ -1,0 +1,61 @@
+"""CookieYes: ``cookieyes-consent`` of version 3; where it is absent, the cookies of version 2."""
+
+from __future__ import annotations
+
+from tiktok_middleware.core.consent.platforms._decoding import (
+    State,
+    decoded,
+    key_values,
+    most_careful,
+    read_copies,
+    values_of,
+    yes_or_no,
+)
+from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
+
+__all__ = ["PLATFORM"]
+
+_COOKIE = "cookieyes-consent"
+
+
+def _read(header: str, setting: Setting) -> State:
+    if values_of(header, _COOKIE):
+        return read_copies(header, _COOKIE, lambda value: _answer(decoded(value), setting))
+    return _read_version_2(header, setting.parts)
+
+
+def _answer(text: str, setting: Setting) -> State:
+    """The category, once there was an action.
+
+    Under Californian law ``consent:yes`` means that the visitor opted out, and ``consent:no`` beside a category that is
+    on that the notice was closed: nobody has clicked for it.
+    """
+    fields = key_values(text.split(","), ":")
+    action = fields.get("action")
+    answer = yes_or_no(fields.get(setting.part("advertisement")), yes="yes", no="no")
+    if action == "yes":
+        return setting.implied if answer is State.GRANTED and fields.get("consent") == "no" else answer
+    return setting.implied if action == "no" and answer is State.GRANTED else State.UNKNOWN
+
+
+def _read_version_2(header: str, parts: tuple[str, ...]) -> State:
+    """Version 2 writes a cookie for each category before any choice; ``viewed_cookie_policy`` tells of the choice."""
+    if "viewed_cookie_policy" not in header:
+        return State.UNKNOWN
+    viewed = values_of(header, "viewed_cookie_policy")
+    if "no" in viewed:
+        return State.DENIED
+    slugs = parts or ("advertisement", "non-necessary")
+    boxes = next(filter(None, (values_of(header, f"cookielawinfo-checkbox-{slug}") for slug in slugs)), [])
+    if set(viewed) != {"yes"}:
+        return State.UNKNOWN
+    return most_careful([yes_or_no(box, yes="yes", no="no") for box in boxes])
+
+
+PLATFORM = Platform(
+    "cookieyes[:SLUG]",
+    "SLUG is the name of the advertising category in the cookie cookieyes-consent (without it advertisement)",
+    (_COOKIE, "viewed_cookie_policy", "cookielawinfo-checkbox-"),
+    _read,
+    most=1,
+)

@@ -1,0 +1,40 @@
+"""django-cookie-consent: the cookie ``cookie_consent``, a list ``group=version|other=-1``; -1 declines."""
+
+from __future__ import annotations
+
+import re
+
+from tiktok_middleware.core.consent.platforms._decoding import State, decoded, key_values, read_copies
+from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
+
+__all__ = ["PLATFORM"]
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
+
+
+def _read(header: str, setting: Setting) -> State:
+    group = setting.part()
+    return read_copies(header, setting.cookie or "cookie_consent", lambda value: _answer(decoded(value), group))
+
+
+def _answer(text: str, group: str) -> State:
+    """The version is the time of the group's newest cookie when the visitor accepted; empty for a group without any."""
+    if text[:1] == '"':
+        if len(text) < 2 or text[-1] != '"':
+            raise ValueError("quote is not closed")
+        text = text[1:-1]
+    version = key_values(text.split("|"), "=").get(group)
+    if version == "-1":
+        return State.DENIED
+    return State.GRANTED if version == "" or (version and _TIME.fullmatch(version)) else State.UNKNOWN
+
+
+PLATFORM = Platform(
+    "django:GROUP",
+    "GROUP is the variable name of a cookie group of django-cookie-consent, as the Django admin lists it",
+    ("cookie_consent",),
+    _read,
+    least=1,
+    most=1,
+    has_cookie_name=True,
+)
