@@ -69,6 +69,7 @@ def use_page(visitor: Visitor, *, is_ours: bool = True) -> None:
 def assert_all_has_come(visitor: Visitor, visit: MakeVisitor, shop: Server) -> None:
     """Somebody with leave does something: what the server had to send before has been sent with it."""
     other = visit(shop)
+    other.context.add_init_script(f"localStorage.osano_consentmanager = 'ACCEPT'; {OSANO}")
     other.context.add_cookies([{"name": "_tt_consent", "value": "g", "url": shop.url}])
     other.open("/", patient=False)
     other.page.wait_for_function("window.tiktok && tiktok.listens")

@@ -40,7 +40,8 @@ class Person:
 
     def open(self, path: str = LANDING, page: Page | None = None) -> None:
         (page or self.page).goto(self.visitor.shop.url + path, wait_until="load")
-        self.wait(250)  # nobody clicks sooner, and some platforms are not ready sooner
+        if self.platform.ready:
+            (page or self.page).wait_for_function(self.platform.ready)
 
     def act(self, deed: str, page: Page | None = None) -> None:
         """Click, in the platform's own interface."""

@@ -35,6 +35,7 @@ class Platform(NamedTuple):
         has_revision: whether a new policy version asks again.
         variables: further options of the middleware.
         is_quick: whether it runs with every test run.
+        ready: JavaScript that is true once the platform hears clicks; empty where it does as soon as it shows its buttons.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Platform(NamedTuple):
     has_revision: bool = False
     variables: tuple[tuple[str, str], ...] = ()
     is_quick: bool = False
+    ready: str = ""
 
 
 def _script(path: str) -> str:
@@ -164,11 +166,12 @@ PLATFORMS: tuple[Platform, ...] = (
         "tarteaucitron", "tarteaucitronjs 1.34.0", "tarteaucitron",
         _script("tarteaucitronjs/tarteaucitron.js") + _TARTEAUCITRON % ("tarteaucitron", "wait", "true"),
         Buttons(
-            "#tarteaucitronPersonalize2", "#tarteaucitronAllDenied2",
+            # What its two buttons call; they hear clicks a while after they are shown.
+            "js:tarteaucitron.userInterface.respondAll(true)", "js:tarteaucitron.userInterface.respondAll(false)",
             "js:tarteaucitron.userInterface.respond(document.getElementById('etrackerAllowed'), true);"
             "tarteaucitron.userInterface.respond(document.getElementById('tiktokDenied'), false)",
             "js:tarteaucitron.userInterface.respondAll(true)", "js:tarteaucitron.userInterface.respondAll(false)",
-        ), is_quick=True,
+        ), is_quick=True, ready="/!tiktok=.*!etracker=|!etracker=.*!tiktok=/.test(document.cookie)",
     ),
     Platform(
         "vanilla-cookieconsent 3", "vanilla-cookieconsent 3.1.0", "cc_cookie:marketing",

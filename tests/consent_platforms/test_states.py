@@ -29,6 +29,7 @@ def accepted(one: Person) -> None:
     one.follow()
     one.assert_matched(*["ViewContent"] * 2)
     one.ask()
+    one.assert_matched(*["ViewContent"] * 2, "Lead")  # TikTok's script has the browser's copy
     one.buy()
     one.assert_matched(*["ViewContent"] * 3, "AddToCart", "Lead")
     assert one.visitor.cookie("ttclid")["value"] == "E.C.P.landing-click"

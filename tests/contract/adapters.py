@@ -311,7 +311,7 @@ def through_wsgi(
 def without_ours(client: Client, body: bytes) -> tuple[bytes, int]:
     """The body without our scripts, and how many page snippets and late scripts were in it."""
     snippet = client.runtime.snippet
-    base = re.escape(snippet._base.encode())
+    base = b"(?:" + b"|".join(re.escape(code.encode()) for code in (snippet._base, snippet._stub)) + b")"
     helper = re.escape(snippet.helper_path.encode())
     attributes = rb'(?: nonce="[^"]*")?'
     ours = re.compile(
