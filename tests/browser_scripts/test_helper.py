@@ -52,7 +52,7 @@ def test_a_template_fires_at_once_under_an_id_of_its_own_and_is_confirmed() -> N
     assert abs(int(event_id[:12], 16) / 1000 - time.time()) < 60
     assert posts(diary) == [{"c": [["template-token", event_id]]}]
     (post,) = diary["posts"]
-    assert (post["url"], post["method"], post["keepalive"]) == (COLLECT, "POST", True)
+    assert (post["url"], post["method"], post["keepalive"]) == (f"https://shop.example{COLLECT}", "POST", True)
     assert (post["body"]["u"], post["body"]["r"]) == ("https://shop.example/", "https://shop.example/before")
     assert tracked(on_page(s=[TEMPLATE])) != tracked(diary), "the next page is another view"
 
