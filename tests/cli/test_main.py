@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,6 @@ from click.testing import CliRunner, Result
 
 from tiktok_middleware import __version__
 from tiktok_middleware.cli import main as cli
-from tiktok_middleware.cli import preconditions
 
 PIXEL = "C0000000000000000001"
 TOKEN = "5f4dcc3b5aa765d61d8327deb882cf99"
@@ -132,7 +132,7 @@ def test_a_port_that_is_none_is_refused(port: str) -> None:
 
 
 def test_what_is_not_installed_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preconditions, "is_installed", lambda _: False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
     for command in ("demo", "sandbox"):
         result = run(command)
         assert result.exit_code == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, NamedTuple
 from wsgiref.validate import validator
@@ -56,9 +56,7 @@ def make_client(**options: Any) -> Client:
         sink="import:tests.contract.adapters:make_sink",
         **options,
     )
-    client = Client(config, clock=lambda: NOW)
-    client.runtime = replace(client.runtime, random_bytes=CountedBytes())
-    return client
+    return Client(config, clock=lambda: NOW, random_bytes=CountedBytes())
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import celery
 import pytest
@@ -23,7 +25,7 @@ from tiktok_middleware.core.events.event import OutboxEntry
 from tiktok_middleware.core.events_api.protocol import Delivered, Retry
 from tiktok_middleware.delivery import celery as ours
 from tiktok_middleware.delivery.delivery import Delivery, DeliveryOptions, open_delivery
-from tiktok_middleware.delivery.sender.batch_worker import Outcome
+from tiktok_middleware.delivery.sender.batch_worker import BatchWorker, Outcome
 from tiktok_middleware.errors import ConfigError
 
 
@@ -270,33 +272,42 @@ class ToldPublisher:
         self.published.append((message, countdown_s))
 
 
-@pytest.fixture
-def crew(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ToldPublisher]:
-    def make(*outcomes: Outcome | Exception, fails: bool = False) -> ToldPublisher:
+class ToldCrew(ours.Crew):
+    """A batch worker and a publisher that do as they are told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: tuple[ToldCourier, ToldPublisher] | None = None
+
+    def __call__(self, *outcomes: Outcome | Exception, fails: bool = False) -> ToldPublisher:
         publisher = ToldPublisher(fails=fails)
-        courier = ToldCourier(*outcomes)
-        monkeypatch.setattr(ours, "_crew", lambda _: (courier, publisher))
-        monkeypatch.setattr(ours, "_CALM_S", 0.0)
+        self.told = ToldCourier(*outcomes), publisher
         return publisher
 
-    return make
+    def of(self, app: celery.Celery) -> tuple[BatchWorker, ours.Publisher]:
+        return cast("Any", self.told) or super().of(app)
 
 
 @pytest.fixture
-def deliver() -> Callable[..., dict[str, int]]:
+def crew() -> ToldCrew:
+    return ToldCrew()
+
+
+@pytest.fixture
+def deliver(crew: ToldCrew) -> Callable[..., dict[str, int]]:
     app = celery.Celery("test", broker="memory://", set_as_current=False)
     task = ours.register(app)
     assert ours.register(app).name == task.name == ours.TASK
     assert (task.acks_late, task.reject_on_worker_lost, task.ignore_result) == (True, True, True)
     assert task.acks_on_failure_or_timeout is False
-    return task.run  # type: ignore[no-any-return]
+    return partial(ours.make_task(crew, calm_s=0.0), task)
 
 
 BODY = {"pixel": PIXEL, "source": "web", "rows": [["Purchase", "e1", 1_760_000_000, True, '{"event":"Purchase"}']]}
 
 
 def test_what_must_wait_is_a_new_message_before_the_old_one_is_acknowledged(
-    crew: Callable[..., ToldPublisher], deliver: Callable[..., dict[str, int]]
+    crew: ToldCrew, deliver: Callable[..., dict[str, int]]
 ) -> None:
     left = [record("e1", paired=True)]
     publisher = crew(Outcome(0, 0, left, 12.5))
@@ -307,7 +318,7 @@ def test_what_must_wait_is_a_new_message_before_the_old_one_is_acknowledged(
 
 
 def test_a_message_that_cannot_be_put_back_stays_with_the_broker(
-    crew: Callable[..., ToldPublisher], deliver: Callable[..., dict[str, int]]
+    crew: ToldCrew, deliver: Callable[..., dict[str, int]]
 ) -> None:
     crew(Outcome(0, 0, [record("e1")], 1.0), fails=True)
     with pytest.raises(Reject) as raised:
@@ -315,9 +326,7 @@ def test_a_message_that_cannot_be_put_back_stays_with_the_broker(
     assert raised.value.requeue is True
 
 
-def test_a_mistake_of_ours_loses_nothing(
-    crew: Callable[..., ToldPublisher], deliver: Callable[..., dict[str, int]]
-) -> None:
+def test_a_mistake_of_ours_loses_nothing(crew: ToldCrew, deliver: Callable[..., dict[str, int]]) -> None:
     publisher = crew(ValueError("ours"))
     assert deliver(BODY) == {"delivered": 0, "buried": 0, "retried": 1}
     assert [row.event_id for row in publisher.published[0][0].records()] == ["e1"]
@@ -327,8 +336,6 @@ def test_a_worker_that_is_set_up_wrongly_leaves_messages_with_the_broker(
     monkeypatch: pytest.MonkeyPatch, deliver: Callable[..., dict[str, int]], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Celery acknowledges what fails: the events of a host with a misspelt variable would be gone."""
-    monkeypatch.setattr(ours, "_CALM_S", 0.0)
-    monkeypatch.setattr(ours, "_courier", None)
     monkeypatch.setenv("TIKTOK_SYNC", "sometimes")
     with pytest.raises(Reject) as raised:
         deliver(BODY)
@@ -356,7 +363,7 @@ def test_a_teams_own_time_limits_do_not_end_a_task_that_waits_for_tiktok(
 
 
 def test_a_message_of_somebody_else_is_thrown_away_loudly(
-    crew: Callable[..., ToldPublisher], deliver: Callable[..., dict[str, int]], caplog: pytest.LogCaptureFixture
+    crew: ToldCrew, deliver: Callable[..., dict[str, int]], caplog: pytest.LogCaptureFixture
 ) -> None:
     crew()
     with caplog.at_level(logging.ERROR), pytest.raises(Reject) as raised:
@@ -371,20 +378,19 @@ def test_each_process_has_one_courier_and_each_thread_a_publisher(
     for name, value in environ("redis://127.0.0.1:1/0", "http://127.0.0.1:1", tmp_path / "o.sqlite3").items():
         monkeypatch.setenv(name, value)
     app = ours.make_app("redis://127.0.0.1:1/0")
-    monkeypatch.setattr(ours, "_courier", None)
-    monkeypatch.setattr(ours, "_crew_here", ours._Crew())
-    first = ours._crew(app)
-    assert ours._crew(app) == first
+    crew = ours.Crew()
+    first = crew.of(app)
+    assert crew.of(app) == first
     elsewhere: list[tuple[object, object]] = []
-    thread = threading.Thread(target=lambda: elsewhere.append(ours._crew(app)))
+    thread = threading.Thread(target=lambda: elsewhere.append(crew.of(app)))
     thread.start()
     thread.join(5)
     [(courier, publisher)] = elsewhere
     assert courier is first[0]
     assert publisher is not first[1]
     monkeypatch.setattr("os.getpid", lambda: 1)  # as after a fork
-    assert ours._crew(app)[0] is not first[0]
-    assert ours._crew(app)[1] is not first[1]
+    assert crew.of(app)[0] is not first[0]
+    assert crew.of(app)[1] is not first[1]
 
 
 # -- how it is chosen

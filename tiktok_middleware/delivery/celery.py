@@ -225,52 +225,71 @@ def make_app(broker: str) -> celery.Celery:
     return app
 
 
-def register(app: celery.Celery) -> Any:
-    """Our task, added to a team's own app; its workers must also consume the queue: ``worker -Q celery,tiktok``.
+class Crew:
+    """The batch worker of a process and the publisher of each thread; none of them outlives a fork."""
 
-    Importing this module does the same for every app: ``include=["tiktok_middleware.delivery.celery"]``.
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._worker: tuple[int, BatchWorker] | None = None
+        self._here = threading.local()
+
+    def of(self, app: celery.Celery) -> tuple[BatchWorker, Publisher]:
+        """Return this process's batch worker and this thread's publisher.
+
+        Raises:
+            ConfigError: a variable is malformed.
+        """
+        pid = os.getpid()
+        with self._lock:
+            if self._worker is None or self._worker[0] != pid:
+                self._worker = pid, BatchWorker(Config.from_env())
+        publisher: tuple[int, Publisher] | None = getattr(self._here, "publisher", None)
+        if publisher is None or publisher[0] != pid:
+            publisher = self._here.publisher = pid, Publisher(app)
+        return self._worker[1], publisher[1]
+
+
+def make_task(crew: Crew, calm_s: float = _CALM_S) -> Callable[[Any, dict[str, Any]], dict[str, int]]:
+    """Return the function of our task.
+
+    Args:
+        crew: sends the events and puts messages back.
+        calm_s: wait before a message that failed is given back to the broker, in seconds.
     """
-    return app.task(**_OPTIONS)(_deliver)
+
+    def deliver(task: Any, body: dict[str, Any]) -> dict[str, int]:
+        """Return how many events of a message are delivered, buried or put back; then it may be acknowledged."""
+        try:
+            message = msgspec.convert(body, Message, strict=False)
+        except msgspec.ValidationError as error:
+            log.error("A message is none of ours and is thrown away: %s", error)  # noqa: TRY400 - no traceback of ours
+            raise Reject("not one of ours", requeue=False) from None
+        try:
+            worker, publisher = crew.of(task.app)
+        except Exception as error:  # noqa: BLE001 - whatever it is, a task that fails would be acknowledged
+            raise _left_alone(message, error, calm_s) from None
+        try:
+            done = worker.deliver(message.records())
+        except Exception:
+            log.exception("%d event(s) could not be handled and go back into the queue", len(message.rows))
+            done = Outcome(0, 0, message.records(), calm_s)
+        if done.left:
+            try:
+                # Not by `Task.retry`: where that cannot publish, it throws the message away.
+                publisher.publish(Message.of(done.left, message.tries + 1), done.wait_s)
+            except Exception as error:  # noqa: BLE001 - as in the sink
+                raise _left_alone(message, error, calm_s) from None
+        return {"delivered": done.delivered, "buried": done.buried, "retried": len(done.left)}
+
+    return deliver
 
 
-def _deliver(task: Any, body: dict[str, Any]) -> dict[str, int]:
-    """How many events of a message are delivered, buried or put back. Acknowledged only when each has its place."""
-    try:
-        message = msgspec.convert(body, Message, strict=False)
-    except msgspec.ValidationError as error:
-        log.error("A message is none of ours and is thrown away: %s", error)  # noqa: TRY400 - no traceback of ours
-        raise Reject("not one of ours", requeue=False) from None
-    try:
-        courier, publisher = _crew(task.app)
-    except Exception as error:  # noqa: BLE001 - whatever it is, a task that fails would be acknowledged
-        raise _left_alone(message, error) from None
-    try:
-        done = courier.deliver(message.records())
-    except Exception:
-        log.exception("%d event(s) could not be handled and go back into the queue", len(message.rows))
-        done = Outcome(0, 0, message.records(), _CALM_S)
-    if done.left:
-        _put_back(publisher, Message.of(done.left, message.tries + 1), done.wait_s)
-    return {"delivered": done.delivered, "buried": done.buried, "retried": len(done.left)}
-
-
-def _put_back(publisher: Publisher, message: Message, wait_s: float) -> None:
-    """A new message for later, before the old one is acknowledged.
-
-    Not by `Task.retry`: where that cannot publish, it throws the message away.
-    """
-    try:
-        publisher.publish(message, wait_s)
-    except Exception as error:  # noqa: BLE001 - as in the sink
-        raise _left_alone(message, error) from None
-
-
-def _left_alone(message: Message, error: Exception) -> Reject:
-    """The word to the broker that it keeps a message; said after a while, since it gives it to us again at once."""
+def _left_alone(message: Message, error: Exception, calm_s: float) -> Reject:
+    """Tell the broker to keep a message, after a wait, since it gives it to us again at once."""
     # Only of our own errors is it known that they quote no secret.
     why = str(error) if isinstance(error, TikTokError) else type(error).__name__
     log.warning("%d event(s) stay with the broker (%s)", len(message.rows), why)
-    time.sleep(_CALM_S)
+    time.sleep(calm_s)
     return Reject("stays with the broker", requeue=True)
 
 
@@ -287,27 +306,13 @@ _OPTIONS: dict[str, Any] = {
     "max_retries": None,
     "serializer": "json",
 }
+_deliver = make_task(Crew())
 celery.shared_task(**_OPTIONS)(_deliver)
 
 
-class _Crew(threading.local):
-    """The publisher of each thread, and one courier for the process; none of them outlives a fork."""
+def register(app: celery.Celery) -> Any:
+    """Add our task to a team's own app; its workers must also consume the queue: ``worker -Q celery,tiktok``.
 
-    publisher: Publisher | None = None
-    pid = 0
-
-
-_crew_here = _Crew()
-_courier: tuple[int, BatchWorker] | None = None
-_lock = threading.Lock()
-
-
-def _crew(app: celery.Celery) -> tuple[BatchWorker, Publisher]:
-    global _courier  # noqa: PLW0603 - a worker process has one, and Celery offers no better place
-    pid = os.getpid()
-    with _lock:
-        if _courier is None or _courier[0] != pid:
-            _courier = pid, BatchWorker(Config.from_env())
-    if _crew_here.publisher is None or _crew_here.pid != pid:
-        _crew_here.publisher, _crew_here.pid = Publisher(app), pid
-    return _courier[1], _crew_here.publisher
+    Importing this module does the same for every app: ``include=["tiktok_middleware.delivery.celery"]``.
+    """
+    return app.task(**_OPTIONS)(_deliver)

@@ -10,8 +10,7 @@ import pytest
 
 from tests.delivery.delivery_world import ToldSink, submissions
 from tiktok_middleware.delivery.delivery import DeliveryOptions, open_delivery
-from tiktok_middleware.delivery.process import forks as lifecycle
-from tiktok_middleware.delivery.process.forks import close_all
+from tiktok_middleware.delivery.process.forks import alive, close_all, watch
 
 
 class Slow:
@@ -44,12 +43,10 @@ class Broken(Slow):
         raise OSError("no more")
 
 
-def test_an_exit_has_one_deadline_for_all(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exit_has_one_deadline_for_all(caplog: pytest.LogCaptureFixture) -> None:
     several = [Slow(), Broken(), Slow()]
-    monkeypatch.setattr(lifecycle, "alive", several)
-    monkeypatch.setattr(lifecycle, "_EXIT_S", 0.1)
     began = time.monotonic()
-    close_all()
+    close_all(several, exit_s=0.1)
     assert time.monotonic() - began < 1
     assert [len(one.given_s) for one in several] == [1, 1, 1]
     assert sum(one.given_s[0] for one in several) < 0.15
@@ -57,14 +54,15 @@ def test_an_exit_has_one_deadline_for_all(monkeypatch: pytest.MonkeyPatch, caplo
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_each_side_of_a_fork_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_side_of_a_fork_is_told() -> None:
     one = Slow()
-    monkeypatch.setattr(lifecycle, "alive", [one])
+    watch(one)
     child = os.fork()
     if child == 0:
         os._exit(one.heard != ["before", "anew"])
     assert os.waitpid(child, 0)[1] == 0
     assert one.heard == ["before", "after"]
+    alive.discard(one)
 
 
 def test_an_event_that_is_the_first_after_the_end_is_committed_by_its_caller() -> None:

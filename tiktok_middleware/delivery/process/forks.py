@@ -8,6 +8,7 @@ import os
 import sys
 import time
 import weakref
+from collections.abc import Iterable
 from typing import Protocol
 
 __all__ = ["ProcessRegistry", "alive", "close_all", "watch", "watch_child"]
@@ -63,10 +64,10 @@ def _close_celery_child(**_: object) -> None:  # pragma: no cover - runs in Cele
 
 
 @atexit.register
-def close_all() -> None:
-    """Close all in the time that an exit may take."""
-    deadline = time.monotonic() + _EXIT_S
-    for living in list(alive):
+def close_all(several: Iterable[ProcessRegistry] = alive, exit_s: float = _EXIT_S) -> None:
+    """Close several deliveries, by default all of this process, in ``exit_s`` seconds together."""
+    deadline = time.monotonic() + exit_s
+    for living in list(several):
         _close(living, max(0.0, deadline - time.monotonic()))
 
 
