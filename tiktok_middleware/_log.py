@@ -46,10 +46,12 @@ class NoticeLog:
 
     Attributes:
         counts: how often each reason occurred in this process.
+        apps: how many events were tracked inside each app's browser.
     """
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.apps: Counter[str] = Counter()
         self._said: set[str] = set()
 
     def count(self, reason: str) -> None:
@@ -59,6 +61,10 @@ class NoticeLog:
             observer.counted(reason)
         if self.counts[reason] == 1:
             self._explain(reason)
+
+    def tracked_in(self, app: str) -> None:
+        """Count one more event that was tracked inside this app's browser."""
+        self.apps[app] += 1
 
     def once(self, cause: str, message: str) -> None:
         """Log a WARNING, once per cause."""

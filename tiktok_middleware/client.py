@@ -391,8 +391,11 @@ class Client(OtherServers):
         return self.delivery.close(timeout_s)
 
     def stats(self) -> dict[str, Any]:
-        """Counts of this process: what was tracked, and lost by which reason; with the delivery's own."""
-        return {**self.delivery.stats(), "counts": dict(self._log.counts)}
+        """Counts of this process: what was tracked, and lost by which reason; with the delivery's own.
+
+        ``in_app`` counts the events that were tracked inside an app's browser, such as ``tiktok`` or ``instagram``.
+        """
+        return {**self.delivery.stats(), "counts": dict(self._log.counts), "in_app": dict(self._log.apps)}
 
     @property
     def _delivery_in_use(self) -> DeliveryInterface:

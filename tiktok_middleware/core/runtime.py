@@ -61,6 +61,9 @@ class Notices(Protocol):
     def count(self, reason: str) -> None:
         """One more of this reason, a snake_case word."""
 
+    def tracked_in(self, app: str) -> None:
+        """One more event that was tracked inside this app's browser."""
+
     def once(self, cause: str, message: str) -> None:
         """A line for the log, said once per cause."""
 

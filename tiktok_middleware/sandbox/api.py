@@ -11,6 +11,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tiktok_middleware.core.visitor.in_app import in_app
 from tiktok_middleware.sandbox.check import check_item, check_root
 from tiktok_middleware.sandbox.journal import Entry
 from tiktok_middleware.sandbox.matching import Copy, Note
@@ -144,6 +145,7 @@ def _copy(body: dict[str, Any], item: dict[str, Any], problems: list[Problem], n
         page=item.get("page") or {},
         limited_data_use=item.get("limited_data_use", False),
         test_event_code=body.get("test_event_code", ""),
+        in_app=in_app(item.get("user", {}).get("user_agent", "")),
         notes=tuple(Note("server", "warning", one.path, one.reason) for one in problems),
         size=size,
     )

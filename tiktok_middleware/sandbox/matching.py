@@ -44,6 +44,7 @@ class Copy(msgspec.Struct, frozen=True):
         page: ``url`` and ``referrer``.
         limited_data_use: as sent, False when absent.
         test_event_code: of the request; empty when absent.
+        in_app: the app whose browser it came from, such as ``tiktok``; empty for a browser of its own.
         options: what the page gave ``ttq.load``; empty on the server.
         notes: lint remarks.
         size: bytes on the wire, for the memory bound.
@@ -61,6 +62,7 @@ class Copy(msgspec.Struct, frozen=True):
     page: dict[str, Any]
     limited_data_use: bool = False
     test_event_code: str = ""
+    in_app: str = ""
     options: dict[str, Any] = {}
     notes: tuple[Note, ...] = ()
     size: int = 0

@@ -13,6 +13,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from tiktok_middleware.core.visitor.in_app import in_app
 from tiktok_middleware.sandbox.check import check_name, check_pixel
 from tiktok_middleware.sandbox.check_properties import check_properties
 from tiktok_middleware.sandbox.check_user import absolute
@@ -145,6 +146,7 @@ def _copy(report: _Report, sandbox: Sandbox, size: int) -> Copy:
         user=user,
         page=context.page,
         limited_data_use=report.limited_data_use,
+        in_app=in_app(context.userAgent),
         options=context.pixel.options,
         notes=tuple(Note("browser", "error" if one.refuses else "warning", one.path, one.reason) for one in problems),
         size=size,

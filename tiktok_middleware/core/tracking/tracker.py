@@ -22,6 +22,7 @@ from tiktok_middleware.core.tracking.after_commit import AfterCommit
 from tiktok_middleware.core.tracking.diagnostics import note_own_id
 from tiktok_middleware.core.tracking.request_state import ONCE_MAX_AGE_S, RequestState, TrackedEvent
 from tiktok_middleware.core.visitor.click_ids import Visitor
+from tiktok_middleware.core.visitor.in_app import in_app
 from tiktok_middleware.core.visitor.snapshot import Snapshot, check_max_chars, write_snapshot
 from tiktok_middleware.core.visitor.url_redaction import server_address
 from tiktok_middleware.core.visitor.user_data import read_identity
@@ -284,6 +285,8 @@ class Tracker:
             limited_data_use=content.limited_data_use,
         )
         notices.count("tracked")
+        if app := in_app(state.request.header("user-agent"), state.request.header("x-requested-with")):
+            notices.tracked_in(app)
         if browser and server:
             notices.count(channels.server.reason)
         elif refused and not state.may_be_granted_yet:

@@ -101,6 +101,7 @@ function table(event) {
   const delivery = [
     ["arrived", ...own((copy) => clock(copy.at))],
     ["event_time", ...own((copy) => copy.event_time)],
+    ["in_app", ...own((copy) => copy.in_app || undefined)],
     ["test_event_code", ...own((copy) => copy.test_event_code || undefined)],
   ].filter(([, left, right]) => left !== undefined || right !== undefined);
   const made = element("table", "", element("thead", "", headings()));
