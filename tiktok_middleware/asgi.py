@@ -10,7 +10,8 @@ from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.core.http.own_response import Answer, Wanted
 from tiktok_middleware.core.http.response_headers import encoded
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
-from tiktok_middleware.core.response.decision_cache import ASGI, HeldPage, look_up, replay
+from tiktok_middleware.core.response.cache_key import ASGI
+from tiktok_middleware.core.response.decision_cache import HeldPage, look_up, replay
 from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.tracking.current import tracker_var
 from tiktok_middleware.delivery.process.event_loop import is_in_event_loop, mark_as_coroutine_function
@@ -82,7 +83,7 @@ class TikTokMiddleware:
         response = _Response(tracker, client, send)
         try:
             await self.app(scope, receive, response.send)
-            if response.holds:  # the app has returned without its last piece
+            if response.state != _PASSING and response.holds:  # the app has returned without its last piece
                 await response.give_up()
         except Exception:
             with contextlib.suppress(Exception):  # the client may be gone
@@ -93,7 +94,8 @@ class TikTokMiddleware:
             raise
         finally:
             tracker_var.reset(token)
-            late = client.end(tracker, response.end())
+            response.passes, response.state = True, _PASSING
+            late = client.end(tracker, response.exchange)
         if late is not None:
             await client.wait_async(late)
 
@@ -175,25 +177,31 @@ _WAITING, _PASSING, _HELD, _SPLICED, _EXCHANGE = range(5)
 class _Response:
     """One response on its way out.
 
-    Its state is one of: waiting for the head; passing all messages; holding the head of a usual page; passing pieces of
-    a usual page, whose script has left; or doing what an exchange says.
+    Attributes:
+        state: waiting for the head; passing all messages; holding the head of a usual page; passing pieces of a usual
+            page, whose script has left; or doing what an exchange says.
+        passes: whether all messages pass but the last one.
+        exchange: what decides; None on the usual path.
     """
 
-    __slots__ = ("_client", "_exchange", "_held", "_send", "_start", "_state", "_tracker")
+    __slots__ = ("_client", "_held", "_send", "_start", "_tracker", "exchange", "passes", "state")
     _held: HeldPage
 
     def __init__(self, tracker: RequestTracker, client: Client, send: Send) -> None:
         self._tracker = tracker
         self._client = client
         self._send = send
-        self._state = _WAITING
-        self._exchange: Exchange | None = None
+        self.passes = False
+        self.state = _WAITING
+        self.exchange: Exchange | None = None
         self._start: Message | None = None  # the app's head, while it is held
 
     def send(self, message: Message) -> Awaitable[None]:
         """Take a message of the app, and send it to the server now or later."""
-        state = self._state
-        if state == _PASSING or (state == _SPLICED and message.get("more_body")):
+        if self.passes and message.get("more_body"):
+            return self._send(message)
+        state = self.state
+        if state == _PASSING:
             return self._send(message)
         if state == _WAITING:
             return self._head(message)
@@ -206,14 +214,8 @@ class _Response:
     @property
     def holds(self) -> bool:
         """Whether the head, or bytes of the body, are held."""
-        exchange = self._exchange
-        return self._state == _HELD or (exchange is not None and exchange.phase is _SEARCHING)
-
-    def end(self) -> Exchange | None:
-        """Pass whatever the app still sends; return the exchange, if there is one."""
-        if self._exchange is None:
-            self._state = _PASSING
-        return self._exchange
+        exchange = self.exchange
+        return self.state == _HELD or (exchange is not None and exchange.phase is _SEARCHING)
 
     async def give_up(self) -> None:
         """The app has raised: send what is held as the app sent it."""
@@ -237,22 +239,22 @@ class _Response:
                 message = {**message, "headers": headers}
             found = look_up(self._tracker, message["status"], headers, ASGI)
             if found is PASS:
-                self._state = _PASSING
+                self.state = _PASSING
                 return self._send(message)
             if isinstance(found, tuple):
-                self._state = _HELD
+                self.state = _HELD
                 self._held = found
                 self._start = dict(message)  # the app may change and send it again
                 return _nothing()
             if isinstance(found, Forward):
-                self._state = _PASSING
-                return self._send({**message, "headers": found.headers})
-            self._exchange = exchange = Exchange(self._tracker, found)
+                self.state = _PASSING
+                return self._send({**message, "headers": encoded(found.headers or [])})
+            self.exchange = exchange = Exchange(self._tracker, found)
         except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
             self._client.runtime.notices.failure("response_started", error)
-            self._state = _PASSING
+            self.state = _PASSING
             return self._send(message)
-        self._state = _EXCHANGE
+        self.state = _EXCHANGE
         step = exchange.response_started(message["status"], headers)
         if step is PASS:
             return self._send(message)
@@ -267,15 +269,15 @@ class _Response:
             if type(piece) is bytes and message["type"] == "http.response.body":
                 made = replay(self._held, self._tracker, piece, ASGI, last=is_last)
             if made is None:
-                self._exchange = Exchange.resumed(self._tracker, self._held[0], self._held[1])
+                self.exchange = Exchange.resumed(self._tracker, self._held[0], self._held[1])
         except Exception as error:  # noqa: BLE001  # as above
             self._client.runtime.notices.failure("body_received", error)
-            self._state = _PASSING
+            self.state = _PASSING
             return self._both(start, message)
         if made is None or start is None:
-            self._state = _EXCHANGE
+            self.state = _EXCHANGE
             return self._through_exchange(message)
-        self._state = _PASSING if is_last else _SPLICED
+        self.passes, self.state = True, _PASSING if is_last else _SPLICED
         headers, data = made
         return self._both({**start, "headers": headers}, {**message, "body": data})
 
@@ -284,11 +286,11 @@ class _Response:
         if message["type"] != "http.response.body" or said is None or not said.pending:
             return self._send(message)
         try:
-            self._exchange = Exchange.passing(self._tracker, held[0], held[1])
+            self.exchange = Exchange.passing(self._tracker, held[0], held[1])
         except Exception as error:  # noqa: BLE001  # as above
             self._client.runtime.notices.failure("body_received", error)
             return self._send(message)
-        self._state = _EXCHANGE
+        self.state = _EXCHANGE
         return self._through_exchange(message)
 
     async def _both(self, start: Message | None, message: Message) -> None:
@@ -299,18 +301,18 @@ class _Response:
 
     def _given_up(self) -> Step:
         """Discard the events of the failed request; what was held."""
-        exchange, start = self._exchange, self._start
+        exchange, start = self.exchange, self._start
         if exchange is not None:
             return exchange.give_up()
         if self._tracker.said is not None:
             Exchange(self._tracker).give_up()
-        is_held, self._state = self._state == _HELD, _PASSING
+        is_held, self.state = self.state == _HELD, _PASSING
         return Forward(start["headers"]) if is_held and start is not None else None
 
     # -- what an exchange says
 
     def _through_exchange(self, message: Message) -> Awaitable[None]:
-        exchange, kind = self._exchange, message["type"]
+        exchange, kind = self.exchange, message["type"]
         step: Step = PASS
         if exchange is None:
             return self._send(message)
@@ -333,7 +335,7 @@ class _Response:
             step: what the exchange answered.
             message: the body message that led to it, whose other keys are kept; None where there is none.
         """
-        exchange = self._exchange
+        exchange = self.exchange
         if isinstance(step, Commit) and exchange is not None:
             step = await self._client.carry_out_async(exchange, step)
         if not isinstance(step, Forward):

@@ -236,6 +236,9 @@ class Client(OtherServers):
         """
         if exchange is not None:
             exchange.phase = Phase.DONE
+        elif tracker.said is None:
+            tracker.late = self._late
+            return None
         state = tracker.end(self._late)
         return self._submit_late(state) if state is not None else None
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.core.http.own_response import Answer, Wanted
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
-from tiktok_middleware.core.response.decision_cache import WSGI, HeldPage, look_up, replay
+from tiktok_middleware.core.response.cache_key import WSGI
+from tiktok_middleware.core.response.decision_cache import HeldPage, look_up, replay
 from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.tracking.current import tracker_var
 
@@ -129,23 +130,20 @@ class _Response:
         is_started: whether the server has the head.
     """
 
-    __slots__ = (
-        *("_client", "_exc_info", "_exchange", "_has_body", "_held", "_start", "_state", "_status", "_tracker"),
-        *("_write", "is_started"),
-    )
+    # Defaults live on the class: most responses change few of them.
+    is_started = False
+    _state = _WAITING
+    _exchange: Exchange | None = None
+    _status = ""
+    _exc_info: Any = None
+    _write: Write | None = None
+    _has_body = False
     _held: HeldPage
 
     def __init__(self, tracker: RequestTracker, client: Client, start_response: StartResponse) -> None:
         self._tracker = tracker
         self._client = client
         self._start = start_response
-        self._state = _WAITING
-        self._exchange: Exchange | None = None
-        self._status = ""
-        self._exc_info: Any = None
-        self._write: Write | None = None
-        self.is_started = False
-        self._has_body = False
 
     @property
     def holds_head(self) -> bool:
@@ -202,7 +200,8 @@ class _Response:
     def _passed(self, status: str, headers: Any, exc_info: Any, state: int = _PASSING) -> Write:
         self._state = state
         self.is_started = True
-        self._write = write = self._start(status, headers, *([exc_info] if exc_info else ()))
+        start = self._start
+        self._write = write = start(status, headers, exc_info) if exc_info else start(status, headers)
         return write
 
     def write(self, data: bytes) -> None:

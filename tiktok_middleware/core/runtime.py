@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.consent import Reader
@@ -115,7 +115,8 @@ class Runtime:
         seals_pages: whether page views are confirmed by the browser, and counted on both channels.
         mints: whether a visitor without a ``_ttp`` gets one.
         writes_ids: whether pages are given an id of their own.
-        decisions, targets, heads: what the usual path remembers; see ``response.decision_cache``.
+        decisions, targets, heads, click_cookies: what the usual path remembers; see ``response.decision_cache``.
+        cookie_attributes: what follows the values of the visitor's cookies, by scheme and host.
         page_memory: for the heads of pages that are still being searched.
         is_bridged: whether the page itself reports what the visitor chose.
         match_keys: keys of TikTok's ``user`` object that may leave, on both channels.
@@ -157,6 +158,8 @@ class Runtime:
     decisions: BoundedCache[object, Effects | None] = field(init=False)
     targets: BoundedCache[object, bool] = field(init=False)
     heads: KnownHeads = field(init=False)
+    click_cookies: BoundedCache[tuple[object, ...], tuple[Any, ...]] = field(init=False)
+    cookie_attributes: BoundedCache[tuple[str, ...], dict[str, str]] = field(init=False)
     match_keys: frozenset[str] = field(init=False)
     zone: tzinfo | None = None
     page_memory: PageMemory = field(init=False)
@@ -180,6 +183,8 @@ class Runtime:
         self.decisions = BoundedCache()
         self.targets = BoundedCache()
         self.heads = KnownHeads()
+        self.cookie_attributes = BoundedCache()
+        self.click_cookies = BoundedCache()
         self.match_keys = config.allowed_match_keys
         if "ttclid" not in self.match_keys:  # TikTok reads it in the page's address too
             self.url_deny |= {"ttclid"}

@@ -162,6 +162,13 @@ class RequestView:
         return self._kept
 
     @property
+    def place(self) -> tuple[str, ...]:
+        """What :attr:`scheme` and :attr:`host` are made of: unchecked where no proxy is trusted."""
+        if self._proxies.are_any:
+            return self.scheme, self.host
+        return self._own_scheme(), self.header("host"), self._own_host()
+
+    @property
     def scheme(self) -> str:
         """``http`` or ``https``, as the visitor's browser used it."""
         if self._proxies.are_any and self._proxies.trusts(self.peer):

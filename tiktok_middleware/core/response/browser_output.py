@@ -45,7 +45,7 @@ from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.visitor.url_redaction import holds_identity
 from tiktok_middleware.errors import TokenError
 
-__all__ = ["HEADER_BUDGET_BYTES", "BrowserOutput", "Script"]
+__all__ = ["HEADER_BUDGET_BYTES", "BrowserOutput", "Script", "visitor_headers"]
 
 #: All that we add to one response's headers: proxies in front of an app often allow 4 KB for everything.
 HEADER_BUDGET_BYTES = 1536
@@ -354,11 +354,13 @@ class BrowserOutput:
         state = self.state
         request, runtime = state.request, state.runtime  # a visitor's own: no part of what is recorded for others
         consent = state.consent.state
-        has_word = bool(state.consent_word) or consent is _DENIED or SAID_COOKIE in request.cookie_header
+        has_word = bool(state.consent_word) or consent is _DENIED or self.request.cookies_hold(SAID_COOKIE)
         wanted = choice_cookies(request, runtime, state) if has_word else []
         if consent is _GRANTED and (self.is_page or self.plan.place is _CARRY):
+            if not wanted:
+                return visitor_headers(state)
             wanted += visitor_cookies(request, runtime, state)
-        return _within_budget(wanted) if wanted else wanted
+        return _within_budget(wanted)
 
     @property
     def sets_visitor_cookies(self) -> bool:
@@ -408,6 +410,15 @@ class BrowserOutput:
         return self._sealed
 
 
+def visitor_headers(state: RequestState) -> list[Header]:
+    """The cookies of a visitor's ids where they are due, within the budget.
+
+    Args:
+        state: of a request whose visitor has agreed.
+    """
+    return _within_budget(visitor_cookies(state.request, state.runtime, state))
+
+
 def _is_sealed(choice: RoutedEvent) -> bool:
     return choice.way is Route.SEALED and choice.deferred is None
 
@@ -443,6 +454,8 @@ def _within_budget(headers: Sequence[Header]) -> list[Header]:
     It ends at the first that does not fit: the last one says that those before it are fresh.
     """
     count = len(headers)
+    if _bytes(headers) <= HEADER_BUDGET_BYTES:
+        return list(headers)
     while _bytes(headers[:count]) > HEADER_BUDGET_BYTES:
         count -= 1
     return list(headers[:count])

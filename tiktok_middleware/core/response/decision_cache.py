@@ -4,9 +4,10 @@ Most responses are decided by few values, and most visitors bring none of their 
 
 1. :func:`look_up` is asked when the response head comes. A response that nothing is done to passes at once. For the
    others it makes a key of raw values: status, method, mount point, the app's ``shared()``, the consent, the request
-   headers in :data:`_KEYED`, and the response headers that the decision reads.
+   headers and the response headers that the decision reads (``cache_key``).
 2. If the key is not known, an Exchange decides. It works on a request and a configuration that log what is read of
-   them; :func:`record` keeps the decision's effects only if every logged value is in the key or behind a guard.
+   them; :func:`record` keeps the decision's effects only if every logged value is in the key or behind a guard
+   (``cache_guards``).
 3. If the key is known, the head is held. :func:`replay` gets the first piece of the body, finds the place of the
    script, and returns the new head and the new piece. Where it cannot, an Exchange goes on with the recorded plan.
 
@@ -17,116 +18,30 @@ What holds, whoever changes this module:
   proves it: a decision that begins to read another value costs time, and never gives a wrong page.
 - The tracker is untouched when the head comes and when the first piece comes.
 - Repeated request headers are joined before they are read: a refusal may stand in an earlier ``Cookie`` header.
-- Referrer and click id are in no key. The cookies of the visitor's ids are made for each request, and none is set on a
-  shared page.
+- Referrer and click id are in no key. The cookies of the visitor's ids are made for each request (``due_cookies``), by
+  the scheme and host that proxies are trusted to name, and none is set on a shared page.
 - On a failure or cancellation the app's bytes leave as they came.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any, NamedTuple, Union
 
-from tiktok_middleware.core.consent.consent import SPOKEN_BY
-from tiktok_middleware.core.consent.precedence import SAID_COOKIE
-from tiktok_middleware.core.http.header_names import ByHeaderName
-from tiktok_middleware.core.http.request import Names
-from tiktok_middleware.core.http.response_head import PLANNED, Head, place_of, says_html
-from tiktok_middleware.core.http.response_headers import (
-    CACHING,
-    OF_THE_BYTES,
-    Headers,
-    change_of,
-    encoded,
-    with_changes,
-)
+from tiktok_middleware.core.http.response_head import says_html
+from tiktok_middleware.core.http.response_headers import Headers, with_changes
 from tiktok_middleware.core.page.body import PlainBody
 from tiktok_middleware.core.page.head_end import Search
-from tiktok_middleware.core.pixel.redirect_cookie import CARRY
 from tiktok_middleware.core.response.actions import PASS, Forward, Pass
-from tiktok_middleware.core.response.browser_output import BrowserOutput
-from tiktok_middleware.core.response.first_party_cookies import Header
-from tiktok_middleware.core.response.policy import ASKED, Plan
+from tiktok_middleware.core.response.browser_output import BrowserOutput, visitor_headers
+from tiktok_middleware.core.response.cache_guards import READS_BEHIND_GUARDS, are_usual_cookies, is_usual_target, speaks
+from tiktok_middleware.core.response.cache_key import CHANGES_WITH_BODY, READS_IN_KEY, Protocol, read_head
+from tiktok_middleware.core.response.due_cookies import Due, due_cookies, is_due
+from tiktok_middleware.core.response.policy import Plan
 from tiktok_middleware.core.response.read_log import ReadLog
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.request_tracker import RequestTracker
-from tiktok_middleware.core.visitor.click_ids import TTCLID, cookies_may_be_due
-from tiktok_middleware.core.visitor.url_redaction import holds_identity
 
-__all__ = ["ASGI", "WSGI", "Effects", "HeldPage", "Key", "Protocol", "look_up", "record", "replay"]
-
-#: Request headers in the key: those that ``policy.plan`` reads, and Global Privacy Control.
-_KEYED = Names(*ASKED.texts, "sec-gpc")
-_READS_IN_KEY = frozenset({"method", "mount", *(f"header {name}" for name in _KEYED.texts)})
-_READS_BEHIND_GUARDS = frozenset({"path", "query", f"cookie text {CARRY}"})
-
-# A longer Cookie header may be cut, or hold several copies of one cookie: an Exchange reads it.
-_MAX_COOKIE_CHARS = 4_096
-
-
-class Protocol:
-    """Where one protocol holds what the key and the guards read.
-
-    Args:
-        is_bytes: whether its headers are bytes.
-        method, mount, path, query, cookie, referrer: keys of the raw request and of its headers.
-        names: of the keyed headers.
-    """
-
-    __slots__ = (
-        *("carry", "click", "cookie", "encode", "method", "mount", "names", "nothing", "pairs", "path", "query"),
-        *("referrer", "said", "spoken_by", "ttclid"),
-    )
-
-    def __init__(
-        self,
-        *,
-        is_bytes: bool,
-        method: str,
-        mount: str,
-        path: str,
-        query: str,
-        cookie: Any,
-        referrer: Any,
-        names: tuple[Any, ...],
-    ) -> None:
-        self.encode: Any = (lambda text: text.encode("ascii")) if is_bytes else (lambda text: text)
-        self.method = method
-        self.mount = mount
-        self.path = path
-        self.query = query
-        self.cookie = cookie
-        self.referrer = referrer
-        self.names = names
-        self.nothing = self.encode("")
-        self.pairs: Any = encoded if is_bytes else list
-        self.carry = self.encode(CARRY)
-        self.ttclid = self.encode(TTCLID)
-        self.said = self.encode(SAID_COOKIE)
-        self.spoken_by = tuple(map(self.encode, SPOKEN_BY))
-        self.click = re.compile(self.encode(rf"(?:^|(?<=&)){TTCLID}=[A-Za-z0-9._~-]{{1,1000}}(?:&|$)"))
-
-
-ASGI = Protocol(
-    is_bytes=True,
-    method="method",
-    mount="root_path",
-    path="path",
-    query="query_string",
-    cookie=b"cookie",
-    referrer=b"referer",
-    names=_KEYED.in_scope,
-)
-WSGI = Protocol(
-    is_bytes=False,
-    method="REQUEST_METHOD",
-    mount="SCRIPT_NAME",
-    path="PATH_INFO",
-    query="QUERY_STRING",
-    cookie="HTTP_COOKIE",
-    referrer="HTTP_REFERER",
-    names=_KEYED.in_environ,
-)
+__all__ = ["Effects", "HeldPage", "Key", "look_up", "record", "replay"]
 
 
 class Effects(NamedTuple):
@@ -174,29 +89,11 @@ class Key:
         self.values = values
 
 
-#: A page whose head is held: effects, the app's headers, what :func:`_read_head` returned, and whether the visitor's
-#: cookies may be due.
-HeldPage = tuple[Effects, Headers, tuple[int, int], bool]
+#: A page whose head is held: effects, the app's headers, what :func:`read_head` returned, and the due cookies.
+HeldPage = tuple[Effects, Headers, tuple[int, int], Due]
 
 _Found = Union[Pass, Forward, HeldPage, Key, None]  # noqa: UP007  # a run-time alias on Python 3.10
-
-# What a response header means here: nothing, or one of these.
-_LENGTH, _OF_THE_BYTES, _KEYED_VALUE, _CACHING, _UNKNOWN = range(1, 6)
-
-
-def _meaning(name: str) -> int | None:
-    """The meaning of a response header, from the tables that the decision and the edits use."""
-    place, change = place_of(name), change_of(name)
-    if name == "content-length":
-        return _LENGTH
-    if name == "expires" or (place is not None and (place >= PLANNED or change == OF_THE_BYTES)):
-        return _UNKNOWN  # compared with the time, or read by more than ``policy.plan``
-    if change:
-        return _CACHING if change == CACHING else _OF_THE_BYTES
-    return None if place is None else _KEYED_VALUE
-
-
-_MEANINGS: ByHeaderName[int] = ByHeaderName({}, _meaning)
+_MISSING: Any = object()
 
 
 def look_up(tracker: RequestTracker, status: int, headers: Headers, protocol: Protocol) -> _Found:
@@ -211,80 +108,58 @@ def look_up(tracker: RequestTracker, status: int, headers: Headers, protocol: Pr
     Returns None where an Exchange decides and nothing is recorded.
     """
     said = tracker.said
-    if said is not None and (said.asked_for_marked or not said.is_untouched):
-        return None
-    runtime = tracker.runtime
     query: Any = tracker.raw.get(protocol.query)
     cookies: Any = tracker.headers.get(protocol.cookie)
+    if said is not None and (said.asked_for_marked or not said.is_untouched):
+        return None
     has_click = bool(query) and protocol.ttclid in query
     may_carry = bool(cookies) and protocol.carry in cookies
-    if not ((has_click or may_carry or says_html(headers)) and runtime.is_on):
+    if not (has_click or may_carry or says_html(headers)):
         return PASS
-    if (
-        may_carry
-        or runtime.writes_ids
-        or runtime.is_bridged
-        or not _is_usual_target(tracker, query, has_click=has_click, protocol=protocol)
-    ):
+    runtime = tracker.runtime
+    if not runtime.is_on:
+        return PASS
+    if may_carry or runtime.writes_ids or runtime.is_bridged or (cookies and not are_usual_cookies(cookies, protocol)):
         return None
-    referrer: Any = tracker.headers.get(protocol.referrer)
-    is_due, consent = has_click or (bool(referrer) and protocol.ttclid in referrer), None
-    if cookies:
-        if len(cookies) > _MAX_COOKIE_CHARS or protocol.said in cookies:
-            return None
-        is_due = is_due or _may_be_due(cookies)
-    if not runtime.is_implied or (cookies and _speaks(cookies, protocol)):
-        consent = tracker.state.consent
-    values = [status, tracker.raw.get(protocol.method), said and said.shared_word, consent]
-    edits = _read_head(headers, values)
+    if not is_usual_target(tracker, query, has_click=has_click, protocol=protocol):
+        return None
+    values = [status, tracker.raw.get(protocol.method), said and said.shared_word]
+    edits = _add_key(values, tracker, headers, cookies, protocol)
     if edits is None:
         return None
-    values += map(tracker.headers.get, protocol.names)
-    values.append(tracker.raw.get(protocol.mount))
-    return _found(tracker, tuple(values), headers, edits, is_due=is_due)
-
-
-def _read_head(headers: Headers, values: list[Any]) -> tuple[int, int] | None:
-    """Add what the key holds of the response headers; None where more decides than a key can hold.
-
-    Returns where the ``Content-Length`` stands (-1: nowhere), and which of the other headers change: none,
-    :data:`_CACHING` for a response of one visitor, :data:`_OF_THE_BYTES` with the body.
-    """
-    length_at, edits, index = -1, 0, 0
-    for name, value in headers:
-        meaning = _MEANINGS[name]
-        if meaning is not None:
-            if meaning == _LENGTH:
-                if length_at >= 0 or not (value.isdigit() and value.isascii()):
-                    edits = _OF_THE_BYTES
-                length_at = index
-            elif meaning == _OF_THE_BYTES:
-                edits = _OF_THE_BYTES
-            elif meaning == _UNKNOWN:
-                return None
-            else:
-                values += name, value
-                if meaning == _CACHING and not edits:
-                    edits = _CACHING
-        index += 1  # noqa: SIM113  # enumerate() costs more
-    return length_at, edits
-
-
-def _found(
-    tracker: RequestTracker, key: tuple[Any, ...], headers: Headers, edits: tuple[int, int], *, is_due: bool
-) -> _Found:
-    effects = tracker.runtime.decisions.get(key, _MISSING)
+    key = tuple(values)
+    effects = runtime.decisions.get(key, _MISSING)
     if effects is _MISSING:
         return Key(key)
     if effects is None:
         return None
-    is_due = is_due and effects.sets_cookies
-    if effects.script is None:
-        return _with_cookies(tracker, effects, headers) if is_due else PASS
-    return effects, headers.copy(), edits, is_due
+    due = is_due(tracker, query, cookies, protocol) if effects.sets_cookies else False
+    if effects.script is not None:
+        return effects, headers.copy(), edits, due
+    return PASS if due is False else _with_cookies(tracker, headers, edits, due, protocol)
 
 
-_MISSING: Any = object()
+def _add_key(
+    values: list[Any], tracker: RequestTracker, headers: Headers, cookies: Any, protocol: Protocol
+) -> tuple[int, int] | None:
+    """Add the request's and the head's part of a key to its values; returns what :func:`read_head` does."""
+    speaks_of_consent = not tracker.runtime.is_implied or (cookies and speaks(cookies, protocol))
+    values.append(tracker.state.consent if speaks_of_consent else None)
+    edits = read_head(headers, values)
+    values += map(tracker.headers.get, protocol.names)
+    values.append(tracker.raw.get(protocol.mount))
+    return edits
+
+
+def _with_cookies(
+    tracker: RequestTracker, headers: Headers, edits: tuple[int, int], due: Due, protocol: Protocol
+) -> Forward | Pass:
+    """The head of a response without a script, with the visitor's cookies."""
+    if edits[1]:
+        texts = visitor_headers(tracker.state)
+        return Forward(with_changes(headers, added=texts, is_private=True)) if texts else PASS
+    added = due_cookies(tracker, due, protocol)
+    return Forward([*headers, *added, protocol.private]) if added else PASS
 
 
 def replay(
@@ -304,40 +179,41 @@ def replay(
     said = tracker.said
     if said is not None and not said.is_untouched:
         return None
-    effects, headers, (length_at, edits), is_due = held
+    effects, headers, (length_at, edits), due = held
     script = effects.script or b""
-    place = _place(tracker, piece, effects, protocol, last=last)
+    place = _place(tracker, piece, effects.plan, protocol, last=last)
     if place < 0:
         return None
     rest = memoryview(piece)  # a page of 200 KB is copied once
     data = b"".join((rest[:place], script, rest[place:]))
-    added = _due_cookies(tracker, effects, headers) if is_due else []
-    is_private = bool(added) or effects.is_personal
-    if edits and (is_private or edits == _OF_THE_BYTES):
-        changed = with_changes(
-            headers, added=added, body_growth_bytes=len(script), is_private=is_private, mark=effects.mark
+    if edits and (due is not False or effects.is_personal or edits == CHANGES_WITH_BODY):
+        texts = [] if due is False else visitor_headers(tracker.state)
+        is_private = bool(texts) or effects.is_personal
+        edited = with_changes(
+            headers, added=texts, body_growth_bytes=len(script), is_private=is_private, mark=effects.mark
         )
-        return changed, data
-    changed = headers + protocol.pairs([*added, _PRIVATE]) if is_private else headers.copy()
+        return edited, data
+    added = [] if due is False else due_cookies(tracker, due, protocol)
+    changed: Any = [*headers, *added, protocol.private] if added or effects.is_personal else headers.copy()
     if length_at >= 0:
         name, value = headers[length_at]
         length = protocol.encode(str(int(value) + len(script)))
-        changed[length_at] = (name, length)  # type: ignore[assignment]  # of the adapter's type
+        changed[length_at] = (name, length)
     return changed, data
 
 
-def _place(tracker: RequestTracker, piece: bytes, effects: Effects, protocol: Protocol, *, last: bool) -> int:
+def _place(tracker: RequestTracker, piece: bytes, plan: Plan, protocol: Protocol, *, last: bool) -> int:
     """Where the script goes in the first piece of a page; -1 where that is not sure."""
     heads, path = tracker.runtime.heads, tracker.raw.get(protocol.path)
-    plan = effects.plan
-    place = heads.place(path, piece) if plan.is_charset_named else -1
+    page = (path, "page") if plan.takes_fragments else path  # such a body is searched by other rules
+    place = heads.place(page, piece) if plan.is_charset_named else -1
     if place < 0:
         body = PlainBody(is_charset_named=plan.is_charset_named, is_page=plan.takes_fragments)
         if body.feed(piece, last=last) is not Search.FOUND or body.tags.are_any:
             return -1
         place = body.place
         if plan.is_charset_named:
-            heads.learn(path, piece, place)
+            heads.learn(page, piece, place)
     return place
 
 
@@ -350,58 +226,5 @@ def record(runtime: Runtime, key: Key, log: ReadLog, effects: Effects | None) ->
         log: what the decision has read.
         effects: of the decision; None where it depends on the visitor.
     """
-    is_covered = log <= _READS_IN_KEY | _READS_BEHIND_GUARDS
+    is_covered = log <= READS_IN_KEY | READS_BEHIND_GUARDS
     runtime.decisions.keep(key.values, effects if is_covered else None)
-
-
-# -- guards
-
-
-def _may_be_due(cookies: bytes | str) -> bool:
-    text = cookies if isinstance(cookies, str) else cookies.decode("latin-1")
-    return "tt" in text and cookies_may_be_due(text)
-
-
-def _speaks(cookies: Any, protocol: Protocol) -> bool:
-    """Whether the Cookie header may say something about consent, where no platform's cookie is read."""
-    for text in protocol.spoken_by:  # noqa: SIM110  # a generator takes three times as long
-        if text in cookies:
-            return True
-    return False
-
-
-def _is_usual_target(tracker: RequestTracker, query: Any, *, has_click: bool, protocol: Protocol) -> bool:
-    """Whether path and query hold no identity and are not excluded; a click id does not count."""
-    rest = query
-    if has_click:
-        rest = protocol.click.sub(protocol.nothing, query)
-        if protocol.ttclid in rest:
-            return False
-    runtime, raw = tracker.runtime, tracker.raw
-    target = raw.get(protocol.mount), raw.get(protocol.path), rest
-    is_usual = runtime.targets.get(target)
-    if is_usual is None:
-        request = tracker.state.request
-        text = rest.decode("latin-1") if isinstance(rest, bytes) else rest
-        is_usual = not (
-            holds_identity(f"{request.path}?{text}" if text else request.path) or runtime.is_excluded(request.path)
-        )
-        runtime.targets.keep(target, is_usual)
-    return is_usual
-
-
-# -- what each visitor gets beside the effects
-
-
-def _due_cookies(tracker: RequestTracker, effects: Effects, headers: Headers) -> list[Header]:
-    state = tracker.state
-    return BrowserOutput(state.request, state.runtime, state, effects.plan, Head.read(headers)).headers([])
-
-
-def _with_cookies(tracker: RequestTracker, effects: Effects, headers: Headers) -> Forward | Pass:
-    """The head of a response without a script, with the visitor's cookies."""
-    added = _due_cookies(tracker, effects, headers)
-    return Forward(with_changes(headers, added=added, is_private=True)) if added else PASS
-
-
-_PRIVATE: Header = ("Cache-Control", "private")

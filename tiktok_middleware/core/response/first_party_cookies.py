@@ -75,12 +75,28 @@ def visitor_cookies(request: RequestView, runtime: Runtime, state: RequestState)
     visitor = state.visitor
     if not visitor.renew:
         return []
-    domain = runtime.cookie_domain(request.hostname)
+    attributes = _attributes(request, runtime)
     values = {TTCLID: visitor.ttclid, TTP: visitor.ttp}
     # What is left alone counts as fresh all the same: a page that many visitors share asks for what is not.
     renew = [name for name in visitor.renew if name != TTP or runtime.config.ttp != "off"]
-    cookies = [site_cookie(request, name, values[name], LIFETIME_S[name], domain) for name in renew]
-    return [*cookies, site_cookie(request, FRESH_COOKIE, visitor.fresh, LIFETIME_S[FRESH_COOKIE])]
+    # Both ids are checked when they are read, and hold nothing that a cookie cannot carry.
+    cookies = [("Set-Cookie", f"{name}={values[name]}{attributes[name]}") for name in renew]
+    return [*cookies, ("Set-Cookie", f"{FRESH_COOKIE}={visitor.fresh}{attributes[FRESH_COOKIE]}")]
+
+
+def _attributes(request: RequestView, runtime: Runtime) -> dict[str, str]:
+    """What follows the values of the visitor's cookies, by the cookie's name; made once for each scheme and host."""
+    place = request.place
+    known = runtime.cookie_attributes.get(place)
+    if known is None:
+        domains = {TTCLID: runtime.cookie_domain(request.hostname)}
+        domains[TTP] = domains[TTCLID]
+        known = {
+            name: site_cookie(request, name, "", age_s, domains.get(name, ""))[1].removeprefix(f"{name}=")
+            for name, age_s in LIFETIME_S.items()
+        }
+        runtime.cookie_attributes.keep(place, known)
+    return known
 
 
 def _deletions(request: RequestView, domain: str) -> list[Header]:

@@ -1,0 +1,55 @@
+"""The guards of the usual path: what a decision reads besides its key, and when that changes nothing.
+
+A guard only rejects: where it is not sure, an Exchange decides.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tiktok_middleware.core.consent.precedence import SAID_COOKIE
+from tiktok_middleware.core.pixel.redirect_cookie import CARRY
+from tiktok_middleware.core.response.cache_key import Protocol
+from tiktok_middleware.core.tracking.request_tracker import RequestTracker
+from tiktok_middleware.core.visitor.url_redaction import holds_identity
+
+__all__ = ["READS_BEHIND_GUARDS", "are_usual_cookies", "is_usual_target", "speaks"]
+
+#: What a decision may read because a guard has excluded what would matter, in the words of ``ReadLog``.
+READS_BEHIND_GUARDS = frozenset({"path", "query", f"cookie text {CARRY}", f"cookie text {SAID_COOKIE}"})
+
+# A longer Cookie header may be cut, or hold several copies of one cookie: an Exchange reads it.
+_MAX_COOKIE_CHARS = 4_096
+
+
+def are_usual_cookies(cookies: Any, protocol: Protocol) -> bool:
+    """Whether the Cookie header holds nothing that an earlier response left for this one."""
+    return len(cookies) <= _MAX_COOKIE_CHARS and protocol.carry not in cookies and protocol.said not in cookies
+
+
+def speaks(cookies: Any, protocol: Protocol) -> bool:
+    """Whether the Cookie header may say something about consent, where no platform's cookie is read."""
+    for text in protocol.spoken_by:  # noqa: SIM110  # a generator takes three times as long
+        if text in cookies:
+            return True
+    return False
+
+
+def is_usual_target(tracker: RequestTracker, query: Any, *, has_click: bool, protocol: Protocol) -> bool:
+    """Whether path and query hold no identity and are not excluded; a click id does not count."""
+    rest = query
+    if has_click:
+        rest = protocol.click.sub(protocol.nothing, query)
+        if protocol.ttclid in rest:
+            return False
+    runtime, raw = tracker.runtime, tracker.raw
+    target = raw.get(protocol.mount), raw.get(protocol.path), rest
+    is_usual = runtime.targets.get(target)
+    if is_usual is None:
+        request = tracker.state.request
+        text = rest.decode("latin-1") if isinstance(rest, bytes) else rest
+        is_usual = not (
+            holds_identity(f"{request.path}?{text}" if text else request.path) or runtime.is_excluded(request.path)
+        )
+        runtime.targets.keep(target, is_usual)
+    return is_usual

@@ -1,0 +1,150 @@
+"""The key of a recorded decision: which raw values of a request and of a response head it holds.
+
+Both come from the tables that the decision and the header changes use, so that a header which begins to matter there
+matters here too.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tiktok_middleware.core.consent.consent import SPOKEN_BY
+from tiktok_middleware.core.consent.precedence import SAID_COOKIE
+from tiktok_middleware.core.http.header_names import ByHeaderName
+from tiktok_middleware.core.http.request import Names
+from tiktok_middleware.core.http.response_head import PLANNED, place_of
+from tiktok_middleware.core.http.response_headers import CACHING, OF_THE_BYTES, Headers, change_of, encoded
+from tiktok_middleware.core.pixel.redirect_cookie import CARRY
+from tiktok_middleware.core.response.first_party_cookies import Header
+from tiktok_middleware.core.response.policy import ASKED
+from tiktok_middleware.core.visitor.click_ids import TTCLID
+
+__all__ = ["ASGI", "CHANGES_WITH_BODY", "READS_IN_KEY", "WSGI", "Protocol", "read_head"]
+
+#: Request headers in the key: those that ``policy.plan`` reads, and Global Privacy Control.
+_KEYED = Names(*ASKED.texts, "sec-gpc")
+
+#: What a decision may read because it is in the key, in the words of :class:`~.read_log.ReadLog`.
+READS_IN_KEY = frozenset({"method", "mount", *(f"header {name}" for name in _KEYED.texts)})
+
+_PRIVATE: Header = ("Cache-Control", "private")
+
+
+class Protocol:
+    """Where one protocol holds what the key and the guards read.
+
+    Args:
+        is_bytes: whether its headers are bytes.
+        method, mount, path, query, cookie, referrer, host, scheme: keys of the raw request and of its headers.
+        names: of the keyed headers.
+    """
+
+    __slots__ = (
+        *("carry", "click", "cookie", "encode", "method", "mount", "names", "nothing", "pairs", "path", "query"),
+        *("host", "private", "referrer", "said", "scheme", "spoken_by", "ttclid"),
+    )
+
+    def __init__(
+        self,
+        *,
+        is_bytes: bool,
+        method: str,
+        mount: str,
+        path: str,
+        query: str,
+        cookie: Any,
+        referrer: Any,
+        host: Any,
+        scheme: str,
+        names: tuple[Any, ...],
+    ) -> None:
+        self.encode: Any = (lambda text: text.encode("ascii")) if is_bytes else (lambda text: text)
+        self.method = method
+        self.mount = mount
+        self.path = path
+        self.query = query
+        self.cookie = cookie
+        self.referrer = referrer
+        self.host = host
+        self.scheme = scheme
+        self.names = names
+        self.nothing = self.encode("")
+        self.pairs: Any = encoded if is_bytes else list
+        self.carry = self.encode(CARRY)
+        self.said = self.encode(SAID_COOKIE)
+        self.ttclid = self.encode(TTCLID)
+        self.spoken_by = tuple(map(self.encode, SPOKEN_BY))
+        self.click = re.compile(self.encode(rf"(?:^|(?<=&)){TTCLID}=([A-Za-z0-9._~-]{{1,1000}})(?:&|$)"))
+        self.private = self.pairs([_PRIVATE])[0]
+
+
+ASGI = Protocol(
+    is_bytes=True,
+    method="method",
+    mount="root_path",
+    path="path",
+    query="query_string",
+    cookie=b"cookie",
+    referrer=b"referer",
+    host=b"host",
+    scheme="scheme",
+    names=_KEYED.in_scope,
+)
+WSGI = Protocol(
+    is_bytes=False,
+    method="REQUEST_METHOD",
+    mount="SCRIPT_NAME",
+    path="PATH_INFO",
+    query="QUERY_STRING",
+    cookie="HTTP_COOKIE",
+    referrer="HTTP_REFERER",
+    host="HTTP_HOST",
+    scheme="wsgi.url_scheme",
+    names=_KEYED.in_environ,
+)
+
+
+# What a response header means here: nothing, or one of these.
+_LENGTH, CHANGES_WITH_BODY, _KEYED_VALUE, _CACHING, _UNKNOWN = range(1, 6)
+
+
+def _meaning(name: str) -> int | None:
+    """The meaning of a response header, from the tables that the decision and the edits use."""
+    place, change = place_of(name), change_of(name)
+    if name == "content-length":
+        return _LENGTH
+    if name == "expires" or (place is not None and (place >= PLANNED or change == OF_THE_BYTES)):
+        return _UNKNOWN  # compared with the time, or read by more than ``policy.plan``
+    if change:
+        return _CACHING if change == CACHING else CHANGES_WITH_BODY
+    return None if place is None else _KEYED_VALUE
+
+
+_MEANINGS: ByHeaderName[int] = ByHeaderName({}, _meaning)
+
+
+def read_head(headers: Headers, values: list[Any]) -> tuple[int, int] | None:
+    """Add what the key holds of the response headers; None where more decides than a key can hold.
+
+    Returns where the ``Content-Length`` stands (-1: nowhere), and which of the other headers change: none,
+    :data:`_CACHING` for a response of one visitor, :data:`CHANGES_WITH_BODY` with the body.
+    """
+    length_at, edits, index = -1, 0, 0
+    for name, value in headers:
+        meaning = _MEANINGS[name]
+        if meaning is not None:
+            if meaning == _LENGTH:
+                if length_at >= 0 or not (value.isdigit() and value.isascii()):
+                    edits = CHANGES_WITH_BODY
+                length_at = index
+            elif meaning == CHANGES_WITH_BODY:
+                edits = CHANGES_WITH_BODY
+            elif meaning == _UNKNOWN:
+                return None
+            else:
+                values += name, value
+                if meaning == _CACHING and not edits:
+                    edits = _CACHING
+        index += 1  # noqa: SIM113  # enumerate() costs more
+    return length_at, edits

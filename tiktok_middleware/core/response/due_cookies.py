@@ -1,0 +1,53 @@
+"""The cookies of a visitor's ids beside a replayed decision: made for each request, never recorded."""
+
+from __future__ import annotations
+
+from typing import Any, Union
+
+from tiktok_middleware.core.response.browser_output import visitor_headers
+from tiktok_middleware.core.response.cache_key import Protocol
+from tiktok_middleware.core.tracking.request_tracker import RequestTracker
+from tiktok_middleware.core.visitor.click_ids import cookies_may_be_due, is_ttclid
+
+__all__ = ["Due", "due_cookies", "is_due"]
+
+#: Whether the cookies of the visitor's ids may be due; the click id, where it is the only id of the request.
+Due = Union[bool, bytes, str]  # noqa: UP007  # a run-time alias on Python 3.10
+
+
+def is_due(tracker: RequestTracker, query: Any, cookies: Any, protocol: Protocol) -> Due:
+    """Whether the visitor's cookies may be due. True is always right: who makes the cookies looks once more."""
+    referrer: Any = tracker.headers.get(protocol.referrer)
+    if referrer and protocol.ttclid in referrer:
+        return True
+    text: str = cookies if isinstance(cookies, str) or not cookies else cookies.decode("latin-1")
+    has_ids = bool(text) and "tt" in text
+    if not query or protocol.ttclid not in query:
+        return has_ids and cookies_may_be_due(text)
+    click = protocol.click.search(query)
+    if has_ids or click is None or query.count(protocol.ttclid) > 1 or tracker.runtime.proxies.are_any:
+        return True
+    found: bytes | str = click[1]
+    return found if is_ttclid(found if isinstance(found, str) else found.decode("ascii")) else True
+
+
+def due_cookies(tracker: RequestTracker, due: Due, protocol: Protocol) -> list[Any]:
+    """The cookies of the visitor's ids, in the types of the protocol."""
+    runtime, host = tracker.runtime, tracker.headers.get(protocol.host)
+    place = protocol.scheme, tracker.raw.get(protocol.scheme), host
+    known = runtime.click_cookies.get(place) if due is not True else None
+    if known is not None:
+        name, before, after, fresh = known
+        return [(name, before + due + after), fresh]
+    made: list[Any] = protocol.pairs(visitor_headers(tracker.state))
+    if due is not True and len(made) == 2 and made[0][1].count(due) == 1 and _is_host(tracker, host):
+        # The same on this host but for the click id, which is left out.
+        before, after = made[0][1].split(due)
+        runtime.click_cookies.keep(place, (made[0][0], before, after, made[1]))
+    return made
+
+
+def _is_host(tracker: RequestTracker, host: Any) -> bool:
+    """Whether the ``Host`` header is the host that the request is taken to be for."""
+    text = host.decode("latin-1") if isinstance(host, bytes) else host
+    return isinstance(text, str) and tracker.state.request.host == text.lower()
