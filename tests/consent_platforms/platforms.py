@@ -144,6 +144,18 @@ _OREJIME = """<link rel="stylesheet" href="/modules/orejime/dist/orejime-standar
 window.orejimeConfig = {privacyPolicyUrl: '/privacy', purposes: [{id: 'tiktok', title: 'TikTok', cookies: []},
   {id: 'stats', title: 'Stats', cookies: []}].concat(REVISION > 1 ? [{id: 'another', title: 'Another', cookies: []}] : []), %s};</script>"""
 
+_C15T = """<script type="importmap">{"imports": {"c15t": "/modules/c15t/dist/index.js", "valibot": "/modules/valibot/dist/index.min.mjs",
+  "@c15t/schema/types": "/modules/@c15t/schema/dist/types.js", "@c15t/translations": "/modules/@c15t/translations/dist/index.js",
+  "zustand/vanilla": "/modules/zustand/esm/vanilla.mjs"}}</script>
+<script type="module">
+import {getOrCreateConsentRuntime} from 'c15t';
+const {consentStore} = getOrCreateConsentRuntime({mode: 'offline', consentCategories: ['necessary', 'measurement', 'marketing']});
+window.state = () => consentStore.getState();
+window.some = () => { state().setConsent('marketing', false); state().setConsent('measurement', true); state().saveConsents('custom'); };
+document.body.insertAdjacentHTML('beforeend', `<button id=yes onclick="state().saveConsents('all')">Yes</button>
+  <button id=no onclick="state().saveConsents('necessary')">No</button><button id=some onclick="some()">Some</button>`);
+</script>"""
+
 _COOKIECONSENT = """<link rel="stylesheet" href="/modules/cookieconsent/build/cookieconsent.min.css">
 <script>addEventListener('load', () => cookieconsent.initialise({type: '%s', revokable: true, law: {regionalLaw: false}, location: false,
   palette: {popup: {background: '#000'}, button: {background: '#f1d600'}}, %s onPopupOpen() {}},
@@ -214,6 +226,7 @@ PLATFORMS: tuple[Platform, ...] = (
             "js:orejime.manager.acceptAll()", "js:orejime.manager.declineAll()",
         ),
     ),
+    Platform("c15t", "c15t 2.2.1", "c15t", _C15T, _BUTTONS),
     Platform(
         "cookieconsent, opt-in", "cookieconsent 3.1.1", "cookieconsent",
         _script("cookieconsent/build/cookieconsent.min.js") + _COOKIECONSENT % ("opt-in", ""),
