@@ -13,6 +13,7 @@ from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase
 from tiktok_middleware.core.response.cache_key import ASGI
 from tiktok_middleware.core.response.decision_cache import HeldPage, look_up, replay
 from tiktok_middleware.core.response.exchange import Exchange
+from tiktok_middleware.core.response.policy import may_get_page
 from tiktok_middleware.core.tracking.current import tracker_var
 from tiktok_middleware.delivery.process.event_loop import is_in_event_loop, mark_as_coroutine_function
 from tiktok_middleware.errors import ConfigError
@@ -78,6 +79,8 @@ class TikTokMiddleware:
         if tracker is None:
             await self.app(scope, receive, send)
             return
+        if scope.get("extensions"):
+            _hide_unseen_bodies(scope, tracker)
         attach_to_requests()
         token = tracker_var.set(tracker)
         response = _Response(tracker, client, send)
@@ -357,6 +360,18 @@ async def _nothing() -> None:
 
 # Extensions that send a body which never passes here.
 _BODIES_UNSEEN = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
+
+
+def _hide_unseen_bodies(scope: MutableMapping[str, Any], tracker: RequestTracker) -> None:
+    """Keep apps from sending a page by an extension that would keep its bytes from us."""
+    extensions, headers = scope["extensions"], tracker.headers
+    if (
+        not _BODIES_UNSEEN.isdisjoint(extensions)
+        and tracker.runtime.is_on
+        and not tracker.runtime.browser_reason
+        and may_get_page(headers.get(b"sec-fetch-dest", b""), headers.get(b"accept", b""))
+    ):
+        scope["extensions"] = {name: value for name, value in extensions.items() if name not in _BODIES_UNSEEN}
 
 
 async def _body(receive: Receive, limit_bytes: int) -> bytes | None:

@@ -96,7 +96,7 @@ function begin() {
     if (c.h && w.top !== w) c.v = 0, c.s = (c.s || []).filter(function (event) { return event[0] !== 'Pageview'; });
     var signal = c.g && navigator.globalPrivacyControl, l = w.location;
     if (t.off || signal && c.g < 2 || c.g && isRefused()) c.w = 1, c.h = 0;
-    else if (signal && c.g > 2 || t.suspects(l.href + ' ' + d.referrer)) c.w = c.h = 1;
+    else if (signal && c.g > 2 || c.g && /gpp|us_?privacy=\W*1.Y/i.test(d.cookie) || t.suspects(l.href + ' ' + d.referrer)) c.w = c.h = 1;
     if (!c.w) run();
     c.r = run;
     c.d = d.cookie;

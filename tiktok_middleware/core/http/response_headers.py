@@ -8,6 +8,7 @@ from typing import Any, Union
 
 from tiktok_middleware.core.http.etags import marked_tag
 from tiktok_middleware.core.http.header_names import ByHeaderName
+from tiktok_middleware.core.http.response_head import seconds_left
 
 __all__ = ["CACHING", "OF_THE_BYTES", "Headers", "change_of", "encoded", "with_changes"]
 
@@ -18,15 +19,22 @@ Headers = Union[list[tuple[bytes, bytes]], list[tuple[str, str]]]  # noqa: UP007
 class _Changed:
     """What has become of the response; see :func:`with_changes`."""
 
-    __slots__ = ("body_growth_bytes", "extend_policy", "is_private", "mark")
+    __slots__ = ("body_growth_bytes", "extend_policy", "is_private", "mark", "now_s")
 
     def __init__(
-        self, body_growth_bytes: int | None, extend_policy: Callable[[str], str] | None, mark: str, *, is_private: bool
+        self,
+        body_growth_bytes: int | None,
+        extend_policy: Callable[[str], str] | None,
+        mark: str,
+        *,
+        is_private: bool,
+        now_s: float,
     ) -> None:
         self.body_growth_bytes = body_growth_bytes
         self.extend_policy = extend_policy
         self.mark = mark
         self.is_private = is_private
+        self.now_s = now_s
 
 
 def with_changes(
@@ -37,6 +45,7 @@ def with_changes(
     is_private: bool = False,
     extend_policy: Callable[[str], str] | None = None,
     mark: str = "",
+    now_s: float = 0.0,
 ) -> Headers:
     """A copy of the headers that is right for the changed response; as text where there were none.
 
@@ -47,8 +56,9 @@ def with_changes(
         is_private: whether the response now holds what only this visitor may see.
         mark: names our script where the body holds nothing else of ours: then entity tags are marked, not dropped.
         extend_policy: gives each Content Security Policy the sources that the script needs.
+        now_s: Unix seconds, which ``Expires`` is compared with.
     """
-    changed = _Changed(body_growth_bytes, extend_policy, mark, is_private=is_private)
+    changed = _Changed(body_growth_bytes, extend_policy, mark, is_private=is_private, now_s=now_s)
     kept: list[Any] = []
     says_cache_control = False
     for pair in headers:
@@ -107,9 +117,21 @@ def _caching(text: str, changed: _Changed) -> str:
     return ", ".join([*filter(None, kept), "private"])
 
 
+_FORBIDS = re.compile(r"(?:^|,)\s*(?:no-store|private|no-cache)\s*(?:,|$)", re.IGNORECASE)
+
+
 def _targeted(text: str, changed: _Changed) -> str:
-    """What lets one kind of cache keep the response goes once it is one visitor's."""
-    return "" if changed.is_private else text
+    """What lets one kind of cache keep the response goes once it is one visitor's; what forbids it stays."""
+    return "" if changed.is_private and not _FORBIDS.search(text) else text
+
+
+def _accelerated(text: str, changed: _Changed) -> str:
+    return "" if changed.is_private and text.strip("0 ") else text
+
+
+def _expiry(text: str, changed: _Changed) -> str:
+    """A date in the past forbids caching. Without it, browsers would keep a permanent redirect for good."""
+    return "" if changed.is_private and seconds_left(text, changed.now_s) > 0 else text
 
 
 def _policy(text: str, changed: _Changed) -> str:
@@ -126,7 +148,9 @@ _CHANGES: ByHeaderName[Callable[[str, _Changed], str]] = ByHeaderName(
         "content-security-policy-report-only": _policy,
         **dict.fromkeys(("accept-ranges", "content-md5", "digest", "content-digest", "repr-digest"), _of_the_bytes),
         **dict.fromkeys(("signature", "signature-input"), _of_the_bytes),
-        **dict.fromkeys(("surrogate-control", "edge-control", "x-accel-expires", "expires"), _targeted),
+        **dict.fromkeys(("surrogate-control", "edge-control"), _targeted),
+        "x-accel-expires": _accelerated,
+        "expires": _expiry,
         **dict.fromkeys(("cdn-cache-control", "cloudflare-cdn-cache-control"), _targeted),
         **dict.fromkeys(("vercel-cdn-cache-control", "netlify-cdn-cache-control"), _targeted),
     }
@@ -146,7 +170,10 @@ def change_of(name: str) -> str:
     change = _CHANGES[name]
     if change is None:
         return ""
-    return CACHING if change is _caching or change is _targeted else OF_THE_BYTES
+    return CACHING if change in _FOR_CACHES else OF_THE_BYTES
+
+
+_FOR_CACHES = frozenset({_caching, _targeted, _accelerated, _expiry})
 
 
 def encoded(headers: Headers) -> Headers:

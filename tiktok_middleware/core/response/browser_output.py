@@ -121,6 +121,14 @@ class BrowserOutput:
         return not self.tells_too_much
 
     @property
+    def is_without_script_for_visitor(self) -> bool:
+        """Whether another visitor's page would carry our script where this one does not: no cache may mix them up."""
+        runtime, state = self.runtime, self.state
+        if not self.is_page or self.is_shared or self._is_excluded or state.is_disabled or runtime.browser_reason:
+            return False
+        return not self.may_write_snippet
+
+    @property
     def may_be_personal(self) -> bool:
         """Whether a script that is still to come may hold what only this visitor may see."""
         return not self.is_shared
@@ -145,9 +153,12 @@ class BrowserOutput:
 
     @property
     def tells_too_much(self) -> bool:
-        """Whether the pixel, which reports a page's address as it is, would tell TikTok of a person."""
+        """Whether the pixel, which reports a page's address as it is, would tell TikTok of a person.
+
+        A page that many visitors share does not depend on the query: there the gate in the page judges the address.
+        """
         if self._tells is None:
-            self._tells = holds_identity(self.request.target)
+            self._tells = holds_identity(self.request.path if self.is_shared else self.request.target)
         return self._tells
 
     def opened(self) -> list[RoutedEvent]:

@@ -71,6 +71,7 @@ class Exchange:
     _headers: Headers | None = None  # the app's, while the head has not left
     _log: ReadLog | None = None  # what the decision has read, while it is recorded
     _body: Body | None = None  # the page's, from the search on
+    _now_s: float = 0.0  # read where the head has an `Expires`
     _share: Share | None = None  # of the memory for unfinished heads
     _piece: bytes = b""  # what the app has just sent, until it is the body's to keep
     _held: bytes = b""  # what leaves with the next step
@@ -253,8 +254,8 @@ class Exchange:
         self._head = head = Head.read(headers)
         # A response that remembers the visitor's word on consent is that visitor's, whatever its headers say.
         shared = False if state.consent_word else state.shared_word
-        now_s = runtime.clock() if head.expires else 0.0
-        self.plan = made = plan(status, head, request, now_s=now_s, shared=shared)
+        self._now_s = runtime.clock() if head.expires else 0.0
+        self.plan = made = plan(status, head, request, now_s=self._now_s, shared=shared)
         if made.timing is _ABSENT:
             state.doubt_consent("cookies_absent")
         elif runtime.is_bridged and made.place in _NAVIGATED and runtime.reader(request) is State.UNKNOWN:
@@ -402,7 +403,8 @@ class Exchange:
             added = output.headers(self._leaving)
             if not self._leaving:
                 self._record(Effects.of(output))
-            headers = with_changes(headers, added=added, is_private=True) if added else headers
+            if added or output.is_without_script_for_visitor:
+                headers = with_changes(headers, added=added, is_private=True, now_s=self._now_s)
         self._leaving = ()
         self.phase = _DONE
         return self._let_go(headers)
@@ -475,4 +477,5 @@ class Exchange:
             is_private=bool(added) or is_personal,
             extend_policy=extend,
             mark=mark,
+            now_s=self._now_s,
         )

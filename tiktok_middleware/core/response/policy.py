@@ -11,12 +11,12 @@ from enum import Enum
 from typing import NamedTuple
 
 from tiktok_middleware.core.http.request import Names, RequestView, Values
-from tiktok_middleware.core.http.response_head import PLANNED, Head
+from tiktok_middleware.core.http.response_head import PLANNED, Head, seconds_left
 from tiktok_middleware.core.page.charset import names_charset
 from tiktok_middleware.core.page.codings import has_coding, is_known, missing_packages
 from tiktok_middleware.core.runtime import BoundedCache
 
-__all__ = ["ASKED", "Audience", "Codec", "Place", "Plan", "Timing", "cache_life_s", "plan"]
+__all__ = ["ASKED", "Audience", "Codec", "Place", "Plan", "Timing", "cache_life_s", "may_get_page", "plan"]
 
 
 class Place(Enum):
@@ -222,6 +222,19 @@ def _sealed(head: Head) -> str:
     return ""
 
 
+def may_get_page(destination: bytes, accept: bytes) -> bool:
+    """Whether a request may be answered with a page, as far as its headers say: not with an image or a style sheet.
+
+    Args:
+        destination: its ``Sec-Fetch-Dest``.
+        accept: its ``Accept``.
+    """
+    return destination in _PAGE_DESTINATIONS if destination else b"text/html" in accept
+
+
+_PAGE_DESTINATIONS = frozenset({b"document", b"iframe", b"frame", b"fencedframe", b"embed", b"object", b"empty"})
+
+
 def _is_navigation(asked: _Asked) -> bool:
     if asked.mode:
         return asked.mode == "navigate" or asked.destination in _FRAMES
@@ -241,7 +254,7 @@ def _audience(head: Head, shared: bool | None, now_s: float) -> tuple[Audience, 
         return Audience.ONE, ""
     if _is_kept_by(directives):
         return Audience.SHARED, "cache_control"
-    if head.expires and not _LIFETIMES & directives.keys() and _expires_after(head.expires, now_s):
+    if head.expires and not _LIFETIMES & directives.keys() and seconds_left(head.expires, now_s) > 0:
         return Audience.SHARED, "expires"
     return Audience.ONE, ""
 
@@ -274,19 +287,6 @@ def _is_kept_by(directives: dict[str, str]) -> bool:
 _ZERO = re.compile(r"0*|-[0-9]+")
 
 
-def _expires_after(expires: str, now_s: float) -> bool:
-    return _seconds_left(expires, now_s) > 0
-
-
-def _seconds_left(expires: str, now_s: float) -> float:
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415  # 7 ms of imports for a header that is seldom sent
-
-    try:
-        return parsedate_to_datetime(expires).timestamp() - now_s
-    except (ValueError, OverflowError):
-        return 0.0  # RFC 9111 section 5.3: what is not a date, "0" above all, is already past
-
-
 #: What caches that are told no lifetime may choose by themselves; some keep a page for months, none says so.
 _UNSAID_LIFE_S = 30 * 86_400
 _NUMBER = re.compile(r"[0-9]{1,12}")
@@ -309,7 +309,7 @@ def cache_life_s(head: Head, now_s: float) -> int:
     if _NUMBER.fullmatch(head.x_accel_expires.strip()):
         lives.append(int(head.x_accel_expires))
     if head.expires:
-        lives.append(int(_seconds_left(head.expires, now_s)))
+        lives.append(int(seconds_left(head.expires, now_s)))
     return max(lives) or _UNSAID_LIFE_S
 
 

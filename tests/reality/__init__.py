@@ -1,0 +1,1 @@
+"""The middleware between real pages, real proxies and real caches."""
