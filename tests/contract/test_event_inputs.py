@@ -16,6 +16,7 @@ from tests.contract.adapters import HTML, NOW, PAGE, Request, Seen, WsgiServer, 
 from tests.core.core_world import GOOD_TTP
 from tiktok_middleware import Client, Config
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
+from tiktok_middleware.core.consent.consent import Consent, State
 from tiktok_middleware.core.events.event import Record
 from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
 from tiktok_middleware.core.tracking.current import KEY
@@ -207,6 +208,60 @@ def test_an_event_does_not_lift_the_visitors_own_opt_out(flag: Any) -> None:
     assert item["limited_data_use"] is True
 
 
+def contact(tracker: Any) -> None:
+    tracker.track("Contact")
+
+
+answer_of_reader: Any = True
+
+
+def own_reader(_: object) -> Any:
+    return answer_of_reader
+
+
+@pytest.mark.parametrize("adapter", ["asgi", "wsgi"])
+@pytest.mark.parametrize(
+    ("answer", "limited"),
+    [
+        ("limited", True),
+        (("granted", True), True),
+        ((True, True), True),
+        (Consent(State.GRANTED, limited_data_use=True), True),
+        ({"consent": "granted", "limited_data_use": True}, True),
+        ({"state": State.GRANTED, "limited_data_use": 1}, True),
+        (True, False),
+        (("granted", False), False),
+        (Consent(State.GRANTED), False),
+        ({"consent": "granted"}, False),
+    ],
+)
+def test_a_teams_own_reader_sets_the_flag_for_a_visitor(
+    monkeypatch: pytest.MonkeyPatch, adapter: str, answer: Any, limited: bool
+) -> None:
+    arrived.clear()
+    monkeypatch.setattr("tests.contract.test_event_inputs.answer_of_reader", answer)
+    client = make(consent=f"import:{__name__}:own_reader")
+    seen, copies, (item,) = Both(client, adapter).visit(contact)
+    client.close(1)
+    assert item["limited_data_use"] is limited
+    found = re.search(rb"\}\)\(window,document,\s*(\{.*?\})\);</script>", seen.body, re.DOTALL)
+    assert found is not None
+    assert json.loads(found[1])["o"].get("limited_data_use", False) is limited
+    assert len(copies) == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [(False, True), ("denied", True), {"limited_data_use": True}, ("maybe", False), (), {}]
+)
+def test_a_reader_that_does_not_say_yes_grants_nothing(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+    arrived.clear()
+    monkeypatch.setattr("tests.contract.test_event_inputs.answer_of_reader", answer)
+    client = make(consent=f"import:{__name__}:own_reader")
+    _, _, items = Both(client, "wsgi").visit(contact)
+    client.close(1)
+    assert items == []
+
+
 def test_browser_false_keeps_an_event_off_the_page(both: Both) -> None:
     _, copies, (item,) = both.visit(lambda tracker: tracker.track("Purchase", value=5, currency="EUR", browser=False))
     assert copies == []
@@ -216,10 +271,6 @@ def test_browser_false_keeps_an_event_off_the_page(both: Both) -> None:
 # -- who the visitor is
 
 WORDS = ["null", "undefined", "NaN", "None", "0", "guest", "__CLICKID__", "{{ttclid}}", "%%CLICK_ID%%", "${ttclid}"]
-
-
-def contact(tracker: Any) -> None:
-    tracker.track("Contact")
 
 
 @pytest.mark.parametrize("word", WORDS)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import iscoroutinefunction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tiktok_middleware.core.consent.page_side import bridges
 from tiktok_middleware.core.consent.platforms import reader_for
@@ -55,33 +55,56 @@ class Consent(NamedTuple):
         return self.state is State.GRANTED
 
 
+class Answer(NamedTuple):
+    """What a reader says of a request.
+
+    Attributes:
+        state: granted, denied or unknown.
+        limited_data_use: whether TikTok's flag is set for this visitor.
+    """
+
+    state: State
+    limited_data_use: bool = False
+
+
+_PLAIN_ANSWERS = {state: Answer(state) for state in State}
+
+
 class Reader:
     """What ``TIKTOK_CONSENT`` names: the platform's answer for a request.
 
     Args:
-        read: from the request to the platform's state.
+        read: from the request to the platform's state, or to an :class:`Answer`.
         changed_at_ms: from the request to the time of the platform's record, Unix milliseconds; 0 where it has none.
         is_platform: whether there is a record beside our own; False for ``implied`` and ``required``.
         is_bridged: whether the platform's script in the page is asked, where the request does not tell.
+        may_limit: whether its answers may set TikTok's flag, for some visitors and not for others.
     """
 
-    __slots__ = ("_read", "changed_at_ms", "is_bridged", "is_platform")
+    __slots__ = ("_read", "changed_at_ms", "is_bridged", "is_platform", "may_limit")
 
     def __init__(
         self,
-        read: Callable[[RequestView], State],
+        read: Callable[[RequestView], State | Answer],
         changed_at_ms: Callable[[RequestView], int] = lambda _: 0,
         *,
         is_platform: bool = True,
         is_bridged: bool = False,
+        may_limit: bool = False,
     ) -> None:
         self._read = read
         self.changed_at_ms = changed_at_ms
         self.is_platform = is_platform
         self.is_bridged = is_bridged
+        self.may_limit = may_limit
 
     def __call__(self, request: RequestView) -> State:
-        return self._read(request)
+        return self.answer(request).state
+
+    def answer(self, request: RequestView) -> Answer:
+        """The state, with TikTok's flag."""
+        found = self._read(request)
+        return found if type(found) is Answer else _PLAIN_ANSWERS[found]  # type: ignore[index]  # a State
 
 
 def make_reader(
@@ -107,7 +130,7 @@ def make_reader(
         name, _, granted = rest.partition("=")
         return Reader(lambda request: _read_cookie(request.cookies.get(name), granted))
     if kind == "import":
-        return Reader(_guarded(_imported(setting), failed))
+        return Reader(_guarded(_imported(setting), failed), may_limit=True)
     try:
         read = reader_for(setting, implied=implied)
     except ValueError as error:
@@ -153,7 +176,8 @@ def read_consent(
     opted_out = opt_out(cookies) if cookies else ""
     if opted_out:
         return Consent(State.DENIED, limited, opted_out)
-    platform = reader(request)
+    platform, is_limited = reader.answer(request)
+    limited = limited or is_limited
     if word is None and OWN_COOKIE in cookies:
         word = stored_word(request)
     state = _decide(request, reader, platform, word) if word is not None and word.letter else platform
@@ -222,16 +246,30 @@ def _imported(setting: str) -> Callable[[RequestView], object]:
 
 def _guarded(
     function: Callable[[RequestView], object], failed: Callable[[BaseException], None]
-) -> Callable[[RequestView], State]:
+) -> Callable[[RequestView], Answer]:
     """The team's own function, where anything but a clear yes or no is unknown."""
-    answers = {True: State.GRANTED, False: State.DENIED, "granted": State.GRANTED, "denied": State.DENIED}
 
-    def read(request: RequestView) -> State:
+    def read(request: RequestView) -> Answer:
         try:
-            answer = function(request)
-            return answer if isinstance(answer, State) else answers.get(answer, State.UNKNOWN)
+            return _own_answer(function(request))
         except Exception as error:  # noqa: BLE001  # the team's code: whatever it raises, the visitor has not said yes
             failed(error)
-            return State.UNKNOWN
+            return _PLAIN_ANSWERS[State.UNKNOWN]
 
     return read
+
+
+_OWN_STATES = {True: State.GRANTED, False: State.DENIED, "granted": State.GRANTED, "denied": State.DENIED}
+
+
+def _own_answer(answer: Any) -> Answer:
+    """What a team's own function returned: a yes or no, alone or in a pair with TikTok's flag; else unknown."""
+    limited: object = False
+    if isinstance(answer, Mapping):
+        answer, limited = answer.get("consent", answer.get("state")), answer.get("limited_data_use", False)
+    elif isinstance(answer, tuple) and len(answer) >= 2:  # a Consent is one, too
+        answer, limited = answer[0], answer[1]
+    elif answer == "limited":
+        answer, limited = "granted", True
+    state = answer if isinstance(answer, State) else _OWN_STATES.get(answer, State.UNKNOWN)
+    return Answer(state, bool(limited))

@@ -193,7 +193,7 @@ class BrowserOutput:
         TikTok's flag is the pixel's where an event has none of its own; both channels are to say the same.
         """
         name, properties, event_id = _copy(event)
-        if self.runtime.config.gpc == "limit":  # else it is the same on every page
+        if self.runtime.config.gpc == "limit" or self.runtime.reader.may_limit:  # else it is the same on every page
             limited = self.state.consent.limited_data_use or event.limited_data_use
             properties = {**properties, "limited_data_use": limited}
         return name, properties, event_id
