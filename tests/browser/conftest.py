@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.browser.servers import (
+    MORE_SHOPS,
     SHOPS,
     Server,
     command_of,
@@ -111,7 +112,7 @@ def shops(start: Callable[..., Server]) -> Callable[[str], Server]:
     return shop
 
 
-@pytest.fixture(params=list(SHOPS))
+@pytest.fixture(params=[*SHOPS, *(pytest.param(name, marks=pytest.mark.soak) for name in MORE_SHOPS)])
 def shop(request: pytest.FixtureRequest, shops: Callable[[str], Server]) -> Server:
     """Each of the shops."""
     return shops(request.param)

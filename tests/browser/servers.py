@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 __all__ = [
+    "MORE_SHOPS",
     "ROOT",
     "SHOPS",
     "Server",
@@ -40,6 +41,16 @@ SHOPS: Mapping[str, tuple[str, str]] = {
     "flask": ("gunicorn", "examples.flask_shop:app"),
     "django_wsgi": ("gunicorn", "examples.django_shop:wsgi_application"),
     "django_asgi": ("uvicorn", "examples.django_shop:asgi_application"),
+    "litestar": ("uvicorn", "examples.litestar_shop:app"),
+    "quart": ("uvicorn", "examples.quart_shop:app"),
+}
+#: Shops that share their views: they are driven in full in the long tests.
+MORE_SHOPS: Mapping[str, tuple[str, str]] = {
+    "falcon": ("gunicorn", "examples.falcon_shop:app"),
+    "pyramid": ("gunicorn", "examples.pyramid_shop:app"),
+    "bottle": ("gunicorn", "examples.bottle_shop:app"),
+    "sanic": ("uvicorn", "examples.sanic_shop:app"),
+    "blacksheep": ("uvicorn", "examples.blacksheep_shop:app"),
 }
 
 
@@ -92,7 +103,7 @@ def gunicorn_command(target: str, port: int, *, workers: int = 2) -> list[str]:
 
 def command_of(shop: str, port: int) -> list[str]:
     """The command line that serves one of the shops."""
-    server, target = SHOPS[shop]
+    server, target = {**SHOPS, **MORE_SHOPS}[shop]
     return uvicorn_command(target, port) if server == "uvicorn" else gunicorn_command(target, port)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.browser.servers import SHOPS, Server, command_of, free_port, plain_environment, running
+from tests.browser.servers import MORE_SHOPS, SHOPS, Server, command_of, free_port, plain_environment, running
 
 pytestmark = pytest.mark.servers
 
@@ -25,7 +25,7 @@ FORM = {
 }
 
 
-@pytest.fixture(params=list(SHOPS))
+@pytest.fixture(params=[*SHOPS, *MORE_SHOPS])
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     port, state = free_port(), tmp_path / "state"
     environment = {**plain_environment(tmp_path), "XDG_STATE_HOME": str(state)}
