@@ -397,8 +397,20 @@ class Client(OtherServers):
         """Counts of this process: what was tracked, and lost by which reason; with the delivery's own.
 
         ``in_app`` counts the events that were tracked inside an app's browser, such as ``tiktok`` or ``instagram``.
+        ``caches`` gives the sizes of what the middleware remembers of pages: entries, and bytes of their heads.
         """
-        return {**self.delivery.stats(), "counts": dict(self._log.counts), "in_app": dict(self._log.apps)}
+        runtime = self.runtime
+        return {
+            **self.delivery.stats(),
+            "counts": dict(self._log.counts),
+            "in_app": dict(self._log.apps),
+            "caches": {
+                "decisions": len(runtime.decisions),
+                "targets": len(runtime.targets),
+                "hosts": len(runtime.click_cookies) + len(runtime.cookie_attributes),
+                "heads_bytes": runtime.heads.size_bytes,
+            },
+        }
 
     @property
     def _delivery_in_use(self) -> DeliveryInterface:

@@ -1,8 +1,9 @@
-"""A page that follows the recipe of an earlier one is the page that it would have been without."""
+"""A response whose decision is replayed is the response that an Exchange would have made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +11,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.contract.adapters import PAGE, Request, Response, generator_app, make_client, through_asgi, through_wsgi
+from tests.contract.adapters import (
+    HTML,
+    PAGE,
+    Request,
+    Response,
+    generator_app,
+    make_client,
+    through_asgi,
+    through_wsgi,
+)
 from tests.contract.test_adapters_agree import requests, responses, same_start
 from tests.strategies import examples
 from tiktok_middleware import Client
+from tiktok_middleware.core.http.request import RequestView
+from tiktok_middleware.core.response.browser_output import BrowserOutput
 from tiktok_middleware.core.runtime import BoundedCache
+from tiktok_middleware.core.visitor.url_redaction import holds_identity
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -25,6 +38,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "mint": {"ttp": "mint"},
     "matched": {"page_view": "matched"},
     "extended": {"csp": "extend"},
+    "proxied": {"trusted_proxies": "1"},
+    "signals ignored": {"gpc": "ignore"},
+    "off": {"enabled": False},
+    "server only": {"snippet": "off"},
+    "cookie": {"consent": "cookie:agreed=yes"},
+    "bridge": {"consent": "bridge:google"},
 }
 COOKIES = [
     *(
@@ -35,9 +54,39 @@ COOKIES = [
         "_tt_consent=d",
     ),
     *("CookieConsent={marketing:true}", "CookieConsent={marketing:false}", "usprivacy=1YYN", "_tt_carry=forged"),
+    *("_tt_said=g.1760000000000", "ttclid=__CLICKID__", "a=b; _ttp=short", "tiktok_ttclid=E.C.P.other", "agreed=yes"),
+    *(
+        "_tt_consent=g; _tt_consent=d",
+        "__gpp=DBABLA~BVAUAAAAAAWA.QA",
+        "ttclid=E.C.P.old; _tt_fresh=cp",
+        "x=" + "y" * 5000,
+    ),
 ]
+QUERIES = [
+    *("ttclid=E.C.P.1", "utm_source=tiktok&ttclid=E.C.P.22&utm_medium=cpc", "ttclid=E.C.P.1&ttclid=E.C.P.2", "ttclid="),
+    *("ttclid=a%20b", "xttclid=E.C.P.1", "ttclid=__CLICKID__", "email=bob%40example.com", "page=2", "ttclid=1"),
+]
+REFERRERS = [
+    "http://shop.example/?ttclid=E.C.P.referred",
+    "https://other.example/?ttclid=E.C.P.x",
+    "http://shop.example/",
+]
+FORWARDED = [{}, {"x-forwarded-proto": "https", "x-forwarded-host": "www.shop.example"}, {"host": "sub.shop.example"}]
 PATHS = ["/shop", "/shop", "/shop/private", "/shop/bob@example.com", "/shop/caf\xc3\xa9"]
-USUAL = [Response(), Response(has_length=True), Response(pieces=(PAGE, PAGE), is_streamed=True)]
+HEADERS = [
+    *(("ETag", '"a"'), ("Last-Modified", "Wed, 21 Oct 2026 07:28:00 GMT"), ("Cache-Control", "no-cache")),
+    *(("Cache-Control", "max-age=0"), ("X-Frame-Options", "DENY"), ("Set-Cookie", "a=b"), ("Content-Length", "x")),
+]
+USUAL = [
+    *(Response(headers=(HTML, header)) for header in HEADERS),
+    *(Response(headers=(HTML, ("Cache-Control", "private"), header), has_length=True) for header in HEADERS[:2]),
+    Response(headers=(("Content-Type", "text/html"),)),
+    Response(headers=(("Content-Type", "application/json"),), pieces=(b"{}",), has_length=True),
+    Response(status=302, headers=(("Location", "/next"),), pieces=(b"",)),
+    Response(),
+    Response(has_length=True),
+    Response(pieces=(PAGE, PAGE), is_streamed=True),
+]
 
 
 class Forgetful(BoundedCache[Any, Any]):
@@ -56,19 +105,23 @@ def clients(request: pytest.FixtureRequest) -> Iterator[tuple[Client, Client]]:
         client.close()
 
 
-asked = st.builds(
-    lambda made, path, cookie: replace(
-        made, path=path, headers={**made.headers, **({"cookie": cookie} if cookie else {})}
-    ),
-    requests,
-    st.sampled_from(PATHS),
-    st.sampled_from(COOKIES),
-)
+@st.composite
+def asked(draw: st.DrawFn) -> Request:
+    """A request as the adapters' own tests make it, with what only some visitors bring."""
+    made = draw(requests)
+    own = {
+        "cookie": draw(st.sampled_from(COOKIES)),
+        "referer": draw(st.sampled_from(["", "", *REFERRERS])),
+        **draw(st.sampled_from(FORWARDED)),
+    }
+    headers = {**made.headers, **{name: value for name, value in own.items() if value}}
+    query = draw(st.sampled_from([made.query, made.query, *QUERIES]))
+    return replace(made, path=draw(st.sampled_from(PATHS)), query=query, headers=headers)
 
 
 @settings(max_examples=examples(200))
-@given(request=asked, response=st.one_of(responses(), st.sampled_from(USUAL)))
-def test_a_recipe_gives_the_page_of_the_general_way(
+@given(request=asked(), response=st.one_of(responses(), st.sampled_from(USUAL)))
+def test_replayed_response_equals_the_response_of_an_exchange(
     clients: tuple[Client, Client], request: Request, response: Response
 ) -> None:
     learned, general = clients
@@ -88,4 +141,123 @@ def test_first_page_records_its_decision_and_the_next_replays_it(monkeypatch: py
     assert len(client.runtime.decisions) == 1
     monkeypatch.setattr("tiktok_middleware.core.response.browser_output.BrowserOutput.script", None)
     assert through_asgi(client, Request(query="page=2"), Response()) == first
+    client.close()
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda request: request.header("accept-language"),
+        lambda request: request.cookies.get("theme"),
+        lambda request: request.host,
+        lambda request: request.client,
+        lambda request: request.header("referer"),
+        lambda request: request.raw,
+    ],
+    ids=["header", "cookie", "host", "client", "referrer", "raw"],
+)
+@pytest.mark.parametrize("through", [through_asgi, through_wsgi])
+def test_decision_that_reads_more_than_its_key_is_not_replayed(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[RequestView], object], through: Callable[..., Any]
+) -> None:
+    client = make_client()
+    decide = BrowserOutput.script
+
+    def reading(output: BrowserOutput, *args: Any, **options: Any) -> Any:
+        read(output.request)
+        return decide(output, *args, **options)
+
+    monkeypatch.setattr(BrowserOutput, "script", reading)
+    for _ in range(2):
+        through(client, Request(), Response())
+    assert list(client.runtime.decisions.values()) == [None]
+    client.close()
+
+
+@pytest.mark.parametrize("name", ["clock", "random_bytes"])
+def test_decision_that_uses_time_or_chance_is_not_replayed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    client = make_client()
+    decide = BrowserOutput.script
+
+    def using(output: BrowserOutput, *args: Any, **options: Any) -> Any:
+        getattr(output.runtime, name)(*([] if name == "clock" else [1]))
+        return decide(output, *args, **options)
+
+    monkeypatch.setattr(BrowserOutput, "script", using)
+    through_asgi(client, Request(), Response())
+    assert list(client.runtime.decisions.values()) == [None]
+    client.close()
+
+
+CLICK_IDS = st.from_regex(r"[A-Za-z0-9._~-]{1,200}", fullmatch=True)
+
+
+@settings(max_examples=examples(300))
+@given(click=CLICK_IDS, rest=st.sampled_from(["", "&utm_source=tiktok", "&page=2", "&email=bob%40example.com"]))
+def test_click_id_never_decides_whether_a_target_holds_identity(click: str, rest: str) -> None:
+    """The usual path judges targets without their click id."""
+    assert holds_identity(f"/shop?ttclid={click}{rest}") == holds_identity(f"/shop?{rest.lstrip('&')}".rstrip("?"))
+
+
+def visitor(number: int) -> tuple[Request, dict[str, str]]:
+    """One of many visitors, and what only this one may get."""
+    host = f"shop{number % 7}.example"
+    query = f"ttclid=E.C.P.v{number}x" if number % 3 else f"page={number % 5}"
+    cookies = {0: "", 1: f"session=s{number}", 2: f"_ttp=01K0ABCDEFGHJKMNPQRST{number:08d}"}[number % 4 % 3]
+    consent = "; _tt_consent=d" if number % 11 == 0 else ""
+    headers = {"host": host, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    if cookies or consent:
+        headers["cookie"] = (cookies + consent).removeprefix("; ")
+    return Request(path=f"/p{number % 13}", query=query, headers=headers), {"host": host, "number": str(number)}
+
+
+def mixed_up(client: Client, count: int) -> list[str]:
+    """Which of many interleaved visitors got what is another's, or not their own."""
+    found = []
+    cookie = re.compile(r"(ttclid|_ttp)=([^;]*);.*?(?:Domain=([^;]*);|$)")
+    for number in range(count):
+        request, own = visitor(number)
+        through = through_asgi if number % 2 else through_wsgi
+        seen = through(client, request, Response(has_length=True))
+        is_refused = number % 11 == 0
+        wanted = set()
+        if "ttclid" in request.query and not is_refused:
+            wanted.add(("ttclid", f"E.C.P.v{number}x", own["host"]))
+        if "_ttp" in request.headers.get("cookie", "") and not is_refused:
+            wanted.add(("_ttp", f"01K0ABCDEFGHJKMNPQRST{number:08d}", own["host"]))
+        got = {
+            (match[1], match[2], match[3] or "")
+            for name, value in seen.headers
+            if name == "set-cookie" and "Max-Age=0" not in value and (match := cookie.match(value))
+        }
+        script = b"analytics.tiktok.com" in seen.body
+        if got != wanted or script is is_refused or int(seen.header("content-length") or 0) != len(seen.body):
+            found.append(f"{number}: {got} for {wanted}, script {script}")
+    return found
+
+
+def test_interleaved_visitors_get_their_own_cookies_and_pages() -> None:
+    client = make_client()
+    assert mixed_up(client, examples(3000)) == []
+    client.close()
+
+
+@pytest.mark.soak
+def test_150_000_interleaved_visitors_get_their_own_cookies_and_pages() -> None:
+    client = make_client()
+    assert mixed_up(client, 150_000) == []
+    client.close()
+
+
+def test_memory_of_the_usual_path_is_bounded_and_shown() -> None:
+    client = make_client()
+    for number in range(examples(600)):
+        page = b"<!doctype html><html><head><title>%d</title>%b</head><body>" % (number, b"<meta name=x>" * 300)
+        request = Request(path=f"/{number}", query=f"q={number}", headers={"accept": f"text/html;q=0.{number}"})
+        for _ in range(3):
+            through_asgi(client, request, Response(pieces=(page,)))
+    shown = client.stats()["caches"]
+    assert shown["decisions"] <= 512
+    assert shown["targets"] <= 512
+    assert 0 < shown["heads_bytes"] <= 4_194_304
     client.close()
