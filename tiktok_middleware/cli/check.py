@@ -16,6 +16,7 @@ from tiktok_middleware._option_parsers import masked
 from tiktok_middleware._start_line import start_line
 from tiktok_middleware.cli.data_map import data_map
 from tiktok_middleware.config import Config
+from tiktok_middleware.core.consent.silence import silence_of
 from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
 from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_risk, outbox_url
 from tiktok_middleware.errors import TikTokError
@@ -87,6 +88,7 @@ def _rows(config: Config) -> dict[str, str]:
         "server channel": config.server_reason or "on" if config.is_on else "off",
         "consent": config.consent,
         "consent decided": "yes" if config.is_consent_decided else "no: set TIKTOK_CONSENT",
+        **_consent_cookies(config),
         "global privacy control": config.gpc,
         "outbox": _outbox(config),
         "outbox file": str(outbox_path(outbox_url(config)) or "none"),
@@ -102,6 +104,13 @@ def _rows(config: Config) -> dict[str, str]:
     if unusual:
         rows["unusual"] = "; ".join(unusual)
     return rows
+
+
+def _consent_cookies(config: Config) -> dict[str, str]:
+    """Which cookies tell of consent, and why no visitor may have them; nothing for a setting that reads none."""
+    if (silence := silence_of(config.consent)) is None:
+        return {}
+    return {"consent cookie": f"{' or '.join(silence.names)}; where no visitor has it: {silence.reasons}"}
 
 
 def _outbox(config: Config) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.consent import Reader
+from tiktok_middleware.core.consent.silence import Silence, silence_of
 from tiktok_middleware.core.events.event import Event
 from tiktok_middleware.core.events.event_names import event_name
 from tiktok_middleware.core.http.proxies import Proxies
@@ -118,6 +119,7 @@ class Runtime:
         decisions, targets, heads, click_cookies: what the usual path remembers; see ``response.decision_cache``.
         cookie_attributes: what follows the values of the visitor's cookies, by scheme and host.
         page_memory: for the heads of pages that are still being searched.
+        silence: watches for the platform's cookie; None once it was seen, or where none is read.
         is_bridged: whether the page itself reports what the visitor chose.
         match_keys: keys of TikTok's ``user`` object that may leave, on both channels.
         zone: of event times that name none; None for UTC.
@@ -154,6 +156,7 @@ class Runtime:
     seals_pages: bool = field(init=False)
     mints: bool = field(init=False)
     is_bridged: bool = field(init=False)
+    silence: Silence | None = field(init=False)
     writes_ids: bool = field(init=False)
     decisions: BoundedCache[object, Effects | None] = field(init=False)
     targets: BoundedCache[object, bool] = field(init=False)
@@ -190,6 +193,7 @@ class Runtime:
             self.url_deny |= {"ttclid"}
         self.page_memory = PageMemory()
         self.is_bridged = self.reader.is_bridged
+        self.silence = silence_of(config.consent)
 
     def helper_url(self, request: RequestView) -> str:
         """The path of the helper script under this request's mount point."""

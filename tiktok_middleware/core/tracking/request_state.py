@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from tiktok_middleware.core.consent.consent import Consent, State, read_consent
 from tiktok_middleware.core.consent.precedence import Word
+from tiktok_middleware.core.consent.silence import Silence
 from tiktok_middleware.core.events.event import Event
 from tiktok_middleware.core.events.sources import WEB, Source
 from tiktok_middleware.core.http.etags import bare_tags
@@ -115,7 +116,20 @@ class RequestState:
                 limited_data_use=config.limited_data_use,
                 word=self.word,
             )
+            silence = self.runtime.silence
+            if silence is not None and self._consent.reason == "consent_unknown":
+                self._notice_silence(silence)
         return self._consent
+
+    def _notice_silence(self, silence: Silence) -> None:
+        """Count a page whose visitor does not have the platform's cookie."""
+        request, runtime = self.request, self.runtime
+        if "text/html" not in request.header("accept") or self.is_bot:
+            return
+        if silence.saw_page(request.cookie_header, (request.client, request.header("user-agent"))):
+            runtime.notices.once("consent silence", silence.message)
+        if silence.is_over:
+            runtime.silence = None
 
     @property
     def visitor(self) -> Visitor:

@@ -13,6 +13,7 @@ from tiktok_middleware.core.consent.platforms.registry import (
     READERS,
     cookie_names,
     reader_for,
+    signal_names,
     tcf_purposes,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "READERS",
     "cookie_names",
     "reader_for",
+    "signal_names",
     "tcf_purposes",
 ]

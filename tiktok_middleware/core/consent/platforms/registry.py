@@ -46,6 +46,7 @@ __all__ = [
     "HeaderReader",
     "cookie_names",
     "reader_for",
+    "signal_names",
     "tcf_purposes",
 ]
 
@@ -175,6 +176,11 @@ def cookie_names(setting: str) -> tuple[str, ...] | None:
         return _SIGNALS
     names = reader_for(setting, implied=State.UNKNOWN).cookies
     return tuple(dict.fromkeys((*names, *_SIGNALS)))
+
+
+def signal_names() -> tuple[str, ...]:
+    """Cookies with legal opt-outs, which are read beside every platform."""
+    return _SIGNALS
 
 
 def tcf_purposes(rest: str) -> list[int]:
