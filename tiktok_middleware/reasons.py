@@ -79,6 +79,12 @@ class Reason(str, Enum):
     GPP_OPT_OUT = ("gpp_opt_out", "The visitor opted out by the IAB's Global Privacy Platform.", "", True)
     USPRIVACY_OPT_OUT = ("usprivacy_opt_out", "The visitor opted out by the IAB's US Privacy string.", "", True)
     CONSENT_UNKNOWN = ("consent_unknown", "The visitor has not chosen yet, and consent is required.", "", True)
+    COOKIES_TOO_LONG = (
+        "cookies_too_long",
+        "The request's Cookie header is longer than 32,768 characters and was not read: consent is unknown.",
+        "",
+        True,
+    )
     COOKIES_ABSENT = (
         "cookies_absent",
         (

@@ -259,6 +259,23 @@ def test_a_shared_page_in_a_frame_is_no_page_view() -> None:
 # -- a word of the visitor
 
 
+def test_refusal_is_stored_by_the_page_itself_without_the_helper() -> None:
+    diary = run(page(n=COLLECT, v=1, e=[CONTACT]), steps=[REVOKE, ("run", "tiktok.emit([['Search', {}, 'later']])")])
+    assert diary["cookies"]["_tt_consent"] == "d"
+    assert (tracked(diary), diary["errors"]) == ([("Contact", "id-2")], [])
+    assert names(diary)[:2] == ["revokeConsent", "disableCookie"]
+    waiting = run(page(n=COLLECT, w=1), steps=[REVOKE])
+    assert (waiting["cookies"]["_tt_consent"], waiting["queue"]) == ("d", None)
+
+
+def test_open_tab_fires_nothing_once_another_tab_has_refused() -> None:
+    other_tab = ("cookies", {"_tt_consent": "d"})
+    steps = [other_tab, ("run", "tiktok.track('Search', {}, {event_id: 'later'})")]
+    diary = on_page(v=1, e=[CONTACT], steps=steps, browser={"answers": [NO]})
+    assert "later" not in [event_id for _, event_id in tracked(diary)]
+    assert names(diary)[:2] == ["revokeConsent", "disableCookie"]
+
+
 def test_a_refusal_ends_all_on_this_page_and_is_said_to_the_server() -> None:
     steps = [REVOKE, ("run", "tiktok.track('Contact'); tiktok.emit([['Lead', {}, 'id-5']])"), ("tick", 9)]
     diary = on_page(v=1, s=[SEALED], e=[PURCHASE], steps=steps, browser={"answers": [{"load": True}, NO]})

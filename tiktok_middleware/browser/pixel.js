@@ -5,7 +5,7 @@
 // w wait for leave, h a page that many visitors share, j path of the helper where a <base> would lead it elsewhere.
 // What it cannot do by itself it leaves to the helper, in `todo`.
 (function (w, d, c) {
-var t = w.tiktok = w.tiktok || {}, q;
+var t = w.tiktok = w.tiktok || {}, l = w.location, q;
 function methods(target) {
   for (var n = 0; n < q.methods.length; n++) q.setAndDefer(target, q.methods[n]);
   return target;
@@ -52,11 +52,16 @@ t.fired = t.fired || {};
 function emit(events, then) {
   var ids = [];
   q = w.ttq;
+  // Another tab may have refused.
+  if (t.off || t.off !== 0 && isRefused()) return;
   events.forEach(function (event) {
     if (isFired(event[2])) return;
     t.fired[event[2]] = 1;
     ids.push(event[2]);
-    each(function (pixel) { pixel.track(event[0], event[1], {event_id: event[2]}); });
+    each(function (pixel) {
+      if (event[0]) pixel.track(event[0], event[1], {event_id: event[2]});
+      else pixel.page();
+    });
   });
   if (ids.length || then) q.ready(function () {
     remember(ids);
@@ -71,6 +76,8 @@ function run(limited) {
     q = w.ttq = w.ttq || [];
     w.TiktokAnalyticsObject = 'ttq';
     if (!q.load) stub();
+    // Where the browser tells of route changes, the helper judges each address first: the pixel's observer stays off.
+    if (w.navigation && c.o.historyObserver !== false) c.o.historyObserver = !(t.routes = 1);
     var fresh = c.p.filter(function (id) { return !(q._i && q._i[id]); });
     fresh.forEach(function (id) { q.load(id, c.o); });
     if (c.i) each(function (pixel) { pixel.identify(c.i); });
@@ -84,17 +91,25 @@ function run(limited) {
 // load. A click id is TikTok's own.
 t.suspects = function (addresses) {
   addresses = addresses.replace(/([?&]ttclid=)[^&#\s]*/g, '$1');
-  return /SUSPECT/.test(addresses) || /SUSPECT_KEY/i.test(addresses);
+  return /SUSPECT/i.test(addresses) || /SUSPECT_BASE64/.test(addresses);
 };
 function isRefused() {
   return /(^|;\s)_tt_consent=d/.test(d.cookie);
+}
+// A refusal is stored at once, whether the helper comes or not: for the broadest domain that this page may write for.
+function refuse() {
+  var parts = l.hostname.split('.'), text = '_tt_consent=d; Max-Age=15552000; Path=/; SameSite=Lax';
+  for (var n = parts.length; n-- && !isRefused();) d.cookie = text + '; Domain=' + parts.slice(n).join('.');
+  if (!isRefused()) d.cookie = text;
+  t.off = 1;
+  if (w.ttq && w.ttq.revokeConsent) w.ttq.revokeConsent(), w.ttq.disableCookie();
 }
 function begin() {
   // A sandboxed page may not even look at its cookies.
   try {
     // A cache gives a frame what it gives a window: only there it is a page view.
     if (c.h && w.top !== w) c.v = 0, c.s = (c.s || []).filter(function (event) { return event[0] !== 'Pageview'; });
-    var signal = c.g && navigator.globalPrivacyControl, l = w.location;
+    var signal = c.g && navigator.globalPrivacyControl;
     if (t.off || signal && c.g < 2 || c.g && isRefused()) c.w = 1, c.h = 0;
     else if (signal && c.g > 2 || c.g && /gpp|us_?privacy=\W*1.Y/i.test(d.cookie) || t.suspects(l.href + ' ' + d.referrer)) c.w = c.h = 1;
     if (!c.w) run();
@@ -107,7 +122,10 @@ try {
   var nonce = (d.currentScript || {}).nonce || '';
   t.todo = t.todo || [];
   ['track', 'grantConsent', 'revokeConsent'].forEach(function (name) {
-    t[name] = t[name] || function () { t.todo.push([name].concat([].slice.call(arguments))); };
+    t[name] = t[name] || function () {
+      t.todo.push([name].concat([].slice.call(arguments)));
+      try { if (name[0] === 'r') refuse(); } catch (e) {}
+    };
   });
   // What comes while nobody sees the page yet, or before there is leave, waits with it.
   t.emit = t.emit || function (events) { (t.held = t.held || []).push(events); };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from inspect import iscoroutinefunction
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from tiktok_middleware.core.consent.precedence import SAID_COOKIE, Newer, Word, 
 from tiktok_middleware.core.consent.signals import WORDS as OPT_OUT_WORDS
 from tiktok_middleware.core.consent.signals import opt_out
 from tiktok_middleware.core.consent.state import State
+from tiktok_middleware.core.http.cookies import MAX_HEADER_CHARS
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.imported import imported
 from tiktok_middleware.errors import ConfigError
@@ -168,11 +170,13 @@ def read_consent(
         word: what the visitor has told this site just now, instead of what our cookies hold.
     """
     limited = limited_data_use
-    if gpc != "ignore" and request.header("sec-gpc").strip() == "1":
+    if gpc != "ignore" and has_signal(request.header("sec-gpc")):
         if gpc == "deny":
             return Consent(State.DENIED, limited, "gpc")
         limited = True
     cookies = request.cookie_header
+    if len(cookies) > MAX_HEADER_CHARS and word is None:
+        return _of_long_header(cookies, limited=limited)
     opted_out = opt_out(cookies) if cookies else ""
     if opted_out:
         return Consent(State.DENIED, limited, opted_out)
@@ -212,6 +216,20 @@ def _decide(request: RequestView, reader: Reader, platform: State, word: Word) -
         return State.GRANTED if word.letter == "g" else State.DENIED
     return winner(platform, word, lambda: reader.changed_at_ms(request))
 
+
+def has_signal(header: str) -> bool:
+    """Return whether a ``Sec-GPC`` header, perhaps sent several times, says 1 (https://w3c.github.io/gpc/)."""
+    return any(part.strip() == "1" for part in header.split(","))
+
+
+def _of_long_header(cookies: str, *, limited: bool) -> Consent:
+    """Return the consent behind a cookie header that is too long to be read: never granted."""
+    if _STORED_REFUSAL.search(cookies):
+        return Consent(State.DENIED, limited, "denied")
+    return Consent(State.UNKNOWN, limited, "cookies_too_long")
+
+
+_STORED_REFUSAL = re.compile(rf"(?:^|;)\s?{OWN_COOKIE}=d\s?(?:;|$)")
 
 _GRANTED = State.GRANTED
 _GRANTED_FULLY, _GRANTED_LIMITED = Consent(_GRANTED), Consent(_GRANTED, limited_data_use=True)

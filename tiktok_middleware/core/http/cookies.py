@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["delete_cookie", "read_cookies", "set_cookie"]
+__all__ = ["MAX_HEADER_CHARS", "delete_cookie", "is_cookie_name", "read_cookies", "set_cookie"]
 
-_MAX_HEADER_CHARS = 32_768
+#: What lies beyond is not read: a header that is longer leaves the visitor's consent unknown.
+MAX_HEADER_CHARS = 32_768
 _VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # RFC 6265 section 4.1.1, cookie-octet
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2, token
 _DOMAIN = re.compile(r"[a-z0-9_](?:[a-z0-9._-]{0,251}[a-z0-9_])?")
+
+
+def is_cookie_name(name: str) -> bool:
+    """Return whether a cookie of this name can be written: browsers send odder ones than servers may set."""
+    return _NAME.fullmatch(name) is not None
 
 
 def read_cookies(header: str, within: str = "=") -> dict[str, str]:
@@ -22,8 +28,8 @@ def read_cookies(header: str, within: str = "=") -> dict[str, str]:
         header: the ``Cookie`` header.
         within: a text that the wanted cookies hold; most of the others are passed over.
     """
-    if len(header) > _MAX_HEADER_CHARS:
-        header = header[:_MAX_HEADER_CHARS].rpartition(";")[0]  # the cookie at the cut is no longer itself
+    if len(header) > MAX_HEADER_CHARS:
+        header = header[:MAX_HEADER_CHARS].rpartition(";")[0]  # the cookie at the cut is no longer itself
     cookies: dict[str, str] = {}
     for pair in header.split(";"):
         if within in pair:

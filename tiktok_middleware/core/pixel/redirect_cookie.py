@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from tiktok_middleware.core.http.cookies import is_cookie_name
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.pixel.signed_event import SignedEvent, pack, unpack
 from tiktok_middleware.core.pixel.snippet import BrowserCopy
@@ -71,8 +72,9 @@ class RedirectToken(NamedTuple):
 
 
 def carry_names(request: RequestView) -> list[str]:
-    """Names of the copies' cookies that the request brings, as far as browsers that play fair have them."""
-    return [name for name in request.kept if name.startswith(CARRY) and name != SEALED][:_MOST]
+    """Return the names of the copies' cookies that the request brings and that we could have written."""
+    names = (name for name in request.kept if name.startswith(CARRY) and name != SEALED)
+    return [name for name in names if is_cookie_name(name)][:_MOST]
 
 
 def carry_name(copies: Sequence[BrowserCopy], references: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from tiktok_middleware.core.http.url_prefix import url_prefix
-from tiktok_middleware.core.visitor.pii_patterns import SUSPECT, SUSPECT_KEY
+from tiktok_middleware.core.visitor.pii_patterns import SUSPECT, SUSPECT_BASE64
 
 __all__ = ["BrowserCopy", "Snippet", "SnippetEntry", "answer_headers", "ascii_json", "encode_copies"]
 
@@ -75,7 +75,7 @@ def _compact(source: str) -> str:
 
 def _with_patterns(code: str) -> str:
     """Return the code with the patterns of identity in the place of their names."""
-    return code.replace("/SUSPECT/", f"/{SUSPECT}/").replace("/SUSPECT_KEY/", f"/{SUSPECT_KEY}/")
+    return code.replace("/SUSPECT/", f"/{SUSPECT}/").replace("/SUSPECT_BASE64/", f"/{SUSPECT_BASE64}/")
 
 
 _TEXT = re.compile(r"('(?:\\.|[^'\\])*')")

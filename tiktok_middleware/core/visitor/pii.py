@@ -38,16 +38,19 @@ _card_like, _issued = re.compile(patterns.CARD_LIKE), re.compile(patterns.ISSUED
 _name_key, _phone_key, _credential_key, _birth_key, _id_key = map(
     re.compile, (patterns.NAME_KEY, patterns.PHONE_KEY, patterns.CREDENTIAL_KEY, patterns.BIRTH_KEY, patterns.ID_KEY)
 )
-_at, _escaped, _plus, _foreign = map(re.compile, (patterns.AT, patterns.ESCAPED, patterns.PLUS, patterns.FOREIGN))
-_long_number, _credential_mark, _text_in_base64 = map(
-    re.compile, (patterns.LONG_NUMBER, patterns.CREDENTIAL_MARK, patterns.TEXT_IN_BASE64)
+_at, _escaped, _plus, _foreign, _long_number, _credential_mark, _suspect_key = (
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        *(patterns.AT, patterns.ESCAPED, patterns.PLUS, patterns.FOREIGN, patterns.LONG_NUMBER),
+        *(patterns.CREDENTIAL_MARK, patterns.SUSPECT_KEY),
+    )
 )
-_suspect_key = re.compile(patterns.SUSPECT_KEY, re.IGNORECASE)
+_text_in_base64 = re.compile(patterns.TEXT_IN_BASE64)
 _escapes = re.compile(rf"{patterns.ESCAPED_PERCENT}[0-9a-fA-F]{{2}}")
 _LONG_WORD = re.compile(r"[0-9A-Za-z]{8,}")
 _KEY_WORDS = (
-    *("name", "prenom", "apellido", "cognome", "phone", "mobil", "movil", "celular", "telefon", "tel", "msisdn", "fax"),
-    *("whatsapp", "cell", "handy", "gsm", "contact", "passw", "pwd", "birth", "dob", "ssn", "iban", "cvv", "cvc"),
+    *("name", "prenom", "apellido", "cognome", "phone", "mobil", "movil", "tel", "msisdn", "whatsapp", "fax", "cel"),
+    *("handy", "gsm", "contact", "passw", "pwd", "birth", "dob", "ssn", "iban", "cvv", "cvc"),
 )
 
 _SPACE = re.compile(r"(?<!^)(?<!=)(?<!%3[dD])(?<![tT][eE][lL]:)\+")

@@ -1,4 +1,4 @@
-r"""Patterns of what identifies a person, for Python and, by ``SUSPECT`` and ``SUSPECT_KEY``, for the page's JavaScript.
+r"""Patterns of what identifies a person, for Python and (``SUSPECT...``) for the page's JavaScript.
 
 They use only syntax that both languages read alike: no lookbehind, no ``\w``, ``\d``, ``\s`` or ``\b``. Each is
 bounded, so that the time grows with the length of the text and no faster.
@@ -27,6 +27,7 @@ __all__ = [
     "PHONE_KEY",
     "PLUS",
     "SUSPECT",
+    "SUSPECT_BASE64",
     "SUSPECT_KEY",
     "TEXT_IN_BASE64",
 ]
@@ -75,7 +76,7 @@ BIRTH_KEY = r"(?:date_?of_?birth|birth_?date|birthday|(?:^|_)dob)$"
 ID_KEY = r"(?:id|sku|ean|gtin|isbn|asin|items?|products?|variants?|orders?|campaign|adgroup|creative)$"
 
 ESCAPED_PERCENT = "%(?:25)*"  # a percent sign, or one that is encoded itself
-_SPACE = rf"(?:[ +-]|{ESCAPED_PERCENT}2[0dD])?"
+_SPACE = rf"(?:[ +-]|{ESCAPED_PERCENT}2[0d])?"
 # How base64 of text begins: eight characters for six printable ASCII bytes, or two for the lead of another script;
 # soon a capital letter. Random identifiers seldom begin so.
 TEXT_IN_BASE64 = (
@@ -83,19 +84,20 @@ TEXT_IN_BASE64 = (
     r"|[w-z0-6][I-LYZabo-r4-7][0-9A-Za-z+/_-]{6})"
 )
 _WORD_START = rf"(?:^|[^0-9A-Za-z%]|{ESCAPED_PERCENT}[0-9a-fA-F]{{2}})"
-AT = rf"[0-9A-Za-z\u0080-\uffff](?:@|{ESCAPED_PERCENT}40)"
-ESCAPED = rf"{ESCAPED_PERCENT}(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|[dD][9bB]|[eE][fF]|[fF]0)"
-PLUS = (
-    rf"(?:(?:^|[ =:,;(/&?'\"\x3c]|{ESCAPED_PERCENT}3[dD])\+|{ESCAPED_PERCENT}2[bB])"
-    rf"(?:[ (]|{ESCAPED_PERCENT}2[08])*[0-9]"
-)
+# These ignore case.
+AT = rf"[0-9a-z\u0080-\uffff](?:@|{ESCAPED_PERCENT}40)"
+ESCAPED = rf"{ESCAPED_PERCENT}(?:3[0-9]|[46][1-9a-f]|[57][0-9a]|d[9b]|ef|f0)"
+PLUS = rf"(?:(?:^|[ =:,;(/&?'\"\x3c]|{ESCAPED_PERCENT}3d)\+|{ESCAPED_PERCENT}2b)(?:[ (]|{ESCAPED_PERCENT}2[08])*[0-9]"
 FOREIGN = r"[\u0660-\u06f9\ufe50-\ufe6f\uff01-\uff5e]"
 LONG_NUMBER = rf"[2-6](?:{_SPACE}[0-9]){{15}}|3[04678](?:{_SPACE}[0-9]){{12}}"
 CREDENTIAL_MARK = "eyJ|_(?:live|test)_"
-# Raw text without a match of these two holds nothing personal. A page whose address matches asks the endpoint before it
-# loads the pixel, so that they match little else.
-SUSPECT = "|".join((AT, ESCAPED, PLUS, FOREIGN, LONG_NUMBER, CREDENTIAL_MARK, _WORD_START + TEXT_IN_BASE64))
 SUSPECT_KEY = (
-    "(?:name|prenom|apellido|cognome|phone|mobil|movil|celular|telefon|tel|msisdn|whatsapp|fax|cell|handy|gsm|contact"
-    "|passw|pwd|birth|dob|ssn|iban|cvv|cvc)[^&=/]{0,20}(?:[=:]|%(?:25)*3[ad])"
+    "(?:name|prenom|apellido|cognome|phone|mobil|movil|tel|msisdn|whatsapp|fax|cel|handy|gsm|contact"
+    f"|passw|pwd|birth|dob|ssn|iban|cvv|cvc)[^&=/]{{0,20}}(?:[=:]|{ESCAPED_PERCENT}3[ad])"
 )
+# An address as browsers write it, in ASCII, without a match of these two holds nothing personal. A page whose address
+# matches asks the endpoint before it loads the pixel, so that they match little else. The first ignores case.
+SUSPECT = "|".join(
+    (AT.replace(r"\u0080-\uffff", ""), ESCAPED, PLUS.replace(r"'\"\x3c", ""), LONG_NUMBER, CREDENTIAL_MARK, SUSPECT_KEY)
+)
+SUSPECT_BASE64 = _WORD_START + TEXT_IN_BASE64
