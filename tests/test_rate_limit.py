@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from tests.core.core_world import GOOD_TTP, NOW, scope_request
-from tiktok_middleware._rate_limit import PER_ADDRESS, PER_VISITOR, Buckets, Rate, RateLimit
+from tiktok_middleware._rate_limit import (
+    EVENTS_PER_ADDRESS,
+    EVENTS_PER_VISITOR,
+    PER_ADDRESS,
+    PER_SITE,
+    PER_VISITOR,
+    Buckets,
+    Rate,
+    RateLimit,
+)
 
 HEADERS_OF_NEW = {"user-agent": "Mozilla/5.0"}
 HEADERS = {"user-agent": "Mozilla/5.0", "cookie": f"_ttp={GOOD_TTP}"}
@@ -91,3 +100,36 @@ def test_where_nothing_tells_new_visitors_apart_they_share_what_an_address_may(p
     throttle = RateLimit()
     waits = [throttle.wait_s(scope_request("/", HEADERS_OF_NEW, peer=peer), NOW) for _ in range(PER_ADDRESS.burst + 1)]
     assert waits == [0] * PER_ADDRESS.burst + [1]
+
+
+def test_events_are_counted_by_visitor_address_and_site() -> None:
+    limit = RateLimit()
+    mine = scope_request("/", HEADERS, peer="203.0.113.9")
+    taken = sum(85 for _ in range(1000) if not limit.events_wait_s(mine, NOW, 85))
+    assert EVENTS_PER_VISITOR.burst - 85 < taken <= EVENTS_PER_VISITOR.burst
+    limit = RateLimit()
+    made_up = (scope_request("/", {"cookie": f"_ttp={GOOD_TTP}{n}"}, peer="203.0.113.9") for n in range(1000))
+    taken = sum(85 for one in made_up if not limit.events_wait_s(one, NOW, 85))
+    assert EVENTS_PER_ADDRESS.burst - 85 < taken <= EVENTS_PER_ADDRESS.burst
+    limit = RateLimit()
+    everywhere = (scope_request("/", HEADERS_OF_NEW, peer=f"203.0.{n // 250}.{n % 250}") for n in range(1000))
+    taken = sum(85 for one in everywhere if not limit.events_wait_s(one, NOW, 85))
+    assert PER_SITE.burst - 85 < taken <= PER_SITE.burst
+
+
+@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded"])
+@pytest.mark.parametrize("peer", ["10.0.0.7", "127.0.0.1", "203.0.113.9", "fd00::1"])
+def test_forwarding_header_of_an_undeclared_proxy_lifts_no_limit(peer: str, header: str) -> None:
+    limit = RateLimit()
+    seconds, taken = 10, 0
+    for n in range(3000):
+        headers = {header: f"for=198.51.100.{n}", "user-agent": f"agent {n}", "cookie": f"_ttp={GOOD_TTP}{n}"}
+        request = scope_request("/", headers, peer=peer)
+        if not limit.events_wait_s(request, NOW + seconds * n / 3000, 85):
+            taken += 85
+    assert taken <= PER_SITE.burst + seconds * PER_SITE.per_s
+
+
+def test_more_events_than_a_full_bucket_holds_can_still_be_reported() -> None:
+    assert RateLimit().events_wait_s(scope_request("/", HEADERS), NOW, 10_000) == 0
+    assert RateLimit().events_wait_s(scope_request("/", HEADERS), NOW, 0) == 0

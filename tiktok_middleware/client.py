@@ -275,7 +275,7 @@ class Client(OtherServers):
     def collect(self, request: RequestView, body: bytes) -> Answer:
         """Our response to a page's report, once its events are stored."""
         try:
-            heard = hear(request, self.runtime, body)
+            heard = self._hear(request, body)
             if not isinstance(heard, Report):
                 return heard
             judgement = heard.judged([self.wait(self._take(ref)) for ref in heard.references])
@@ -288,10 +288,27 @@ class Client(OtherServers):
             self._log.failure("collect", error)
             return refuse(self.runtime, 503, "failed")
 
+    def unfinished(self) -> Answer:
+        """Return our response to a report whose body does not come."""
+        return refuse(self.runtime, 408, "unfinished")
+
+    def _hear(self, request: RequestView, body: bytes) -> Report | Answer:
+        """Read a report; of one with more events than its sender may have, only the visitor's word counts."""
+        heard = hear(request, self.runtime, body)
+        if not isinstance(heard, Report):
+            return heard
+        wait_s = self._throttle.events_wait_s(request, self.runtime.clock(), heard.event_count)
+        if not wait_s:
+            return heard
+        if heard.has_word:
+            self._log.count("collect_too_many_events")
+            return heard.without_events()
+        return refuse(self.runtime, 429, "too_many_events", [("Retry-After", str(wait_s))])
+
     async def collect_async(self, request: RequestView, body: bytes) -> Answer:
         """The same on an event loop."""
         try:
-            heard = hear(request, self.runtime, body)
+            heard = self._hear(request, body)
             if not isinstance(heard, Report):
                 return heard
             judgement = heard.judged([await self.wait_async(self._take(ref)) for ref in heard.references])

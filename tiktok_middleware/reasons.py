@@ -225,6 +225,12 @@ class Reason(str, Enum):
     PIXELS = ("pixels", "It was signed for a page with other pixels.", "", True)
     ID = ("id", "The browser's event id is not of the last 48 hours.", "", True)
     TOO_MANY = ("too_many", "One visitor or address reports too often.", "", True)
+    UNFINISHED = ("unfinished", "A report's body did not come within two seconds.", "", True)
+    TOO_MANY_EVENTS = (
+        "too_many_events",
+        "A visitor, an address, or all of them together report more events than the endpoint takes.",
+        "Behind a proxy, set TIKTOK_TRUSTED_PROXIES, so that visitors are told apart; else nothing: somebody floods it.",
+    )
     FAILED = ("failed", "An error of this package met the report; it is logged.", "", True)
     BROWSER_EVENT_REFUSED = (
         "browser_event_refused",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
+from tiktok_middleware._bounded_read import read_within
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.core.http.own_response import Answer, Wanted
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
@@ -86,22 +87,20 @@ class TikTokMiddleware:
 def _answered(own: Answer | Wanted, client: Client, environ: Environ, start_response: StartResponse) -> list[bytes]:
     """Our own response."""
     if isinstance(own, Wanted):
-        own = client.collect(own.request, _body(environ, own.limit_bytes + 1))
+        body = _body(environ, own.limit_bytes + 1)
+        own = client.collect(own.request, body) if body is not None else client.unfinished()
     start_response(own.status_line, own.headers)
     return [own.body]
 
 
-def _body(environ: Environ, limit_bytes: int) -> bytes:
-    """What there is of the request's body, up to the limit."""
+def _body(environ: Environ, limit_bytes: int) -> bytes | None:
+    """Return what there is of the request's body, up to the limit; None where it does not come in time."""
     length = str(environ.get("CONTENT_LENGTH") or "")
     if length.isdecimal():
         limit_bytes = min(int(length[:10]), limit_bytes)
     elif not environ.get("wsgi.input_terminated"):
         return b""  # a read would wait for what may never come
-    try:
-        return bytes(environ["wsgi.input"].read(limit_bytes))
-    except OSError:
-        return b""  # who sends it has gone
+    return read_within(environ, limit_bytes) if limit_bytes else b""
 
 
 def _client() -> Client:

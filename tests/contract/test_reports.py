@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator, MutableMapping
 from dataclasses import replace
 from io import BytesIO
@@ -25,8 +27,10 @@ from tests.contract.adapters import (
 from tests.contract.adapters import run as run_now
 from tests.core.endpoint.report_world import MINTED, token_of
 from tiktok_middleware import Client
-from tiktok_middleware._rate_limit import PER_VISITOR
+from tiktok_middleware._bounded_read import read_within
+from tiktok_middleware._rate_limit import EVENTS_PER_ADDRESS, PER_VISITOR
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
+from tiktok_middleware.core.events.ids import timed_event_id
 from tiktok_middleware.wsgi import TikTokMiddleware as WsgiMiddleware
 
 SAME = {"sec-fetch-site": "same-origin", "content-type": "text/plain", "user-agent": "Mozilla/5.0"}
@@ -203,3 +207,60 @@ def test_our_own_failure_is_a_503_and_not_the_apps(client: Client) -> None:
 def test_switched_off_the_path_is_the_apps() -> None:
     off = make_client(enabled=False)
     assert [seen.status for seen in both(off, POST, b"{}")] == [418, 418]
+
+
+def test_reports_of_one_address_store_a_bounded_number_of_events(client: Client) -> None:
+    statuses = []
+    for report in range(20):
+        minted = [timed_event_id(client.runtime.clock(), bytes([report, number] * 5)) for number in range(50)]
+        body = json.dumps({"c": [[token_of(client.runtime), one] for one in minted]}).encode()
+        statuses.append(both(client, POST, body)[0].status)
+    counts = client.stats()["counts"]
+    assert 429 in statuses
+    assert 0 < counts["confirmed"] <= EVENTS_PER_ADDRESS.burst + 50
+    assert counts["collect_too_many_events"] > 0
+
+
+def test_choice_in_a_report_counts_although_its_events_are_too_many(client: Client) -> None:
+    body = json.dumps({"w": "d", "e": [["Search", {}, f"id-{number}"] for number in range(20)]}).encode()
+    for _ in range(20):
+        for seen in both(client, POST, body):
+            assert seen.status == 200
+            assert "_tt_consent=d" in (seen.header("set-cookie") or "")
+
+
+def test_markup_event_is_fired_from_its_token_and_never_from_the_page(client: Client) -> None:
+    asgi, wsgi = both(client, POST, json.dumps({"m": [[token_of(client.runtime), MINTED], ["forged", "x"]]}).encode())
+    assert json.loads(asgi.body) == {"load": True, "e": [["ViewContent", {"value": 5}, MINTED]], "no": ["x"]}
+    assert json.loads(wsgi.body) == {"load": True, "no": [MINTED, "x"]}, "counted already"
+
+
+class Stalled:
+    """An input whose sender has stopped."""
+
+    def __init__(self) -> None:
+        self.goes_on = threading.Event()
+
+    def read(self, _: int) -> bytes:
+        self.goes_on.wait(20)
+        return b"{}"
+
+
+def test_unfinished_report_does_not_hold_a_synchronous_worker() -> None:
+    client, stalled = make_client(), Stalled()
+    started = time.monotonic()
+    seen = by_wsgi(client, POST, b"", environ={"wsgi.input": stalled, "CONTENT_LENGTH": "99"})
+    assert (seen.status, json.loads(seen.body)) == (408, {"error": "unfinished"})
+    assert time.monotonic() - started < 5
+    stalled.goes_on.set()
+    client.close(1)
+
+
+def test_many_unfinished_reports_hold_a_bounded_number_of_threads() -> None:
+    stalled, before = Stalled(), threading.active_count()
+    try:
+        bodies = [read_within({"wsgi.input": stalled}, 9, timeout_s=0.01) for _ in range(50)]
+        assert bodies == [None] * 50
+        assert threading.active_count() - before <= 16
+    finally:
+        stalled.goes_on.set()

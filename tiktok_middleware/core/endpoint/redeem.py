@@ -36,18 +36,25 @@ class ReportedEvent(NamedTuple):
     copy: BrowserCopy | None = None
 
 
-def confirmed(tracker: RequestState, token: str, event_id: str, *, browser: bool) -> ReportedEvent:
-    """What becomes of an event that a browser confirms.
+def confirmed(
+    tracker: RequestState, token: str, event_id: str, *, browser: bool, with_copy: bool = False
+) -> ReportedEvent:
+    """Return what becomes of an event that a browser confirms.
 
     Args:
         tracker: who reports.
-        token: the envelope.
-        event_id: the browser's own where the envelope is a template, else the envelope's.
+        token: the signed event.
+        event_id: the browser's own where the signed event is a template, else the signed one.
         browser: whether the browser fires its copy.
+        with_copy: whether it gets the copy from the answer.
     """
     signed_event = _opened(tracker, token)
     happened = opened_event(tracker, signed_event, event_id) if signed_event is not None else None
-    return ReportedEvent(event_id, _counted(*happened, browser=browser) if happened is not None else None)
+    if happened is None:
+        return ReportedEvent(event_id, None)
+    event = happened[0]
+    copy = (event.event, event.properties, event.event_id) if with_copy else None
+    return ReportedEvent(event_id, _counted(*happened, browser=browser), copy)
 
 
 def redeemed(tracker: RequestState, token: str, *, browser: bool) -> ReportedEvent:

@@ -38,7 +38,16 @@ _Word = Literal["", "g", "d"]
 
 
 class _Body(msgspec.Struct):
-    """The body of a report; unknown keys are ignored."""
+    """The body of a report; unknown keys are ignored.
+
+    Attributes:
+        u, r: the page's address and referrer.
+        w, b: the visitor's word, by this site's code and by a consent platform's script.
+        c: signed events that the page fires itself, each with the browser's id.
+        m: signed events of markup: the page fires what the answer brings, never what the markup says.
+        e: events of the page's own.
+        x: references of copies that wait here.
+    """
 
     u: str = ""
     r: str = ""
@@ -46,6 +55,7 @@ class _Body(msgspec.Struct):
     b: _Word = ""
     q: int = 0
     c: Annotated[list[tuple[str, str]], msgspec.Meta(max_length=_MAX_CONFIRMED)] = []
+    m: Annotated[list[tuple[str, str]], msgspec.Meta(max_length=_MAX_CONFIRMED)] = []
     e: Annotated[list[tuple[str, dict[str, Any], str]], msgspec.Meta(max_length=_MAX_EVENTS)] = []
     x: Annotated[
         list[Annotated[str, msgspec.Meta(max_length=_MAX_REFERENCE_CHARS)]], msgspec.Meta(max_length=_MAX_REFERENCES)
@@ -73,6 +83,21 @@ class Report(NamedTuple):
     said: _Body
     refused: str
 
+    @property
+    def event_count(self) -> int:
+        """How many events it brings or asks for."""
+        return len(self.said.c) + len(self.said.e) + len(self.said.m) + len(self.said.x)
+
+    @property
+    def has_word(self) -> bool:
+        """Whether it tells the visitor's choice."""
+        return bool(self.said.w or self.said.b)
+
+    def without_events(self) -> Report:
+        """Return the same report without its events."""
+        said = _Body(self.said.u, self.said.r, self.said.w, self.said.b)
+        return self._replace(said=said, references=())
+
     def judged(self, deferreds: Sequence[bytes | None]) -> ReportOutcome:
         """Which of its events count.
 
@@ -81,12 +106,13 @@ class Report(NamedTuple):
         """
         tracker, said, browser = self.tracker, self.said, self.may_load
         if self.refused:
-            for _ in (*said.c, *said.e):
+            for _ in (*said.c, *said.m, *said.e):
                 tracker.runtime.notices.count(f"collect_{self.refused}")
             return ReportOutcome(self, ())
         found = [_opened(deferred) for deferred in deferreds if deferred is not None]
         verdicts = [
             *(confirmed(tracker, token, event_id, browser=browser) for token, event_id in said.c),
+            *(confirmed(tracker, token, event_id, browser=browser, with_copy=True) for token, event_id in said.m),
             *(sent(tracker, name, given, event_id, browser=browser) for name, given, event_id in said.e),
             *(redeemed(tracker, token, browser=browser) for token in found if isinstance(token, str)),
         ]
