@@ -24,6 +24,7 @@ ORDER = {
     "_option_parsers": (),
     "config": ("_option_parsers",),
     "_log": (),
+    "_printable": (),
     "_bots": (),
     "_bounded_read": (),
     "core.imported": (),
@@ -71,7 +72,7 @@ ORDER = {
     "cli": ("",),
     "sandbox": ("",),
 }
-EVERYWHERE = ("errors", "config", "reasons")
+EVERYWHERE = ("errors", "config", "reasons", "_printable")
 
 # What each part may import of others; the standard library is free.
 OTHERS = {

@@ -6,7 +6,6 @@ patterns alone: its own module keeps ten times as much and tries every pattern o
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 from functools import lru_cache
@@ -16,9 +15,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from tiktok_middleware._printable import own_logger
+
 __all__ = ["BOT", "PERSON", "TOOL", "kind_of", "make_ready"]
 
-log = logging.getLogger("tiktok_middleware")
+log = own_logger("tiktok_middleware")
 
 PERSON = ""
 #: A crawler, a preview, a monitor.

@@ -82,7 +82,7 @@ PER_ADDRESS = Rate(burst=1200, per_s=40.0)
 #: Events in reports.
 EVENTS_PER_VISITOR = Rate(burst=240, per_s=2.0)
 EVENTS_PER_ADDRESS = Rate(burst=1200, per_s=40.0)
-#: Reports and events of everybody together, in one process: what strangers can store is bounded whatever they claim to be.
+#: Reports, and events in them, of everybody together, in one process: whoever strangers claim to be, this bounds them.
 PER_SITE = Rate(burst=3000, per_s=200.0)
 
 _EVERYBODY = "site"

@@ -10,12 +10,13 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tiktok_middleware._development import development_server
+from tiktok_middleware._printable import own_logger
 from tiktok_middleware.config import Config
 from tiktok_middleware.delivery.outbox.location import outbox_risk
 
 __all__ = ["StartLine", "announce", "start_line"]
 
-log = logging.getLogger("tiktok_middleware")
+log = own_logger("tiktok_middleware")
 
 _said: set[str] = set()
 

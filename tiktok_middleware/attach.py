@@ -5,17 +5,17 @@ No framework is imported here: a class is changed only after the app has importe
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
+from tiktok_middleware._printable import own_logger
 from tiktok_middleware.core.tracking.current import KEY, tracker_var
 
 __all__ = ["attach_to_requests"]
 
-log = logging.getLogger("tiktok_middleware")
+log = own_logger("tiktok_middleware")
 
 _HINT = "request.tiktok needs TikTokMiddleware around the app"
 

@@ -229,7 +229,7 @@ class Reason(str, Enum):
     TOO_MANY_EVENTS = (
         "too_many_events",
         "A visitor, an address, or all of them together report more events than the endpoint takes.",
-        "Behind a proxy, set TIKTOK_TRUSTED_PROXIES, so that visitors are told apart; else nothing: somebody floods it.",
+        "Behind a proxy, set TIKTOK_TRUSTED_PROXIES, so that visitors are told apart. Else somebody floods it.",
     )
     FAILED = ("failed", "An error of this package met the report; it is logged.", "", True)
     BROWSER_EVENT_REFUSED = (

@@ -6,7 +6,6 @@ Put ``"tiktok_middleware.contrib.django.TikTokMiddleware"`` first in ``MIDDLEWAR
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from functools import lru_cache
 from http.cookies import SimpleCookie
@@ -24,6 +23,7 @@ from django.template import Context
 from django.template.library import Library
 from django.utils import timezone
 
+from tiktok_middleware._printable import own_logger
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
@@ -38,7 +38,7 @@ from tiktok_middleware.errors import EventError
 
 __all__ = ["TikTokMiddleware", "register", "tiktok_client", "tiktok_from", "tiktok_on"]
 
-log = logging.getLogger("tiktok_middleware")
+log = own_logger("tiktok_middleware")
 
 GetResponse = Callable[[HttpRequest], Any]
 

@@ -12,7 +12,6 @@ A message holds encoded events, never a token: the worker reads its own environm
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -23,6 +22,7 @@ import celery
 import msgspec
 from celery.exceptions import Reject
 
+from tiktok_middleware._printable import own_logger
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.events.event import Record
 from tiktok_middleware.core.events_api.protocol import Delivered, Retry, Verdict
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["QUEUE", "TASK", "CelerySink", "make_app", "register", "sink_factory"]
 
-log = logging.getLogger(__name__)
+log = own_logger(__name__)
 
 QUEUE = "tiktok"
 TASK = "tiktok_middleware.deliver"

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections import Counter
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from tiktok_middleware._printable import own_logger
 from tiktok_middleware.config import TIKTOK_API_URL
 from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
 from tiktok_middleware.core.events_api.protocol import MAX_REQUEST_EVENTS
@@ -39,7 +39,7 @@ from tiktok_middleware.errors import ConfigError, OutboxError
 
 __all__ = ["FLUSH_S", "Delivery", "DeliveryOptions", "open_delivery"]
 
-log = logging.getLogger(__name__)
+log = own_logger(__name__)
 
 FLUSH_S = 2.0
 """How long a request may wait for TikTok where events are sent before its response ends, in seconds."""

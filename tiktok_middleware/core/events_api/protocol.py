@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
+from tiktok_middleware._printable import printable
 from tiktok_middleware.core.events.event import Event
 
 __all__ = [
@@ -235,7 +236,7 @@ def read_answer(status: int, body: bytes, retry_after: str | None, now_s: float 
 
 def _describe(answer: _Answer) -> str:
     text = f"{answer.code} {(answer.message or '')[:_MAX_REASON_CHARS]}"
-    return f"{text} (request {answer.request_id[:_MAX_REQUEST_ID_CHARS]})" if answer.request_id else text
+    return printable(f"{text} (request {answer.request_id[:_MAX_REQUEST_ID_CHARS]})" if answer.request_id else text)
 
 
 def _read_retry_after(value: str | None, now_s: float | None) -> float | None:

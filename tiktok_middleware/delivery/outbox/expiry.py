@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tiktok_middleware._printable import printable
 from tiktok_middleware.delivery.outbox.base import PAIRED_TTL_S
 
 __all__ = ["IMPORTED_TTL_S", "PAIRED_TTL_S", "UNPAIRED_TTL_S", "shown_reason", "ttl_s"]
@@ -18,8 +19,8 @@ _HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 def shown_reason(reason: str) -> str:
-    """The reason without what TikTok may quote of a visitor's identity."""
-    return _HASH.sub("<hash>", reason)
+    """Return the reason without control characters and without what TikTok may quote of a visitor's identity."""
+    return printable(_HASH.sub("<hash>", reason))
 
 
 def ttl_s(is_paired: bool, source: str = "web") -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 
 import msgspec
 
+from tiktok_middleware._printable import own_logger
 from tiktok_middleware.core.events.event import Claim, OutboxEntry
 from tiktok_middleware.delivery.outbox.base import LeaseHolder, Outbox
 from tiktok_middleware.delivery.outbox.memory import MemoryOutbox
@@ -17,7 +17,7 @@ from tiktok_middleware.errors import OutboxError
 
 __all__ = ["FallbackOutbox"]
 
-log = logging.getLogger(__name__)
+log = own_logger(__name__)
 
 _DISK_AGAIN_S = 30.0  # how soon a disk that could not be written is tried again
 _PART = 1000  # rows that go to the disk with one commit

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from pathlib import Path
 
+from tiktok_middleware._printable import own_logger
 from tiktok_middleware.config import Config
 from tiktok_middleware.delivery.outbox.mounts import mountinfo, risk_of
 
 __all__ = ["outbox_path", "outbox_risk", "outbox_url"]
 
-log = logging.getLogger("tiktok_middleware")
+log = own_logger("tiktok_middleware")
 
 
 def outbox_url(config: Config) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
+
+from tiktok_middleware._printable import own_logger
 
 __all__ = ["StoreClock"]
 
-log = logging.getLogger(__name__)
+log = own_logger(__name__)
 
 _BELIEVED_S = 30 * 86400.0  # a machine that slept, an outage, a clock that is set: believed at once
 _CONFIRM_S = 300.0  # how long a larger step must last before it counts

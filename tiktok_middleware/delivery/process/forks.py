@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import sys
 import time
@@ -11,9 +10,11 @@ import weakref
 from collections.abc import Iterable
 from typing import Protocol
 
+from tiktok_middleware._printable import own_logger
+
 __all__ = ["ProcessRegistry", "alive", "close_all", "watch", "watch_child"]
 
-log = logging.getLogger(__name__)
+log = own_logger(__name__)
 
 _EXIT_S = 2.0  # for sending, before the process goes; what is left stays on disk
 

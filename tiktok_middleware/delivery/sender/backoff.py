@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 import msgspec
 
+from tiktok_middleware._printable import own_logger
 from tiktok_middleware.core.events_api.protocol import MAX_RETRY_AFTER_S
 
 __all__ = ["MAX_PROBE_S", "MAX_WAIT_S", "MIN_WAIT_S", "Backoff", "jitter"]
 
-log = logging.getLogger(__name__)
+log = own_logger(__name__)
 
 MIN_WAIT_S = 0.5
 MAX_WAIT_S = 300.0

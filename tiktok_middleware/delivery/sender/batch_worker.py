@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 import time
@@ -10,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from tiktok_middleware._printable import own_logger
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.events.event import OutboxEntry, Record
 from tiktok_middleware.core.events_api.protocol import MAX_REQUEST_EVENTS, Halted, Verdict
@@ -25,7 +25,7 @@ from tiktok_middleware.errors import OutboxError
 
 __all__ = ["WORKER_MAX_WAIT_S", "BatchWorker", "Outcome"]
 
-log = logging.getLogger(__name__)
+log = own_logger(__name__)
 
 WORKER_MAX_WAIT_S = 60.0
 """The longest wait that is asked of a queue: far below the time after which Redis hands a message out again."""

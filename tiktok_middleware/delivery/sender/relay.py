@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import logging
 import random
 import secrets
 import threading
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from math import inf
 from typing import Protocol
 
+from tiktok_middleware._printable import own_logger
 from tiktok_middleware.core.events.event import Record
 from tiktok_middleware.core.events_api.protocol import (
     MAX_REQUEST_BYTES,
@@ -32,7 +32,7 @@ from tiktok_middleware.errors import OutboxError
 
 __all__ = ["Relay", "Sink"]
 
-log = logging.getLogger(__name__)
+log = own_logger(__name__)
 
 _LEASE_S = 20.0  # also how long the rows of a killed process stay unsent
 _LEASE_MARGIN_S = 16.0  # a lease that has less left is renewed before a further request

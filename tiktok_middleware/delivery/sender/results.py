@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from tiktok_middleware._printable import own_logger
 from tiktok_middleware.core.events_api.protocol import Delivered, Halted, Rejected, Retry, Verdict
 from tiktok_middleware.delivery.outbox.base import LeasedRecord, Outbox
 from tiktok_middleware.delivery.outbox.expiry import shown_reason, ttl_s
@@ -14,7 +14,7 @@ from tiktok_middleware.delivery.sender.backoff import Backoff
 
 __all__ = ["Results"]
 
-log = logging.getLogger(__name__)
+log = own_logger(__name__)
 
 _VARYING = re.compile(r"\(request [^)]*\)|\d+")  # of TikTok's words: which request, and where in it
 _MAX_CAUSES = 1000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import sqlite3
 import time
@@ -11,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from tiktok_middleware._printable import own_logger
 from tiktok_middleware.delivery.process.threads import Lock, native_lock, native_sleep, native_thread
 from tiktok_middleware.errors import OutboxError
 
@@ -21,7 +21,7 @@ except ImportError:  # pragma: no cover - Windows, where processes do not fork a
 
 __all__ = ["CHECKPOINT_BYTES", "Connection", "add_tables", "wal_bytes"]
 
-log = logging.getLogger(__name__)
+log = own_logger(__name__)
 
 _BUSY_SLEEPS_S = (0.00005, 0.0001, 0.0002, 0.0005, 0.001)
 _BUSY_LIMIT_S = 10.0
