@@ -37,6 +37,7 @@ def test_logged_text_of_strangers_stays_on_its_line(caplog: pytest.LogCaptureFix
     assert not CONTROL.search("".join(lines_of(caplog)))
 
 
+@pytest.mark.swallows
 def test_no_exception_text_reads_as_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ValueError, match="forged") as raised:
         int(HOSTILE)
