@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from tiktok_middleware._slices import SLICE_BYTES, received_in_slices
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.core.http.own_response import Answer, Wanted
 from tiktok_middleware.core.http.response_headers import encoded
@@ -322,10 +323,18 @@ class _Response:
         if kind == "http.response.body":
             phase, is_last = exchange.phase, not message.get("more_body", False)
             if phase is not _DONE and (is_last or phase is not Phase.PASSING):
-                step = exchange.body_received(message.get("body", b""), last=is_last)
+                piece = message.get("body", b"")
+                if exchange.is_coded and len(piece) > SLICE_BYTES:
+                    return self._in_slices(exchange, message, piece, is_last=is_last)
+                step = exchange.body_received(piece, last=is_last)
         elif self._start is not None and kind in _BODIES_UNSEEN:
             return self._send_unseen(exchange, message)
         return self._send(message) if step is PASS else self._do(step, message)
+
+    async def _in_slices(self, exchange: Exchange, message: Message, piece: bytes, *, is_last: bool) -> None:
+        step = await received_in_slices(exchange, self._client, bytes(piece), last=is_last)
+        if step is not None:
+            await self._do(step, message)
 
     async def _send_unseen(self, exchange: Exchange, message: Message) -> None:
         await self._do(exchange.body_unseen(), None)

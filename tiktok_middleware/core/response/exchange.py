@@ -128,6 +128,11 @@ class Exchange:
 
     # -- the response begins
 
+    @property
+    def is_coded(self) -> bool:
+        """Whether the body is compressed and has to be read."""
+        return self.plan is not None and self.plan.codec is Codec.CODED
+
     def response_started(self, status: int, headers: Headers) -> Step:
         """The app's response head has come.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import Future
 
-__all__ = ["in_thread", "is_in_event_loop", "mark_as_coroutine_function", "wait_for"]
+__all__ = ["in_thread", "is_in_event_loop", "mark_as_coroutine_function", "pause", "wait_for"]
 
 _T = TypeVar("_T")
 
@@ -21,6 +21,18 @@ _T = TypeVar("_T")
 async def wait_for(future: Future[Any], timeout_s: float) -> None:
     """Wait until the future is done or the time is over; neither cancels nor reads it."""
     await (_wait_asyncio(future, timeout_s) if _is_asyncio() else _wait_trio(future, timeout_s))
+
+
+async def pause() -> None:
+    """Let the event loop do what else is due."""
+    if _is_asyncio():
+        import asyncio  # noqa: PLC0415  # it runs
+
+        await asyncio.sleep(0)
+    else:
+        import trio  # noqa: PLC0415  # it runs
+
+        await trio.lowlevel.checkpoint()
 
 
 def in_thread(call: Callable[[], _T]) -> Future[_T]:
