@@ -46,6 +46,13 @@ async function live(plan) {
       return {ok: true, status: 200, json: async () => answer};
     },
   };
+  if (plan.navigation) window.navigation = {
+    addEventListener: (name, listener) => (listeners[name] = listeners[name] || []).push(listener),
+    go: (path) => {
+      location.href = 'https://shop.example' + path;
+      (listeners.currententrychange || []).forEach((listener) => listener({navigationType: 'push'}));
+    },
+  };
   if (plan.session !== null) window.sessionStorage = storage('session');
   if (plan.local !== null) window.localStorage = storage('local');
   window.window = window;
@@ -89,6 +96,7 @@ async function live(plan) {
   diary.queue = window.ttq ? JSON.parse(JSON.stringify(queues().flatMap(calls))) : null;
   diary.isArray = window.ttq ? vm.runInContext('Array.isArray(window.ttq)', context) : null;
   diary.methods = window.ttq ? Object.keys(window.ttq).filter((name) => typeof window.ttq[name] === 'function') : [];
+  diary.options = window.ttq && window.ttq._o ? Object.values(window.ttq._o)[0] : null;
   diary.cookies = cookies;
   diary.globals = Object.keys(window);
   return diary;

@@ -256,6 +256,57 @@ def test_a_shared_page_in_a_frame_is_no_page_view() -> None:
         assert "page" not in names(frame)
 
 
+# -- later addresses
+
+ROUTE = ("run", "navigation.go('/products/2')")
+NAMES_BOB = ("run", "navigation.go('/welcome?email=bob@example.com')")
+TOLD = {"load": False, "told": True}
+
+
+def test_route_change_is_a_page_view_that_the_pixel_does_not_count_itself() -> None:
+    diary = on_page(
+        v=1, browser={"navigation": True}, steps=[ROUTE, ROUTE, ("run", "navigation.go('/products/2#top')")]
+    )
+    assert names(diary) == ["page", "page"]
+    assert diary["options"]["historyObserver"] is False
+    assert diary["posts"] == []
+
+
+def test_without_the_navigation_api_the_pixels_observer_stays() -> None:
+    diary = on_page(v=1)
+    assert "historyObserver" not in diary["options"]
+
+
+def test_observer_that_is_switched_off_counts_no_route_change() -> None:
+    diary = on_page(v=1, o={"historyObserver": False}, browser={"navigation": True}, steps=[ROUTE])
+    assert names(diary) == ["page"]
+
+
+def test_later_address_with_identity_reaches_no_pixel_and_the_next_one_does() -> None:
+    steps = [NAMES_BOB, ("run", "tiktok.track('Search', {}, {event_id: 'there'})")]
+    diary = on_page(v=1, browser={"navigation": True, "answers": [TOLD, TOLD, TOLD]}, steps=steps)
+    assert names(diary) == ["page"]
+    assert "revokeConsent" not in names(diary)
+    later = on_page(v=1, browser={"navigation": True, "answers": [TOLD]}, steps=[NAMES_BOB, ROUTE])
+    assert names(later) == ["page", "page"], "the one before, and the one after"
+
+
+def test_later_address_that_only_looks_like_identity_waits_for_the_answer() -> None:
+    looks = ("run", "navigation.go('/?utm_content=v1@jane.doe')")
+    diary = on_page(v=1, browser={"navigation": True}, steps=[looks])
+    assert len(diary["posts"]) == 1
+    assert names(diary) == ["page", "page"]
+
+
+def test_event_on_a_later_address_is_judged_without_the_navigation_api_too() -> None:
+    steps = [
+        ("run", "location.href = 'https://shop.example/?email=bob@example.com'"),
+        ("run", "tiktok.track('Search')"),
+    ]
+    diary = on_page(v=1, browser={"answers": [TOLD, TOLD]}, steps=steps)
+    assert names(diary) == ["page"]
+
+
 # -- a word of the visitor
 
 

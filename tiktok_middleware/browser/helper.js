@@ -10,7 +10,7 @@ t.listens = 1;
 // t.s: p says that there is a platform, m matches its cookies, x says that pages cannot read them, d lists the domains of our cookies.
 let script = d.currentScript || {src: ''}, url = script.src.replace(/helper-[^\/]*$/, 'collect'), nonce = script.nonce,
   settings = t.s || {}, items = [], refs = [], parked = [], pause = 1, idle = 0,
-  said, posts, live, paused, busy, seen, heard, platform, needs, watcher;
+  said, posts, live, paused, busy, at, seen, heard, platform, needs, watcher;
 
 // Our cookies go to all hosts of the site: the broadest domain that the browser takes is the site's own.
 let domains = settings.d || location.hostname.split('.').map((_, at, all) => all.slice(at).join('.')).reverse();
@@ -39,13 +39,20 @@ let later = () => {
   Promise.resolve().then(flush).catch(() => {});
 };
 
+// An id that sorts by time, as the server's own ids do.
+let mint = () => {
+  let id = ('0' + Date.now().toString(16)).slice(-12);
+  for (let byte of crypto.getRandomValues(new Uint8Array(10))) id += (256 + byte).toString(16).slice(1);
+  return id;
+};
+
 // A sealed event with an id may have been counted elsewhere: it is confirmed before it fires. Others fire, then are.
 // One that is too large to be sealed has an empty token.
 let take = (name, props, given, token) => {
+  watch();
+  route();
   if (t.off) return;
-  // Sorts by time, as the server's own ids do.
-  let id = given || ('0' + Date.now().toString(16)).slice(-12);
-  if (!given) for (let byte of crypto.getRandomValues(new Uint8Array(10))) id += (256 + byte).toString(16).slice(1);
+  let id = given || mint();
   let copy = JSON.parse(JSON.stringify([name, props || {}, id])), kind = token ? 'c' : token == null && posts ? 'e' : 0;
   let waits = kind && (!live || given && token) && copy;
   if (!waits) act(t.emit, [copy]);
@@ -56,7 +63,7 @@ let take = (name, props, given, token) => {
 let flush = async () => {
   if (busy || d.prerendering || !url || !isNews()) return;
   let sent = t.off ? [] : items.splice(0, 5), was = said || {}, asked = record(), mine = own(), off = t.off;
-  let body = {u: location.href, r: d.referrer, x: refs, c: [], e: [], ...platform, ...needs, ...said};
+  let body = {u: location.href, r: d.referrer, x: refs, c: [], e: [], m: [], ...platform, ...needs, ...said};
   for (let item of sent) body[item[0]].push(item[1]);
   refs = [];
   said = 0;
@@ -88,7 +95,8 @@ let flush = async () => {
     if (!live) start(answer);
     fire();
     t.emit(answer.e || []);
-  } else if (live || paused) refuse();
+  } else if (answer.told) t.held = [];
+  else if (live || paused) refuse();
   later();
 };
 
@@ -110,6 +118,15 @@ let start = answer => {
     ttq.grantConsent();
     for (let [id, call] of parked.splice(0)) ttq.instance(id)[call[0]](...call.slice(1));
   });
+};
+
+// A later address that may hold identity is judged by the endpoint before anything is told of it. Where the browser tells
+// of route changes, they are page views.
+let here = () => location.href.replace(/#\w.*/, '');
+let route = () => {
+  if (at === (at = here()) || !live && !paused) return;
+  if (paused || t.suspects(at)) ask();
+  if (t.routes) t.emit([[]]);
 };
 
 // Hold events back until the endpoint has answered: the record of consent has changed.
@@ -156,6 +173,7 @@ let calls = {
   page(c) {
     let all = d.cookie, click = new URLSearchParams(location.search).get('ttclid');
     pages.push(c);
+    at = here();
     url = c.n ? new URL(c.n, location) : url;
     posts = posts || c.n;
     refs.push(...c.x || []);
@@ -195,8 +213,14 @@ let read = entry => {
   ('.' + new URL(entry.name).hostname).endsWith('.' + location.hostname.replace(/^www\./, '')) && entry.serverTiming.forEach(hear);
 };
 
-// Markup: data-tiktok-on says when the event that is sealed in data-tiktok-envelope happens.
-let open = element => take(...JSON.parse(element.dataset.tiktokEnvelope));
+// Markup: data-tiktok-on says when the event happens whose signed token is in data-tiktok-envelope. The page fires what the
+// endpoint reads in the token, never what the markup says.
+let open = element => {
+  let token = JSON.parse(element.dataset.tiktokEnvelope)[3];
+  if (!token || t.off) return;
+  items.push(['m', [token, mint()], 0, Date.now()]);
+  later();
+};
 let scan = () => {
   if ('turboPreview' in d.documentElement.dataset) return;
   for (let element of d.querySelectorAll('[data-tiktok-on=load]')) {
@@ -235,6 +259,7 @@ for (let kind of ['click', 'submit']) d.addEventListener(kind, event => {
   act(() => open(event.target.closest('[data-tiktok-on=' + kind + ']')));
   act(setTimeout, watch);
 }, true);
+act(() => navigation.addEventListener('currententrychange', route));
 act(() => cookieStore.addEventListener('change', watch));
 d.addEventListener('readystatechange', scan);
 scan();

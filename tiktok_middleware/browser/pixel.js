@@ -55,13 +55,12 @@ function emit(events, then) {
   // Another tab may have refused.
   if (t.off || t.off !== 0 && isRefused()) return;
   events.forEach(function (event) {
+    // A route change.
+    if (!event[0]) return each(function (pixel) { pixel.page(); });
     if (isFired(event[2])) return;
     t.fired[event[2]] = 1;
     ids.push(event[2]);
-    each(function (pixel) {
-      if (event[0]) pixel.track(event[0], event[1], {event_id: event[2]});
-      else pixel.page();
-    });
+    each(function (pixel) { pixel.track(event[0], event[1], {event_id: event[2]}); });
   });
   if (ids.length || then) q.ready(function () {
     remember(ids);
@@ -89,9 +88,9 @@ function run(limited) {
 }
 // Whether addresses may hold identity; where they do, the endpoint judges them before the pixel, which reports them, may
 // load. A click id is TikTok's own.
-t.suspects = function (addresses) {
-  addresses = addresses.replace(/([?&]ttclid=)[^&#\s]*/g, '$1');
-  return /SUSPECT/i.test(addresses) || /SUSPECT_BASE64/.test(addresses);
+t.suspects = function (x) {
+  x = x.replace(/[?&]ttclid=[^&#\s]*/g, '');
+  return /SUSPECT/i.test(x) || /SUSPECT_BASE64/.test(x);
 };
 function isRefused() {
   return /(^|;\s)_tt_consent=d/.test(d.cookie);
@@ -102,7 +101,7 @@ function refuse() {
   for (var n = parts.length; n-- && !isRefused();) d.cookie = text + '; Domain=' + parts.slice(n).join('.');
   if (!isRefused()) d.cookie = text;
   t.off = 1;
-  if (w.ttq && w.ttq.revokeConsent) w.ttq.revokeConsent(), w.ttq.disableCookie();
+  w.ttq.revokeConsent(), w.ttq.disableCookie();
 }
 function begin() {
   // A sandboxed page may not even look at its cookies.

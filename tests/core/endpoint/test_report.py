@@ -178,7 +178,10 @@ def test_without_leave_no_cookie_is_set() -> None:
     ],
 )
 def test_pixel_loads_only_where_address_and_referrer_hold_no_identity(said: dict[str, str], loads: bool) -> None:
-    assert answered(report(runtime_of(), said)) == {"load": loads}
+    assert answered(report(runtime_of(), said)) == ({"load": True} if loads else {"load": False, "told": True})
+    refused = report(runtime_of(), said, {"cookie": "_tt_consent=d"})
+    assert answered(refused)["load"] is False
+    assert "told" not in answered(refused)
 
 
 # -- which events count
@@ -309,7 +312,7 @@ def test_where_the_pixel_may_not_load_the_server_copy_still_goes() -> None:
     (submission,) = found.submissions
     assert (submission.browser, len(submission.records), submission.records[0].paired) == (False, 1, False)
     assert items(found)[0]["page"] == {"url": "https://shop.example/p"}
-    assert answered(found) == {"load": False}
+    assert answered(found) == {"load": False, "told": True}
 
 
 def test_without_a_token_only_the_claim_is_made() -> None:

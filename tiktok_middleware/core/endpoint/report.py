@@ -75,6 +75,7 @@ class Report(NamedTuple):
         references: of what the page asks for and may have.
         said: its body.
         refused: why none of its events counts; empty where they may.
+        is_told: whether only the page's address or referrer, which hold identity, keep the pixel away.
     """
 
     tracker: RequestState
@@ -82,6 +83,7 @@ class Report(NamedTuple):
     references: tuple[str, ...]
     said: _Body
     refused: str
+    is_told: bool = False
 
     @property
     def event_count(self) -> int:
@@ -146,6 +148,8 @@ class ReportOutcome(NamedTuple):
         """
         tracker, may_load = self.report.tracker, self.report.may_load
         said: dict[str, object] = {"load": may_load}
+        if self.report.is_told:
+            said["told"] = True
         if tracker.consent.limited_data_use:
             said["ldu"] = True
         if may_load and self.report.said.q:
@@ -206,7 +210,8 @@ def hear(request: RequestView, runtime: Runtime, body: bytes) -> Report | Answer
     is_told = _tells_too_much(said)
     may_load = tracker.may_send and not (is_told or runtime.config.browser_reason or _is_excluded(tracker))
     refused = tracker.consent.reason or ("excluded" if _is_excluded(tracker) else "")
-    return Report(tracker, may_load, tuple(said.x) if may_load else (), said, refused)
+    references = tuple(said.x) if may_load else ()
+    return Report(tracker, may_load, references, said, refused, is_told=is_told and tracker.may_send)
 
 
 def _tells_too_much(said: _Body) -> bool:

@@ -50,7 +50,7 @@ _escapes = re.compile(rf"{patterns.ESCAPED_PERCENT}[0-9a-fA-F]{{2}}")
 _LONG_WORD = re.compile(r"[0-9A-Za-z]{8,}")
 _KEY_WORDS = (
     *("name", "prenom", "apellido", "cognome", "phone", "mobil", "movil", "tel", "msisdn", "whatsapp", "fax", "cel"),
-    *("handy", "gsm", "contact", "passw", "pwd", "birth", "dob", "ssn", "iban", "cvv", "cvc"),
+    *("contact", "passw", "pwd", "birth", "dob", "ssn", "iban", "cvv", "cvc"),
 )
 
 _SPACE = re.compile(r"(?<!^)(?<!=)(?<!%3[dD])(?<![tT][eE][lL]:)\+")

@@ -69,7 +69,7 @@ NAME_KEY = (
 )
 PHONE_KEY = (
     r"^(?!.*(?:^|_)(?:i|head|ear|smart|micro|mega|saxo)phone)(?:.*(?:phone|mobile|telefon[eo]?|msisdn|whatsapp)"
-    r"|(?:.*_)?(?:tel|fax|cell|handy|mobil|movil|celular|gsm|contact))(?:_?(?:number|num|no|nr))?$"
+    r"|(?:.*_)?(?:tel|fax|cell|mobil|movil|celular|contact))(?:_?(?:number|num|no|nr))?$"
 )
 CREDENTIAL_KEY = r"(?:passw(?:or)?d|pwd|(?:^|_)(?:ssn|iban|cvv|cvc))$"
 BIRTH_KEY = r"(?:date_?of_?birth|birth_?date|birthday|(?:^|_)dob)$"
@@ -92,7 +92,7 @@ FOREIGN = r"[\u0660-\u06f9\ufe50-\ufe6f\uff01-\uff5e]"
 LONG_NUMBER = rf"[2-6](?:{_SPACE}[0-9]){{15}}|3[04678](?:{_SPACE}[0-9]){{12}}"
 CREDENTIAL_MARK = "eyJ|_(?:live|test)_"
 SUSPECT_KEY = (
-    "(?:name|prenom|apellido|cognome|phone|mobil|movil|tel|msisdn|whatsapp|fax|cel|handy|gsm|contact"
+    "(?:name|prenom|apellido|cognome|phone|mobil|movil|tel|msisdn|whatsapp|fax|cel|contact"
     f"|passw|pwd|birth|dob|ssn|iban|cvv|cvc)[^&=/]{{0,20}}(?:[=:]|{ESCAPED_PERCENT}3[ad])"
 )
 # An address as browsers write it, in ASCII, without a match of these two holds nothing personal. A page whose address
