@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_every_logger_of_the_package_is_printable() -> None:
 
 
 def test_no_repr_shows_a_token_or_key() -> None:
-    secrets = {
+    secrets: dict[str, Any] = {
         name: f"{name}-0123456789abcdef0123456789abcdef"
         for name in ("access_token", "offline_token", "crm_token", "secret_key")
     }

@@ -64,7 +64,12 @@ def by_wsgi(client: Client, request: Request, view: Callable[[Any], None], body:
         return [PAGE]
 
     environ = {**environ_of(request), "wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-    chunks = list(WsgiMiddleware(app, client)(environ, lambda status, headers, *_: head.extend([status, headers])))
+
+    def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], object]:
+        head.extend([status, headers])
+        return lambda _: None
+
+    chunks = list(WsgiMiddleware(app, client)(environ, start_response))
     return Seen(int(head[0][:3]), [(name.lower(), value) for name, value in head[1]], b"".join(chunks))
 
 
