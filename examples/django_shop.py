@@ -109,7 +109,11 @@ class CheckoutView(View):
         if not cart.lines:
             return SeeOther("/cart")
         request.tiktok.track(
-            "InitiateCheckout", contents=shop.contents(cart.lines), value=cart.total, currency=shop.CURRENCY
+            "InitiateCheckout",
+            contents=shop.contents(cart.lines),
+            value=cart.total,
+            currency=shop.CURRENCY,
+            once_per="visit",
         )
         return render(request, "checkout.html")
 

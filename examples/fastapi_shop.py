@@ -110,7 +110,13 @@ def change_cart(slug: str, cart: Cart, quantity: Annotated[str, Form()]) -> Resp
 def show_checkout(request: Request, cart: Cart, tiktok: TikTok) -> Response:
     if not cart.lines:
         return RedirectResponse("/cart", 303)
-    tiktok.track("InitiateCheckout", contents=shop.contents(cart.lines), value=cart.total, currency=shop.CURRENCY)
+    tiktok.track(
+        "InitiateCheckout",
+        contents=shop.contents(cart.lines),
+        value=cart.total,
+        currency=shop.CURRENCY,
+        once_per="visit",
+    )
     return page(request, "checkout.html")
 
 

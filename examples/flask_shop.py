@@ -93,7 +93,11 @@ def show_checkout() -> ResponseReturnValue:
     if not cart.lines:
         return redirect("/cart", 303)
     request.tiktok.track(
-        "InitiateCheckout", contents=shop.contents(cart.lines), value=cart.total, currency=shop.CURRENCY
+        "InitiateCheckout",
+        contents=shop.contents(cart.lines),
+        value=cart.total,
+        currency=shop.CURRENCY,
+        once_per="visit",
     )
     return render_template("checkout.html")
 

@@ -90,7 +90,11 @@ def show_checkout(request: Request) -> Response:
     if not cart.lines:
         return RedirectResponse("/cart", 303)
     request.tiktok.track(
-        "InitiateCheckout", contents=shop.contents(cart.lines), value=cart.total, currency=shop.CURRENCY
+        "InitiateCheckout",
+        contents=shop.contents(cart.lines),
+        value=cart.total,
+        currency=shop.CURRENCY,
+        once_per="visit",
     )
     return page(request, "checkout.html")
 

@@ -18,6 +18,7 @@ from tiktok_middleware.core.pixel.signed_event import SEALED_LIFE_S
 from tiktok_middleware.core.response.first_party_cookies import CONSENT_MAX_AGE_S
 from tiktok_middleware.core.visitor import snapshot
 from tiktok_middleware.core.visitor.click_ids import FRESH_COOKIE, LIFETIME_S, TTCLID, TTP
+from tiktok_middleware.core.visitor.visits import VISIT_COOKIE, VISIT_MAX_AGE_S
 
 __all__ = ["DataMap", "Section", "data_map"]
 
@@ -310,6 +311,13 @@ def _cookies(config: Config) -> Section:
         (TTCLID, _days(LIFETIME_S[TTCLID]), domain, GRANTED, "TikTok's click id of the page the visitor landed on"),
         (TTP, _days(LIFETIME_S[TTP]), domain, GRANTED, ttp),
         (FRESH_COOKIE, _days(LIFETIME_S[FRESH_COOKIE]), "host", GRANTED, "which of the two were renewed today"),
+        (
+            VISIT_COOKIE,
+            f"{VISIT_MAX_AGE_S // 60} minutes",
+            "host",
+            GRANTED,
+            "random: the visit in which an event counts once, where track(once_per=...) is used",
+        ),
         (
             f"{CARRY}.*",
             f"{COOKIE_MAX_AGE_S // 60} minutes",

@@ -111,6 +111,8 @@ ARGUMENTS: list[tuple[dict[str, Any], str]] = [
     ({"event_time": "2025-02-30"}, f"event_time is a str with a date that does not exist; allowed: {_TIME}"),
     ({"event_time": float("nan")}, f"event_time is not a finite number; allowed: {_TIME}"),
     ({"event_time": Odd()}, f"event_time is of type Odd, which raised when it was read; allowed: {_TIME}"),
+    ({"once_per": "session"}, "once_per is another word; allowed: 'visit'"),
+    ({"once_per": 5}, "once_per is of type int; allowed: 'visit'"),
     (
         {"on_commit": True},
         "on_commit is True without Django; allowed: True behind tiktok_middleware.contrib.django alone",
@@ -297,6 +299,10 @@ def _calls() -> Iterator[tuple[Callable[[], object], str]]:
     yield (
         partial(_track, "Purchase", order_id="null"),
         "properties.order_id is a word for a missing value; allowed: the order's own id",
+    )
+    yield (
+        lambda: _job().track("Lead", once_per="visit"),
+        "once_per is 'visit' without a request; allowed: once=..., by a key of your own",
     )
     for options, message in ARGUMENTS:
         yield partial(_track, "Lead", **options), message

@@ -152,7 +152,7 @@ PROPERTIES = [
     ),
     *("transaction_id", "search_term", "item_id", "mileage", "email", "event_id", "mine", "limited_data_use"),
 ]
-ARGUMENTS = ["event_id", "once", "event_time", "keep", "on_commit", "limited_data_use", "browser"]
+ARGUMENTS = ["event_id", "once", "event_time", "keep", "on_commit", "limited_data_use", "browser", "once_per"]
 CONTEXT = list(Context._fields)
 IDENTITY = [
     *("email", "phone", "external_id", "first_name", "last_name", "city", "state", "country", "zip_code"),

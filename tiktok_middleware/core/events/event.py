@@ -65,6 +65,7 @@ class Event(msgspec.Struct, gc=False):
         channels: what is known, at the time of the call, of where it goes.
         once: True when the id is deterministic and the event is counted once.
         limited_data_use: True when TikTok's flag is set on this event, whatever the visitor's own choice.
+        once_per: ``visit`` when it is counted once per visit; empty otherwise.
     """
 
     event: str
@@ -74,6 +75,7 @@ class Event(msgspec.Struct, gc=False):
     channels: Channels
     once: bool = False
     limited_data_use: bool = False
+    once_per: str = ""
 
 
 class _Flagged(Protocol):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from typing import NamedTuple, TypeVar
 
+from tiktok_middleware.core.events import coerce as values
 from tiktok_middleware.core.events.event_names import is_offline_event, read_name
 from tiktok_middleware.core.events.ids import read_event_id, read_once
 from tiktok_middleware.core.events.sources import WEB, Source
@@ -51,12 +52,14 @@ class Call(NamedTuple):
         event_id: the application's own id; empty where one is to be made.
         key: under which it counts once; empty where it may be repeated.
         event_time: whole Unix seconds.
+        once_per: ``visit`` where it counts once per visit; empty otherwise.
     """
 
     content: Content
     event_id: str
     key: str
     event_time: int
+    once_per: str
 
 
 def read_call(
@@ -66,6 +69,7 @@ def read_call(
     *,
     event_id: object,
     once: object,
+    once_per: object,
     event_time: object,
     limited_data_use: object,
     now_s: float,
@@ -80,6 +84,7 @@ def read_call(
         more: parameters by keyword; they outrank the mapping.
         event_id: the application's own id, or None.
         once: the key under which the event counts once, or None; a ``Purchase`` takes its ``order_id``.
+        once_per: ``visit``, or None; ``once`` outranks it.
         event_time: when it happened, or None for now.
         limited_data_use: TikTok's flag for this event, or None.
         now_s: Unix seconds.
@@ -102,7 +107,8 @@ def read_call(
         happened_s = moment.seconds
         notes += [moment.note] if moment.note else []
         problems += [moment.problem] if moment.problem is not None else []
-    return Call(content, own_id or "", key or "", happened_s)
+    period = _period(once_per, problems) if once_per is not None and not key else ""
+    return Call(content, own_id or "", key or "", happened_s, period)
 
 
 def read_content(
@@ -155,6 +161,14 @@ def _read(field: str, read: Callable[[object], _T], value: object, problems: lis
         found = f"of type {type(value).__name__[:50]}, which raised when it was read"
         problems.append(EventError(field, found, "a text, a number or a UUID"))
     return None
+
+
+def _period(value: object, problems: list[EventError]) -> str:
+    """``visit``; empty, and a problem, for anything else."""
+    if type(value) is str and value.strip().lower() == "visit":
+        return "visit"
+    problems.append(EventError("once_per", "another word" if type(value) is str else values.kind(value), "'visit'"))
+    return ""
 
 
 def _order_key(properties: dict[str, object], problems: list[EventError]) -> str:

@@ -36,7 +36,13 @@ from tiktok_middleware.core.pixel.signed_event import (
 )
 from tiktok_middleware.core.pixel.signed_event import TOKEN_LIMIT_CHARS as ENVELOPE_CHARS
 from tiktok_middleware.core.pixel.snippet import BrowserCopy, SnippetEntry, answer_headers
-from tiktok_middleware.core.response.first_party_cookies import Header, choice_cookies, site_cookie, visitor_cookies
+from tiktok_middleware.core.response.first_party_cookies import (
+    Header,
+    choice_cookies,
+    site_cookie,
+    visit_cookie,
+    visitor_cookies,
+)
 from tiktok_middleware.core.response.policy import Audience, Place, Plan, Timing, cache_life_s
 from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
 from tiktok_middleware.core.runtime import Runtime
@@ -367,11 +373,12 @@ class BrowserOutput:
         consent = state.consent.state
         has_word = bool(state.consent_word) or consent is _DENIED or self.request.cookies_hold(SAID_COOKIE)
         wanted = choice_cookies(request, runtime, state) if has_word else []
+        visit = visit_cookie(request, state) if consent is _GRANTED else []
         if consent is _GRANTED and (self.is_page or self.plan.place is _CARRY):
-            if not wanted:
+            if not (wanted or visit):
                 return visitor_headers(state)
             wanted += visitor_cookies(request, runtime, state)
-        return _within_budget(wanted)
+        return _within_budget([*wanted, *visit])
 
     @property
     def sets_visitor_cookies(self) -> bool:

@@ -10,8 +10,9 @@ from tiktok_middleware.core.pixel.redirect_cookie import SEALED, carry_names
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.visitor.click_ids import FRESH_COOKIE, LIFETIME_S, TTCLID, TTP, may_be_due
+from tiktok_middleware.core.visitor.visits import VISIT_COOKIE, VISIT_MAX_AGE_S
 
-__all__ = ["CONSENT_MAX_AGE_S", "Header", "choice_cookies", "site_cookie", "visitor_cookies"]
+__all__ = ["CONSENT_MAX_AGE_S", "Header", "choice_cookies", "site_cookie", "visit_cookie", "visitor_cookies"]
 
 #: How long a visitor's own word is remembered: six months, the French authority's recommendation.
 CONSENT_MAX_AGE_S = 15_552_000
@@ -62,6 +63,11 @@ def _ends(name: str, scopes: set[str]) -> list[Header]:
     return [("Set-Cookie", delete_cookie(name, domain=scope)) for scope in sorted(scopes)]
 
 
+def visit_cookie(request: RequestView, state: RequestState) -> list[Header]:
+    """The id of the visit, where an event of this response is counted once per visit."""
+    return [site_cookie(request, VISIT_COOKIE, state.visit, VISIT_MAX_AGE_S)] if state.visit else []
+
+
 def visitor_cookies(request: RequestView, runtime: Runtime, state: RequestState) -> list[Header]:
     """The visitor's ids where they are due, and what says that they are fresh, last.
 
@@ -101,7 +107,9 @@ def _attributes(request: RequestView, runtime: Runtime) -> dict[str, str]:
 
 def _deletions(request: RequestView, domain: str) -> list[Header]:
     """Our cookies of who said no; a domain cookie and a host-only one of one name are two cookies."""
-    present = [name for name in (TTCLID, TTP, FRESH_COOKIE, SEALED) if name in request.kept] + carry_names(request)
+    present = [
+        name for name in (TTCLID, TTP, FRESH_COOKIE, VISIT_COOKIE, SEALED) if name in request.kept
+    ] + carry_names(request)
     return [
         ("Set-Cookie", delete_cookie(name, domain=scope))
         for name in present

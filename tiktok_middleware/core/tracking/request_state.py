@@ -59,6 +59,7 @@ class RequestState:
         refusal: why no event is sent, as a snake_case word, where an argument was wrong from the start.
         after_commit: calls its argument once the app's transaction has committed; None without such a framework.
         nonce: of a Content Security Policy that the framework writes later; empty without one.
+        visit: id of the visit, where an event is counted once per visit; else empty.
         word: what the visitor has told this site in this request; None without.
         is_doubted: whether only the page can tell if the grant that the cookies hold still stands.
         asked_for_marked: whether the request named a page with our script in ``If-None-Match``.
@@ -81,6 +82,7 @@ class RequestState:
     refusal: str = ""
     after_commit: Callable[[Callable[[], None]], None] | None = None
     nonce: str = ""
+    visit: str = ""
     word: Word | None = None
     is_doubted: bool = False
     asked_for_marked: bool = False

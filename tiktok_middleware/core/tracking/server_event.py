@@ -57,7 +57,13 @@ def make_entry(event: Event, tracker: RequestState, *, browser: bool, server: bo
                 for pixel in (runtime.config.pixels if source is WEB else runtime.config.targets(source.name))
             ]
         )
-    return OutboxEntry(event_id=event.event_id, records=records, browser=browser, once=event.once)
+    return OutboxEntry(
+        event_id=event.event_id,
+        records=records,
+        browser=browser,
+        once=event.once,
+        passing=event.once_per != "",  # a visit is over long before TikTok's own deduplication ends
+    )
 
 
 def late_entry(pending: TrackedEvent, tracker: RequestState) -> OutboxEntry | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 from tiktok_middleware.core.consent.consent import Consent
@@ -26,6 +26,7 @@ from tiktok_middleware.core.visitor.in_app import in_app
 from tiktok_middleware.core.visitor.snapshot import Snapshot, check_max_chars, write_snapshot
 from tiktok_middleware.core.visitor.url_redaction import server_address
 from tiktok_middleware.core.visitor.user_data import read_identity
+from tiktok_middleware.core.visitor.visits import visit_of
 from tiktok_middleware.errors import EventError
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Tracker:
         on_commit: bool = False,
         limited_data_use: bool | None = None,
         browser: bool = True,
+        once_per: Literal["visit"] | None = None,
         **more: Unpack[GivenProperties],
     ) -> Event:
         """The event, with its id and where it goes.
@@ -97,6 +99,8 @@ class Tracker:
                 rolled back; under ``contrib.django`` alone.
             limited_data_use: set TikTok's flag on both copies of this event; the visitor's own opt-out sets it too.
             browser: False keeps the event off the browser.
+            once_per: ``visit`` counts the event once per visit, such as the start of a checkout that is reloaded. A
+                visit ends half an hour after its last such event; before the visitor has agreed each page is one.
             more: parameters by keyword.
 
         Raises:
@@ -110,6 +114,7 @@ class Tracker:
                 more,
                 event_id=event_id,
                 once=once,
+                once_per=once_per,
                 event_time=event_time,
                 limited_data_use=limited_data_use,
                 now_s=self.runtime.clock(),
@@ -267,6 +272,8 @@ class Tracker:
             self._invalid(EventError("on_commit", "True without Django", allowed))
         for sentence in content.notes:
             notices.once(sentence, sentence)
+        if call.once_per:
+            key = self._visit_key()
         # What never had a browser's copy may be imported by the week; its own outbox counts it once.
         is_late_once = key != "" and now_s - happened_s > ONCE_MAX_AGE_S and state.source.is_web
         browser, server = state.closed_channels(is_late_once=is_late_once)
@@ -282,6 +289,7 @@ class Tracker:
             content.properties,
             channels,
             once=key != "",
+            once_per=call.once_per if key else "",
             limited_data_use=content.limited_data_use,
         )
         notices.count("tracked")
@@ -327,6 +335,15 @@ class Tracker:
         url = server_address(request.page_url, allow=runtime.url_allow, deny=runtime.url_deny) if request.url else ""
         visitor, agent = self.visitor, request.header("user-agent")
         return Snapshot(consent, visitor.ttclid, visitor.ttp, request.client, agent, url, self.state.identity)
+
+    def _visit_key(self) -> str:
+        """The key under which an event counts once in this visit; empty, and reported, without a browser."""
+        state = self.state
+        if not state.has_browser:
+            self._invalid(EventError("once_per", "'visit' without a request", "once=..., by a key of your own"))
+            return ""
+        state.visit = state.visit or visit_of(state.request, state.runtime.random_bytes)
+        return f"visit\0{state.visit}"
 
     def _event_id(self, name: str, event_id: str, key: str, now_s: float) -> str:
         if event_id:
