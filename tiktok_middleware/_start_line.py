@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from tiktok_middleware._development import development_server
 from tiktok_middleware._printable import own_logger
 from tiktok_middleware.config import Config
-from tiktok_middleware.delivery.outbox.location import outbox_risk
+from tiktok_middleware.delivery.outbox.location import outbox_risk, outbox_stopped
 
 __all__ = ["StartLine", "announce", "start_line"]
 
@@ -77,7 +77,7 @@ def announce(config: Config, outbox: str, said: set[str] = _said) -> None:
 
 
 def _unusual(config: Config, outbox: str) -> list[str]:
-    found = []
+    found = [text for text in (outbox_stopped(outbox),) if text]
     if config.server_reason == "no_token":
         found.append("no access token: set TIKTOK_ACCESS_TOKEN, else only browsers send events")
     if config.test_event_code:

@@ -9,6 +9,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from tiktok_middleware._development import development_server
@@ -31,6 +32,8 @@ from tiktok_middleware.core.consent.state import State
 from tiktok_middleware.core.endpoint.report import Report, hear, refuse
 from tiktok_middleware.core.endpoint.routes import answer
 from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
+from tiktok_middleware.core.events.event_names import read_name
+from tiktok_middleware.core.events.ids import once_event_id, read_once
 from tiktok_middleware.core.http.own_response import Answer, Wanted
 from tiktok_middleware.core.http.request import EnvironRequest, RequestView, ScopeRequest, headers_by_name
 from tiktok_middleware.core.response.actions import Commit, Forward, Phase, Step
@@ -54,6 +57,8 @@ _T = TypeVar("_T")
 
 #: How long a response waits for its events to be on disk, in seconds; past that it goes and they stay in memory.
 COMMIT_WAIT_S = 0.25
+
+_LOOK_EVERY_S = 0.5  # at what an operator has stopped
 
 
 #: The clients of this process that are in use.
@@ -120,6 +125,9 @@ class Client(OtherServers):
             has_secret_key=bool(self.config.secret_key or framework_keys),
             handed_out=self._handed_out,
         )
+        self._runtime_off: Runtime | None = None
+        self._stopped: Runtime | None = None  # what serves requests while everything is off
+        self._look_at = 0.0
         if delivery is not None:
             self.delivery, outbox = delivery, "of the delivery given in code"
         else:
@@ -168,7 +176,9 @@ class Client(OtherServers):
         Args:
             raw: the ASGI scope or WSGI environ.
         """
-        runtime = self.runtime
+        if time.monotonic() >= self._look_at:
+            self._look()
+        runtime = self._stopped or self.runtime
         try:
             outer = raw.get(KEY)
             # The tracker of an earlier try: some middleware calls the app again with the same environ.
@@ -263,7 +273,7 @@ class Client(OtherServers):
         Where it depends on the request's body, ``collect`` gives it.
         """
         try:
-            own = answer(request, self.runtime)
+            own = answer(request, self._stopped or self.runtime)
             if isinstance(own, Wanted):
                 wait_s = self._throttle.wait_s(request, self.runtime.clock())
                 return refuse(self.runtime, 429, "too_many", [("Retry-After", str(wait_s))]) if wait_s else own
@@ -367,7 +377,7 @@ class Client(OtherServers):
             EventError: an argument cannot be right, in strict mode; otherwise it is left out, logged once and counted.
         """
         context = Context(url, ttclid, ttp, ip, user_agent, lead_id, lead_event_source, limited_data_use)
-        tracker = server_tracker(self.runtime, snapshot, source=source, consent=consent, context=context)
+        tracker = server_tracker(self._looked(), snapshot, source=source, consent=consent, context=context)
         if identity:
             tracker.identify(**identity)
         return ServerJob(tracker, self)
@@ -402,6 +412,50 @@ class Client(OtherServers):
             if submission is not None:
                 self._submit((submission,))
 
+    def cancel(self, *, once: object, event: str = "Purchase", timeout_s: float = 2.0) -> bool:
+        """Keep the server copy of an event from being sent, such as an order that was cancelled within TIKTOK_DELAY.
+
+        Return True if the server copy will never be sent, also where the event is only tracked later; False if it was
+        sent already, is being sent now, or the outbox did not answer in time. A browser copy is not taken back: it left
+        with its page, unless the view said ``browser=False``. Waits for the outbox: on an event loop await
+        `cancel_async`.
+
+        Args:
+            once: the key that was given to ``track(once=...)``, or the ``order_id`` of a ``Purchase``.
+            event: name of the event.
+            timeout_s: seconds to wait for the outbox.
+
+        Raises:
+            EventError: ``once`` is empty or no text, number or UUID; or ``event`` is no event name.
+        """
+        event_id = once_event_id(read_name(event).name, read_once(once))
+        try:
+            return self._cancel(event_id).result(timeout_s)
+        except Exception as error:  # noqa: BLE001  # a slow or failing outbox
+            return self._not_cancelled(event, error)
+
+    async def cancel_async(self, *, once: object, event: str = "Purchase", timeout_s: float = 2.0) -> bool:
+        """Do the same on an event loop."""
+        event_id = once_event_id(read_name(event).name, read_once(once))
+        try:
+            future = self._cancel(event_id)
+            await wait_for(future, timeout_s)
+            return future.result(0)
+        except Exception as error:  # noqa: BLE001  # as above
+            return self._not_cancelled(event, error)
+
+    def _cancel(self, event_id: str) -> Future[bool]:
+        delivery = self._delivery_in_use
+        if delivery.is_inline and is_in_event_loop():
+            return in_thread(lambda: delivery.cancel(event_id).result(0))
+        return delivery.cancel(event_id)
+
+    def _not_cancelled(self, event: str, error: Exception) -> bool:
+        self._log.count("not_cancelled")
+        why = str(error) or type(error).__name__
+        self._log.once("not_cancelled", f"a {event} could not be cancelled ({why}) and is sent when its delay is over")
+        return False
+
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Whether everything accepted so far is delivered, or dead, within the time."""
         return self.delivery.flush(timeout_s)
@@ -428,6 +482,23 @@ class Client(OtherServers):
                 "heads_bytes": runtime.heads.size_bytes,
             },
         }
+
+    def _look(self) -> None:
+        """See whether an operator has stopped everything; a runtime that does nothing serves requests then."""
+        self._look_at = time.monotonic() + _LOOK_EVERY_S
+        try:
+            is_off = self._delivery_in_use.is_off
+        except Exception as error:  # noqa: BLE001  # a delivery of the team's own
+            self._log.failure("is_off", error)
+            return
+        if is_off and self._runtime_off is None:
+            self._runtime_off = replace(self.runtime, config=replace(self.config, enabled=False))
+        self._stopped = self._runtime_off if is_off else None
+
+    def _looked(self) -> Runtime:
+        if time.monotonic() >= self._look_at:
+            self._look()
+        return self._stopped or self.runtime
 
     @property
     def _delivery_in_use(self) -> DeliveryInterface:

@@ -261,6 +261,16 @@ class Reason(str, Enum):
         "Check the disk under the outbox: tiktok-middleware check names it.",
     )
     UNSTORABLE = ("unstorable", "An event could not be stored; its own log line has the error.", "", True)
+    ONCE_UNDECIDED = (
+        "once_undecided",
+        "The outbox could not say until the process ended whether an event was counted; its server copy was not sent.",
+        "Mend the disk under the outbox: the log names each event.",
+    )
+    NOT_CANCELLED = (
+        "not_cancelled",
+        "An event could not be cancelled: the outbox gave client.cancel() no answer in time.",
+        "Check the disk under the outbox: tiktok-middleware check names it.",
+    )
     UNSENT = ("unsent", "The process ended with events in memory alone.", "Use an outbox on a disk: TIKTOK_OUTBOX.")
     OVERFLOW = (
         "overflow",

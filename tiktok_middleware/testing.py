@@ -77,6 +77,7 @@ class Recorder:
         self.browser: list[Recorded] = []
         self.server: list[Recorded] = []
         self.is_inline = False
+        self.is_off = False
         self._claimed: set[tuple[str, str]] = set()
         self._deferred: dict[str, bytes] = {}
 
@@ -157,6 +158,13 @@ class Recorder:
         """Return the browser copy that waits under a reference, once."""
         future: Future[bytes | None] = Future()
         future.set_result(self._deferred.pop(ref, None))
+        return future
+
+    def cancel(self, event_id: str) -> Future[bool]:
+        """Forget the server copies of an event; nothing was sent."""
+        self.server = [copy for copy in self.server if copy.event_id != event_id]
+        future: Future[bool] = Future()
+        future.set_result(True)
         return future
 
     def handed_out(self, events: Sequence[Event]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.delivery.delivery_world import PIXEL, Api, running_api, submission, wait_until
-from tiktok_middleware.cli import outbox as outbox_cli
+from tiktok_middleware.cli import outbox_file as outbox_cli
 from tiktok_middleware.cli.main import main
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
@@ -238,7 +238,7 @@ def test_long_work_shows_a_bar(full: Shop, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(outbox_cli, "_BAR_ABOVE", 1)
     with CliRunner().isolation() as (_, error, _):
         monkeypatch.setattr(sys.stderr, "isatty", Terminal().isatty, raising=False)
-        with outbox_cli._bar("Removing", 100) as advance:
+        with outbox_cli.progress_bar("Removing", 100) as advance:
             advance(60)
             advance(40)
         assert b"Removing" in error.getvalue()
@@ -372,3 +372,119 @@ def test_the_desk_leaves_what_is_in_flight_and_undoes_what_fails(shop: Shop, mon
     monkeypatch.setattr(Path, "as_uri", fails)
     with pytest.raises(MemoryError):
         desk.summary()
+
+
+# -- what became of a try to send
+
+
+ENVIRON = {"TIKTOK_PIXEL_ID": PIXEL, "TIKTOK_ACCESS_TOKEN": "t"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "sentence"),
+    [
+        (200, b'{"code":40002,"message":"Batch.0.value: wrong"}', "Not all is sent: 0 delivered; 2 rejected, dead letters again."),
+        (503, b"", "Not all is sent: 0 delivered; 2 still waiting. See `outbox status`."),
+        (401, b'{"code":40105,"message":"bad token"}', "Not all is sent: 0 delivered; 2 still waiting (TikTok refuses this"),
+    ],
+    ids=["refused", "outage", "halted"],
+)  # fmt: skip
+def test_retry_and_send_tells_what_was_not_delivered(
+    tmp_path: Path, status: int, body: bytes, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tiktok_middleware.cli.outbox_changes._SEND_S", 0.7)
+    with running_api() as api:
+        api.status, api.body = status, body
+        shop = Shop(tmp_path / "o.sqlite3", "loopback")
+        shop.bury("40002", letter("d1"), letter("d2"))
+        result = shop.run("retry", "--send", **ENVIRON, TIKTOK_API_URL=api.url)
+        assert result.exit_code == outbox_cli.REFUSED, result.output
+        assert sentence in result.output
+        assert "All is sent" not in result.output
+        as_json = shop.run("retry", "--send", "--json", **ENVIRON, TIKTOK_API_URL=api.url)
+        assert json.loads(as_json.stdout)["sent"] is False
+
+
+def test_retry_and_send_with_nothing_to_send(tmp_path: Path) -> None:
+    with running_api() as api:
+        shop = Shop(tmp_path / "o.sqlite3", "loopback")
+        shop.outbox.counts()
+        result = shop.run("retry", "--send", **ENVIRON, TIKTOK_API_URL=api.url)
+        assert (result.exit_code, "there was nothing to send" in result.output) == (0, True)
+
+
+# -- tables
+
+
+def test_status_groups_by_tiktoks_code(shop: Shop) -> None:
+    for number in range(5):
+        shop.bury(f"40002 Batch.{number}.properties.value: {number} is wrong (request r{number})", letter(f"d{number}"))
+    shop.bury("HTTP 503 without a TikTok code", letter("e"))
+    shop.bury("HTTP 503 upstream", letter("f"))
+    groups = {group["code"]: group["count"] for group in shop.ask("status")["events"]}
+    assert groups == {"40002": 5, "HTTP 503": 2}
+
+
+@pytest.mark.parametrize("columns", ["80", "60", "200"])
+@pytest.mark.parametrize("command", ["status", "list"])
+def test_tables_break_no_word(shop: Shop, command: str, columns: str) -> None:
+    shop.bury(
+        "40002 Batch.0.properties.contents.0.price: not a valid number; see https://business-api.tiktok.com/portal/docs",
+        Record(PIXEL, "web", "CompleteRegistration", "01HZY8QK7W3J5R9T2V4X6Z8B0D-order-1001", int(time.time()), b"{}"),
+    )
+    printed = shop.run(command, COLUMNS=columns).output
+    words = (
+        "CompleteRegistration",
+        "Batch.0.properties.contents.0.price:",
+        "https://business-api.tiktok.com/portal/docs",
+        *(("01HZY8QK7W3J5R9T2V4X6Z8B0D-order-1001",) if command == "list" else ()),
+    )
+    assert [word for word in words if word not in printed] == []
+
+
+def test_large_counts_are_exact_in_json(shop: Shop) -> None:
+    shop.wait(*(letter(f"w{number}") for number in range(1234)))
+    assert "1,234 waiting" in shop.run("status").output.replace("1234", "1,234")
+    assert shop.ask("status")["waiting"] == 1234
+    assert shop.ask("status")["events"][0]["count"] == 1234
+
+
+# -- what counts once
+
+
+def test_forget_lets_an_order_count_again(tmp_path: Path) -> None:
+    with running_api() as api:
+        path = tmp_path / "o.sqlite3"
+        given = {**ENVIRON, "TIKTOK_API_URL": api.url}
+        config = Config.from_env({**given, "TIKTOK_OUTBOX": f"sqlite:///{path}"})
+        client = Client(config)
+        shop = Shop(path)
+
+        def buy() -> int:
+            with client.tracker(consent=True) as tiktok:
+                tiktok.track("Purchase", value=5, currency="EUR", order_id="A-1001")
+            client.flush(10)
+            return len(api.ids)
+
+        assert (buy(), buy()) == (1, 1)
+        assert "nothing to forget" in shop.run("forget", "--once", "A-1001").output, "in production, where it was not"
+        assert "counts again" in shop.run("forget", "--once", "A-1001", **given).output
+        assert buy() == 2
+        client.close(1)
+        assert shop.run("forget").exit_code == 2
+        assert shop.run("forget", "--once", "null").exit_code == 1
+
+
+def test_rows_name_their_environment(tmp_path: Path) -> None:
+    staging, production = Shop(tmp_path / "o.sqlite3", "loopback"), Shop(tmp_path / "o.sqlite3")
+    staging.wait(letter("s"))
+    production.wait(letter("p"))
+    assert {row["event_id"]: (row["pixel"], row["environment"]) for row in production.ask("list")} == {
+        "s": (PIXEL, "loopback"),
+        "p": (PIXEL, "production"),
+    }
+    assert production.ids("--environment", "loopback") == {"s"}
+    assert production.ids("--pixel", PIXEL) == {"s", "p"}
+    assert "environment" in production.run("status").output
+    staging.outbox.close()
+    production.outbox.close()

@@ -18,7 +18,8 @@ from tiktok_middleware.cli.data_map import data_map
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.silence import silence_of
 from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
-from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_risk, outbox_url
+from tiktok_middleware.delivery.outbox.environment import environment_of
+from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_risk, outbox_stopped, outbox_url
 from tiktok_middleware.errors import TikTokError
 
 __all__ = ["check"]
@@ -92,6 +93,8 @@ def _rows(config: Config) -> dict[str, str]:
         "global privacy control": config.gpc,
         "outbox": _outbox(config),
         "outbox file": str(outbox_path(outbox_url(config)) or "none"),
+        "outbox environment": environment_of(config.api_url, config.test_event_code, config.environment),
+        "switches": outbox_stopped(outbox_url(config)) or "nothing is stopped",
         "Events API": config.api_url,
         "pixel script": config.pixel_url,
     }

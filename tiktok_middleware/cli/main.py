@@ -8,6 +8,7 @@ from tiktok_middleware import __version__
 from tiktok_middleware.cli.check import check
 from tiktok_middleware.cli.demo import demo
 from tiktok_middleware.cli.docs import docs
+from tiktok_middleware.cli.erase import erase
 from tiktok_middleware.cli.init import init
 from tiktok_middleware.cli.outbox import outbox
 from tiktok_middleware.cli.sandbox import sandbox
@@ -26,5 +27,5 @@ def main() -> None:
     """TikTok Pixel and Events API for any WSGI or ASGI app."""
 
 
-for _command in (check, demo, docs, init, outbox, sandbox, send, worker):
+for _command in (check, demo, docs, erase, init, outbox, sandbox, send, worker):
     main.add_command(_command)

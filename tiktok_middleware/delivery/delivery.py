@@ -234,6 +234,11 @@ class Delivery:
         return future
 
     @property
+    def is_off(self) -> bool:
+        """Whether an operator has stopped everything."""
+        return self._disk is not None and self._disk.switches().off_at > 0
+
+    @property
     def switches(self) -> Switches:
         """What an operator has stopped, at most half a second old."""
         return RUNNING if self._disk is None else self._disk.switches()
@@ -278,6 +283,7 @@ class Delivery:
     def _report_unsent(self, count: int) -> None:
         """Say what ends with the process; where it goes on nevertheless, and sends some of it, the count goes down."""
         self._dropped["unsent"] = count
+        self._dropped["once_undecided"] = self._storage.undecided
         if count:
             log.error("%d event(s) are in memory alone, not sent, and lost when this process ends", count)
 

@@ -18,11 +18,18 @@ class DeliveryInterface(Protocol):
     def is_inline(self) -> bool:
         """Whether ``submit`` stores and sends on the caller's thread, so that it may block."""
 
+    @property
+    def is_off(self) -> bool:
+        """Whether an operator has stopped everything: no page is changed and nothing is tracked. Asked per request."""
+
     def submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]]:
         """Return a future of one claim for each entry, resolved once they are stored."""
 
     def take(self, ref: str) -> Future[bytes | None]:
         """Return a future of the browser copy kept under a reference, None where there is none."""
+
+    def cancel(self, event_id: str) -> Future[bool]:
+        """Return a future of whether the server copies of an event will never be sent."""
 
     def handed_out(self, events: Sequence[Event]) -> None:
         """A response takes along the browser copies of these events."""

@@ -121,7 +121,7 @@ def test_all_that_an_earlier_release_stored_is_productions(old: EarlierRelease, 
     assert [row.record.event_id for row in other.lease("n", 10, limit_bytes=10**6, for_s=60)] == ["other"]
     assert new.ack("n", rows) == 3
     admin = OutboxAdmin(path, lambda: NOW)
-    assert [row.event_id for row in admin.letters(RowFilter(states=("dead",)))] == ["c"]
+    assert [row.event_id for row in admin.rows(RowFilter(states=("dead",)))] == ["c"]
     assert admin.retry(RowFilter(states=("dead",))).put_back == 1
     assert [row.record.event_id for row in new.lease("n", 10, limit_bytes=10**6, for_s=60)] == ["c"]
     assert path.stat().st_size < before + 100_000

@@ -6,8 +6,11 @@ import itertools
 import logging
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.delivery.delivery_world import (
@@ -20,14 +23,15 @@ from tests.delivery.delivery_world import (
     submissions,
     wait_until,
 )
-from tiktok_middleware.core.events.event import Claim, OutboxEntry
+from tiktok_middleware.core.events.event import Claim, DeferredPayload, OutboxEntry
 from tiktok_middleware.core.events_api.protocol import Retry
 from tiktok_middleware.delivery.delivery import Delivery, DeliveryOptions, open_delivery
-from tiktok_middleware.delivery.outbox.base import LeaseHolder, Outbox
+from tiktok_middleware.delivery.outbox.base import LeaseHolder, Limits, Outbox
 from tiktok_middleware.delivery.outbox.fallback import FallbackOutbox
 from tiktok_middleware.delivery.outbox.memory import MEMORY_LIMITS
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 from tiktok_middleware.delivery.outbox.undecided import UndecidedPuts
+from tiktok_middleware.errors import OutboxError
 
 PUT_IDS = (bytes(8) + number.to_bytes(8, "big") for number in itertools.count(1))
 
@@ -140,3 +144,121 @@ def test_a_process_that_ends_when_its_disk_is_back_loses_nothing(folder: Path) -
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT count(*) FROM waiting").fetchone() == (30,)
     db.close()
+
+
+# -- events that count once, across a failure of the disk
+
+
+@pytest.fixture
+def used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FallbackOutbox:
+    """A disk that this process has used, and that `failing` lets fail."""
+    monkeypatch.setattr("tiktok_middleware.delivery.outbox.fallback._DISK_AGAIN_S", 0.0)
+    used = fallback(sqlite_outbox(tmp_path / "outbox.sqlite3"))
+    put(used, *submissions(1, "before"))
+    return used
+
+
+@contextmanager
+def failing(storage: FallbackOutbox, *, commits: bool = False) -> Iterator[None]:
+    """The disk fails; with ``commits`` it stores what it is given, and its answer is lost."""
+    disk = storage.disk
+    assert disk
+    real = disk.put
+
+    def fails(*args: object, **options: object) -> list[Claim]:
+        if commits:
+            real(*args, **options)  # type: ignore[arg-type]
+        raise OutboxError("disk I/O error")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disk, "put", fails)
+        yield
+
+
+def server(key: str) -> OutboxEntry:
+    return submission(record(key), once=True)
+
+
+def page(key: str) -> OutboxEntry:
+    return submission(record(key, paired=True), browser=True, once=True)
+
+
+def leased(outbox: Outbox) -> list[tuple[str, bool]]:
+    rows = outbox.lease("me", 100, limit_bytes=10**6, for_s=60)
+    return sorted((row.record.event_id, row.record.paired) for row in rows)
+
+
+@pytest.mark.parametrize("commits", [False, True], ids=["refused", "answer lost"])
+def test_an_order_of_before_the_failure_is_not_counted_again(used: FallbackOutbox, commits: bool) -> None:
+    put(used, page("order"))
+    with failing(used, commits=commits):
+        [claim] = put(used, page("order"))
+        assert claim == Claim(browser=True, server=True, is_decided=False)
+        assert put(used, page("order")) == [Claim(browser=False, server=False, is_decided=False)], "a reload"
+        [memory] = [outbox for outbox in used.outboxes() if outbox is not used.disk]
+        assert leased(memory) == [], "nothing is sent before the disk has decided"
+        assert used.undecided == 1
+    put(used, *submissions(1, "after"))
+    assert used.undecided == 0
+    assert used.disk
+    assert leased(used.disk) == [("after-0", False), ("before-0", False), ("order", True)]
+    assert used.disk.duplicates == (0 if commits else 1) or commits
+
+
+@pytest.mark.parametrize("commits", [False, True], ids=["refused", "answer lost"])
+@pytest.mark.parametrize("first", ["webhook", "page"])
+def test_webhook_and_thank_you_page_count_once_across_the_failure(
+    used: FallbackOutbox, first: str, commits: bool
+) -> None:
+    one, other = (server("order"), page("order")) if first == "webhook" else (page("order"), server("order"))
+    with failing(used, commits=commits):
+        put(used, one)
+    put(used, other)
+    assert used.disk
+    assert leased(used.disk) == [("before-0", False), ("order", True)], "one server copy, and the pair is known"
+    with failing(used):
+        again = put(used, page("order"))
+    assert again[0].browser, "within TikTok's window its id alone keeps it from counting twice"
+    put(used, server("order"))
+    assert leased(used.disk) == []
+
+
+def test_an_undecided_event_that_is_new_is_sent_once_the_disk_is_back(used: FallbackOutbox) -> None:
+    with failing(used):
+        claims = put(used, page("new"), *submissions(1, "view", event="Pageview"), server("hook"))
+        assert [claim.is_decided for claim in claims] == [False, True, False]
+    assert used.settle() == 0
+    assert used.disk
+    assert leased(used.disk) == [("before-0", False), ("hook", False), ("new", True), ("view-0", False)]
+
+
+def test_a_browser_copy_can_be_held_until_the_disk_decides(tmp_path: Path) -> None:
+    held = fallback(sqlite_outbox(tmp_path / "outbox.sqlite3"), hands_out=False)
+    put(held, *submissions(1))
+    with failing(held):
+        assert put(held, page("order")) == [Claim(browser=False, server=True, is_decided=False)]
+
+
+def test_a_deferred_copy_of_an_undecided_event_can_be_fetched(used: FallbackOutbox) -> None:
+    entry = msgspec.structs.replace(page("order"), deferred=DeferredPayload("ref", b"[1]"))
+    with failing(used):
+        put(used, entry)
+        assert used.take("ref") == b"[1]"
+
+
+def test_what_stays_undecided_at_the_end_is_named_and_not_sent(
+    used: FallbackOutbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    with failing(used):
+        put(used, page("order-7"))
+        assert used.settle() == 0
+        assert used.undecided == 1
+    assert "Purchase order-7: the disk never said" in caplog.text
+
+
+def test_undecided_events_take_bounded_room(tmp_path: Path) -> None:
+    limits = Limits(rows=2, bytes=10**6, dead=1)
+    undecided = UndecidedPuts(limits)
+    claims = undecided.put([page(f"o{number}") for number in range(4)], b"")
+    assert [claim.server for claim in claims] == [True, True, False, False]
+    assert all(claim.browser for claim in claims)

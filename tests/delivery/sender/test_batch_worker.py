@@ -35,8 +35,7 @@ class World:
 
     def dead(self) -> list[tuple[str, str]]:
         return [
-            (row.event_id, row.reason)
-            for row in OutboxAdmin(self.path, self.clock).letters(RowFilter(states=("dead",)))
+            (row.event_id, row.reason) for row in OutboxAdmin(self.path, self.clock).rows(RowFilter(states=("dead",)))
         ]
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -16,14 +17,18 @@ from tiktok_middleware.delivery.outbox.dead_letters import (
     DEAD,
     IN_FLIGHT,
     WAITING,
+    Erased,
     Group,
     OutboxRow,
     Retried,
     RowFilter,
     Summary,
 )
-from tiktok_middleware.delivery.outbox.expiry import shown_reason, ttl_s
+from tiktok_middleware.delivery.outbox.environment import PRODUCTION
+from tiktok_middleware.delivery.outbox.expiry import reason_code, shown_reason, ttl_s
+from tiktok_middleware.delivery.outbox.person import Person
 from tiktok_middleware.delivery.outbox.sqlite import usage
+from tiktok_middleware.delivery.outbox.sqlite.claims import forget
 from tiktok_middleware.delivery.outbox.sqlite.connection import add_tables
 from tiktok_middleware.delivery.outbox.sqlite.schema import ADDITIONS, SCHEMA
 from tiktok_middleware.delivery.outbox.sqlite.scopes import split_scope
@@ -32,6 +37,7 @@ from tiktok_middleware.errors import OutboxError
 __all__ = ["OutboxAdmin"]
 
 _BUSY_S = 10.0
+_SCRUB_S = 10.0
 _PART = 500  # rows in one transaction: other processes wait for each, so none takes long
 
 _COLUMNS = "id, pixel, source, event, event_id, event_time, paired, tries, reason"
@@ -73,17 +79,24 @@ class OutboxAdmin:
 
     def summary(self) -> Summary:
         """Everything in numbers."""
-        query = f"SELECT state, event, reason, count(*), min(event_time) FROM ({{}}) WHERE {_CHOSEN} GROUP BY 1, 2, 3"
+        query = "SELECT state, pixel, event, reason, count(*), min(event_time) FROM ({}) GROUP BY 1, 2, 3, 4"
         with self._open("ro") as db:
             values = self._values(RowFilter())
             rows = [row for sql in _TABLES.values() for row in db.execute(query.format(sql), values)]
             size, claims = db.execute("SELECT bytes, claims FROM tally").fetchone()
-        groups: dict[tuple[str, str, str], Group] = {}
-        for state, event, reason, count, oldest in rows:
-            key = state, event, shown_reason(reason)
+        groups: dict[tuple[str, str, str, str], Group] = {}
+        for state, scope, event, reason, count, oldest in rows:
+            environment = split_scope(scope)[1]
+            key = state, environment, event, reason_code(reason)
             known = groups.get(key)
-            groups[key] = (
-                Group(*key, count + known.count, min(oldest, known.oldest)) if known else Group(*key, count, oldest)
+            groups[key] = Group(
+                state=state,
+                event=event,
+                reason=known.reason if known else shown_reason(reason),
+                count=count + (known.count if known else 0),
+                oldest=min(oldest, known.oldest) if known else oldest,
+                environment=environment,
+                code=reason_code(reason),
             )
         files = (Path(f"{self._path}{tail}") for tail in ("", "-wal"))
         on_disk = sum(file.stat().st_size for file in files if file.exists())
@@ -95,12 +108,12 @@ class OutboxAdmin:
             query = f"SELECT count(*) FROM ({{}}) WHERE {_CHOSEN} AND {_in(choice.states)}"
             return sum(db.execute(query.format(sql), self._values(choice)).fetchone()[0] for sql in _TABLES.values())
 
-    def letters(self, choice: RowFilter) -> Iterator[OutboxRow]:
+    def rows(self, choice: RowFilter, person: Person | None = None) -> Iterator[OutboxRow]:
         """The rows that are meant, by table and age; read in parts, so that the log can be written back meanwhile."""
         with self._open("ro") as db:
             for table in _TABLES:
                 for part in self._parts(db, table, choice):
-                    yield from (_letter(row) for row in part)
+                    yield from (_row(row) for row in part if person is None or person.has(user_of(row["body"])))
 
     def retry(self, choice: RowFilter, *, as_new: bool = False, on_progress: _Progress | None = None) -> Retried:
         """Dead letters are put back, rows that wait for a later try are due now, and halted pixels go on.
@@ -159,6 +172,65 @@ class OutboxAdmin:
                         gone += sum(self._purge_one(db, row) for row in part)
                     if on_progress:
                         on_progress(len(part))
+            if gone:
+                scrub(db)
+        return gone
+
+    def erase(self, person: Person, on_progress: _Progress | None = None) -> Erased:
+        """Remove all stored events of a person, and their copies from the file and its log.
+
+        What a process has in hand is removed too; a request that is on its way may still arrive.
+
+        Args:
+            person: whose events.
+            on_progress: told how many rows were looked at since the last call.
+        """
+        done = Erased()
+        with self._open("rw") as db:
+            for table in _TABLES:
+                for part in self._parts(db, table, RowFilter()):
+                    with _transaction(db):
+                        for row in part:
+                            if person.is_in(row["body"]) and person.has(user_of(row["body"])):
+                                self._erase_one(db, table, row, done)
+                    if on_progress:
+                        on_progress(len(part))
+            with _transaction(db):
+                payloads = db.execute("SELECT ref, body FROM parcels").fetchall()
+                mine = [(row["ref"],) for row in payloads if person.is_in(row["body"])]
+                db.executemany("DELETE FROM parcels WHERE ref = ?", mine)
+                done.deferred = len(mine)
+            done.is_scrubbed = scrub(db)
+        return done
+
+    def _erase_one(self, db: sqlite3.Connection, table: str, row: sqlite3.Row, done: Erased) -> None:
+        db.execute(f"DELETE FROM {table} WHERE id = ?", (row["id"],))
+        if table == WAITING:
+            _count(db, row["pixel"], -1, -len(row["body"]))
+        if row["state"] == IN_FLIGHT:
+            done.in_flight += 1
+        elif row["state"] == WAITING:
+            done.waiting += 1
+        else:
+            done.dead += 1
+
+    def forget(self, event_id: str, environment: str) -> int:
+        """Forget that an event was counted, and return how many claims there were; it then counts again.
+
+        Args:
+            event_id: the event.
+            environment: whose claims; those of every pixel.
+        """
+        suffix = "" if environment == PRODUCTION else f"@{environment}"
+        with self._open("rw") as db, _transaction(db):
+            keys = [event_id] if not suffix else []
+            found = db.execute(
+                "SELECT DISTINCT event_id FROM once WHERE substr(event_id, -?) = ?", (len(event_id) + 1, f"/{event_id}")
+            ).fetchall()
+            scopes = {key: key.removesuffix(f"/{event_id}") for (key,) in found}
+            keys += [key for key, scope in scopes.items() if split_scope(scope)[1] == environment]
+            gone = forget(db, keys)
+            usage.add(db, "", None, 0, 0, claims=-gone)
         return gone
 
     def _purge_one(self, db: sqlite3.Connection, row: sqlite3.Row) -> int:
@@ -230,11 +302,32 @@ def _count(db: sqlite3.Connection, scope: str, rows: int, size: int) -> None:
     usage.add(db, scope, db.execute("SELECT home FROM tally").fetchone()[0], rows, size)
 
 
+def scrub(db: sqlite3.Connection) -> bool:
+    """Whether the log was emptied, so that no copy of a deleted row is left; readers may hold it up for seconds."""
+    deadline = time.monotonic() + _SCRUB_S
+    db.execute("PRAGMA busy_timeout=200")
+    while db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def user_of(body: bytes) -> dict[str, object]:
+    """The ``user`` object of a stored body."""
+    try:
+        item = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return {}
+    user = item.get("user") if isinstance(item, dict) else None
+    return user if isinstance(user, dict) else {}
+
+
 def _in(states: Sequence[str]) -> str:
     return f"state IN ({', '.join(repr(state) for state in states if state in {WAITING, IN_FLIGHT, DEAD})})"
 
 
-def _letter(row: sqlite3.Row) -> OutboxRow:
+def _row(row: sqlite3.Row) -> OutboxRow:
     values = {
         name: row[name] for name in OutboxRow.__struct_fields__ if name not in {"page", "properties", "environment"}
     }

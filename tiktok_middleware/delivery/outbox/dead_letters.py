@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["DEAD", "IN_FLIGHT", "WAITING", "Group", "OutboxRow", "Retried", "RowFilter", "Summary"]
+__all__ = ["DEAD", "IN_FLIGHT", "WAITING", "Erased", "Group", "OutboxRow", "Retried", "RowFilter", "Summary"]
 
 WAITING, IN_FLIGHT, DEAD = "waiting", "in_flight", "dead"
 
@@ -73,9 +73,11 @@ class Group(msgspec.Struct, frozen=True):
     Attributes:
         state: as in `OutboxRow`.
         event: name of the event.
-        reason: why they wait, or died; empty where nothing failed.
+        reason: why the first of them waits, or died; empty where nothing failed.
         count: rows.
         oldest: Unix seconds, when the oldest of them happened.
+        environment: name of the environment.
+        code: TikTok's code, or what else the reasons have in common.
     """
 
     state: str
@@ -83,6 +85,8 @@ class Group(msgspec.Struct, frozen=True):
     reason: str
     count: int
     oldest: int
+    environment: str
+    code: str
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -124,3 +128,21 @@ class Retried(msgspec.Struct):
     hastened: int = 0
     expired: int = 0
     too_old: int = 0
+
+
+class Erased(msgspec.Struct):
+    """What was removed of a person.
+
+    Attributes:
+        waiting: events that waited.
+        in_flight: events that a process was sending; their request may still arrive.
+        dead: dead letters.
+        deferred: browser copies that waited for their page.
+        is_scrubbed: whether the file and its log hold no copy any more.
+    """
+
+    waiting: int = 0
+    in_flight: int = 0
+    dead: int = 0
+    deferred: int = 0
+    is_scrubbed: bool = False

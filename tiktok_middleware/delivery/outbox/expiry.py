@@ -7,7 +7,7 @@ import re
 from tiktok_middleware._printable import printable
 from tiktok_middleware.delivery.outbox.base import PAIRED_TTL_S
 
-__all__ = ["IMPORTED_TTL_S", "PAIRED_TTL_S", "UNPAIRED_TTL_S", "shown_reason", "ttl_s"]
+__all__ = ["IMPORTED_TTL_S", "PAIRED_TTL_S", "UNPAIRED_TTL_S", "reason_code", "shown_reason", "ttl_s"]
 
 UNPAIRED_TTL_S = 7 * 86400
 """TikTok's default click-through window; what is older is attributed to nothing (TikTok, 1.11)."""
@@ -15,12 +15,23 @@ UNPAIRED_TTL_S = 7 * 86400
 IMPORTED_TTL_S = 28 * 86400
 """Offline and CRM events, which no browser sends too: TikTok's longest click-through window."""
 
+_CODE = re.compile(r"\d{5}(?=\b)|HTTP \d{3}")
+_VARYING = re.compile(r"\(request [^)]*\)|\d+")
 _HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 def shown_reason(reason: str) -> str:
     """Return the reason without control characters and without what TikTok may quote of a visitor's identity."""
     return printable(_HASH.sub("<hash>", reason))
+
+
+def reason_code(reason: str) -> str:
+    """What is alike in failures for the same cause: TikTok's code, the HTTP status, or the reason without numbers.
+
+    TikTok's message names another event and request each time.
+    """
+    found = _CODE.match(reason)
+    return found[0] if found else _VARYING.sub("", shown_reason(reason)).strip()
 
 
 def ttl_s(is_paired: bool, source: str = "web") -> int:

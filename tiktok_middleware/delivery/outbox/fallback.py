@@ -105,7 +105,7 @@ class FallbackOutbox:
         return claims
 
     def settle(self) -> int:
-        """How many records are in memory alone after a last try to store them; for the process's end."""
+        """How many decided records are in memory alone after a last try to store all; for the process's end."""
         if self.disk and (self._memory is not None or self._undecided.rows):
             try:
                 while self._bring_undecided(self.disk):
@@ -118,7 +118,7 @@ class FallbackOutbox:
                     pass
         for name in self._undecided.names()[:_MAX_NAMED]:
             log.error("%s: the disk never said whether it was counted before, so its server copy is not sent", name)
-        return self._undecided.rows + (self._memory.counts()["waiting"] if self._memory else 0)
+        return self._memory.counts()["waiting"] if self._memory else 0
 
     def _bring_undecided(self, disk: SqliteOutbox) -> bool:
         """Let the disk decide a part of what is undecided; False where nothing is."""
@@ -168,6 +168,8 @@ class FallbackOutbox:
         Raises:
             OutboxError: the disk does not answer, so that nobody knows whether the event was sent.
         """
+        if self.disk is None and self._memory is None:
+            self._memory = self._make_memory()
         found = [outbox.cancel(event_id) for outbox in (self.disk, self._memory) if outbox is not None]
         return all(found)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import datetime, timezone
 from pathlib import Path
 
 from tiktok_middleware._printable import own_logger
 from tiktok_middleware.config import Config
+from tiktok_middleware.delivery.outbox.base import RUNNING
 from tiktok_middleware.delivery.outbox.mounts import mountinfo, risk_of
+from tiktok_middleware.delivery.outbox.sqlite.switches import read_switches
 
-__all__ = ["outbox_path", "outbox_risk", "outbox_url"]
+__all__ = ["outbox_path", "outbox_risk", "outbox_stopped", "outbox_url"]
 
 log = own_logger("tiktok_middleware")
 
@@ -39,3 +42,18 @@ def outbox_risk(url: str) -> str:
     """What is wrong with the place of the outbox's file, and what to do, in words that follow "is"; else empty."""
     path = outbox_path(url)
     return risk_of(os.path.realpath(path), mountinfo()) if path else ""
+
+
+def outbox_stopped(url: str) -> str:
+    """What an operator has stopped for the processes of an outbox, one sentence; empty where nothing is."""
+    path = outbox_path(url)
+    switches = read_switches(path) if path is not None else RUNNING
+    if switches.off_at:
+        return f"everything is OFF since {_date(switches.off_at)}: `tiktok-middleware outbox on` undoes it"
+    if switches.paused_at:
+        return f"sending is PAUSED since {_date(switches.paused_at)}: `tiktok-middleware outbox resume` undoes it"
+    return ""
+
+
+def _date(at: float) -> str:
+    return datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="seconds")

@@ -38,11 +38,18 @@ class UndecidedPuts:
             entries: each with ``once``.
             put_id: of a put that the outbox has failed to answer; empty where it was not asked.
         """
-        claims = [self._claim(entry) for entry in entries]
-        kept = [entry for entry, claim in zip(entries, claims, strict=True) if claim.browser or claim.server]
+        if not self._puts:
+            self._seen.clear()  # all of an earlier failure is decided
+        claims: list[Claim] = []
+        kept: list[OutboxEntry] = []
+        for entry in entries:
+            claim = self._claim(entry)
+            claims.append(claim)
+            if claim.browser or claim.server:
+                kept.append(entry)
+                self._count([entry], 1)
         if kept:
             self._puts.append((put_id, kept))
-            self._count(kept, 1)
         return claims
 
     def take(self, most: int) -> tuple[bytes, list[OutboxEntry]] | None:

@@ -11,7 +11,7 @@ import msgspec
 
 from tiktok_middleware.delivery.outbox.base import RUNNING, Switches
 
-__all__ = ["SwitchFile", "set_switches", "switch_path"]
+__all__ = ["SwitchFile", "read_switches", "set_switches", "switch_path"]
 
 _LOOK_EVERY_S = 0.5
 
@@ -35,6 +35,14 @@ def set_switches(path: Path, switches: Switches) -> None:
     made = Path(f"{file}.{os.getpid()}")
     made.write_bytes(msgspec.json.encode(switches))
     made.replace(file)
+
+
+def read_switches(path: Path) -> Switches:
+    """The switches of an outbox file, as they are now; nothing is stopped where they cannot be read."""
+    try:
+        return msgspec.json.decode(switch_path(path).read_bytes(), type=Switches)
+    except (OSError, msgspec.DecodeError):
+        return RUNNING
 
 
 class SwitchFile:

@@ -1,0 +1,65 @@
+"""The ``erase`` command: remove what is stored of a person."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+import msgspec
+
+from tiktok_middleware.cli.outbox_file import (
+    REFUSED,
+    as_json_option,
+    naming,
+    opened_outbox,
+    person_of,
+    print_json,
+    progress_bar,
+)
+from tiktok_middleware.delivery.outbox.dead_letters import Erased, RowFilter
+
+__all__ = ["erase"]
+
+
+@click.command(epilog="Example: tiktok-middleware erase --email jane@shop.example --phone +4915112345678")
+@click.option("--outbox", "url", metavar="ADDRESS", help="sqlite:///path; else the one of TIKTOK_OUTBOX.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@naming
+@as_json_option
+def erase(url: str | None, yes: bool, as_json: bool, **named: Any) -> None:
+    """Remove every stored event of a person from this host: what waits, what is dead, and its copies on the disk.
+
+    Works while the app runs. What TikTok has received already, and what waits in the memory of a process or with a
+    Celery broker, is not here. Exit code 3 where a reader kept the disk from being overwritten: run it again.
+    """
+    person = person_of(named)
+    if person is None:
+        raise click.UsageError("say whom: --email, --phone, --external-id, --ttp or --ip")
+    with opened_outbox(url) as (admin, path):
+        count = admin.count(RowFilter())
+        if not yes:
+            click.confirm(f"Remove all events of this person from {path}?", abort=True, err=True)
+        with progress_bar("Looking through", count) as advance:
+            done = admin.erase(person, advance)
+        others = sorted(str(file) for file in path.parent.glob(f"{path.name}.damaged-*"))
+    if as_json:
+        print_json({**msgspec.structs.asdict(done), "set_aside": others})
+    else:
+        _print(done, others)
+    if not done.is_scrubbed:
+        sys.exit(REFUSED)
+
+
+def _print(done: Erased, others: list[str]) -> None:
+    click.echo(
+        f"Removed {done.waiting} waiting event(s), {done.dead} dead letter(s), {done.deferred} browser copies"
+        f" and {done.in_flight} event(s) that were being sent and may still arrive."
+    )
+    click.echo(
+        "The file and its log hold no copy any more."
+        if done.is_scrubbed
+        else "A reader kept the log from being emptied: run this again, else it is emptied within a minute."
+    )
+    for file in others:
+        click.echo(f"Not searched: {file}, a damaged file that was set aside; delete it when you need it no more.")

@@ -1,0 +1,177 @@
+"""What the commands over an outbox file share: opening it, choosing rows, printing them."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tiktok_middleware.config import Config
+from tiktok_middleware.core.visitor.user_data import read_identity
+from tiktok_middleware.delivery.outbox.admin import OutboxAdmin
+from tiktok_middleware.delivery.outbox.dead_letters import DEAD, IN_FLIGHT, WAITING, OutboxRow, RowFilter
+from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_url
+from tiktok_middleware.delivery.outbox.person import Person
+from tiktok_middleware.errors import TikTokError
+
+__all__ = [
+    "REFUSED",
+    "as_json_option",
+    "choosing",
+    "iso",
+    "listed",
+    "naming",
+    "opened_outbox",
+    "person_of",
+    "print_json",
+    "progress_bar",
+    "row_filter",
+    "span",
+]
+
+REFUSED = 3
+"""Exit code where something is left undone."""
+
+_BAR_ABOVE = 1000  # rows; below that all is done before a bar could be read
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_NAMES = ("email", "phone", "external_id", "ttp", "ip")
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class _Age(click.ParamType[float]):
+    """A time span such as ``30d``, in seconds."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found = re.fullmatch(r"(\d{1,6})([smhd])", str(value))
+        if not found:
+            self.fail(f"{value!r} is no time span: a number with s, m, h or d behind it, such as 30d", param, ctx)
+        return float(found[1]) * _UNITS_S[found[2]]
+
+
+def choosing(command: _Command) -> _Command:
+    """The options that say which rows are meant."""
+    options = (
+        click.option("--pixel", default="", help="Only this pixel."),
+        click.option("--environment", default="", help="Only this environment, as `outbox status` names it."),
+        click.option("--event", default="", help="Only events of this name."),
+        click.option("--event-id", default="", help="Only this event."),
+        click.option("--reason", default="", help="Only where the reason holds these words."),
+        click.option("--older-than", type=_Age(), default="0s", help="Only what is older, such as 30d or 12h."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def naming(command: _Command) -> _Command:
+    """The options that name a person."""
+    options = (
+        click.option("--email", multiple=True, help="Of this e-mail address, or its SHA-256 hash."),
+        click.option("--phone", multiple=True, help="Of this phone number with its country code, or its hash."),
+        click.option("--external-id", multiple=True, help="Of this number of your own, or its hash."),
+        click.option("--ttp", multiple=True, help="Of this value of the _ttp cookie."),
+        click.option("--ip", multiple=True, help="Of this address."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def person_of(given: dict[str, Any]) -> Person | None:
+    """Take the options of `naming` out of ``given``, and return the person they name; None where there are none."""
+    named = {name: list(given.pop(name)) for name in _NAMES}
+    if not any(named.values()):
+        return None
+    hashed = {name: named[name] for name in _NAMES[:3] if named[name]}
+    identity, errors = read_identity(hashed, phone_region=Config.from_env().phone_region or None)
+    if errors:
+        raise click.ClickException(str(errors[0]))
+    return Person(
+        **{name: getattr(identity, name) for name in _NAMES[:3]}, ttp=tuple(named["ttp"]), ip=tuple(named["ip"])
+    )
+
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def row_filter(states: tuple[str, ...], older_than: float, **fields: str) -> RowFilter:
+    """The rows that the options of `choosing` name."""
+    return RowFilter(states=states or (WAITING, IN_FLIGHT, DEAD), before=time.time() - older_than, **fields)
+
+
+@contextmanager
+def opened_outbox(url: str | None) -> Iterator[tuple[OutboxAdmin, Path]]:
+    """The outbox's desk and file; what is wrong with either ends the command with one line."""
+    try:
+        url = url or outbox_url(Config.from_env())
+        if url == "memory://":
+            raise click.ClickException(
+                "the outbox is memory://: events wait inside each process of the app, where no command sees them;"
+                " Client.stats() counts them there, and TIKTOK_OUTBOX=sqlite:///path keeps them on disk"
+            )
+        path = outbox_path(url)
+        if path is None:
+            raise click.ClickException(f"{url!r} is no outbox; allowed: sqlite:///path")
+        yield OutboxAdmin(path, time.time), path
+    except TikTokError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@contextmanager
+def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal, for work that one can watch."""
+    if total < _BAR_ABOVE or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415  # only long work needs it
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda rows: progress.advance(task, rows)
+
+
+def listed(row: OutboxRow) -> dict[str, object]:
+    """A row as the listings show it."""
+    at = {WAITING: "due", IN_FLIGHT: "lease_ends", DEAD: "died"}[row.state]
+    return {
+        "state": row.state,
+        "event": row.event,
+        "event_id": row.event_id,
+        "pixel": row.pixel,
+        "environment": row.environment,
+        "happened": iso(row.event_time),
+        "paired": row.paired,
+        "tries": row.tries,
+        "reason": row.reason,
+        at: iso(row.at),
+    }
+
+
+def iso(at: float) -> str:
+    """Unix seconds as a date and time, UTC."""
+    return datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="seconds")
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def span(seconds: float) -> str:
+    """Seconds in words."""
+    for unit, size in reversed(_UNITS_S.items()):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"

@@ -1,0 +1,134 @@
+"""The commands that show an outbox file: ``outbox status``, ``list`` and ``export``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import click
+import msgspec
+
+from tiktok_middleware.cli.outbox_file import (
+    as_json_option,
+    choosing,
+    iso,
+    listed,
+    naming,
+    opened_outbox,
+    person_of,
+    print_json,
+    progress_bar,
+    row_filter,
+    span,
+)
+from tiktok_middleware.cli.tables import table
+from tiktok_middleware.delivery.outbox.dead_letters import DEAD, IN_FLIGHT, WAITING, Summary
+from tiktok_middleware.delivery.outbox.environment import PRODUCTION
+from tiktok_middleware.delivery.outbox.location import outbox_stopped
+from tiktok_middleware.delivery.outbox.sqlite.switches import read_switches
+
+__all__ = ["export", "list_", "status"]
+
+
+@click.command()
+@as_json_option
+@click.pass_obj
+def status(url: str | None, /, as_json: bool) -> None:
+    """What waits, is on its way, or is dead: how many of each event, and why."""
+    with opened_outbox(url) as (admin, path):
+        found = admin.summary()
+        switches = read_switches(path)
+    now = time.time()
+    oldest_s = None if found.oldest is None else round(now - found.oldest, 1)
+    if as_json:
+        counts = {state: found.count(state) for state in (WAITING, IN_FLIGHT, DEAD)}
+        sizes = {"oldest_s": oldest_s, "waiting_bytes": found.waiting_bytes, "file_bytes": found.file_bytes}
+        sizes["counted_once"] = found.claims
+        since = {
+            "paused_since": iso(switches.paused_at) if switches.paused_at else None,
+            "off_since": iso(switches.off_at) if switches.off_at else None,
+        }
+        groups = [{**msgspec.structs.asdict(group), "oldest": iso(group.oldest)} for group in found.groups]
+        print_json({"outbox": str(path), **counts, **sizes, **since, "events": groups})
+    else:
+        if text := outbox_stopped(f"sqlite:///{path}"):
+            click.echo(text)
+        _print_summary(found, path, oldest_s, now)
+
+
+@click.command("list")
+@click.option("--state", "states", type=click.Choice([WAITING, IN_FLIGHT, DEAD]), multiple=True, help="Only these.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Rows at most.")
+@choosing
+@as_json_option
+@click.pass_obj
+def list_(url: str | None, /, states: tuple[str, ...], limit: int, as_json: bool, **chosen: Any) -> None:
+    """The events themselves, with their ids and the reasons why they wait or are dead."""
+    choice = row_filter(states, **chosen)
+    with opened_outbox(url) as (admin, _):
+        count = admin.count(choice)
+        rows = [row for row, _ in zip(admin.rows(choice), range(limit), strict=False)]
+    if as_json:
+        print_json([listed(row) for row in rows])
+        return
+    columns = ("state", "event", "event_id", "pixel", "happened", "tries", "reason")
+    click.echo(table(columns, [[str(listed(row)[name]) for name in columns] for row in rows]))
+    if count > len(rows):
+        click.echo(f"{count - len(rows)} more; see them with --limit or `outbox export`")
+
+
+@click.command()
+@click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), help="A file; else standard output.")
+@click.option("--state", "states", type=click.Choice([WAITING, IN_FLIGHT, DEAD]), multiple=True, help="Only these.")
+@choosing
+@naming
+@click.pass_obj
+def export(url: str | None, /, target: Path | None, states: tuple[str, ...], **chosen: Any) -> None:
+    """One JSON object a line for each event: what happened, when and why it is here, without whom it is about.
+
+    With --email, --phone, --external-id, --ttp or --ip only the events of that person.
+    """
+    person = person_of(chosen)
+    choice = row_filter(states, **chosen)
+    with (
+        opened_outbox(url) as (admin, _),
+        target_file(target) as file,
+        progress_bar("Exporting", admin.count(choice)) as advance,
+    ):
+        for row in admin.rows(choice, person):
+            line = {**listed(row), "source": row.source, "page": row.page, "properties": row.properties}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            advance(1)
+
+
+@contextmanager
+def target_file(target: Path | None) -> Iterator[IO[str]]:
+    if target is None:
+        yield sys.stdout
+        return
+    try:
+        with target.open("w", encoding="utf-8") as file:
+            yield file
+    except OSError as error:
+        raise click.ClickException(f"cannot write {target}: {error.strerror}") from None
+
+
+def _print_summary(found: Summary, path: Path, oldest_s: float | None, now: float) -> None:
+    counts = ", ".join(f"{found.count(state)} {state.replace('_', ' ')}" for state in (WAITING, IN_FLIGHT, DEAD))
+    click.echo(f"{path}\n{counts}")
+    click.echo(f"{found.waiting_bytes:,} bytes wait, {found.file_bytes:,} bytes on disk")
+    click.echo(f"{found.claims:,} conversions are remembered as counted, one for each channel")
+    if oldest_s is not None:
+        click.echo(f"the oldest that waits happened {span(oldest_s)} ago")
+    if found.groups:
+        columns = ["state", "event", "count", "oldest", "code", "first reason"]
+        rows = [[g.state, g.event, f"{g.count:,}", span(now - g.oldest), g.code, g.reason] for g in found.groups]
+        if any(group.environment != PRODUCTION for group in found.groups):
+            columns = ["environment", *columns]
+            rows = [[group.environment, *row] for group, row in zip(found.groups, rows, strict=True)]
+        click.echo(table(columns, rows))

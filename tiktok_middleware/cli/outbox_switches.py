@@ -1,0 +1,58 @@
+"""The operator's switches: ``outbox pause``, ``resume``, ``off`` and ``on``; all processes see them within a second."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from tiktok_middleware.cli.outbox_file import opened_outbox
+from tiktok_middleware.delivery.outbox.base import Switches
+from tiktok_middleware.delivery.outbox.sqlite.switches import read_switches, set_switches
+
+__all__ = ["off", "on", "pause", "resume"]
+
+
+@click.command(epilog="Example: tiktok-middleware outbox pause")
+@click.pass_obj
+def pause(url: str | None, /) -> None:
+    """Stop sending, in every process that uses the outbox. Events are still tracked, and wait."""
+    _switch(url, paused=True)
+    click.echo("Paused: events wait in the outbox until `outbox resume`.")
+
+
+@click.command(epilog="Example: tiktok-middleware outbox resume")
+@click.pass_obj
+def resume(url: str | None, /) -> None:
+    """Go on sending after a pause."""
+    _switch(url, paused=False)
+    click.echo("Resumed: events are sent within two seconds.")
+
+
+@click.command(epilog="Example: tiktok-middleware outbox off")
+@click.pass_obj
+def off(url: str | None, /) -> None:
+    """Stop everything, pages included: responses pass untouched, nothing is tracked, nothing is sent."""
+    _switch(url, is_off=True)
+    click.echo("Off: pages pass untouched and nothing is tracked or sent until `outbox on`.")
+
+
+@click.command(epilog="Example: tiktok-middleware outbox on")
+@click.pass_obj
+def on(url: str | None, /) -> None:
+    """Undo `outbox off`; what was paused stays paused."""
+    _switch(url, is_off=False)
+    click.echo("On: pages carry the pixel and events are tracked again within two seconds.")
+
+
+def _switch(url: str | None, *, paused: bool | None = None, is_off: bool | None = None) -> None:
+    """Turn a switch, and leave the time of one that stays as it is."""
+    now = time.time()
+    with opened_outbox(url) as (_, path):
+        before = read_switches(path)
+        paused_at = before.paused_at if paused is None else (before.paused_at or now) if paused else 0.0
+        off_at = before.off_at if is_off is None else (before.off_at or now) if is_off else 0.0
+        try:
+            set_switches(path, Switches(paused_at, off_at))
+        except OSError as error:
+            raise click.ClickException(f"cannot write beside {path}: {error.strerror}") from None
