@@ -110,6 +110,11 @@ class Reason(str, Enum):
         "A once event is older than 47 hours: TikTok would count it a second time.",
         "Track it when it happens, or import it with source='offline'.",
     )
+    NO_HEADER_ROOM = (
+        "no_header_room",
+        "The app's own headers and cookies leave no room: with ours, a proxy could refuse the response.",
+        "Make the session cookie smaller, or raise the proxy's buffers (nginx: proxy_buffer_size; uWSGI: buffer-size).",
+    )
     TOO_LARGE = ("too_large", "The event does not fit into a header or a page.", "Track fewer or shorter properties.")
     LATE = (
         "late",

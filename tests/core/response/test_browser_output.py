@@ -17,8 +17,9 @@ from tiktok_middleware.core.http.response_head import Head
 from tiktok_middleware.core.pixel.redirect_cookie import CARRY, COOKIE_LIMIT_CHARS, SEALED, read_carry, write_carry
 from tiktok_middleware.core.pixel.signed_event import open_signed_event
 from tiktok_middleware.core.pixel.snippet import BrowserCopy
-from tiktok_middleware.core.response.browser_output import HEADER_BUDGET_BYTES, BrowserOutput
+from tiktok_middleware.core.response.browser_output import BrowserOutput
 from tiktok_middleware.core.response.first_party_cookies import Header
+from tiktok_middleware.core.response.header_room import ADDED_LIMIT_BYTES
 from tiktok_middleware.core.response.policy import plan
 from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
 from tiktok_middleware.core.response.routing import choose
@@ -69,7 +70,7 @@ class Response:
     def handed(self, *events: Event) -> tuple[list[bool], list[Header]]:
         chosen = self.chosen(*events)
         headers = self.output.headers([choice for choice in chosen if choice.way is Route.DIRECT])
-        assert size(headers) <= HEADER_BUDGET_BYTES
+        assert size(headers) <= ADDED_LIMIT_BYTES
         return [choice.way is Route.DIRECT and choice.deferred is None for choice in chosen], headers
 
     def carried(self, headers: list[Header]) -> list[BrowserCopy]:
@@ -314,7 +315,7 @@ def sealed_cookie(runtime: Runtime, **more: Any) -> tuple[Event, dict[str, str]]
     response.tracker.identify(email="bob@example.com")
     event, chosen = purchase(response, **more)
     headers = response.output.headers(chosen)
-    assert size(headers) <= HEADER_BUDGET_BYTES
+    assert size(headers) <= ADDED_LIMIT_BYTES
     return event, cookies(headers)
 
 
@@ -571,7 +572,7 @@ def test_all_that_waits_in_cookies_is_bounded_together() -> None:
         jar |= cookies(response.output.headers(response.chosen(response.track("Lead", description=noise(60)))))
     assert 2 < len(jar) < 15
     assert len(carrying(jar).replace("; ", "")) <= COOKIE_LIMIT_CHARS
-    assert counts(runtime)["browser_too_large"] == 15 - len(jar)
+    assert counts(runtime)["browser_no_header_room"] == 15 - len(jar)
 
 
 def test_a_redirect_without_events_leaves_the_carry_cookie_alone() -> None:
@@ -668,9 +669,9 @@ def test_an_answer_keeps_within_its_budget() -> None:
     events = [response.track("AddToCart", description="x" * 90) for _ in range(20)]
     chosen, headers = response.handed(*events)
     assert 1 <= sum(chosen) < 20
-    assert size(headers) <= HEADER_BUDGET_BYTES
+    assert size(headers) <= ADDED_LIMIT_BYTES
     references = dict(headers)["Server-Timing"].count('"~')
-    assert counts(runtime)["browser_too_large"] == 20 - sum(chosen) - references
+    assert counts(runtime)["browser_no_header_room"] == 20 - sum(chosen) - references
 
 
 def test_a_refusal_of_the_browser_channel_is_counted_by_its_reason() -> None:

@@ -12,6 +12,7 @@ from tiktok_middleware.core.events.ids import timed_event_id
 from tiktok_middleware.core.http.cookies import delete_cookie
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.http.response_head import Head
+from tiktok_middleware.core.http.response_headers import Headers
 from tiktok_middleware.core.pixel.redirect_cookie import (
     CARRY,
     COOKIE_LIMIT_CHARS,
@@ -43,6 +44,7 @@ from tiktok_middleware.core.response.first_party_cookies import (
     visit_cookie,
     visitor_cookies,
 )
+from tiktok_middleware.core.response.header_room import HeaderRoom
 from tiktok_middleware.core.response.policy import Audience, Place, Plan, Timing, cache_life_s
 from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
 from tiktok_middleware.core.runtime import Runtime
@@ -51,10 +53,7 @@ from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.visitor.url_redaction import holds_identity
 from tiktok_middleware.errors import TokenError
 
-__all__ = ["HEADER_BUDGET_BYTES", "BrowserOutput", "Script", "visitor_headers"]
-
-#: All that we add to one response's headers: proxies in front of an app often allow 4 KB for everything.
-HEADER_BUDGET_BYTES = 1536
+__all__ = ["BrowserOutput", "Script", "visitor_headers"]
 
 # Looking up an enum's member by its name costs more than comparing it.
 _DOCUMENT, _EMBEDDED, _CARRY, _ANSWER = Place.DOCUMENT, Place.EMBEDDED, Place.CARRY, Place.ANSWER
@@ -63,6 +62,7 @@ _UNTOUCHABLE, _SHARED = Place.UNTOUCHABLE, Audience.SHARED
 _LIVE, _ABSENT = Timing.LIVE, Timing.ABSENT
 _GRANTED, _DENIED, _UNKNOWN = State.GRANTED, State.DENIED, State.UNKNOWN
 _NO_HEAD = Head()
+_NO_HEADERS: Headers = []
 _NOBODY = RequestState.identity  # of most visitors
 
 
@@ -90,6 +90,7 @@ class BrowserOutput:
         state: of the request.
         plan: what may be done with the response.
         head: of the response.
+        headers: all of the app's: ours have room beside them.
 
     Attributes:
         is_page: whether the response is a page, whole or in a frame.
@@ -97,12 +98,19 @@ class BrowserOutput:
     """
 
     __slots__ = (
-        *("_carried", "_has_opened", "_head", "_is_excluded", "_sealed", "_tells"),
+        *("_app_headers", "_carried", "_has_opened", "_head", "_is_cut", "_is_excluded", "_room", "_sealed", "_tells"),
         *("request", "is_page", "is_shared", "plan", "runtime", "state"),
     )
 
     def __init__(
-        self, request: RequestView, runtime: Runtime, state: RequestState, plan: Plan, head: Head = _NO_HEAD
+        self,
+        request: RequestView,
+        runtime: Runtime,
+        state: RequestState,
+        plan: Plan,
+        head: Head = _NO_HEAD,
+        *,
+        headers: Headers = _NO_HEADERS,
     ) -> None:
         self.request = request
         self.runtime = runtime
@@ -112,6 +120,9 @@ class BrowserOutput:
         self.is_page = place is _DOCUMENT or place is _EMBEDDED
         self.is_shared = plan.audience is _SHARED
         self._head = head
+        self._app_headers = headers
+        self._room: HeaderRoom | None = None
+        self._is_cut = False
         self._is_excluded = runtime.has_exclusions and runtime.is_excluded(request.path)
         self._carried: RedirectEvents | None = None
         self._sealed: RedirectToken | None = None
@@ -211,7 +222,19 @@ class BrowserOutput:
         made = self._event_headers(choices)
         carrying = [len(value.partition(";")[0]) for name, value in made if name == "Set-Cookie"]
         is_small = not carrying or sum(carrying) + self._carried_chars <= COOKIE_LIMIT_CHARS
-        return is_small and _bytes(made) <= HEADER_BUDGET_BYTES - _bytes(self._cookies())
+        return is_small and self._takes([*made, *self._cookies()])
+
+    def _takes(self, headers: list[Header]) -> bool:
+        """Whether these may be added to the response."""
+        cookie_header = self.state.request.cookie_header  # a visitor's own: no part of what is recorded for others
+        if self._room is None:
+            self._room = HeaderRoom.beside(self._app_headers, cookie_header)
+        return self._room.takes(headers, cookie_header)
+
+    @property
+    def no_room_reason(self) -> str:
+        """Why a copy does not fit into this response."""
+        return "too_large" if self.is_page else "no_header_room"
 
     def headers(self, choices: Sequence[RoutedEvent]) -> list[Header]:
         """Headers to add: events where they travel in headers, and cookies.
@@ -222,13 +245,16 @@ class BrowserOutput:
         is_ours = not (self._is_excluded or self.state.is_disabled)
         if self.state.consent_word and (self.plan.place is _UNTOUCHABLE or not is_ours):
             # What the visitor said is remembered whatever the response.
-            return _within_budget(choice_cookies(self.request, self.runtime, self.state))
+            return self._cut(choice_cookies(self.request, self.runtime, self.state))
         if self.plan.place is _UNTOUCHABLE or self.is_shared or not is_ours:
             return []
+        cookies = self._cookies()
+        if self._is_cut:
+            self.runtime.notices.count("no_header_room")
         if self.is_page:
-            return [*self._cookies(), *(deleted(SEALED) if self._has_opened else ())]
+            return [*cookies, *(deleted(SEALED) if self._has_opened else ())]
         self._tell(choices)
-        return [*self._event_headers(choices), *self._cookies()]
+        return [*self._event_headers(choices), *cookies]
 
     def script(self, choices: Sequence[RoutedEvent], nonce: str, *, has_base: bool = False) -> Script:
         """The page's script elements.
@@ -347,7 +373,7 @@ class BrowserOutput:
             if not (carried.copies or carried.references):
                 return alone
             together = answer_headers([*carried.copies, *copies], [*carried.references, *references])
-            return together if _bytes(together) <= HEADER_BUDGET_BYTES - _bytes(self._cookies()) else alone
+            return together if self._takes([*together, *self._cookies()]) else alone
         if place is not _CARRY or not choices:
             return []
         if self.seals:
@@ -375,10 +401,26 @@ class BrowserOutput:
         wanted = choice_cookies(request, runtime, state) if has_word else []
         visit = visit_cookie(request, state) if consent is _GRANTED else []
         if consent is _GRANTED and (self.is_page or self.plan.place is _CARRY):
-            if not (wanted or visit):
-                return visitor_headers(state)
             wanted += visitor_cookies(request, runtime, state)
-        return _within_budget([*wanted, *visit])
+        return self._cut([*wanted, *visit])
+
+    def _cut(self, cookies: list[Header]) -> list[Header]:
+        """The cookies, in order, as far as there is room; what records a refusal is never left out.
+
+        It ends at the first that does not fit: the last of the visitor's ids says that those before it are fresh.
+        """
+        if not cookies or self._takes(cookies):
+            return cookies
+        self._is_cut = True
+        is_refusal = self.state.consent.state is _DENIED
+        kept = [cookie for cookie in cookies if is_refusal and not cookie[1].startswith(CARRY)]
+        for cookie in cookies:
+            if cookie in kept:
+                continue
+            if not self._takes([*kept, cookie]):
+                break
+            kept.append(cookie)
+        return kept
 
     @property
     def sets_visitor_cookies(self) -> bool:
@@ -429,12 +471,12 @@ class BrowserOutput:
 
 
 def visitor_headers(state: RequestState) -> list[Header]:
-    """The cookies of a visitor's ids where they are due, within the budget.
+    """The cookies of a visitor's ids where they are due, for a response that has room for all that we may add.
 
     Args:
         state: of a request whose visitor has agreed.
     """
-    return _within_budget(visitor_cookies(state.request, state.runtime, state))
+    return visitor_cookies(state.request, state.runtime, state)
 
 
 def _is_sealed(choice: RoutedEvent) -> bool:
@@ -460,20 +502,3 @@ def deleted(name: str) -> list[Header]:
 
 def _copy(event: Event) -> BrowserCopy:
     return event.event, browser_properties(event), event.event_id
-
-
-def _bytes(headers: Sequence[Header]) -> int:
-    return sum(len(name) + len(value) + 4 for name, value in headers)
-
-
-def _within_budget(headers: Sequence[Header]) -> list[Header]:
-    """The headers, in order, as far as the budget goes.
-
-    It ends at the first that does not fit: the last one says that those before it are fresh.
-    """
-    count = len(headers)
-    if _bytes(headers) <= HEADER_BUDGET_BYTES:
-        return list(headers)
-    while _bytes(headers[:count]) > HEADER_BUDGET_BYTES:
-        count -= 1
-    return list(headers[:count])

@@ -36,6 +36,7 @@ from tiktok_middleware.core.response.browser_output import BrowserOutput, visito
 from tiktok_middleware.core.response.cache_guards import READS_BEHIND_GUARDS, are_usual_cookies, is_usual_target, speaks
 from tiktok_middleware.core.response.cache_key import CHANGES_WITH_BODY, READS_IN_KEY, Protocol, read_head
 from tiktok_middleware.core.response.due_cookies import Due, due_cookies, is_due
+from tiktok_middleware.core.response.header_room import is_roomy
 from tiktok_middleware.core.response.policy import Plan
 from tiktok_middleware.core.response.read_log import ReadLog
 from tiktok_middleware.core.runtime import Runtime
@@ -96,7 +97,7 @@ _Found = Union[Pass, Forward, HeldPage, Key, None]  # noqa: UP007  # a run-time 
 _MISSING: Any = object()
 
 
-def look_up(tracker: RequestTracker, status: int, headers: Headers, protocol: Protocol) -> _Found:
+def look_up(tracker: RequestTracker, status: int, headers: Headers, protocol: Protocol) -> _Found:  # noqa: C901  # guards in a row
     """What is known of a response: ``PASS``, a new head to send, a page to hold, or the key for an Exchange.
 
     Args:
@@ -134,6 +135,8 @@ def look_up(tracker: RequestTracker, status: int, headers: Headers, protocol: Pr
     if effects is None:
         return None
     due = is_due(tracker, query, cookies, protocol) if effects.sets_cookies else False
+    if due is not False and not is_roomy(headers, cookies):
+        return None
     if effects.script is not None:
         return effects, headers.copy(), edits, due
     return PASS if due is False else _with_cookies(tracker, headers, edits, due, protocol)

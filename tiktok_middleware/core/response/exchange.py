@@ -103,7 +103,9 @@ class Exchange:
         exchange = cls(tracker)
         exchange.plan = effects.plan
         exchange._head = head = Head.read(headers)
-        exchange._output = BrowserOutput(exchange._request, exchange._runtime, exchange.state, effects.plan, head)
+        exchange._output = BrowserOutput(
+            exchange._request, exchange._runtime, exchange.state, effects.plan, head, headers=headers
+        )
         exchange._open_body(effects.plan)
         exchange._hold(headers)
         return exchange
@@ -265,7 +267,7 @@ class Exchange:
             state.doubt_consent("cookies_absent")
         elif runtime.is_bridged and made.place in _NAVIGATED and runtime.reader(request) is State.UNKNOWN:
             state.doubt_consent("consent_unknown")  # the platform in the page may have changed its record since
-        self._output = output = BrowserOutput(request, runtime, state, made, head)
+        self._output = output = BrowserOutput(request, runtime, state, made, head, headers=headers)
         if runtime.mints and output.may_mint:
             state.mint_ttp()
         if output.may_write_snippet:
@@ -379,7 +381,9 @@ class Exchange:
             return self._let_go(None)
         self._record(None)  # by its body
         self.plan = self.plan._replace(place=place, reasons=(reason, *self.plan.reasons))
-        self._output = BrowserOutput(self._request, self._runtime, self.state, self.plan, self._head)
+        self._output = BrowserOutput(
+            self._request, self._runtime, self.state, self.plan, self._head, headers=self._headers
+        )
         return self._settle(self._leave_head)
 
     # -- events are handed to delivery

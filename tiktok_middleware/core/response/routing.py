@@ -54,7 +54,7 @@ def _choice(output: BrowserOutput, pending: TrackedEvent, refusal: str, before: 
     direct = None if reason else _direct(output, event, has_server, before)
     if direct is not None:
         return direct
-    count(f"browser_{reason or 'too_large'}")
+    count(f"browser_{reason or output.no_room_reason}")
     return RoutedEvent(event, Route.SERVER, has_server=True) if has_server else RoutedEvent(event, Route.NOWHERE)
 
 
