@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-fast coverage lint format system modules lowest soak bench fuzz clean
+.PHONY: help demo test test-fast coverage lint format system modules lowest soak bench fuzz docs clean
 
 help:
 	@echo "make demo   start the shop and the stand-in for TikTok (PORT=8000)"
@@ -117,6 +117,11 @@ fuzz: $(FUZZ)/.installed
 	$(FUZZ)/bin/python -m tests.fuzz pages --seconds $(FUZZ_SECONDS)
 	$(FUZZ)/bin/python -m tests.fuzz requests --seconds $(FUZZ_SECONDS)
 	$(FUZZ)/bin/python -m tests.fuzz reports --seconds $(FUZZ_SECONDS)
+
+# The documentation site, in docs/_build; a warning fails it. It needs no network.
+docs: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --group docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 
 clean:
 	rm -rf $(VENV) $(LOWEST) $(BENCH) $(FUZZ) .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis

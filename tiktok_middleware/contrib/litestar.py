@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -141,10 +142,14 @@ def _wrap(app: Litestar, client: Client) -> None:
         app.asgi_handler = wrapped
 
 
+#: Litestar asks newer handlers to say whether they get a copy of the scope; older versions do not know the argument.
+_SCOPE: dict[str, Any] = {"copy_scope": True} if "copy_scope" in inspect.signature(asgi).parameters else {}
+
+
 def _endpoint(path: str) -> Any:
     """Route the middleware's own addresses, so that Litestar's router hands them to its middleware."""
 
-    @asgi(path, is_mount=True, opt={"exclude_from_auth": True})
+    @asgi(path, is_mount=True, opt={"exclude_from_auth": True}, **_SCOPE)
     async def tiktok_endpoint(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001
         await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
