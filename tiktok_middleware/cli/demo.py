@@ -49,6 +49,8 @@ def demo(port: int, sandbox_port: int | None, host: str) -> None:
             "TIKTOK_ENVIRONMENT": "development",
             "TIKTOK_API_URL": f"http://{host}:{sandbox_port}/open_api/v1.3",
             "TIKTOK_PIXEL_URL": f"http://{host}:{sandbox_port}/i18n/pixel/events.js",
+            "TIKTOK_CONSENT": os.environ.get("TIKTOK_CONSENT") or "implied",
+            "TIKTOK_PAGE_VIEW": os.environ.get("TIKTOK_PAGE_VIEW") or "matched",
             "TIKTOK_OUTBOX": f"sqlite:///{folder}/outbox.sqlite3",
             "SHOP_DB": str(Path(folder) / "orders.sqlite3"),
         }
