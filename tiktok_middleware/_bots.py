@@ -6,6 +6,7 @@ patterns alone: its own module keeps ten times as much and tries every pattern o
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from functools import lru_cache
@@ -19,7 +20,7 @@ from tiktok_middleware._printable import own_logger
 
 __all__ = ["BOT", "PERSON", "TOOL", "kind_of", "make_ready"]
 
-log = own_logger("tiktok_middleware")
+log: logging.Logger = own_logger("tiktok_middleware")
 
 PERSON = ""
 #: A crawler, a preview, a monitor.

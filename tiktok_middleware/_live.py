@@ -40,7 +40,7 @@ class Live:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.environ = {
+        self.environ: dict[str, str] = {
             "TIKTOK_PIXEL_ID": _PIXEL,
             "TIKTOK_ACCESS_TOKEN": "token-of-the-test",
             "TIKTOK_API_URL": f"{url}/open_api/v1.3",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
@@ -12,7 +13,7 @@ from tiktok_middleware.reasons import OWN_LINES, SCOPES, reason_of
 
 __all__ = ["NoticeLog", "Observer", "observed_by"]
 
-log = own_logger("tiktok_middleware")
+log: logging.Logger = own_logger("tiktok_middleware")
 
 # A cause can hold text of a request, so the memory of causes is bounded.
 _MAX_CAUSES = 1000

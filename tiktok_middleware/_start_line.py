@@ -16,7 +16,7 @@ from tiktok_middleware.delivery.outbox.location import outbox_risk, outbox_stopp
 
 __all__ = ["StartLine", "announce", "start_line"]
 
-log = own_logger("tiktok_middleware")
+log: logging.Logger = own_logger("tiktok_middleware")
 
 _said: set[str] = set()
 

@@ -55,7 +55,7 @@ class TikTokMiddleware:
         mark_as_coroutine_function(_Response.send)
         self._error: ConfigError | None = None
         try:
-            self.client = client if client is not None else _client()
+            self.client: Client = client if client is not None else _client()
             _check_app(app, self.client)
         except ConfigError as error:
             # Starlette makes its middleware when the server is already running, and servers take what is raised

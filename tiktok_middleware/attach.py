@@ -5,6 +5,7 @@ No framework is imported here: a class is changed only after the app has importe
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from tiktok_middleware.core.tracking.current import KEY, tracker_var
 
 __all__ = ["attach_to_requests"]
 
-log = own_logger("tiktok_middleware")
+log: logging.Logger = own_logger("tiktok_middleware")
 
 _HINT = "request.tiktok needs TikTokMiddleware around the app"
 

@@ -101,7 +101,7 @@ class Client(OtherServers):
         clock: Callable[[], float] = time.time,
         random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        self.config = config if config is not None else Config.from_env()
+        self.config: Config = config if config is not None else Config.from_env()
         self._log = NoticeLog()
         framework_keys = tuple(secret_keys)
         self._throttle = RateLimit()
@@ -128,11 +128,11 @@ class Client(OtherServers):
         self._runtime_off: Runtime | None = None
         self._stopped: Runtime | None = None  # what serves requests while everything is off
         self._look_at = 0.0
-        if delivery is not None:
-            self.delivery, outbox = delivery, "of the delivery given in code"
-        else:
+        outbox = "of the delivery given in code"
+        if delivery is None:
             options = delivery_options(self.config)
-            self.delivery, outbox = open_delivery(options, clock=clock), options.outbox
+            delivery, outbox = open_delivery(options, clock=clock), options.outbox
+        self.delivery: DeliveryInterface = delivery
         announce(self.config, outbox)
         clients.add(self)
 

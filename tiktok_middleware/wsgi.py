@@ -50,7 +50,7 @@ class TikTokMiddleware:
 
     def __init__(self, app: WSGIApp, client: Client | None = None) -> None:
         self.app = app
-        self.client = client if client is not None else _client()
+        self.client: Client = client if client is not None else _client()
         _check_app(app, self.client)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -102,7 +102,7 @@ def person_of(given: dict[str, Any]) -> Person | None:
     )
 
 
-as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+as_json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def row_filter(states: tuple[str, ...], older_than: float, **fields: str) -> RowFilter:

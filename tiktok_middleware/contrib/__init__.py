@@ -1,1 +1,22 @@
 """Integrations, one framework per file. No other part of the package imports them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from tiktok_middleware.core.tracking.tracker import Tracker
+
+__all__ = ["HasTikTok"]
+
+
+class HasTikTok(Protocol):
+    """A request of any framework that has ``request.tiktok``, for helpers that several views share::
+
+    def track_signup(request: HasTikTok) -> None:
+        request.tiktok.track("CompleteRegistration")
+    """
+
+    @property
+    def tiktok(self) -> Tracker:
+        """The tracker of this request."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import bottle
 
@@ -18,15 +18,13 @@ attach_to_requests()
 
 _PREFIX = "tiktok."
 
-if TYPE_CHECKING:
 
-    class TikTokRequest(bottle.LocalRequest):
-        """Type of ``bottle.request``, so that ``request.tiktok`` type-checks."""
+class TikTokRequest(Protocol):
+    """Type of a request with its tracker: the framework publishes no types that it could extend."""
 
-        tiktok: Tracker
-
-else:
-    TikTokRequest = bottle.LocalRequest
+    @property
+    def tiktok(self) -> Tracker:
+        """The tracker of this request."""
 
 
 def tiktok_from(request: bottle.BaseRequest) -> Tracker:

@@ -6,6 +6,7 @@ Put ``"tiktok_middleware.contrib.django.TikTokMiddleware"`` first in ``MIDDLEWAR
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from functools import lru_cache
 from http.cookies import SimpleCookie
@@ -38,13 +39,13 @@ from tiktok_middleware.errors import EventError
 
 __all__ = ["TikTokMiddleware", "register", "tiktok_client", "tiktok_from", "tiktok_on"]
 
-log = own_logger("tiktok_middleware")
+log: logging.Logger = own_logger("tiktok_middleware")
 
 GetResponse = Callable[[HttpRequest], Any]
 
 
 #: A template library: ``"libraries": {"tiktok": "tiktok_middleware.contrib.django"}`` in ``OPTIONS`` of ``TEMPLATES``.
-register = Library()
+register: Any = Library()
 
 
 def tiktok_on(context: Context, moment: str, event: str, **properties: Any) -> str:
@@ -117,14 +118,14 @@ class TikTokMiddleware:
 
     def __init__(self, get_response: GetResponse, client: Client | None = None) -> None:
         self.get_response = get_response
-        self.client = _in_django(client) if client is not None else _client()
+        self.client: Client = _in_django(client) if client is not None else _client()
         _clients[:] = [self.client]
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
         if _uses_nonces(self.client.config) and not allows_inline(_configured_policy()):
             # Django looks for this name once, when it starts.
-            self.process_view = self._before_view_async if self._is_async else self._before_view
+            self.process_view: Callable[..., Any] = self._before_view_async if self._is_async else self._before_view
         attach_to_requests()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:

@@ -5,19 +5,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends
-from fastapi.requests import HTTPConnection
+from fastapi.requests import HTTPConnection, Request
 
 from tiktok_middleware.asgi import TikTokMiddleware
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.core.tracking.current import tracker_of
 from tiktok_middleware.core.tracking.tracker import Tracker
 
-__all__ = ["TikTok", "TikTokMiddleware", "tiktok_from"]
+__all__ = ["TikTok", "TikTokMiddleware", "TikTokRequest", "tiktok_from"]
 
 attach_to_requests()
+
+
+if TYPE_CHECKING:
+
+    class TikTokRequest(Request):
+        """Annotation for a view's ``request``, so that ``request.tiktok`` type-checks."""
+
+        tiktok: Tracker
+
+else:
+    TikTokRequest = Request
 
 
 def tiktok_from(request: HTTPConnection) -> Tracker:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask, Request
 
@@ -12,9 +12,20 @@ from tiktok_middleware.core.tracking.current import tracker_of
 from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.wsgi import TikTokMiddleware
 
-__all__ = ["TikTok", "tiktok_from"]
+__all__ = ["TikTok", "TikTokRequest", "tiktok_from"]
 
 attach_to_requests()
+
+
+if TYPE_CHECKING:
+
+    class TikTokRequest(Request):
+        """Type of ``flask.request``, so that ``request.tiktok`` type-checks."""
+
+        tiktok: Tracker
+
+else:
+    TikTokRequest = Request
 
 
 def tiktok_from(request: Request) -> Tracker:

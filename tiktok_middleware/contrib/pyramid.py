@@ -6,7 +6,7 @@ Then ``request.tiktok`` or, typed, ``tiktok_from(request)``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from pyramid.config import Configurator
 from pyramid.request import Request
@@ -23,15 +23,13 @@ attach_to_requests()
 
 _PREFIX = "tiktok."
 
-if TYPE_CHECKING:
 
-    class TikTokRequest(Request):
-        """Annotation for a view's ``request``, so that ``request.tiktok`` type-checks."""
+class TikTokRequest(Protocol):
+    """Type of a request with its tracker: the framework publishes no types that it could extend."""
 
-        tiktok: Tracker
-
-else:
-    TikTokRequest = Request
+    @property
+    def tiktok(self) -> Tracker:
+        """The tracker of this request."""
 
 
 def tiktok_from(request: Request) -> Tracker:

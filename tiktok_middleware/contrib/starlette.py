@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from starlette.requests import HTTPConnection
+from typing import TYPE_CHECKING
+
+from starlette.requests import HTTPConnection, Request
 
 from tiktok_middleware.asgi import TikTokMiddleware
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.core.tracking.current import tracker_of
 from tiktok_middleware.core.tracking.tracker import Tracker
 
-__all__ = ["TikTokMiddleware", "tiktok_from"]
+__all__ = ["TikTokMiddleware", "TikTokRequest", "tiktok_from"]
 
 attach_to_requests()
+
+
+if TYPE_CHECKING:
+
+    class TikTokRequest(Request):
+        """Annotation for a view's ``request``, so that ``request.tiktok`` type-checks."""
+
+        tiktok: Tracker
+
+else:
+    TikTokRequest = Request
 
 
 def tiktok_from(request: HTTPConnection) -> Tracker:

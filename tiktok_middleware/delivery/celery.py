@@ -12,6 +12,7 @@ A message holds encoded events, never a token: the worker reads its own environm
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["QUEUE", "TASK", "CelerySink", "make_app", "register", "sink_factory"]
 
-log = own_logger(__name__)
+log: logging.Logger = own_logger(__name__)
 
 QUEUE = "tiktok"
 TASK = "tiktok_middleware.deliver"

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections import Counter
@@ -39,7 +40,7 @@ from tiktok_middleware.errors import ConfigError, OutboxError
 
 __all__ = ["FLUSH_S", "Delivery", "DeliveryOptions", "open_delivery"]
 
-log = own_logger(__name__)
+log: logging.Logger = own_logger(__name__)
 
 FLUSH_S = 2.0
 """How long a request may wait for TikTok where events are sent before its response ends, in seconds."""
@@ -135,7 +136,7 @@ class Delivery:
         if options.flush not in {"background", "request"}:
             raise ConfigError("flush", options.flush, "background, request")
         self._sends = bool(options.tokens) or callable(options.sink)
-        self.is_inline = options.flush == "request" or not _can_have_threads()
+        self.is_inline: bool = options.flush == "request" or not _can_have_threads()
         self.begin_anew()
         watch(self)
 

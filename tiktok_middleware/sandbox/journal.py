@@ -48,7 +48,7 @@ class Journal:
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque()
         self._bytes = 0
-        self.revision = 0
+        self.revision: int = 0
 
     def write(self, entry: Entry) -> None:
         """One more entry; the oldest make room."""

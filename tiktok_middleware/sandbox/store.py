@@ -130,7 +130,7 @@ class Ledger:
         self._serial = 0
         self._bytes = 0
         self._conversions: OrderedDict[tuple[str, str, str], Conversion] = OrderedDict()
-        self.revision = 0
+        self.revision: int = 0
 
     def take(self, copy: Copy) -> Conversion:
         """The conversion that a copy belongs to, after it was added."""

@@ -95,10 +95,10 @@ class Reader:
         may_limit: bool = False,
     ) -> None:
         self._read = read
-        self.changed_at_ms = changed_at_ms
-        self.is_platform = is_platform
-        self.is_bridged = is_bridged
-        self.may_limit = may_limit
+        self.changed_at_ms: Callable[[RequestView], int] = changed_at_ms
+        self.is_platform: bool = is_platform
+        self.is_bridged: bool = is_bridged
+        self.may_limit: bool = may_limit
 
     def __call__(self, request: RequestView) -> State:
         return self.answer(request).state

@@ -27,10 +27,10 @@ class Silence:
 
     def __init__(self, setting: str, names: tuple[str, ...]) -> None:
         self._setting = setting
-        self.names = names
+        self.names: tuple[str, ...] = names
         self._pages = 0
         self._visitors: set[int] = set()
-        self.is_over = False
+        self.is_over: bool = False
 
     def saw_page(self, cookie_header: str, visitor: tuple[str, str]) -> bool:
         """Count a page; True once, when the cookie has been missing for too long.

@@ -34,7 +34,7 @@ class ReportedPage(RequestView):
         path, query = _split(address)
         proxies, cookies = request._proxies, request.cookie_header  # noqa: SLF001  # its own kind
         super().__init__(request.raw, proxies, mount=request.mount, path=path, query=query, cookie_header=cookies)
-        self.reported = reported
+        self.reported: str | None = reported
         self._referrer = referrer[:_MAX_ADDRESS_CHARS]
 
     def at(self, path: str) -> ReportedPage:

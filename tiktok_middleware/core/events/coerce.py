@@ -68,8 +68,8 @@ class Budget:
     __slots__ = ("cut", "left")
 
     def __init__(self, chars: int) -> None:
-        self.left = chars
-        self.cut = False
+        self.left: int = chars
+        self.cut: bool = False
 
     def spend(self, chars: int) -> None:
         """Take what one value costs, plus its punctuation.

@@ -30,7 +30,7 @@ class PropertyReport(Budget):
         super().__init__(MAX_BYTES)
         self.problems: list[EventError] = []
         self.warnings: list[str] = []
-        self.looked_up = 0
+        self.looked_up: int = 0
 
     def refuse(self, field: str, found: str, allowed: str) -> None:
         """Note that a property is left out."""

@@ -31,9 +31,9 @@ class Proxies:
     """
 
     def __init__(self, setting: str, header: str = FORWARDED_FOR) -> None:
-        self.are_any = setting != "0"
-        self.hops = int(setting) if setting.isdigit() else 0
-        self.networks = (
+        self.are_any: bool = setting != "0"
+        self.hops: int = int(setting) if setting.isdigit() else 0
+        self.networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = (
             () if setting.isdigit() else tuple(ipaddress.ip_network(part, strict=False) for part in setting.split(","))
         )
         self._header = header

@@ -41,9 +41,9 @@ class Names:
     __slots__ = ("in_environ", "in_scope", "texts")
 
     def __init__(self, *names: str) -> None:
-        self.texts = names
-        self.in_scope = tuple(name.encode("latin-1") for name in names)
-        self.in_environ = tuple(map(_environ_key, names))
+        self.texts: tuple[str, ...] = names
+        self.in_scope: tuple[bytes, ...] = tuple(name.encode("latin-1") for name in names)
+        self.in_environ: tuple[str, ...] = tuple(map(_environ_key, names))
 
 
 # What needs no percent-encoding, and an address that there is but one way to write.
@@ -91,12 +91,12 @@ class RequestView:
         query: str = "",
         cookie_header: str = "",
     ) -> None:
-        self.raw = raw
-        self.mount = mount
-        self.path = path
-        self.query = query
-        self.cookie_header = cookie_header
-        self.if_none_match = ""
+        self.raw: MutableMapping[str, Any] = raw
+        self.mount: str = mount
+        self.path: str = path
+        self.query: str = query
+        self.cookie_header: str = cookie_header
+        self.if_none_match: str = ""
         self._proxies = proxies
         self._headers: Mapping[bytes, bytes] = {}
         self._cookies: Mapping[str, str] | None = None
@@ -299,20 +299,20 @@ class ScopeRequest(RequestView):
     def __init__(
         self, raw: MutableMapping[str, Any], proxies: Proxies, headers: Mapping[bytes, bytes] | None = None
     ) -> None:
-        self.raw = dict(raw) if headers is None else raw
+        self.raw: MutableMapping[str, Any] = dict(raw) if headers is None else raw
         path, mount, query = str(raw["path"]), raw.get("root_path"), raw.get("query_string")
-        self.mount = ""
+        self.mount: str = ""
         if mount:
             self.mount = mount = str(mount).rstrip("/")
             # ASGI 3: `path` holds `root_path` too, but servers before that rule left it out.
             if path != mount and not path.startswith(mount + "/"):
                 path = mount + path
-        self.path = path
-        self.query = bytes(query).decode("latin-1") if query else ""
+        self.path: str = path
+        self.query: str = bytes(query).decode("latin-1") if query else ""
         self._headers = headers = headers_by_name(raw) if headers is None else headers
         cookies, tags = headers.get(b"cookie"), headers.get(b"if-none-match")
-        self.cookie_header = cookies.decode("latin-1") if cookies else ""
-        self.if_none_match = tags.decode("latin-1") if tags else ""
+        self.cookie_header: str = cookies.decode("latin-1") if cookies else ""
+        self.if_none_match: str = tags.decode("latin-1") if tags else ""
         self._proxies = proxies
         self._cookies = self._kept = None
 
@@ -362,17 +362,17 @@ class EnvironRequest(RequestView):
     def __init__(
         self, raw: MutableMapping[str, Any], proxies: Proxies, headers: Mapping[str, Any] | None = None
     ) -> None:
-        self.raw = dict(raw) if headers is None else raw
+        self.raw: MutableMapping[str, Any] = dict(raw) if headers is None else raw
         path, mount = str(raw.get("PATH_INFO") or ""), raw.get("SCRIPT_NAME")
-        self.mount = ""
+        self.mount: str = ""
         if mount:
             mount = str(mount)
             path = mount + path
             self.mount = _from_wsgi(mount).rstrip("/")
-        self.path = (path if path.isascii() else _from_wsgi(path)) or "/"
-        self.query = str(raw.get("QUERY_STRING") or "")
-        self.cookie_header = str(raw.get("HTTP_COOKIE") or "")
-        self.if_none_match = str(raw.get("HTTP_IF_NONE_MATCH") or "")
+        self.path: str = (path if path.isascii() else _from_wsgi(path)) or "/"
+        self.query: str = str(raw.get("QUERY_STRING") or "")
+        self.cookie_header: str = str(raw.get("HTTP_COOKIE") or "")
+        self.if_none_match: str = str(raw.get("HTTP_IF_NONE_MATCH") or "")
         self._proxies = proxies
         self._cookies = self._kept = None
 

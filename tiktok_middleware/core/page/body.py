@@ -107,7 +107,7 @@ class PlainBody:
         self._injector: Injector | None = None
         self._before: list[bytes | memoryview] = []  # searched, and free to leave
         self._after: bytes | memoryview = b""  # behind the place
-        self.is_document = False
+        self.is_document: bool = False
 
     @property
     def place(self) -> int:

@@ -37,8 +37,8 @@ class CodingStream(ABC):
     __slots__ = ("_ahead", "_is_closed", "_is_dirty", "_rest", "_stream", "_writer", "is_broken", "is_complete")
 
     def __init__(self) -> None:
-        self.is_complete = False
-        self.is_broken = False
+        self.is_complete: bool = False
+        self.is_broken: bool = False
         self._stream: Any = None  # the decoder, between the begin of a stream and its end
         self._ahead = b""  # too few bytes to say whether a stream begins here
         self._rest: list[bytes] = []

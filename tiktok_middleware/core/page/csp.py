@@ -24,9 +24,9 @@ class _Reading:
     """Policies whose nonces are replaced by the number of their first appearance."""
 
     def __init__(self, enforced: str, report_only: str) -> None:
-        self.enforced = [policy for policy in map(Policy, enforced.split(",")) if policy.directives]
+        self.enforced: list[Policy] = [policy for policy in map(Policy, enforced.split(",")) if policy.directives]
         reported = [policy for policy in map(Policy, report_only.split(",")) if policy.directives]
-        self.nonce = self._common_nonce(reported)
+        self.nonce: str = self._common_nonce(reported)
 
     def _common_nonce(self, reported: Sequence[Policy]) -> str:
         candidates: list[str] = []
@@ -55,7 +55,7 @@ class Policies:
 
     def __init__(self, reading: _Reading, nonce: str) -> None:
         self._reading = reading
-        self.nonce = nonce
+        self.nonce: str = nonce
 
     def verdict(self, pixel_url: str, page_origin: str, helper_path: str = "/_tiktok/helper.js") -> tuple[Blocked, ...]:
         """What the enforced policies block of ours; empty where all runs.

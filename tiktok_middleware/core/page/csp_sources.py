@@ -101,12 +101,12 @@ class SourceList:
     def __init__(self, sources: Sequence[str]) -> None:
         keywords = {source.lower() for source in sources}
         self._sources = sources
-        self.nonces = tuple(found[1] for found in map(NONCE.fullmatch, sources) if found)
-        self.has_self = "'self'" in keywords
-        self.is_strict_dynamic = "'strict-dynamic'" in keywords
+        self.nonces: tuple[str, ...] = tuple(found[1] for found in map(NONCE.fullmatch, sources) if found)
+        self.has_self: bool = "'self'" in keywords
+        self.is_strict_dynamic: bool = "'strict-dynamic'" in keywords
         # https://www.w3.org/TR/CSP3/#allow-all-inline
         is_void = self.is_strict_dynamic or bool(self.nonces) or any(map(_HASH.fullmatch, sources))
-        self.allows_any_inline = "'unsafe-inline'" in keywords and not is_void
+        self.allows_any_inline: bool = "'unsafe-inline'" in keywords and not is_void
 
     @cached_property
     def _schemes(self) -> list[str]:

@@ -56,7 +56,7 @@ class CodedInjector:
     )
 
     def __init__(self, layers: Sequence[CodingStream], injector: Injector | None = None) -> None:
-        self.is_untouched = True
+        self.is_untouched: bool = True
         self._layers = layers
         self._injector = injector if injector is not None else Injector()
         self._is_searching = True

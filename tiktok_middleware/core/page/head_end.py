@@ -133,9 +133,9 @@ class Injector:
 
     def __init__(self, begun_at: int = 0, *, is_charset_named: bool = True, is_page: bool = False) -> None:
         self.is_document: bool | None = True if begun_at or is_page else None
-        self.reason = ""
-        self.held = b""
-        self.tags = HeadTags()
+        self.reason: str = ""
+        self.held: bytes = b""
+        self.tags: HeadTags = HeadTags()
         self._seen = 0  # bytes before `held`
         self._begun_at = begun_at
         self._state: _State = Injector._head if begun_at else Injector._start

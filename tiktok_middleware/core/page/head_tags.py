@@ -28,7 +28,7 @@ class HeadTags:
     __slots__ = ("has_base", "policies")
 
     def __init__(self) -> None:
-        self.has_base = False
+        self.has_base: bool = False
         self.policies: tuple[str, ...] = ()
 
     @property

@@ -64,7 +64,7 @@ class KnownHeads:
     def __init__(self) -> None:
         self._heads: dict[object, _Head | None] = {}
         self._seen_once: set[object] = set()
-        self.size_bytes = 0
+        self.size_bytes: int = 0
 
     def place(self, path: object, piece: bytes) -> int:
         """Where the script goes, counted from the begin of a page; -1 where that is not known.

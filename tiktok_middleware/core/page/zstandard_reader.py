@@ -29,7 +29,7 @@ class ZstandardReader:
         self._stream = decompressor.decompressobj(write_size=_STEP_BYTES * 128)
         self._data = b""
         self._position = 0
-        self.eof = False
+        self.eof: Any = False
 
     @property
     def needs_input(self) -> bool:

@@ -106,14 +106,14 @@ class Snippet:
         options: Mapping[str, object],
         endpoint: str,
     ) -> None:
-        self.helper = _compact(helper_js).encode("ascii")
-        self.helper_path = f"{endpoint}/helper-{hashlib.sha256(self.helper).hexdigest()[:16]}.js"
+        self.helper: bytes = _compact(helper_js).encode("ascii")
+        self.helper_path: str = f"{endpoint}/helper-{hashlib.sha256(self.helper).hexdigest()[:16]}.js"
         self._base = _with_patterns(_compact(pixel_js))
         self._stub = _compact(stub_js)
         self._config: dict[str, object] = {"u": pixel_url, "p": list(pixels), "o": dict(options)}
         self._cached = lru_cache(maxsize=64)(self._constant)
         #: Names the scripts of this configuration; changes with whatever they are made of.
-        self.mark = hashlib.sha256(self.page("", page=True)).hexdigest()[:8]
+        self.mark: str = hashlib.sha256(self.page("", page=True)).hexdigest()[:8]
 
     def constant(
         self,

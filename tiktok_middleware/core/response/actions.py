@@ -42,8 +42,8 @@ class Forward:
     __slots__ = ("body", "headers")
 
     def __init__(self, headers: Headers | None, body: bytes = b"") -> None:
-        self.headers = headers
-        self.body = body
+        self.headers: Headers | None = headers
+        self.body: bytes = body
 
 
 class Commit:
@@ -56,7 +56,7 @@ class Commit:
     __slots__ = ("submissions",)
 
     def __init__(self, submissions: tuple[OutboxEntry, ...]) -> None:
-        self.submissions = submissions
+        self.submissions: tuple[OutboxEntry, ...] = submissions
 
 
 #: None: what came is held.

@@ -117,8 +117,8 @@ class BrowserOutput:
         self.state = state
         self.plan = plan
         place = plan.place
-        self.is_page = place is _DOCUMENT or place is _EMBEDDED
-        self.is_shared = plan.audience is _SHARED
+        self.is_page: bool = place is _DOCUMENT or place is _EMBEDDED
+        self.is_shared: bool = plan.audience is _SHARED
         self._head = head
         self._app_headers = headers
         self._room: HeaderRoom | None = None

@@ -69,14 +69,14 @@ class Protocol:
         self.host = host
         self.scheme = scheme
         self.names = names
-        self.nothing = self.encode("")
+        self.nothing: Any = self.encode("")
         self.pairs: Any = encoded if is_bytes else list
-        self.carry = self.encode(CARRY)
-        self.said = self.encode(SAID_COOKIE)
-        self.ttclid = self.encode(TTCLID)
-        self.spoken_by = tuple(map(self.encode, SPOKEN_BY))
-        self.click = re.compile(self.encode(rf"(?:^|(?<=&)){TTCLID}=([A-Za-z0-9._~-]{{1,1000}})(?:&|$)"))
-        self.private = self.pairs([_PRIVATE])[0]
+        self.carry: Any = self.encode(CARRY)
+        self.said: Any = self.encode(SAID_COOKIE)
+        self.ttclid: Any = self.encode(TTCLID)
+        self.spoken_by: tuple[Any, ...] = tuple(map(self.encode, SPOKEN_BY))
+        self.click: Any = re.compile(self.encode(rf"(?:^|(?<=&)){TTCLID}=([A-Za-z0-9._~-]{{1,1000}})(?:&|$)"))
+        self.private: Any = self.pairs([_PRIVATE])[0]
 
 
 ASGI = Protocol(

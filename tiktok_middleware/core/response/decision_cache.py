@@ -87,7 +87,7 @@ class Key:
     __slots__ = ("values",)
 
     def __init__(self, values: tuple[object, ...]) -> None:
-        self.values = values
+        self.values: tuple[object, ...] = values
 
 
 #: A page whose head is held: effects, the app's headers, what :func:`read_head` returned, and the due cookies.

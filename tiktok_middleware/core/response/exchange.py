@@ -82,7 +82,8 @@ class Exchange:
 
     def __init__(self, tracker: Tracker, key: Key | None = None) -> None:
         self.tracker = tracker
-        self.state = state = tracker.state
+        state = tracker.state
+        self.state: RequestState = state
         self._request: RequestView = state.request
         self._runtime = state.runtime
         self._key = key

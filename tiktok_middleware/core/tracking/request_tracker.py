@@ -36,11 +36,11 @@ class RequestTracker(Tracker):
     def __init__(
         self, raw: MutableMapping[str, Any], headers: Mapping[Any, Any], runtime: Runtime, read: ReadRequest
     ) -> None:
-        self.raw = raw
-        self.headers = headers
+        self.raw: MutableMapping[str, Any] = raw
+        self.headers: Mapping[Any, Any] = headers
         self.runtime = runtime
-        self.read = read
-        self.said = None
+        self.read: ReadRequest = read
+        self.said: RequestState | None = None
         self.late: Callable[[RequestState, TrackedEvent], None] | None = None
 
     def _new_state(self) -> RequestState:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tiktok_middleware.core.events.event_names import StandardEvent
     from tiktok_middleware.core.events.parameters import GivenProperties
     from tiktok_middleware.core.events.track_call import Call
+    from tiktok_middleware.core.runtime import Runtime
 
 __all__ = ["Tracker"]
 
@@ -55,7 +56,7 @@ class Tracker:
     __slots__ = ("__weakref__", "runtime", "said")
 
     def __init__(self, state: RequestState) -> None:
-        self.runtime = state.runtime
+        self.runtime: Runtime = state.runtime
         self.said: RequestState | None = state
 
     @property

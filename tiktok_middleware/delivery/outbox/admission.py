@@ -40,8 +40,8 @@ class Space:
     __slots__ = ("rows", "size")
 
     def __init__(self, rows: int, size: int) -> None:
-        self.rows = rows
-        self.size = size
+        self.rows: int = rows
+        self.size: int = size
 
     def is_short_of(self, entries: Sequence[OutboxEntry]) -> bool:
         """Whether the entries may not all fit, with the largest record that there can be."""
@@ -65,11 +65,11 @@ class Admission:
     __slots__ = ("_pixels", "delayed", "dropped", "duplicates", "space", "stored")
 
     def __init__(self, space: Mapping[str, Space], pixels: tuple[str, ...]) -> None:
-        self.space = space
+        self.space: Mapping[str, Space] = space
         self.stored: list[Record] = []
         self.delayed: list[tuple[float, Record]] = []
         self.dropped: Counter[str] = Counter()
-        self.duplicates = 0
+        self.duplicates: int = 0
         self._pixels = pixels
 
     def all_stored(self) -> list[Record]:

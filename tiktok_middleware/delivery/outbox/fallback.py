@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -17,7 +18,7 @@ from tiktok_middleware.errors import OutboxError
 
 __all__ = ["FallbackOutbox"]
 
-log = own_logger(__name__)
+log: logging.Logger = own_logger(__name__)
 
 _DISK_AGAIN_S = 30.0  # how soon a disk that could not be written is tried again
 _PART = 1000  # rows that go to the disk with one commit

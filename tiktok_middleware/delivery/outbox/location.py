@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from datetime import datetime, timezone
@@ -15,7 +16,7 @@ from tiktok_middleware.delivery.outbox.sqlite.switches import read_switches
 
 __all__ = ["outbox_path", "outbox_risk", "outbox_stopped", "outbox_url"]
 
-log = own_logger("tiktok_middleware")
+log: logging.Logger = own_logger("tiktok_middleware")
 
 
 def outbox_url(config: Config) -> str:

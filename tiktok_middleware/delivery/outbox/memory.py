@@ -175,7 +175,7 @@ class MemoryOutbox:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.dropped: Counter[str] = Counter()
-        self.duplicates = 0
+        self.duplicates: int = 0
         self.dead: deque[Dead] = deque()
         self._limits = limits
         self._pixels = tuple(pixels)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from tiktok_middleware._printable import own_logger
 
 __all__ = ["StoreClock"]
 
-log = own_logger(__name__)
+log: logging.Logger = own_logger(__name__)
 
 _BELIEVED_S = 30 * 86400.0  # a machine that slept, an outage, a clock that is set: believed at once
 _CONFIRM_S = 300.0  # how long a larger step must last before it counts
@@ -33,8 +34,8 @@ class StoreClock:
     """
 
     def __init__(self, wall: Callable[[], float], monotonic: Callable[[], float]) -> None:
-        self.is_in_doubt = False
-        self.has_stepped_back = False
+        self.is_in_doubt: bool = False
+        self.has_stepped_back: bool = False
         self._wall = wall
         self._monotonic = monotonic
         self._offset: float | None = None

@@ -24,7 +24,7 @@ class UndecidedPuts:
     """
 
     def __init__(self, limits: Limits, *, hands_out: bool = True) -> None:
-        self.rows = 0
+        self.rows: int = 0
         self._size = 0
         self._limits = limits
         self._hands_out = hands_out

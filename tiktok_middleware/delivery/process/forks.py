@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import sys
 import time
@@ -14,7 +15,7 @@ from tiktok_middleware._printable import own_logger
 
 __all__ = ["ProcessRegistry", "alive", "close_all", "watch", "watch_child"]
 
-log = own_logger(__name__)
+log: logging.Logger = own_logger(__name__)
 
 _EXIT_S = 2.0  # for sending, before the process goes; what is left stays on disk
 

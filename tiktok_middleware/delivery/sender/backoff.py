@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import msgspec
@@ -11,7 +12,7 @@ from tiktok_middleware.core.events_api.protocol import MAX_RETRY_AFTER_S
 
 __all__ = ["MAX_PROBE_S", "MAX_WAIT_S", "MIN_WAIT_S", "Backoff", "jitter"]
 
-log = own_logger(__name__)
+log: logging.Logger = own_logger(__name__)
 
 MIN_WAIT_S = 0.5
 MAX_WAIT_S = 300.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -25,7 +26,7 @@ from tiktok_middleware.errors import OutboxError
 
 __all__ = ["WORKER_MAX_WAIT_S", "BatchWorker", "Outcome"]
 
-log = own_logger(__name__)
+log: logging.Logger = own_logger(__name__)
 
 WORKER_MAX_WAIT_S = 60.0
 """The longest wait that is asked of a queue: far below the time after which Redis hands a message out again."""

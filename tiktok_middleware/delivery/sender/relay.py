@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import logging
 import random
 import secrets
 import threading
@@ -32,7 +33,7 @@ from tiktok_middleware.errors import OutboxError
 
 __all__ = ["Relay", "Sink"]
 
-log = own_logger(__name__)
+log: logging.Logger = own_logger(__name__)
 
 _LEASE_S = 20.0  # also how long the rows of a killed process stay unsent
 _LEASE_MARGIN_S = 16.0  # a lease that has less left is renewed before a further request
@@ -80,9 +81,9 @@ class Relay:
         is_sending: Callable[[], bool] = lambda: True,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.batch_records = Histogram(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-        self.send_s = Histogram(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-        self.pace = Backoff(random.random)
+        self.batch_records: Histogram = Histogram(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+        self.send_s: Histogram = Histogram(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+        self.pace: Backoff = Backoff(random.random)
         self._outboxes = outboxes
         self._open_sink = open_sink
         self._clock = clock

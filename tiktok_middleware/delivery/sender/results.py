@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from tiktok_middleware.delivery.sender.backoff import Backoff
 
 __all__ = ["Results"]
 
-log = own_logger(__name__)
+log: logging.Logger = own_logger(__name__)
 
 _VARYING = re.compile(r"\(request [^)]*\)|\d+")  # of TikTok's words: which request, and where in it
 _MAX_CAUSES = 1000

@@ -42,7 +42,7 @@ class SqliteClaims:
         self._clock = clock
         self._times: tuple[float, float] | None = None
         self._added = added
-        self.new = 0
+        self.new: int = 0
 
     def wins(self, event_id: str, pixels: Sequence[str], channel: str, passing: bool) -> bool:
         """Whether this is the first claim of the event for the channel, and not too long after the other channel's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import time
@@ -21,7 +22,7 @@ except ImportError:  # pragma: no cover - Windows, where processes do not fork a
 
 __all__ = ["CHECKPOINT_BYTES", "Connection", "add_tables", "wal_bytes"]
 
-log = own_logger(__name__)
+log: logging.Logger = own_logger(__name__)
 
 _BUSY_SLEEPS_S = (0.00005, 0.0001, 0.0002, 0.0005, 0.001)
 _BUSY_LIMIT_S = 10.0

@@ -91,7 +91,7 @@ class SqliteOutbox:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.dropped: Counter[str] = Counter()
-        self.duplicates = 0
+        self.duplicates: int = 0
         self._scopes = Scopes(environment, tuple(pixels), tuple(sends))
         self._clock = StoreClock(clock, monotonic)
         self._connection = Connection(

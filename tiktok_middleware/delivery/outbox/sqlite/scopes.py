@@ -38,9 +38,9 @@ class Scopes:
 
     def __init__(self, environment: str, pixels: tuple[str, ...] = (), sends: tuple[str, ...] = ()) -> None:
         self.environment = environment
-        self.suffix = "" if environment == PRODUCTION else f"@{environment}"
+        self.suffix: str = "" if environment == PRODUCTION else f"@{environment}"
         self.pixels = pixels
-        self.own = tuple([self.of(pixel) for pixel in sends])
+        self.own: tuple[str, ...] = tuple([self.of(pixel) for pixel in sends])
         self.home: str | None = None
         self._prefixes: dict[str, str] = {}
 
