@@ -1,4 +1,4 @@
-"""Checks a request to the Events API as strictly as TikTok's protocol reads; it knows nothing of HTTP.
+"""Check a request to the Events API as strictly as TikTok's documentation reads.
 
 Source: TikTok's page "Report App, Web, Offline, or CRM Events" (doc id 1771101303285761). One bad event refuses the
 whole request; the message names the first offending path, ``Batch.<index>.<path>: <reason>``.

@@ -1,4 +1,4 @@
-"""Checks the ``properties`` of an event, from server or browser; it knows nothing of who sent it."""
+"""Check the ``properties`` of an event, from server or browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks the ``user`` of a server event and the addresses of its page; it knows nothing of the rest of the event."""
+"""Check the ``user`` of a server event and the addresses of its page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Problems, and the primitive checks that find them; it knows nothing of which field needs which check."""
+"""Problems, and the primitive checks that find them."""
 
 from __future__ import annotations
 

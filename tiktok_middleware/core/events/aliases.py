@@ -1,4 +1,4 @@
-"""Parameters under the names that GA4, Segment and shops give them, renamed to TikTok's; it judges no values."""
+"""Rename parameters from the names that GA4, Segment and shops give them to TikTok's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ITEM_KEYS = frozenset(_ITEMS) | frozenset(_CATEGORIES)
 
 
 def renamed_properties(pairs: Pairs, warn: Callable[[str], None]) -> Pairs:
-    """An event's parameters under TikTok's names.
+    """Return an event's parameters under TikTok's names.
 
     Args:
         pairs: keys and values; keys of any type.
@@ -38,7 +38,7 @@ def renamed_properties(pairs: Pairs, warn: Callable[[str], None]) -> Pairs:
 
 
 def renamed_item(pairs: Pairs) -> Pairs:
-    """The keys of one product under TikTok's names; what else GA4 and Segment say of it has no key there."""
+    """Return the keys of one product under TikTok's names, without GA4's and Segment's keys that TikTok lacks."""
     if not any(type(key) is str and key in _ITEM_KEYS for key, _ in pairs):
         return pairs
     levels = {
@@ -54,7 +54,7 @@ def renamed_item(pairs: Pairs) -> Pairs:
 
 
 def _renamed(pairs: Pairs, aliases: dict[str, tuple[str, ...]], targets: dict[str, str]) -> tuple[Pairs, list[str]]:
-    """The pairs with aliases replaced, and the aliases that were left out for a better name of the same parameter."""
+    """Return the pairs with aliases replaced, and the aliases that another name of the same parameter outranked."""
     given = {key for key, value in pairs if type(key) is str and not _is_empty(value)}
     chosen = {name: _first(name, others, given) for name, others in aliases.items()}
     renamed: Pairs = []
@@ -75,5 +75,5 @@ def _is_empty(value: object) -> bool:
 
 
 def _first(name: str, aliases: tuple[str, ...], given: set[str]) -> str | None:
-    """The key that counts: TikTok's own, else the first alias that is given."""
+    """Return the key that counts: TikTok's own, else the first alias that is given."""
     return next((key for key in (name, *aliases) if key in given), None)

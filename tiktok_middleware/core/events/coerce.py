@@ -1,4 +1,4 @@
-"""Scalars of every kind as plain JSON values, or refused with the reason; it knows no names of parameters."""
+"""Convert one scalar of any Python type to a plain JSON value, or refuse it with the reason."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ class Refusal(Exception):  # noqa: N818 -- a verdict on a value, turned into an 
 
 
 class BudgetSpent(Refusal):
-    """One event can hold no more: refuses the whole property, however deep inside it that was found out."""
+    """The event's size limit is reached: the whole property is refused, however deep the value lies in it."""
 
 
 class Budget:
-    """How much one event may still hold, and whether a text was cut to fit."""
+    """How many characters one event may still hold, and whether a text was cut."""
 
     __slots__ = ("cut", "left")
 
@@ -72,7 +72,7 @@ class Budget:
         self.cut: bool = False
 
     def spend(self, chars: int) -> None:
-        """Take what one value costs, plus its punctuation.
+        """Subtract the size of one value and its punctuation.
 
         Raises:
             Spent: nothing is left.
@@ -83,12 +83,12 @@ class Budget:
 
 
 def kind(value: object) -> str:
-    """The type of a value in words, for messages."""
+    """Return the type of a value in words, for messages."""
     return f"of type {type(value).__name__[:50]}"
 
 
 def number(value: object) -> int | float:
-    """An int or a float that JSON can hold.
+    """Return the value as an int or a float that JSON can hold.
 
     Takes int, float, Decimal, Fraction, numpy's numbers and a str that is a plain decimal such as ``"59.90"``, as forms
     and databases give it; a str with a symbol, an exponent or a comma is refused, because it could be read in two ways.
@@ -120,7 +120,7 @@ def number(value: object) -> int | float:
 
 
 def _float(value: Any) -> float:
-    """The float, shortest as its own type would write it: numpy's float32 of 59.9 is 59.9, not 59.900001525878906."""
+    """Return the float in the precision of its own type: numpy's float32 of 59.9 is 59.9, not 59.900001525878906."""
     exact = float(value)
     if getattr(value, "itemsize", 8) < 8:
         return float(f"{exact:.7g}")
@@ -128,7 +128,7 @@ def _float(value: Any) -> float:
 
 
 def _bounded(value: float) -> int | float:
-    """The same number, if both channels can carry it."""
+    """Return the same number if both channels can carry it."""
     if -MAX_NUMBER <= value <= MAX_NUMBER:
         return value
     if isinstance(value, float) and not math.isfinite(value):
@@ -137,7 +137,7 @@ def _bounded(value: float) -> int | float:
 
 
 def whole(value: object) -> int:
-    """An int, also out of ``2.0`` and ``"2"``.
+    """Return the value as an int, also ``2.0`` and ``"2"``.
 
     Raises:
         Refusal: as ``number``, or a fraction.
@@ -148,8 +148,8 @@ def whole(value: object) -> int:
     return int(found)
 
 
-def text(value: object, purse: Budget) -> str:
-    """A str that UTF-8 can hold, cut after 2,000 characters (free text loses little by it).
+def text(value: object, budget: Budget) -> str:
+    """Return the value as a str that UTF-8 can hold, cut after 2,000 characters.
 
     Takes str and its subclasses, enum members, lazy translations, and what has one obvious spelling: numbers, UUIDs,
     dates.
@@ -160,12 +160,12 @@ def text(value: object, purse: Budget) -> str:
     found = value if type(value) is str else _spelling(value)
     if len(found) > MAX_TEXT_CHARS:
         found = found[:MAX_TEXT_CHARS]
-        purse.cut = True
-    return _paid(found, purse)
+        budget.cut = True
+    return _paid(found, budget)
 
 
-def identifier(value: object, purse: Budget) -> str:
-    """An id as TikTok wants it, a str: trimmed; ints and UUIDs are written out.
+def identifier(value: object, budget: Budget) -> str:
+    """Return an id as a trimmed str, as TikTok wants it; ints and UUIDs are written out.
 
     Raises:
         Refusal: empty, above 200 characters (a cut id would be another id), float, bool or another type.
@@ -177,30 +177,30 @@ def identifier(value: object, purse: Budget) -> str:
         raise Refusal("empty", "an id as str or int")
     if len(found) > MAX_ID_CHARS:
         raise Refusal(f"a str of {len(found)} characters", f"at most {MAX_ID_CHARS} characters")
-    return _paid(found, purse, "id")
+    return _paid(found, budget, "id")
 
 
-def _paid(found: str, purse: Budget, key: str = "") -> str:
-    """Return the text, mended and paid for.
+def _paid(found: str, budget: Budget, key: str = "") -> str:
+    """Return the text with valid characters, and subtract its size.
 
     Args:
         found: the text.
-        purse: pays for it.
+        budget: the size that is left.
         key: ``id`` for identifiers, whose long numbers are no payment cards.
 
     Raises:
-        Refusal: the text identifies a person; nobody may see that in clear, our disk included.
+        Refusal: the text identifies a person; it must not be stored or sent in clear.
     """
     if not found.isascii():
         found = _mended(found)
     if text_reveals(found, key):
         raise Refusal("a text with an e-mail address or a phone number", "nothing personal; identify() hashes it")
-    purse.spend(len(found))
+    budget.spend(len(found))
     return found
 
 
 def _spelling(value: object, allowed: str = "a str") -> str:
-    """The one obvious spelling of a scalar other than a plain str."""
+    """Return the text of a scalar that has one obvious spelling."""
     if type(value) is int:
         return str(_bounded(value))
     if isinstance(value, Enum):
@@ -222,12 +222,12 @@ def _spelling(value: object, allowed: str = "a str") -> str:
 
 
 def is_promise(value: object) -> bool:
-    """True for a lazy translation of the known frameworks, told by the names of its classes so as to import none."""
+    """Return True for a lazy translation, recognised by its class names so that no framework is imported."""
     return any(base.__name__ in _PROMISES for base in type(value).__mro__)
 
 
 def _mended(found: str) -> str:
-    """The text with halves of surrogate pairs joined, or replaced where the other half is missing."""
+    """Return the text with surrogate pairs joined and lone surrogates replaced."""
     try:
         found.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""What follows from an event's products: one unfolded, its value, ids and counts filled in; cleaned properties only."""
+"""Fill in what follows from an event's products: value, currency, ids and counts, in validated properties."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _ROUNDING_SHARE = 0.01
 
 
 def unfold(clean: dict[str, Any]) -> list[str]:
-    """Move a single product from the top level into ``contents``, and return what there is to warn of.
+    """Move a single product from the event into ``contents``, and return warnings.
 
     The browser pixel reads ``content_id`` at the top, the server does not (TikTok lists it in ``contents`` only):
-    moved, both channels say the same. Without an id or a name ``price`` and ``quantity`` stay where they are.
+    moved, both channels carry the same. Without an id or a name ``price`` and ``quantity`` stay where they are.
     """
     if clean.keys().isdisjoint(SHORTHAND):
         return []
@@ -36,7 +36,7 @@ def unfold(clean: dict[str, Any]) -> list[str]:
 
 
 def complete(clean: dict[str, Any], name: str) -> list[str]:
-    """Fill in what follows from the rest, and return what there is to warn of.
+    """Fill in what follows from the rest, and return warnings.
 
     Args:
         clean: cleaned properties; changed in place.
@@ -88,7 +88,7 @@ def _fill_currency(clean: dict[str, Any]) -> list[str]:
 
 
 def _fill_from(contents: list[dict[str, Any]], clean: dict[str, Any]) -> tuple[float | None, bool]:
-    """Fill in what follows from the products; return what they cost where each has its price, and if one has no id."""
+    """Fill in ids, counts and type; return the products' total price, and whether one has no id."""
     ids: dict[str, None] = {}
     kind = contents[0].get("content_type", "product")
     count: float = 0
@@ -106,14 +106,14 @@ def _fill_from(contents: list[dict[str, Any]], clean: dict[str, Any]) -> tuple[f
             kind = "product"
     if ids:
         clean.setdefault("content_ids", list(ids))
-    if is_countable and count <= MAX_NUMBER:  # goods by weight have no number
+    if is_countable and count <= MAX_NUMBER:  # goods by weight have no count
         clean.setdefault("num_items", int(count))
     clean.setdefault("content_type", kind)
     return _total(contents), is_nameless
 
 
 def _total(contents: list[dict[str, Any]]) -> int | float | None:
-    """The sum of price x quantity, exact in decimals; None where a product has no price."""
+    """Return the sum of price x quantity, exact in decimals; None where a product has no price."""
     if not all("price" in item for item in contents):
         return None
     lines = [(item["price"], item.get("quantity", 1)) for item in contents]
@@ -125,7 +125,7 @@ def _total(contents: list[dict[str, Any]]) -> int | float | None:
 
 
 def _warnings(clean: dict[str, Any], total: float | None, name: str) -> list[str]:
-    """What TikTok would take without a word and then not use."""
+    """Return warnings about what TikTok accepts but does not use."""
     found = []
     value = clean.get("value")
     if value is None:
@@ -141,7 +141,7 @@ def _warnings(clean: dict[str, Any], total: float | None, name: str) -> list[str
 
 
 def _mistake(value: float, total: float, contents: list[dict[str, Any]]) -> str:
-    """The mistake that explains a value other than the sum; empty where shipping or a discount may explain it."""
+    """Return the mistake that explains a value other than the sum; empty where shipping or a discount may."""
     if _is_about(value, sum([item["price"] for item in contents])):
         return "the sum of prices alone: price is per unit, value the total"
     if _is_about(value, 100 * total) or _is_about(100 * value, total):

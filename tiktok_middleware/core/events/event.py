@@ -1,4 +1,4 @@
-"""What happened: an event, its two channels and the records that leave for TikTok; it knows nothing of requests."""
+"""Data types: an event, its channels, and the records that are sent to TikTok."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Event names: TikTok's own from every spelling, those of other tools translated, custom ones by TikTok's rule."""
+"""Read event names: TikTok's in any spelling, those of other tools translated, custom ones by TikTok's rule."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Named(NamedTuple):
 
 
 def _fold(name: str) -> str:
-    """The name as one lower-case word: ``add-to-cart``, ``Add To Cart`` and ``AddToCart`` are the same."""
+    """Return the name as one lower-case word: ``add-to-cart``, ``Add To Cart`` and ``AddToCart`` are the same."""
     return "".join(filter(str.isalnum, name)).lower()
 
 
@@ -79,7 +79,7 @@ _SENSITIVE = frozenset(
 
 
 def event_name(name: object) -> tuple[str, str | None]:
-    """The name that both channels carry, and a warning where it is another than the given one, or means little.
+    """Return the name that both channels carry, and a warning where it differs from the given one.
 
     Args:
         name: a standard name, ``Pageview``, another tool's name for one of these, or a custom name: a letter, then at
@@ -95,7 +95,7 @@ def event_name(name: object) -> tuple[str, str | None]:
 
 
 def read_name(name: object, source: str = "web") -> Named:
-    """The name as it is sent, and what there is to say about it.
+    """Return the name as it is sent, with a note or a problem where it differs from the given one.
 
     Retired names, other spellings and other tools' names are translated, because TikTok removes the second copy of an
     event only when both carry the same name. A custom name of another form is rewritten, and its fault reported.
@@ -118,7 +118,7 @@ def read_name(name: object, source: str = "web") -> Named:
 
 
 def fired_name(name: str, known: str) -> str:
-    """The name under which TikTok counts the copy that a page's own script has fired.
+    """Return the name under which TikTok counts a copy that a page's own script has fired.
 
     TikTok translates retired names itself; another spelling of a standard name is a custom event to it.
 
@@ -131,12 +131,12 @@ def fired_name(name: str, known: str) -> str:
 
 
 def is_offline_event(name: str) -> bool:
-    """Whether an offline event set takes the event: it takes no custom names."""
+    """Return whether an offline event set accepts the event: it accepts no custom names."""
     return name in STANDARD_EVENTS or name in FADING
 
 
 def sensitive_word(text: str) -> str:
-    """The first word that hints at data which TikTok must not receive; empty where there is none.
+    """Return the first word that hints at data which TikTok must not receive; empty without one.
 
     Args:
         text: words in camel case, or with anything but letters between them.
@@ -145,7 +145,7 @@ def sensitive_word(text: str) -> str:
 
 
 def _known(name: str, source: str) -> Named | None:
-    """The event of TikTok's that the name means in any spelling or tool; None where it means none for certain."""
+    """Return TikTok's event that the name means in any spelling or tool; None where it means none for certain."""
     folded = _fold(_plain(name))
     if source == "crm" and folded in _RESERVED:  # the name of a stage: no pixel counts it as something else
         return None
@@ -163,7 +163,7 @@ def _known(name: str, source: str) -> Named | None:
 
 
 def _custom(name: str) -> Named:
-    """The name as a custom one for the web, rewritten where TikTok would not take it."""
+    """Return the name as a custom one for the web, rewritten where TikTok would not accept it."""
     if _CUSTOM.fullmatch(name) is not None:
         return Named(name, _note_on(name))
     problem = EventError("event", _fault(name), _CUSTOM_ALLOWED)
@@ -178,7 +178,7 @@ def _custom(name: str) -> Named:
 
 
 def _crm_name(name: str) -> Named:
-    """The name of a CRM stage: any script, also with spaces."""
+    """Return the name of a CRM stage: any script, also with spaces."""
     text = " ".join("".join(char if char.isprintable() else " " for char in name[:_MOST_CHARS_READ]).split())
     allowed = f"a name of 1 to {MAX_CRM_NAME_CHARS} characters"
     if not any(map(str.isalnum, text)):
@@ -192,7 +192,7 @@ def _crm_name(name: str) -> Named:
 
 
 def _note_on(name: str) -> str:
-    """What to say of a custom name."""
+    """Return the note on a custom name; empty without one."""
     if _fold(name) in _NO_COUNTERPART:
         return f"event {name} has no counterpart among TikTok's standard events: it is sent as a custom event"
     word = sensitive_word(name)
@@ -202,7 +202,7 @@ def _note_on(name: str) -> str:
 
 
 def _rewritten(name: str) -> str:
-    """The name with what TikTok takes in a custom name; empty where no letter is left."""
+    """Return the name with the characters that TikTok accepts; empty where no letter is left."""
     letters = unicodedata.normalize("NFKD", name[:_MOST_CHARS_READ])
     bare = "".join(char for char in letters if not unicodedata.combining(char))
     begin = _NOT_A_LETTER.match(bare)
@@ -211,18 +211,18 @@ def _rewritten(name: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """The name with full-width letters as ASCII."""
+    """Return the name with full-width letters as ASCII."""
     short = name[: 2 * MAX_NAME_CHARS]
     return short if short.isascii() else unicodedata.normalize("NFKC", short)
 
 
 def _shown(name: str) -> str:
-    """The given name for a message: it means a known one, so it is nothing personal."""
+    """Return the given name for a message; it means a known event, so it is not personal."""
     return "".join(char for char in name[: 2 * MAX_NAME_CHARS] if char.isprintable()).strip()
 
 
 def _fault(name: str) -> str:
-    """What is wrong with a custom name, without repeating it: a variable in the wrong place may be personal."""
+    """Return what is wrong with a custom name, without the name: a variable in the wrong place may be personal."""
     if not name:
         return "an empty str"
     if len(name) > MAX_NAME_CHARS:

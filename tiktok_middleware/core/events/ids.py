@@ -1,4 +1,4 @@
-"""Event ids: made from random bytes, from a key that counts once, or from the application's own id; no clock here."""
+"""Make event ids from random bytes, from a key that counts once, or from the application's own id."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _MINTED_WITHIN_S = 48 * 3600  # TikTok's deduplication window
 
 
 def once_event_id(name: str, key: str) -> str:
-    """The id of the one event of this name and key: 32 URL-safe characters, the same on every host and for ever.
+    """Return the id of the event with this name and key: 32 URL-safe characters, the same on every host and release.
 
-    No secret and no host goes in, so that a webhook, a thank-you page and a later deployment agree.
+    It depends on no secret and no host, so that a webhook, a thank-you page and a later deployment agree.
 
     Args:
         name: the canonical event name.
@@ -50,7 +50,7 @@ def once_event_id(name: str, key: str) -> str:
 
 
 def timed_event_id(now_s: float, random_bytes: bytes) -> str:
-    """A fresh id that sorts by time: 12 hexadecimal digits of milliseconds, then the random bytes in hexadecimal.
+    """Return a new id that sorts by time: 12 hexadecimal digits of milliseconds, then the random bytes in hexadecimal.
 
     Args:
         now_s: Unix seconds.
@@ -66,7 +66,7 @@ def timed_event_id(now_s: float, random_bytes: bytes) -> str:
 
 
 def is_minted_now(event_id: str, now_s: float) -> bool:
-    """Whether an id has the form of :func:`timed_event_id` and a time within 48 hours of now, before or after.
+    """Return whether an id has the form of :func:`timed_event_id` and a time within 48 hours of now, before or after.
 
     Older ones are no longer remembered as counted; a clock that is further off than this is wrong.
 
@@ -80,12 +80,12 @@ def is_minted_now(event_id: str, now_s: float) -> bool:
 
 
 def is_timed(event_id: str) -> bool:
-    """Whether an id is of the form that :func:`timed_event_id` makes, and so nobody's own."""
+    """Return whether an id has the form of :func:`timed_event_id`, so that no application chose it."""
     return _TIMED.fullmatch(event_id) is not None
 
 
 def read_event_id(value: object) -> str:
-    """The application's own id as both channels carry it: as it is given, or its hash where it has another form.
+    """Return the application's own id as both channels carry it: as it is given, or its hash where it has another form.
 
     TikTok documents no length and no characters of an id; ours fits every header and cookie that may carry it.
 
@@ -103,12 +103,12 @@ def read_event_id(value: object) -> str:
 
 
 def is_browser_id(value: str) -> bool:
-    """Whether an id that a page's own script chose can be sent as it is: the browser's copy has left with it."""
+    """Return whether an id that a page's script chose can be sent unchanged, as the browser's copy was."""
     return 1 <= len(value) <= _MAX_BROWSER_ID_CHARS and value.isprintable() and not is_placeholder(value)
 
 
 def read_once(value: object) -> str:
-    """The key under which an event counts once, as text; ``" 1001"``, ``1001`` and ``"1001"`` are one key.
+    """Return the key under which an event counts once, as text; ``" 1001"``, ``1001`` and ``"1001"`` are one key.
 
     Args:
         value: a text, a number or a UUID.
@@ -120,7 +120,7 @@ def read_once(value: object) -> str:
 
 
 def _key_text(field: str, value: object) -> str:
-    """A text, number or UUID as trimmed text."""
+    """Return a text, number or UUID as trimmed text."""
     allowed = "a text, a number or a UUID"
     if isinstance(value, Enum):
         value = value.value
@@ -144,7 +144,7 @@ def _key_text(field: str, value: object) -> str:
 
 
 def _number_text(field: str, value: Any, allowed: str) -> str:
-    """The number written out, whole ones without a fraction: spreadsheets turn ids into floats."""
+    """Return the number as text, whole ones without a fraction: spreadsheets turn ids into floats."""
     if isinstance(value, int):
         # Python refuses to write out integers of some thousand digits in the decimal system.
         return int.__repr__(value) if abs(value) < 10**64 else int.__format__(value, "x")

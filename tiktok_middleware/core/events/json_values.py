@@ -1,4 +1,4 @@
-"""Containers of every kind as plain JSON, or refused with the reason; it knows no names of parameters."""
+"""Convert containers of any Python type to plain JSON, or refuse them with the reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEY = re.compile("[^\x00-\x1f\x7f@\ud800-\udfff]{1,100}")
 
 
 def items(value: object, what: str) -> list[object]:
-    """The items of a list, tuple, set, query set or generator, at most 1,000 of them.
+    """Return the items of a list, tuple, set, query set or generator, at most 1,000 of them.
 
     Raises:
         Refusal: not several things, or too many.
@@ -47,13 +47,13 @@ def is_key(key: object) -> bool:
     return not text_reveals(key)
 
 
-def plain(value: object, purse: Budget, depth: int = 1) -> object:
-    """Any value as plain JSON: str, int, float, bool, or list and dict of these, without None.
+def plain(value: object, budget: Budget, depth: int = 1) -> object:
+    """Return any value as plain JSON: str, int, float, bool, or list and dict of these, without None.
 
     Args:
-        value: what somebody put under a key of their own.
-        purse: pays for it.
-        depth: how many containers it already lies in; six are the most.
+        value: of a parameter that TikTok does not define.
+        budget: the size that is left.
+        depth: how many containers it lies in; at most six.
 
     Raises:
         Refusal: a type that JSON has not, too deep (or inside itself), too large.
@@ -61,38 +61,38 @@ def plain(value: object, purse: Budget, depth: int = 1) -> object:
     if isinstance(value, Enum):
         value = value.value
     if type(value) is bool:
-        purse.spend(5)
+        budget.spend(5)
         return value
     if isinstance(value, (str, UUID, date, datetime, time)) or is_promise(value):
-        return text(value, purse)
+        return text(value, budget)
     if isinstance(value, Mapping):
-        return _plain_dict(value, purse, depth)
+        return _plain_dict(value, budget, depth)
     if isinstance(value, (list, tuple)):
-        _enter(depth, len(value), purse)
-        return [plain(item, purse, depth + 1) for item in items(value, "values") if item is not None]
+        _enter(depth, len(value), budget)
+        return [plain(item, budget, depth + 1) for item in items(value, "values") if item is not None]
     try:
         found = number(value)
     except Refusal as refusal:
         raise Refusal(refusal.found, "str, number, bool, date, or list and dict of these") from None
-    purse.spend(20)
+    budget.spend(20)
     return found
 
 
-def _plain_dict(value: Mapping[object, object], purse: Budget, depth: int) -> dict[str, object]:
-    _enter(depth, len(value), purse)
+def _plain_dict(value: Mapping[object, object], budget: Budget, depth: int) -> dict[str, object]:
+    _enter(depth, len(value), budget)
     found: dict[str, object] = {}
     for key, item in value.items():
         if not is_key(key):
             raise Refusal(f"a dict with a key {kind(key)} that is no plain name", "str keys, at most 100 characters")
         if item is not None:
             name = str.__str__(key)
-            purse.spend(len(name))
-            found[name] = plain(item, purse, depth + 1)
+            budget.spend(len(name))
+            found[name] = plain(item, budget, depth + 1)
     return found
 
 
-def _enter(depth: int, size: int, purse: Budget) -> None:
-    """Pay for a container before it is walked: an empty one costs time as well, and so do the Nones it holds."""
-    purse.spend(size)
+def _enter(depth: int, size: int, budget: Budget) -> None:
+    """Subtract the size of a container before it is walked: empty ones, and the Nones they hold, cost time too."""
+    budget.spend(size)
     if depth >= MAX_DEPTH:
         raise Refusal("nested too deeply", f"at most {MAX_DEPTH} levels")

@@ -1,4 +1,4 @@
-"""The rule for each parameter of an event: what its value becomes, or why it is refused; it knows no whole event."""
+"""The rule of each parameter of an event: what its value becomes on the wire, or why it is refused."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tiktok_middleware.errors import EventError
 __all__ = ["ITEM_RULES", "MAX_BYTES", "RULES", "PropertyReport", "Rule"]
 
 MAX_BYTES = 64 * 1024
-"""Largest encoded properties of one event. TikTok publishes no limit; this leaves room for 16 in a request of 1 MB."""
+"""Largest encoded properties of one event, in bytes. TikTok publishes no limit; 16 such events fit into a request."""
 
 _MAX_REPORTS = 20
 
 
 class PropertyReport(Budget):
-    """What one event has spent and what was wrong with it: the first 20 of each, enough to mend the call."""
+    """The size and the faults of one event's properties: the first 20 problems and warnings."""
 
     __slots__ = ("looked_up", "problems", "warnings")
 
@@ -33,17 +33,17 @@ class PropertyReport(Budget):
         self.looked_up: int = 0
 
     def refuse(self, field: str, found: str, allowed: str) -> None:
-        """Note that a property is left out."""
+        """Record that a property is left out."""
         if len(self.problems) < _MAX_REPORTS:
             self.problems.append(EventError(field, found, allowed))
 
     def look_up(self, key: str, *, in_item: bool) -> str | None:
-        """The parameter nearest to an unknown key, for the first 20 of them: looking is slow."""
+        """Return the parameter nearest to an unknown key; only for the first 20, since the search is slow."""
         self.looked_up += 1
         return _nearest(key, in_item) if self.looked_up <= _MAX_REPORTS else None
 
     def warn(self, sentence: str) -> None:
-        """Note that a property may not do what was meant."""
+        """Record that a property may not have the effect that was meant."""
         if len(self.warnings) < _MAX_REPORTS:
             self.warnings.append(sentence)
 
@@ -84,7 +84,7 @@ def _currency(value: object, report: PropertyReport) -> str:
 
 
 def _one_of(*allowed: str) -> Rule:
-    """A rule that takes these words, in any case."""
+    """Return a rule that takes these words, in any case."""
 
     def rule(value: object, report: PropertyReport) -> str:
         found = values.text(value, report).strip().lower()
@@ -96,14 +96,14 @@ def _one_of(*allowed: str) -> Rule:
 
 
 def _list_of(what: str, rule: Rule) -> Rule:
-    """A rule that takes several of one kind; one alone becomes a list."""
+    """Return a rule that takes several values of one kind; a single value becomes a list."""
 
     def rule_for_list(value: object, report: PropertyReport) -> list[object] | None:
         alone = isinstance(value, (str, int))
         given = [value] if alone else plain.items(value, what)
         found, index = [], 0
         try:
-            for index, item in enumerate(given):  # noqa: B007  # for whoever is told where
+            for index, item in enumerate(given):  # noqa: B007  # read after an error
                 found.append(rule(item, report) if item is not None else None)
         except Refusal as refusal:
             refusal.place = "" if alone else f"[{index}]"
@@ -127,7 +127,7 @@ _BY_KIND: dict[Kind, Rule] = {
 
 
 def _rules(kinds: dict[str, Kind]) -> dict[str, Rule]:
-    """The rule for each parameter, but for ``contents``, which holds parameters itself."""
+    """Return the rule of each parameter except ``contents``, which holds parameters itself."""
     return {
         name: _one_of(*WORDS[name]) if kind == "word" else _BY_KIND[kind]
         for name, kind in kinds.items()
@@ -143,7 +143,7 @@ RULES: dict[str, Rule] = _rules(PROPERTY_KINDS)
 
 @lru_cache(maxsize=1024)
 def _nearest(key: str, in_item: bool) -> str | None:
-    """The parameter that somebody who wrote this key may have meant."""
+    """Return the parameter that this key may mean; None without one."""
     rules = ITEM_KINDS if in_item else PROPERTY_KINDS
     folded = key.lower().replace("-", "_")
     meant = folded if folded in rules else MISNOMERS.get(folded)

@@ -1,6 +1,6 @@
-"""The names of an event's parameters: typed for editors, listed for checks; it knows nothing of their values.
+"""The parameters of an event, typed for editors, and other tools' names of them.
 
-Sources: TikTok's page "Report App, Web, Offline, or CRM Events" for all that sells; Segment's TikTok destination, which
+Sources: TikTok's page "Report App, Web, Offline, or CRM Events" for e-commerce; Segment's TikTok destination, which
 TikTok's staff co-write, for travel and vehicles.
 """
 
@@ -124,7 +124,7 @@ class GivenProperties(Properties, total=False):
 
 
 SHORTHAND = ("content_id", "content_name", "content_category", "brand", "price", "quantity")
-"""Keys of a single product that may stand at the top; the browser pixel would take some of them, the server none."""
+"""Keys of a single product that may stand at the event; the pixel takes some of them there, the server none."""
 
 _PERSON = "identify(), which hashes it"
 _OURS = "nothing: the middleware sets it"
@@ -139,7 +139,7 @@ _FOREIGN: dict[str, str] = {
 }
 
 FOREIGN: dict[str, str] = {key.replace("_", ""): place for key, place in _FOREIGN.items()}
-"""Keys that are no parameters of an event, lower-case letters and digits only, with the place where they belong."""
+"""Keys that are no parameters of an event, in lower-case letters and digits, with where to give them instead."""
 
 ITEM_ALIASES: dict[str, tuple[str, ...]] = {
     "content_id": ("item_id", "product_id", "id", "sku"),
@@ -177,4 +177,4 @@ MISNOMERS: dict[str, str] = {
     "category": "content_category",
     **dict.fromkeys(("qty", "count"), "quantity"),
 }
-"""Words that may mean a parameter, with TikTok's own word for it: named in a warning, since they may mean another."""
+"""Keys that may mean a parameter of TikTok's or another. They are not renamed; a warning names both."""

@@ -1,6 +1,4 @@
-"""Where a conversion comes from, and what TikTok takes from there (``/event/track/``, "Report App, Web, Offline, or CRM
-Events"); it knows no configuration.
-"""
+"""TikTok's event sources, and what each accepts (``/event/track/``, "Report App, Web, Offline, or CRM Events")."""
 
 from __future__ import annotations
 
@@ -18,8 +16,8 @@ class Source(NamedTuple):
 
     Attributes:
         name: TikTok's ``event_source``.
-        user_keys: keys of the ``user`` object that it takes.
-        is_web: whether ``page`` and ``limited_data_use`` belong to it.
+        user_keys: keys of the ``user`` object that it accepts.
+        is_web: whether its events have ``page`` and ``limited_data_use``.
         is_standard_only: whether it refuses custom events.
         has_leads: whether its events belong to leads.
     """

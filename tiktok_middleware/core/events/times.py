@@ -1,4 +1,4 @@
-"""When an event happened: dates, texts and numbers of every usual form as Unix seconds; it has no clock of its own."""
+"""Read when an event happened from dates, texts and numbers of any usual form."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Moment(NamedTuple):
 
 
 def read_event_time(value: object, now_s: float, *, max_age_s: float = MAX_AGE_S, zone: tzinfo | None = None) -> Moment:
-    """The moment in the value, or now where it holds none.
+    """Return the moment in the value; now where it holds none.
 
     Args:
         value: Unix seconds, milli-, micro- or nanoseconds as a number or text; a datetime, a date or ISO 8601 text.
@@ -77,7 +77,7 @@ def read_event_time(value: object, now_s: float, *, max_age_s: float = MAX_AGE_S
 
 
 def _seconds(value: object, zone: tzinfo) -> float:
-    """Unix seconds.
+    """Return Unix seconds.
 
     Raises:
         EventError: there is not exactly one sensible reading.
@@ -98,7 +98,7 @@ def _seconds(value: object, zone: tzinfo) -> float:
 
 
 def _stamp(moment: datetime) -> float:
-    """Unix seconds, also of moments that ``timestamp()`` cannot reach."""
+    """Return Unix seconds, also of moments that ``timestamp()`` cannot reach."""
     return (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) / timedelta(seconds=1)
 
 

@@ -1,4 +1,4 @@
-"""The arguments of one ``track()`` call, read into what is sent; a bad one is left out, and only a bad name raises."""
+"""Read the arguments of one ``track()`` call: a bad one is left out and reported, and only a bad name raises."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def read_call(
     source: Source = WEB,
     zone: tzinfo | None = None,
 ) -> Call:
-    """The event that the arguments of ``track()`` describe.
+    """Return the event that the arguments of ``track()`` describe.
 
     Args:
         event: the name.
@@ -119,7 +119,7 @@ def read_content(
     *,
     source: Source = WEB,
 ) -> Content:
-    """The name and the parameters of an event.
+    """Return the name and the parameters of an event.
 
     Raises:
         EventError: the event has no usable name.
@@ -137,7 +137,7 @@ def read_content(
 
 
 def is_true(value: object, *, unreadable: bool) -> bool:
-    """A flag of any type as a bool.
+    """Return a flag of any type as a bool.
 
     Args:
         value: a bool, a number, a word such as ``"no"``; None is False.
@@ -152,7 +152,7 @@ def is_true(value: object, *, unreadable: bool) -> bool:
 
 
 def _read(field: str, read: Callable[[object], _T], value: object, problems: list[EventError]) -> _T | None:
-    """The value as it is read; None, and a problem, where it cannot be."""
+    """Return the value as it is read; None, and a problem, where it cannot be read."""
     try:
         return read(value)
     except EventError as error:
@@ -164,7 +164,7 @@ def _read(field: str, read: Callable[[object], _T], value: object, problems: lis
 
 
 def _period(value: object, problems: list[EventError]) -> str:
-    """``visit``; empty, and a problem, for anything else."""
+    """Return ``visit``; empty, and a problem, for anything else."""
     if type(value) is str and value.strip().lower() == "visit":
         return "visit"
     problems.append(EventError("once_per", "another word" if type(value) is str else values.kind(value), "'visit'"))
@@ -172,7 +172,7 @@ def _period(value: object, problems: list[EventError]) -> str:
 
 
 def _order_key(properties: dict[str, object], problems: list[EventError]) -> str:
-    """The order's id, which counts a purchase once; a word for a missing id would make one order of all."""
+    """Return the order's id, which counts a purchase once; a word for a missing id would make one order of all."""
     order_id = properties.get("order_id")
     if not isinstance(order_id, str):
         return ""
@@ -184,7 +184,7 @@ def _order_key(properties: dict[str, object], problems: list[EventError]) -> str
 
 
 def _together(properties: object, more: Mapping[str, object], problems: list[EventError]) -> dict[str, object]:
-    """The parameters of both kinds; what is no mapping is left out."""
+    """Return the parameters of the mapping and the keywords; anything but a mapping is left out."""
     if properties is None:
         return dict(more)
     try:

@@ -1,7 +1,6 @@
-"""An event's properties, checked key by key and completed; it knows the parameters, not the event's way to TikTok.
+"""Validate an event's properties and fill in what follows from them.
 
-A property that cannot be sent is left out and reported, and the event goes without it: a shop loses a parameter,
-never a conversion.
+A property that cannot be sent is left out and reported; the event goes without it.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ _Pairs = list[tuple[object, object]]
 
 
 class Cleaned(msgspec.Struct):
-    """What is left of the properties, and what there is to say about the rest.
+    """Validated properties, with what was left out and what is doubtful.
 
     Attributes:
         properties: plain JSON values, the same for both channels.
         problems: one error for each property that was left out.
-        warnings: sentences about properties that are sent as they are but may not do what was meant.
+        warnings: sentences about properties that are sent but may not have the effect that was meant.
     """
 
     properties: dict[str, object]
@@ -43,7 +42,7 @@ class Cleaned(msgspec.Struct):
 
 
 def clean_properties(name: str, properties: Mapping[str, object], *, is_fired: bool = False) -> Cleaned:
-    """The properties as both channels send them; never raises, whatever it is given.
+    """Return the properties as both channels send them. Never raises.
 
     Numbers become int or float, ids and dates str, a single product becomes ``contents``; GA4's and Segment's names of
     parameters become TikTok's. ``value``, ``currency``, ``content_ids``, ``num_items``, ``content_type``, ``query`` and
@@ -53,7 +52,7 @@ def clean_properties(name: str, properties: Mapping[str, object], *, is_fired: b
     Args:
         name: the canonical event name.
         properties: names as TikTok spells them (``Properties``), plus any others that JSON can hold.
-        is_fired: whether the browser's copy has gone as it is: then nothing is filled in or moved.
+        is_fired: whether the browser has sent its copy already: then nothing is renamed, filled in or moved.
     """
     report = PropertyReport()
     pairs = _pairs(properties, _ROOT, report)
@@ -71,7 +70,7 @@ def clean_properties(name: str, properties: Mapping[str, object], *, is_fired: b
 
 
 def _collect(pairs: _Pairs, rules: Mapping[str, Rule], path: str, report: PropertyReport) -> dict[str, object]:
-    """What can be sent of one mapping, in its own order; the rest is reported under its path."""
+    """Return what can be sent of one mapping, in its order; report the rest under its path."""
     clean: dict[str, object] = {}
     for key, value in pairs:
         if value is None:
@@ -79,7 +78,7 @@ def _collect(pairs: _Pairs, rules: Mapping[str, Rule], path: str, report: Proper
         left = report.left
         try:
             name = key if type(key) is str else _key(key)
-            rule = rules.get(name) or _rule_for_stranger(name, path, report)
+            rule = rules.get(name) or _rule_for_unknown(name, path, report)
             found = rule(value, report)
             if found is not None:
                 clean[name] = found
@@ -91,7 +90,7 @@ def _collect(pairs: _Pairs, rules: Mapping[str, Rule], path: str, report: Proper
                 raise  # some of the products would be a wrong sum
             report.left = left
             report.refuse(f"{path}.{_shown(key)}{refusal.place}", refusal.found, refusal.allowed)
-        except Exception:  # noqa: BLE001 -- a stranger's object may do anything when it is read
+        except Exception:  # noqa: BLE001 -- the app's object may raise anything when it is read
             report.left = left
             report.refuse(
                 f"{path}.{_shown(key)}", f"{values.kind(value)}, which raised when it was read", "a plain value"
@@ -100,7 +99,7 @@ def _collect(pairs: _Pairs, rules: Mapping[str, Rule], path: str, report: Proper
 
 
 def _pairs(given: Mapping[str, object], path: str, report: PropertyReport) -> _Pairs:
-    """The keys and values of what should be a mapping, at most 100 of them."""
+    """Return the keys and values of a mapping, at most 100; none, and a problem, for anything else."""
     if type(given) is not dict and not isinstance(given, Mapping):
         report.refuse(path, values.kind(given), "a mapping of names to values")
         return []
@@ -111,7 +110,7 @@ def _pairs(given: Mapping[str, object], path: str, report: PropertyReport) -> _P
             pairs.pop()
         if type(given) is not dict:
             pairs = [(key, value) for key, value in pairs]  # what is no pair raises here
-    except Exception:  # noqa: BLE001 -- a stranger's mapping may do anything; an event is no reason to break a page
+    except Exception:  # noqa: BLE001 -- the app's mapping may raise anything when it is read
         report.refuse(path, "a mapping that raised when it was read", "a dict")
         return []
     return pairs
@@ -124,12 +123,12 @@ def _key(key: object) -> str:
 
 
 def _shown(key: object) -> str:
-    """The key, if it is a name and nothing personal."""
+    """Return the key for a message if it is a plain name; ``?`` otherwise, since it may be personal."""
     return key if isinstance(key, str) and key.isascii() and key.replace("-", "_").isidentifier() else "?"
 
 
-def _rule_for_stranger(key: str, path: str, report: PropertyReport) -> Rule:
-    """Refuse a key that belongs elsewhere, warn about one that is nearly TikTok's, let any plain value pass."""
+def _rule_for_unknown(key: str, path: str, report: PropertyReport) -> Rule:
+    """Refuse a key that is no parameter, warn about one that resembles a parameter, and accept any plain value."""
     if not plain.is_key(key):
         raise Refusal("not a plain name", "at most 100 characters, no control characters, no '@'")
     place = FOREIGN.get("".join(filter(str.isalnum, key)).lower())
@@ -143,7 +142,7 @@ def _rule_for_stranger(key: str, path: str, report: PropertyReport) -> Rule:
 
 
 def _measure(clean: dict[str, object], report: PropertyReport) -> None:
-    """Leave out what does not fit into the limit once it is encoded, later keys first."""
+    """Leave out the last properties that exceed the size limit once they are encoded."""
     left = MAX_BYTES
     for key in list(clean):
         left_before, left = left, left - len(msgspec.json.encode({key: clean[key]}))
@@ -154,12 +153,12 @@ def _measure(clean: dict[str, object], report: PropertyReport) -> None:
 
 
 def _contents(value: object, report: PropertyReport) -> list[dict[str, object]] | None:
-    """The products, each with what can be sent of it, under TikTok's names."""
+    """Return the products with what can be sent of each, under TikTok's names."""
     return _products(value, report, renamed_item, _ITEM_RULES)
 
 
 def _fired_contents(value: object, report: PropertyReport) -> list[dict[str, object]] | None:
-    """The products as the browser has sent them."""
+    """Return the products under the names that the browser has sent."""
     return _products(value, report, _as_given, ITEM_RULES)
 
 
@@ -185,7 +184,7 @@ def _products(
 
 
 def _decoded(text: str) -> object:
-    """The products in a JSON text, as tag managers pass them on; any other text as it is."""
+    """Return the products in a JSON text, as tag managers pass them; any other text unchanged."""
     stripped = text.strip()
     if not stripped.startswith(("[", "{")) or len(stripped) > MAX_BYTES:
         return text

@@ -1,4 +1,4 @@
-"""Speaks TikTok's Events API 2.0: events to JSON, an answer to a verdict; it knows no sockets, files or clocks."""
+"""TikTok's Events API 2.0: encode events and requests, and read answers."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What TikTok would take of a server copy without a word, and then not use, or not want; it changes no copy.
+"""Report what TikTok accepts in a server event but cannot use or does not want; nothing is changed.
 
-An operator reads of it once, or in the counts: a visitor who leaves something out is no reason for a line in the log.
+What the application can fix is logged once. What depends on the visitor is only counted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One event and all that TikTok may know with it, put together for the outbox; it sends and stores nothing."""
+"""Build the server's copy of an event for the outbox: the event, its visitor and its page."""
 
 from __future__ import annotations
 

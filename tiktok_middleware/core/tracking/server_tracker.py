@@ -1,4 +1,4 @@
-"""A tracker without a request, for webhooks, jobs and imports: visitor, consent and context of its events."""
+"""Make a tracker without a request, for webhooks, jobs and imports."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NO_LEAD = (
 
 
 class Context(NamedTuple):
-    """What a job says of its events' circumstances, as it was given; each outranks the snapshot's.
+    """The context arguments of ``client.tracker()``, unread; each outranks the snapshot's.
 
     Attributes:
         url: address of the page.
@@ -62,7 +62,7 @@ def server_tracker(
     consent: object = None,
     context: Context = Context(),  # noqa: B008  # immutable
 ) -> Tracker:
-    """The tracker of one visitor, or of nobody.
+    """Return the tracker of one visitor, or of an unknown one.
 
     Args:
         runtime: the configuration.
@@ -104,7 +104,7 @@ def _state(snapshot: Snapshot, runtime: Runtime, consent: Consent) -> RequestSta
 
 
 def _read(runtime: Runtime, token: str | None) -> tuple[Snapshot | None, str]:
-    """The snapshot, and why there is none although there is a token."""
+    """Return the snapshot, and why it is missing although there is a token."""
     if token is None or (isinstance(token, str) and not token):
         return None, ""
     try:
@@ -123,7 +123,7 @@ def _read(runtime: Runtime, token: str | None) -> tuple[Snapshot | None, str]:
 def _consent_of(
     runtime: Runtime, snapshot: Snapshot | None, trouble: str, vouched: State | None, *, limited: bool
 ) -> Consent:
-    """Whether events may go.
+    """Return the consent that events are sent under.
 
     A refusal stands, whoever made it. What the snapshot says counts, and the caller's word where it says that the
     visitor had not chosen yet, or where it cannot be read. Without a snapshot it is as in a request without
@@ -149,7 +149,7 @@ _REFUSED = frozenset({"false", "no", "n", "0", "off", "denied", "d", "refused"})
 
 
 def _vouched(consent: object, problems: list[EventError]) -> State | None:
-    """The caller's word; None where there is none. What cannot be read is no consent."""
+    """Return the caller's statement; None without one. What cannot be read is no consent."""
     if consent is None:
         return None
     try:
@@ -165,7 +165,7 @@ def _vouched(consent: object, problems: list[EventError]) -> State | None:
 
 
 def _source(name: object, problems: list[EventError]) -> Source:
-    """The event source; ``web`` where the name is none."""
+    """Return the event source; ``web``, and a problem, for an unknown name."""
     if name is None:
         return WEB
     word = name.strip().lower() if type(name) is str else ""
@@ -176,7 +176,7 @@ def _source(name: object, problems: list[EventError]) -> Source:
 
 
 def _unset_option(runtime: Runtime, source: Source) -> EventError | None:
-    """The error where the source's event set is not configured."""
+    """Return the error for a source whose event set is not configured; None otherwise."""
     if source.is_web or runtime.config.targets(source.name):
         return None
     variable = f"TIKTOK_{source.name.upper()}_ID"
@@ -184,7 +184,7 @@ def _unset_option(runtime: Runtime, source: Source) -> EventError | None:
 
 
 def _short_text(field: str, value: object, problems: list[EventError]) -> str:
-    """A text or a whole number as text; empty where there is none."""
+    """Return a text or a whole number as text; empty, and a problem, for anything else."""
     allowed = f"a text of 1 to {_MAX_LEAD_CHARS} characters or a whole number"
     if value is None:
         return ""
@@ -207,7 +207,7 @@ def _short_text(field: str, value: object, problems: list[EventError]) -> str:
 
 
 def _with_context(snapshot: Snapshot, context: Context, runtime: Runtime, problems: list[EventError]) -> Snapshot:
-    """The snapshot, with what the caller says beside it."""
+    """Return the snapshot with the context arguments that can be used."""
     given = {field: getattr(context, field) for field in _READERS if getattr(context, field) is not None}
     known: dict[str, Any] = {}
     for field, value in given.items():
@@ -233,7 +233,7 @@ def _ip(text: str, _: Runtime) -> str:
 
 
 def _click_id(url: str) -> str:
-    """The click id in an address; empty where there is none."""
+    """Return the click id in an address; empty without one."""
     try:
         found = query_value(urlsplit(url.strip()).query, TTCLID)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a view sees as ``request.tiktok``: it takes events and identity in, and never blocks or raises in production."""
+"""``request.tiktok``: takes events and identity, never blocks, and raises in strict mode only."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Tracker:
         once_per: Literal["visit"] | None = None,
         **more: Unpack[GivenProperties],
     ) -> Event:
-        """The event, with its id and where it goes.
+        """Track an event, and return it with its id and its channels.
 
         Args:
             event: a standard name such as ``Purchase``, GA4's or Segment's name of one, or one of your own.
@@ -132,7 +132,7 @@ class Tracker:
         return _refused(event)
 
     def identify(self, **fields: object) -> None:
-        """Say who the visitor is; hashed at once, the raw values are forgotten.
+        """Set who the visitor is; the values are hashed at once and the raw ones forgotten.
 
         Args:
             fields: ``email``, ``phone``, ``external_id``, ``first_name``, ``last_name``, ``city``, ``state``,

@@ -1,4 +1,4 @@
-"""Values that stand for a missing value: what ``str()`` makes of nothing, a guest's id, an unfilled template."""
+"""Recognise texts that stand for a missing value: ``null``, a guest's id, an unfilled template."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_CHARS = 80
 
 
 def is_placeholder(text: str, *, may_be_zero: bool = False) -> bool:
-    """Whether the text is no value, but what some system writes where it has none.
+    """Return whether the text is what some system writes where it has no value.
 
     Args:
         text: the value.

@@ -1,4 +1,4 @@
-"""Who a visitor is, as hashes: e-mail, phone and the like go in, nothing readable is kept; it knows nothing of visits.
+"""Turn a visitor's e-mail address, phone number and other identity into hashes.
 
 Only city, state and country stay readable, normalised, because TikTok takes them in no other form.
 """
