@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from tests.generated_event_docs import events
 from tiktok_middleware import config
 from tiktok_middleware.cli.main import main
 from tiktok_middleware.config import PREFIX, Config
@@ -107,7 +108,7 @@ def _row(option: click.Option) -> str:
     return re.sub(r"\s+", " ", f"| {names} | {(option.help or '').strip()} |")
 
 
-PAGES = {"reasons.md": reasons, "options.md": options, "commands.md": commands}
+PAGES = {"reasons.md": reasons, "events.md": events, "options.md": options, "commands.md": commands}
 
 
 if __name__ == "__main__":
