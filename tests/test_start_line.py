@@ -89,7 +89,8 @@ def test_misspelt_variable_is_named_with_the_nearest_option(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TIKTOK_PIXL_ID", "x")
-    announce(usual(), FILE, set())
+    with caplog.at_level(logging.WARNING, "tiktok_middleware"):
+        announce(usual(), FILE, set())
     assert [record.getMessage() for record in caplog.records] == [
         "TIKTOK_PIXL_ID is no option; did you mean TIKTOK_PIXEL_ID?"
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import sqlite3
 import zlib
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -69,7 +70,7 @@ def test_what_a_customer_types_stays_with_the_shop(
         cookies = repr(visitor.context.cookies()).encode()
         files = {path.name: path.read_bytes() for path in shop.outbox_files}
     _search(visitor.answers, cookies, files, shop, refusal.headers)
-    with sqlite3.connect(tmp_path / "orders.sqlite3") as orders:
+    with closing(sqlite3.connect(tmp_path / "orders.sqlite3")) as orders, orders:
         assert "Zaphodia" in repr(orders.execute("select customer from orders").fetchall())
     orders.close()
 

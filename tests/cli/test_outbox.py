@@ -7,6 +7,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -311,7 +312,7 @@ def test_what_is_no_outbox_is_one_clear_line(tmp_path: Path, command: tuple[str,
 def test_a_file_of_another_release_is_left_alone(shop: Shop) -> None:
     shop.outbox.counts()
     shop.outbox.close()
-    with sqlite3.connect(shop.path) as db:
+    with closing(sqlite3.connect(shop.path)) as db, db:
         db.execute("PRAGMA user_version=99")
     db.close()
     result = shop.run("status")
@@ -321,7 +322,7 @@ def test_a_file_of_another_release_is_left_alone(shop: Shop) -> None:
 
 def test_a_file_that_is_locked_is_said_and_nothing_is_half_done(full: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tiktok_middleware.delivery.outbox.admin._BUSY_S", 0.05)
-    with sqlite3.connect(full.path, isolation_level=None) as db:
+    with closing(sqlite3.connect(full.path, isolation_level=None)) as db, db:
         db.execute("BEGIN IMMEDIATE")
         assert full.ask("status")["dead"] == 3
         result = full.run("purge", "--dead", "--yes")

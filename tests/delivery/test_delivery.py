@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -395,7 +396,7 @@ def test_a_disk_that_comes_back_is_used_again(
     assert caplog.text.count("Events wait in memory") == 1
     assert delivery.stats()["waiting"] == 3
     delivery.close(0)
-    with sqlite3.connect(tmp_path / "o.db") as db:
+    with closing(sqlite3.connect(tmp_path / "o.db")) as db, db:
         found = db.execute("SELECT event_id FROM waiting ORDER BY 1").fetchall()
         assert found == [("e0-0",), ("e1-0",), ("e2-0",)], "what waited in memory meanwhile among them"
     db.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import msgspec
@@ -389,6 +390,18 @@ def test_an_signed_event_that_is_worthless_by_now_is_not_handed_out(token: str) 
 
 
 # -- garbage
+
+
+@pytest.mark.parametrize("word", ["[" * 90, "{" * 90, '\\"' + "[" * 90, "\\\\", '"[' * 90])
+def test_brackets_inside_a_string_are_no_depth(word: str) -> None:
+    body = json.dumps({"e": [["Search", {"query": word, "contents": [{"content_id": "a"}] * 70}, ""]]}).encode()
+    assert not isinstance(heard(runtime_of(), body), Answer)
+
+
+def test_an_endless_string_is_read_in_linear_time() -> None:
+    start = time.perf_counter()
+    assert isinstance(heard(runtime_of(), b"[" * 70 + b'"' + b'\\"' * 7000), Answer)
+    assert time.perf_counter() - start < 0.5
 
 
 @pytest.mark.parametrize(

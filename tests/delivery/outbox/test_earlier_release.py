@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -183,7 +184,7 @@ def test_counters_that_an_earlier_release_did_not_keep_are_mended(old: EarlierRe
     old.put("late", B)
     old.ack(old.lease()[:2])
     new.tidy()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         assert db.execute("SELECT rows FROM usage").fetchall() == [(2,)]
         assert db.execute("SELECT rows, other_rows FROM tally").fetchall() == [(2, 2)]
     db.close()

@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -36,7 +36,18 @@ from tiktok_middleware.errors import OutboxError
 PUT_IDS = (bytes(8) + number.to_bytes(8, "big") for number in itertools.count(1))
 
 
+_disks: list[SqliteOutbox] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_open() -> Iterator[None]:
+    yield
+    while _disks:
+        _disks.pop().close()
+
+
 def fallback(disk: SqliteOutbox, *, hands_out: bool = True) -> FallbackOutbox:
+    _disks.append(disk)
     undecided = UndecidedPuts(MEMORY_LIMITS, hands_out=hands_out)
     return FallbackOutbox(disk, lambda: memory_outbox(MEMORY_LIMITS), undecided)
 
@@ -141,7 +152,7 @@ def test_a_process_that_ends_when_its_disk_is_back_loses_nothing(folder: Path) -
     folder.unlink()
     delivery.close(0)
     assert (delivery.stats()["dropped"], delivery.stats()["waiting"]) == ({}, 30)
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         assert db.execute("SELECT count(*) FROM waiting").fetchone() == (30,)
     db.close()
 

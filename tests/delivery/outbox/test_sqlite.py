@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ def test_what_is_forgotten_goes_in_parts_and_all_of_it_goes(path: Path, monkeypa
     kept = []
     for _ in range(7):
         at(outbox, NOW).tidy()
-        with sqlite3.connect(path) as db:
+        with closing(sqlite3.connect(path)) as db, db:
             kept.append(db.execute("SELECT count(*), (SELECT claims FROM tally) FROM once").fetchone())
         db.close()
     assert kept == [(55, 55), (45, 45), (35, 35), (25, 25), (15, 15), (15, 15), (15, 15)], "never more than a part"
@@ -124,7 +125,7 @@ def test_claims_of_an_older_file_are_counted_when_it_is_opened(path: Path) -> No
     outbox = sqlite_outbox(path)
     at(outbox, NOW).put([OutboxEntry("d", browser=True, once=True)])
     outbox.close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         assert db.execute("SELECT claims FROM tally").fetchone() == (4,)
     db.close()
 
@@ -185,7 +186,7 @@ def test_a_dead_letter_keeps_all_it_had_and_why(path: Path) -> None:
     rows = lease(outbox)
     at(outbox, NOW + 3).bury("a", rows, "40002 no")
     outbox.close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         row = db.execute(
             "SELECT pixel, source, event, event_id, event_time, body, paired, reason, died FROM dead"
         ).fetchone()
@@ -220,7 +221,7 @@ def test_a_schema_from_a_newer_release_is_left_alone(path: Path) -> None:
     outbox = sqlite_outbox(path)
     at(outbox, NOW).put(submissions(1))
     outbox.close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("PRAGMA user_version=99")
     db.close()
     with pytest.raises(OutboxError, match="newer release"):

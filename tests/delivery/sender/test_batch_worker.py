@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,22 @@ class World:
         self.sink = ToldSink(answer)
         given: dict[str, Any] = {"pixel_id": PIXEL, "access_token": "t", "outbox": f"sqlite:///{self.path}", **options}
         self.courier = BatchWorker(Config.from_env({}, **given), lambda: self.sink, clock=self.clock)
+        _opened.append(self.courier)
 
     def dead(self) -> list[tuple[str, str]]:
         return [
             (row.event_id, row.reason) for row in OutboxAdmin(self.path, self.clock).rows(RowFilter(states=("dead",)))
         ]
+
+
+_opened: list[BatchWorker] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_open() -> Iterator[None]:
+    yield
+    while _opened:
+        _opened.pop().close()
 
 
 def records(count: int) -> list[Record]:
@@ -160,7 +172,7 @@ def test_dead_letters_do_not_disturb_what_waits(tmp_path: Path) -> None:
     assert outbox is not None
     outbox.keep_dead([record(f"d{i}") for i in range(120)], "why")
     assert outbox.counts() == {"waiting": 0, "bytes": 0, "dead": 120}
-    with sqlite3.connect(world.path) as db:
+    with closing(sqlite3.connect(world.path)) as db, db:
         assert db.execute("SELECT rows, bytes FROM tally").fetchone() == (0, 0)
     db.close()
     world.courier.close()

@@ -6,6 +6,7 @@ The same readers and tables decide a report as decide a page: :class:`ReportedPa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -61,6 +62,10 @@ class _Body(msgspec.Struct):
         list[Annotated[str, msgspec.Meta(max_length=_MAX_REFERENCE_CHARS)]], msgspec.Meta(max_length=_MAX_REFERENCES)
     ] = []
 
+
+#: How deep a report may be nested. Newer Pythons would read thousands of levels, which what follows could not walk.
+_MAX_DEPTH = 64
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 _decode = msgspec.json.Decoder(_Body).decode
 _encode = msgspec.json.Encoder().encode
@@ -202,6 +207,8 @@ def hear(request: RequestView, runtime: Runtime, body: bytes) -> Report | Answer
     """
     if len(body) > MAX_BODY_BYTES:
         return refuse(runtime, 413, "too_large")
+    if _is_too_deep(body):
+        return refuse(runtime, 400, "malformed")
     try:
         said = _decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -212,6 +219,19 @@ def hear(request: RequestView, runtime: Runtime, body: bytes) -> Report | Answer
     refused = tracker.consent.reason or ("excluded" if _is_excluded(tracker) else "")
     references = tuple(said.x) if may_load else ()
     return Report(tracker, may_load, references, said, refused, is_told=is_told and tracker.may_send)
+
+
+def _is_too_deep(body: bytes) -> bool:
+    """Return True when lists and objects are nested deeper than a report needs."""
+    if body.count(b"[") + body.count(b"{") <= _MAX_DEPTH:
+        return False
+    depth = 0
+    for found in _STRING_OR_BRACKET.finditer(body):
+        mark = found[0]
+        depth += mark in b"[{" or -(mark in b"]}")
+        if depth > _MAX_DEPTH:
+            return True
+    return False
 
 
 def _tells_too_much(said: _Body) -> bool:
