@@ -19,6 +19,11 @@ HOOKS = ROOT / ".pre-commit-config.yaml"
 PROJECT: dict[str, Any] = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 TARGETS = ["soak", "fuzz", "coverage"]
+FORMS = [
+    ("vendor.github-issue-forms", "bug.yml"),
+    ("vendor.github-issue-forms", "idea.yml"),
+    ("vendor.github-issue-config", "config.yml"),
+]
 SCHEMAS = ["vendor.github-workflows", "custom.github-workflows-require-timeout"]
 
 
@@ -47,6 +52,12 @@ def commands() -> list[str]:
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_workflows_match_the_schema(schema: str) -> None:
     done = check(schema, *WORKFLOWS)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("schema", "file"), FORMS)
+def test_issue_forms_match_the_schema(schema: str, file: str) -> None:
+    done = check(schema, ROOT / ".github" / "ISSUE_TEMPLATE" / file)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
