@@ -102,6 +102,7 @@ ALSO = {
     "core/page/encoded_body.py": {"brotli", "brotlicffi", "zstandard", "compression", "backports"},
     "delivery/process/threads.py": {"gevent"},
     "contrib/django.py": {"django", "asgiref"},
+    "contrib/django_cookie_consent.py": {"django", "cookie_consent"},
     "contrib/flask.py": {"flask"},
     "contrib/starlette.py": {"starlette"},
     "contrib/fastapi.py": {"fastapi", "starlette"},
@@ -114,7 +115,10 @@ ALSO = {
     "contrib/blacksheep.py": {"blacksheep"},
 }
 # An integration may import another where its framework builds on the other's.
-MAY_STAND_ON = {"contrib/fastapi.py": {"contrib.starlette"}}
+MAY_STAND_ON = {
+    "contrib/fastapi.py": {"contrib.starlette"},
+    "contrib/django.py": {"contrib.django_cookie_consent"},
+}
 
 FILES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
 

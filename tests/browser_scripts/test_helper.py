@@ -545,3 +545,10 @@ def test_a_page_that_turbo_brings_is_taken_up_by_the_helper_that_is_there() -> N
 def test_without_the_base_code_the_helper_does_nothing() -> None:
     assert run(helper=True)["posts"] == []
     assert ONE.helper.isascii()
+
+
+def test_another_tabs_refusal_stops_a_page_before_its_next_post() -> None:
+    steps = [("run", "tiktok.report('g')"), ("cookies", {"_tt_consent": "d"}), ("run", "tiktok.track('Search')")]
+    diary = on_page(w=1, v=1, steps=steps)
+    assert posts(diary) == [{"b": "g"}]
+    assert "track" not in names(diary)

@@ -15,11 +15,19 @@ from tests.browser.conftest import (  # noqa: F401  # fixtures
     start,
     visit,
 )
-from tests.browser.servers import Server, uvicorn_command
+from tests.browser.servers import Server, gunicorn_command, uvicorn_command
 from tests.consent_platforms.person import Person
 from tests.consent_platforms.platforms import Platform
 
 MakePerson = Callable[..., Person]
+
+
+def _asgi(port: int) -> list[str]:
+    return uvicorn_command("tests.consent_platforms.app:app", port)
+
+
+def _django(port: int) -> list[str]:
+    return gunicorn_command("tests.consent_platforms.django_site:application", port, workers=1)
 
 
 @pytest.fixture(scope="package")
@@ -31,9 +39,10 @@ def sites(start: Callable[..., Server]) -> Callable[[Platform], Server]:  # noqa
         if platform.name not in running:
             name = "".join(letter for letter in platform.name if letter.isalnum())
             variables = dict(platform.variables)
+            command = _django if platform.is_django else _asgi
             running[platform.name] = start(
                 name,
-                lambda port: uvicorn_command("tests.consent_platforms.app:app", port),
+                command,
                 TIKTOK_CONSENT=platform.setting,
                 PLATFORM=platform.name,
                 **variables,

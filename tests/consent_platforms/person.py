@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
@@ -83,6 +84,7 @@ class Person:
     def forget(self) -> None:
         """What the platform keeps is gone, as after its expiry; what we keep is not."""
         self.page.evaluate("() => {" + _CLEAR + "}")
+        self.visitor.context.clear_cookies(name=re.compile("^(?!_tt|ttclid)"))  # also those that pages cannot see
 
     # -- what has arrived
 

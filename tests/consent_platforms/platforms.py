@@ -35,6 +35,7 @@ class Platform(NamedTuple):
         has_revision: whether a new policy version asks again.
         variables: further options of the middleware.
         is_quick: whether it runs with every test run.
+        is_django: whether the site of ``django_site`` serves it.
         ready: JavaScript that is true once the platform hears clicks; empty where it does as soon as it shows its buttons.
     """
 
@@ -47,6 +48,7 @@ class Platform(NamedTuple):
     variables: tuple[tuple[str, str], ...] = ()
     is_quick: bool = False
     ready: str = ""
+    is_django: bool = False
 
 
 def _script(path: str) -> str:
@@ -156,6 +158,11 @@ document.body.insertAdjacentHTML('beforeend', `<button id=yes onclick="state().s
   <button id=no onclick="state().saveConsents('necessary')">No</button><button id=some onclick="some()">Some</button>`);
 </script>"""
 
+_DJANGO = Buttons(
+    "#yes", "#no", "js:return choose('acceptUrl', 'stats')",
+    "js:return choose('acceptUrl', 'marketing')", "js:return choose('declineUrl', 'marketing')",
+)  # fmt: skip
+
 _COOKIECONSENT = """<link rel="stylesheet" href="/modules/cookieconsent/build/cookieconsent.min.css">
 <script>addEventListener('load', () => cookieconsent.initialise({type: '%s', revokable: true, law: {regionalLaw: false}, location: false,
   palette: {popup: {background: '#000'}, button: {background: '#f1d600'}}, %s onPopupOpen() {}},
@@ -225,6 +232,14 @@ PLATFORMS: tuple[Platform, ...] = (
             "js:orejime.manager.setConsents({stats: true, tiktok: false})",
             "js:orejime.manager.acceptAll()", "js:orejime.manager.declineAll()",
         ),
+    ),
+    Platform(
+        "django-cookie-consent", "django-cookie-consent 1.0.0", "django:marketing", "", _DJANGO,
+        is_django=True, has_revision=True,
+    ),
+    Platform(
+        "django-cookie-consent, groups without cookies", "django-cookie-consent 1.0.0", "django:marketing", "", _DJANGO,
+        is_django=True, variables=(("GROUPS", "empty"),),
     ),
     Platform("c15t", "c15t 2.2.1", "c15t", _C15T, _BUTTONS),
     Platform(

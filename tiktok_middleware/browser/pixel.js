@@ -7,29 +7,29 @@
 (function (w, d, c) {
 var t = w.tiktok = w.tiktok || {}, l = w.location, q;
 function methods(target) {
-  for (var n = 0; n < q.methods.length; n++) q.setAndDefer(target, q.methods[n]);
+  q.methods.forEach(function (name) { q.setAndDefer(target, name); });
   return target;
 }
 function stub() {
-  q.methods = ['page', 'track', 'identify', 'instances', 'debug', 'on', 'off', 'once', 'ready', 'alias', 'group', 'enableCookie', 'disableCookie', 'holdConsent', 'revokeConsent', 'grantConsent'];
+  q.methods = 'page track identify instances debug on off once ready alias group enableCookie disableCookie holdConsent revokeConsent grantConsent'.split(' ');
   q.setAndDefer = function (target, name) {
     target[name] = function () { target.push([name].concat([].slice.call(arguments))); };
   };
   methods(q);
   q.instance = function (id) { return methods((q._i || {})[id] || []); };
-  q.load = function (id, options) {
+  q.load = function (id, x) {
     (q._i = q._i || {})[id] = [];
     q._i[id]._u = c.u;
-    (q._t = q._t || {})[id] = +new Date();
-    (q._o = q._o || {})[id] = options || {};
+    (q._t = q._t || {})[id] = Date.now();
+    (q._o = q._o || {})[id] = x || {};
     load(c.u + '?sdkid=' + id + '&lib=ttq');
   };
 }
-function load(address) {
+function load(x) {
   var s = d.createElement('script'), first = d.getElementsByTagName('script')[0];
   s.async = true;
   s.nonce = nonce;
-  s.src = address;
+  s.src = x;
   first.parentNode.insertBefore(s, first);
 }
 // Once in a tab: history navigation and restored pages run this again with the same ids. An id counts as fired when
@@ -39,17 +39,12 @@ function isFired(id) {
     return t.fired[id] || sessionStorage.getItem('tiktok:' + id);
   } catch (e) {}
 }
-function remember(ids) {
-  ids.forEach(function (id) {
-    try { sessionStorage.setItem('tiktok:' + id, '1'); } catch (e) {}
-  });
-}
 // The site may have a pixel of its own: what is ours goes to our pixels alone.
 function each(call) {
   c.p.forEach(function (id) { call(q.instance ? q.instance(id) : q); });
 }
 t.fired = t.fired || {};
-function emit(events, then) {
+function emit(events, names) {
   var ids = [];
   q = w.ttq;
   // Another tab may have refused.
@@ -62,9 +57,11 @@ function emit(events, then) {
     ids.push(event[2]);
     each(function (pixel) { pixel.track(event[0], event[1], {event_id: event[2]}); });
   });
-  if (ids.length || then) q.ready(function () {
-    remember(ids);
-    try { then && then(); } catch (e) {}
+  if (ids.length || names) q.ready(function () {
+    try {
+      (names || []).forEach(function (name) { d.cookie = name + '=; Max-Age=0; Path=/'; });
+      ids.forEach(function (id) { sessionStorage.setItem('tiktok:' + id, '1'); });
+    } catch (e) {}
   });
 }
 function run(limited) {
@@ -82,7 +79,7 @@ function run(limited) {
     if (c.i) each(function (pixel) { pixel.identify(c.i); });
     if (c.v) fresh.forEach(function (id) { q.instance(id).page(); });
     t.emit = emit;
-    t.emit(c.e || [], c.k && function () { c.k.forEach(function (name) { d.cookie = name + '=; Max-Age=0; Path=/'; }); });
+    t.emit(c.e || [], c.k);
     held.forEach(function (events) { t.emit(events); });
   } catch (e) {}
 }
@@ -95,16 +92,17 @@ t.suspects = function (x) {
 function isRefused() {
   return /(^|;\s)_tt_consent=d/.test(d.cookie);
 }
-// A refusal is stored at once, whether the helper comes or not: for the broadest domain that this page may write for.
+// A refusal is stored at once with its time, whether the helper comes or not: for the broadest domain that this page may
+// write for.
 function refuse() {
-  var parts = l.hostname.split('.'), text = '_tt_consent=d; Max-Age=15552000; Path=/; SameSite=Lax';
-  for (var n = parts.length; n-- && !isRefused();) d.cookie = text + '; Domain=' + parts.slice(n).join('.');
-  if (!isRefused()) d.cookie = text;
+  ['_tt_consent=d', '_tt_said=d.' + Date.now()].forEach(function (pair) {
+    for (var parts = l.hostname.split('.'), n = parts.length; n-- && d.cookie.indexOf(pair) < 0;) d.cookie = pair + '; Max-Age=15552000; Path=/; SameSite=Lax; Domain=' + parts.slice(n).join('.');
+  });
   t.off = 1;
   w.ttq.revokeConsent(), w.ttq.disableCookie();
 }
 function begin() {
-  // A sandboxed page may not even look at its cookies.
+  // A sandboxed page may not even read its cookies.
   try {
     // A cache gives a frame what it gives a window: only there it is a page view.
     if (c.h && w.top !== w) c.v = 0, c.s = (c.s || []).filter(function (event) { return event[0] !== 'Pageview'; });
@@ -128,7 +126,7 @@ try {
   });
   // What comes while nobody sees the page yet, or before there is leave, waits with it.
   t.emit = t.emit || function (events) { (t.held = t.held || []).push(events); };
-  if (c.j) load(w.location.origin + c.j);
+  if (c.j) load(l.origin + c.j);
   if (d.prerendering) d.addEventListener('prerenderingchange', begin, {once: true});
   else begin();
 } catch (e) {}

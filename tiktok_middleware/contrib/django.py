@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, SynchronousOnlyOperation
 from django.db import transaction
@@ -28,6 +29,7 @@ from tiktok_middleware._printable import own_logger
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
+from tiktok_middleware.contrib.django_cookie_consent import GroupVersion
 from tiktok_middleware.core.http.own_response import Answer, Wanted
 from tiktok_middleware.core.page.csp import allows_inline, framework_nonce
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
@@ -425,4 +427,14 @@ def _in_django(client: Client) -> Client:
     """The client, with naive event times read in Django's ``TIME_ZONE``, as its models write them."""
     if client.runtime.zone is None:
         client.runtime.zone = timezone.get_default_timezone()
+    _watch_versions(client)
     return client
+
+
+def _watch_versions(client: Client) -> None:
+    """Compare django-cookie-consent's versions, where this site has the package and consent is read from its cookie."""
+    kind, _, rest = client.config.consent.partition(":")
+    if kind == "django" and rest and apps.is_installed("cookie_consent"):
+        group, _, cookie = rest.partition("@")
+        version = GroupVersion(group.strip(), cookie or "cookie_consent")
+        client.runtime.reader = client.runtime.reader.while_current(version.covers)

@@ -108,6 +108,26 @@ class Reader:
         found = self._read(request)
         return found if type(found) is Answer else _PLAIN_ANSWERS[found]  # type: ignore[index]  # a State
 
+    def while_current(self, is_current: Callable[[RequestView], bool]) -> Reader:
+        """The same reader, for which a grant of an older policy version is no choice yet.
+
+        Args:
+            is_current: whether the record is of the version that is asked for now.
+        """
+
+        def read(request: RequestView) -> Answer:
+            answer = self.answer(request)
+            is_old = answer.state is State.GRANTED and not is_current(request)
+            return answer._replace(state=State.UNKNOWN) if is_old else answer
+
+        return Reader(
+            read,
+            self.changed_at_ms,
+            is_platform=self.is_platform,
+            is_bridged=self.is_bridged,
+            may_limit=self.may_limit,
+        )
+
 
 def make_reader(
     setting: str, *, implied: State = State.UNKNOWN, failed: Callable[[BaseException], None] = lambda _: None

@@ -264,7 +264,7 @@ def _visitor(request: RequestView, runtime: Runtime, said: _Body) -> RequestStat
         tracker.state_word(said.w)
     word = said.w or reported or ""
     # A yes that a refusal outranks is not stored: it would count once the refusal is gone.
-    if word == "d" or (word == "g" and tracker.consent.is_granted and (said.w or stored_word(page).letter != "g")):
+    if word == "d" or (word == "g" and tracker.consent.is_granted and (said.w or stored_word(request).letter != "g")):
         tracker.consent_word = word
     if tracker.consent.is_granted:
         tracker.mint_ttp()

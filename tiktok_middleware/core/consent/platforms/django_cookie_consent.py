@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from tiktok_middleware.core.consent.platforms._decoding import State, decoded, key_values, read_copies
+from tiktok_middleware.core.consent.platforms._decoding import State, decoded, key_values, read_copies, values_of
 from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
 
-__all__ = ["PLATFORM"]
+__all__ = ["PLATFORM", "accepted_versions"]
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 
@@ -19,14 +19,35 @@ def _read(header: str, setting: Setting) -> State:
 
 def _answer(text: str, group: str) -> State:
     """The version is the time of the group's newest cookie when the visitor accepted; empty for a group without any."""
+    version = _versions(text).get(group)
+    if version == "-1":
+        return State.DENIED
+    return State.GRANTED if version == "" or (version and _TIME.fullmatch(version)) else State.UNKNOWN
+
+
+def _versions(text: str) -> dict[str, str]:
     if text[:1] == '"':
         if len(text) < 2 or text[-1] != '"':
             raise ValueError("quote is not closed")
         text = text[1:-1]
-    version = key_values(text.split("|"), "=").get(group)
-    if version == "-1":
-        return State.DENIED
-    return State.GRANTED if version == "" or (version and _TIME.fullmatch(version)) else State.UNKNOWN
+    return key_values(text.split("|"), "=")
+
+
+def accepted_versions(header: str, cookie: str, group: str) -> list[str]:
+    """The versions of a group that the visitor has accepted, one for each copy of the cookie.
+
+    Args:
+        header: the raw ``Cookie`` header.
+        cookie: the cookie's name.
+        group: the group's variable name.
+    """
+    found = []
+    for value in values_of(header, cookie):
+        try:
+            found.append(_versions(decoded(value)).get(group, ""))
+        except ValueError:  # noqa: PERF203  # nearly always one copy
+            continue
+    return found
 
 
 PLATFORM = Platform(
