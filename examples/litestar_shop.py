@@ -1,6 +1,6 @@
 """The shop on Litestar: `python examples/litestar_shop.py`, or any ASGI server with `examples.litestar_shop:app`.
 
-TikTok is one line, `plugins=[TikTokPlugin()]`, and a parameter `tiktok: Tracker` (or `request.tiktok`) in the handlers.
+TikTok is one line, `plugins=[TikTokPlugin()]`, and a parameter `tiktok: TikTok` (or `request.tiktok`) in the handlers.
 TIKTOK_PIXEL_ID and TIKTOK_ACCESS_TOKEN switch it on; without them this is a plain shop.
 """
 
@@ -11,8 +11,7 @@ from typing import Any
 
 from litestar import Litestar, Request, Response, get, route
 
-from tiktok_middleware import Tracker
-from tiktok_middleware.contrib.litestar import TikTokPlugin
+from tiktok_middleware.contrib.litestar import TikTok, TikTokPlugin
 
 if __package__:
     from .shop import views
@@ -22,7 +21,7 @@ else:  # started as a file
 
 def handler_of(method: str, path: str, view: views.View) -> Any:
     @route(path.format("{argument:str}"), http_method=method, name=view.__name__)  # type: ignore[arg-type]
-    async def handler(request: Request[Any, Any, Any], tiktok: Tracker) -> Response[bytes]:
+    async def handler(request: Request[Any, Any, Any], tiktok: TikTok) -> Response[bytes]:
         form = await request.form() if method == "POST" else {}
         visit = views.Visit(
             tiktok, request.cookies, request.query_params, form, request.headers.get("accept", ""),
@@ -39,7 +38,7 @@ def response_of(reply: views.Reply) -> Response[bytes]:
 
 
 @get("/static/{name:path}", sync_to_thread=False)
-def static(request: Request[Any, Any, Any], tiktok: Tracker, name: str) -> Response[bytes]:
+def static(request: Request[Any, Any, Any], tiktok: TikTok, name: str) -> Response[bytes]:
     return response_of(views.static(views.Visit(tiktok, request.cookies, argument=name.lstrip("/"))))
 
 

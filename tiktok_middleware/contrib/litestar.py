@@ -1,4 +1,4 @@
-"""Litestar: ``Litestar(plugins=[TikTokPlugin()])``, then ``request.tiktok`` or a parameter ``tiktok: Tracker``.
+"""Litestar: ``Litestar(plugins=[TikTokPlugin()])``, then ``request.tiktok`` or a parameter ``tiktok: TikTok``.
 
 ``tiktok_from(request)`` returns the same, typed.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import unquote
 
-from litestar import Litestar, Request, asgi
+from litestar import Litestar, Request, asgi, di
 from litestar.concurrency import sync_to_thread
 from litestar.config.app import AppConfig
 from litestar.connection import ASGIConnection
@@ -23,7 +24,7 @@ from tiktok_middleware.client import Client
 from tiktok_middleware.core.tracking.current import tracker_of
 from tiktok_middleware.core.tracking.tracker import Tracker
 
-__all__ = ["TikTokPlugin", "TikTokRequest", "tiktok_from"]
+__all__ = ["TikTok", "TikTokPlugin", "TikTokRequest", "tiktok_from"]
 
 attach_to_requests()
 
@@ -39,6 +40,17 @@ if TYPE_CHECKING:
 
 else:
     TikTokRequest = Request
+
+
+if TYPE_CHECKING:
+    #: The tracker as a parameter of a handler: ``async def buy(tiktok: TikTok) -> ...``.
+    TikTok = Annotated[Tracker, "the dependency of this name"]
+elif hasattr(di, "NamedDependency"):
+    TikTok = di.NamedDependency[Tracker]
+else:  # before Litestar 2.23
+    from litestar.params import Dependency
+
+    TikTok = Annotated[Tracker, Dependency(skip_validation=True)]
 
 
 def tiktok_from(connection: ASGIConnection[Any, Any, Any, Any]) -> Tracker:
@@ -120,20 +132,18 @@ class _FirstRequest:
         self._client = client
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if not isinstance(scope["app"].asgi_handler, TikTokMiddleware):
-            _wrap(scope["app"], self._client)
-            await TikTokMiddleware(_whole_app(self._app), self._client)(scope, receive, send)
-        else:
+        if isinstance(scope["app"].asgi_handler, TikTokMiddleware):
             await self._app(scope, receive, send)
+            return
+        _wrap(scope["app"], self._client)
 
+        async def route(asked: Any, receive: Any, send: Any) -> None:
+            await self._app({**asked, "path": scope["path"]}, receive, send)
 
-def _whole_app(app: Any) -> Any:
-    """The app of one route as any app: its other addresses are served by the app that is wrapped meanwhile."""
-
-    async def call(scope: Any, receive: Any, send: Any) -> None:
-        await app(scope, receive, send)
-
-    return call
+        # A mount has cut its own path off: the middleware needs the whole one.
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        whole = {**scope, "path": unquote(raw_path.decode("latin-1").partition("?")[0])}
+        await TikTokMiddleware(route, self._client)(whole, receive, send)
 
 
 def _wrap(app: Litestar, client: Client) -> None:
