@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -17,7 +18,7 @@ from tests.browser.conftest import (  # noqa: F401  # fixtures
 )
 from tests.browser.servers import Server, gunicorn_command, uvicorn_command
 from tests.consent_platforms.person import Person
-from tests.consent_platforms.platforms import Platform
+from tests.consent_platforms.platforms import PLATFORMS, Platform
 
 MakePerson = Callable[..., Person]
 
@@ -60,3 +61,17 @@ def person(sites: Callable[[Platform], Server], visit: MakeVisitor) -> MakePerso
         return Person(visit(sites(platform), **options), platform)
 
     return make
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of states: a line for each platform and version, a column for each state."""
+    results: dict[str, dict[str, str]] = {}
+    for outcome, mark in (("passed", "ok"), ("failed", "FAILED"), ("skipped", "-")):
+        for report in terminalreporter.stats.get(outcome, []):
+            found = re.search(r"consent_platforms/test_states\.py::test_consent\w+\[(.*)\]$", report.nodeid)
+            for platform in PLATFORMS if found else ():
+                if found is not None and found[1].startswith(f"{platform.name}-"):
+                    line = results.setdefault(f"{platform.name} ({platform.package})", {})
+                    line[found[1][len(platform.name) + 1 :]] = mark
+    for name, states in results.items():
+        terminalreporter.write_line(f"{name}: " + ", ".join(f"{state} {mark}" for state, mark in states.items()))
