@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from tests.core.core_world import FETCH, NAVIGATION, NOW, PIXEL, Clock, scope_request
+from tiktok_middleware import _wiring
 from tiktok_middleware._wiring import registrable_domain
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
@@ -281,3 +282,9 @@ def test_a_debug_framework_makes_a_strict_client(clients: list[Client]) -> None:
     clients.append(client)
     assert (client.config.strict, client.config.environment, client.config.gpc) == (True, "development", "limit")
     assert client.runtime.clock() > NOW
+
+
+def test_first_cookie_waits_for_no_list(clients: list[Client]) -> None:
+    """The list of public suffixes takes 25 ms to read, which the event loop of the first landing would wait for."""
+    client_of(clients)
+    assert _wiring._suffix_list.cache_info().currsize == 1

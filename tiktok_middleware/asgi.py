@@ -282,8 +282,8 @@ class _Response:
             self.state = _EXCHANGE
             return self._through_exchange(message)
         self.passes, self.state = True, _PASSING if is_last else _SPLICED
-        headers, data = made
-        return self._both({**start, "headers": headers}, {**message, "body": data})
+        start["headers"], data = made  # a copy of the app's message
+        return self._both(start, {**message, "body": data})
 
     def _last_piece(self, message: Message) -> Awaitable[None]:
         said, held = self._tracker.said, self._held

@@ -21,9 +21,8 @@ from tiktok_middleware._wiring import (
     bot_rule,
     browser_file,
     delivery_options,
+    domain_rule,
     helper_file,
-    no_domain,
-    registrable_domain,
     signing_keys,
 )
 from tiktok_middleware.config import DEBUG_DEFAULTS, Config
@@ -117,7 +116,7 @@ class Client(OtherServers):
             pixel_js=browser_file("pixel.js"),
             stub_js=browser_file("stub.js"),
             helper_js=helper_file(self.config.consent, self.config.cookie_domain),
-            registrable_domain=registrable_domain if self.config.is_on else no_domain,
+            registrable_domain=domain_rule(self.config),
             clock=clock,
             random_bytes=random_bytes,
             notices=self._log,

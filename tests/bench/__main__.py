@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.bench import crew, delivery_bench, delivery_worker, report, request_worker, requests_bench, sink, startup
 
-_LIMIT_S = {True: 75.0, False: 780.0}
+_LIMIT_S = {True: 150.0, False: 900.0}
 
 
 def main(arguments: list[str]) -> int:

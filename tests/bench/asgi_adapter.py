@@ -35,6 +35,11 @@ def bare() -> App:
         track_in(request.scope)
         return await whole(request)
 
+    varied = pages.varying()
+
+    async def varying(request: Request) -> Response:
+        return Response(next(varied), media_type=pages.HTML)
+
     def streamed(make: Callable[[], AsyncIterator[bytes]]) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             return StreamingResponse(make(), media_type="text/html")
@@ -42,6 +47,7 @@ def bare() -> App:
         return answer
 
     routes = [Route(path, tracked if path == "/tracked" else whole) for path in pages.BODIES]
+    routes.append(Route("/varying", varying))
     routes += [Route(path, streamed(partial(_pieces, pieces))) for path, pieces in pages.STREAMS.items()]
     routes += [
         Route(f"/{name}", streamed(partial(_slow, pages.halves(head_in_second=name == "later"))))

@@ -61,7 +61,7 @@ def start_sentry() -> None:
     transport: Any = import_module("sentry_sdk.transport").Transport
 
     class Nowhere(transport):  # type: ignore[misc]  # its class is only known at run time
-        def capture_signed_event(self, signed_event: object) -> None:
+        def capture_envelope(self, envelope: object) -> None:
             """Keep nothing."""
 
     import_module("sentry_sdk").init(

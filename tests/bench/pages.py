@@ -6,10 +6,25 @@ It knows no middleware.
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha256
+from itertools import cycle
 from typing import NamedTuple
 
-__all__ = ["BODIES", "CHUNK_BYTES", "HTML", "JSON", "PAUSE_S", "SCENES", "STREAMS", "Scene", "big_stream", "halves"]
+__all__ = [
+    "BODIES",
+    "CHUNK_BYTES",
+    "HTML",
+    "JSON",
+    "PAUSE_S",
+    "SCENES",
+    "STREAMS",
+    "Scene",
+    "big_stream",
+    "halves",
+    "varying",
+]
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
@@ -67,6 +82,25 @@ BODIES: dict[str, tuple[str, bytes]] = {
 STREAMS: dict[str, list[bytes]] = {
     "/stream": [_STREAM[at : at + CHUNK_BYTES] for at in range(0, len(_STREAM), CHUNK_BYTES)]
 }
+
+
+def _varying(number: int) -> bytes:
+    """A page whose head holds tokens of its own: a counter, a CSRF token and a nonce in two places."""
+    page = BODIES["/page"][1]
+    nonce = b64encode(sha256(b"nonce %d" % number).digest()[:16])
+    token = sha256(b"token %d" % number).hexdigest().encode()
+    page = page.replace(b"<script", b'<script nonce="%b"' % nonce)
+    meta = b'<meta name="csrf-token" content="%b">\n' % token
+    return page.replace(b"<title>Morning mug", meta + b"<title>Visit %d: Morning mug" % number, 1)
+
+
+#: Pages of one path, of which each request gets another one.
+VARYING_PAGES = 997
+
+
+def varying() -> Iterator[bytes]:
+    """The pages of ``/varying``, one a request."""
+    return cycle([_varying(number) for number in range(VARYING_PAGES)])
 
 
 def halves(*, head_in_second: bool) -> tuple[bytes, bytes]:
@@ -149,6 +183,7 @@ SCENES: dict[str, Scene] = {
         _headers(_NAVIGATION, _SESSION),
         f"utm_source=tiktok&utm_medium=paid&ttclid={_CLICK}",
     ),
+    "varying": Scene("HTML, 20 KB, a head that differs on every request", "/varying", _PAGE_HEADERS),
     "long": Scene("HTML, 200 KB", "/long", _PAGE_HEADERS),
     "stream": Scene("HTML stream, 50 x 4 KB", "/stream", _PAGE_HEADERS),
     "tracked": Scene("HTML, 20 KB, one tracked event", "/tracked", _PAGE_HEADERS),

@@ -12,6 +12,8 @@ from tests.bench.crew import Worker
 __all__ = ["Effort", "Figure", "Samples", "compare", "percentile", "run_rounds", "spread"]
 
 _METERS = ("us", "thread_us")
+# Before a scene is timed at all: caches are filled, and code is specialised.
+_WARM_UP = 400
 
 #: Microseconds by variant, scene and meter, one a round; the rounds of all variants stand in the same order.
 Samples = dict[tuple[str, str, str], list[float]]
@@ -87,7 +89,8 @@ def run_rounds(
 
 
 def _calibrate(worker: Worker, scene: str, block_s: float) -> int:
-    """How many requests fill a block; the worker is warm afterwards."""
+    """How many requests fill a block of a worker that is warm."""
+    worker.ask(do="time", scene=scene, count=_WARM_UP)
     count = 8
     while True:
         took_s: float = worker.ask(do="time", scene=scene, count=count)["us"] * count / 1e6

@@ -34,8 +34,14 @@ def bare() -> App:
     streams["/later"] = lambda: _slow(pages.halves(head_in_second=True))
     streams["/big"] = lambda: pages.big_stream(50)
 
+    varied = pages.varying()
+
     def app(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
+        if path == "/varying":
+            page = next(varied)
+            start_response("200 OK", [("Content-Type", pages.HTML), ("Content-Length", str(len(page)))])
+            return [page]
         if path == "/tracked":
             track_in(environ)
         if path in sized:

@@ -27,6 +27,7 @@ from tiktok_middleware import Client
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.response.browser_output import BrowserOutput
 from tiktok_middleware.core.runtime import BoundedCache
+from tiktok_middleware.core.visitor.click_ids import is_ttclid
 from tiktok_middleware.core.visitor.url_redaction import holds_identity
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -199,6 +200,13 @@ def test_click_id_never_decides_whether_a_target_holds_identity(click: str, rest
     assert holds_identity(f"/shop?ttclid={click}{rest}") == holds_identity(f"/shop?{rest.lstrip('&')}".rstrip("?"))
 
 
+@settings(max_examples=examples(300))
+@given(click=CLICK_IDS)
+def test_click_id_with_a_dot_is_valid(click: str) -> None:
+    """The usual path does not look further into such an id."""
+    assert is_ttclid(f"{click[:100]}.{click[100:]}")
+
+
 def visitor(number: int) -> tuple[Request, dict[str, str]]:
     """One of many visitors, and what only this one may get."""
     host = f"shop{number % 7}.example"
@@ -243,6 +251,7 @@ def test_interleaved_visitors_get_their_own_cookies_and_pages() -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(900)
 def test_150_000_interleaved_visitors_get_their_own_cookies_and_pages() -> None:
     client = make_client()
     assert mixed_up(client, 150_000) == []

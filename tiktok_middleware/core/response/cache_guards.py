@@ -13,7 +13,7 @@ from tiktok_middleware.core.response.cache_key import Protocol
 from tiktok_middleware.core.tracking.request_tracker import RequestTracker
 from tiktok_middleware.core.visitor.url_redaction import holds_identity
 
-__all__ = ["READS_BEHIND_GUARDS", "are_usual_cookies", "is_usual_target", "speaks"]
+__all__ = ["READS_BEHIND_GUARDS", "are_usual_cookies", "is_usual_target", "speaks", "without_click"]
 
 #: What a decision may read because a guard has excluded what would matter, in the words of ``ReadLog``.
 READS_BEHIND_GUARDS = frozenset({"path", "query", f"cookie text {CARRY}", f"cookie text {SAID_COOKIE}"})
@@ -24,7 +24,7 @@ _MAX_COOKIE_CHARS = 4_096
 
 def are_usual_cookies(cookies: Any, protocol: Protocol) -> bool:
     """Whether the Cookie header holds nothing that an earlier response left for this one."""
-    return len(cookies) <= _MAX_COOKIE_CHARS and protocol.carry not in cookies and protocol.said not in cookies
+    return len(cookies) <= _MAX_COOKIE_CHARS and protocol.said not in cookies and protocol.carry not in cookies
 
 
 def speaks(cookies: Any, protocol: Protocol) -> bool:
@@ -35,13 +35,22 @@ def speaks(cookies: Any, protocol: Protocol) -> bool:
     return False
 
 
-def is_usual_target(tracker: RequestTracker, query: Any, *, has_click: bool, protocol: Protocol) -> bool:
-    """Whether path and query hold no identity and are not excluded; a click id does not count."""
-    rest = query
-    if has_click:
-        rest = protocol.click.sub(protocol.nothing, query)
-        if protocol.ttclid in rest:
-            return False
+def without_click(query: Any, protocol: Protocol) -> tuple[Any, Any]:
+    """The query without its click id, and the click id; None where it is of another form than TikTok's."""
+    found = protocol.click.search(query)
+    return (query, None) if found is None else (query[: found.start()] + query[found.end() :], found[1])
+
+
+def is_usual_target(tracker: RequestTracker, rest: Any, protocol: Protocol) -> bool:
+    """Whether path and query hold no identity and are not excluded.
+
+    Args:
+        tracker: of the request.
+        rest: the query without its click id, which does not count.
+        protocol: of the adapter.
+    """
+    if rest and protocol.ttclid in rest:
+        return False  # a second one, or one of another form
     runtime, raw = tracker.runtime, tracker.raw
     target = raw.get(protocol.mount), raw.get(protocol.path), rest
     is_usual = runtime.targets.get(target)

@@ -41,7 +41,7 @@ class Protocol:
     """
 
     __slots__ = (
-        *("carry", "click", "cookie", "encode", "method", "mount", "names", "nothing", "pairs", "path", "query"),
+        *("carry", "click", "cookie", "dot", "encode", "method", "mount", "names", "number", "pairs", "path", "query"),
         *("host", "private", "referrer", "said", "scheme", "spoken_by", "ttclid"),
     )
 
@@ -69,7 +69,8 @@ class Protocol:
         self.host = host
         self.scheme = scheme
         self.names = names
-        self.nothing: Any = self.encode("")
+        self.dot: Any = self.encode(".")
+        self.number: Any = self.encode("%d")
         self.pairs: Any = encoded if is_bytes else list
         self.carry: Any = self.encode(CARRY)
         self.said: Any = self.encode(SAID_COOKIE)

@@ -33,7 +33,13 @@ from tiktok_middleware.core.page.body import PlainBody
 from tiktok_middleware.core.page.head_end import Search
 from tiktok_middleware.core.response.actions import PASS, Forward, Pass
 from tiktok_middleware.core.response.browser_output import BrowserOutput, visitor_headers
-from tiktok_middleware.core.response.cache_guards import READS_BEHIND_GUARDS, are_usual_cookies, is_usual_target, speaks
+from tiktok_middleware.core.response.cache_guards import (
+    READS_BEHIND_GUARDS,
+    are_usual_cookies,
+    is_usual_target,
+    speaks,
+    without_click,
+)
 from tiktok_middleware.core.response.cache_key import CHANGES_WITH_BODY, READS_IN_KEY, Protocol, read_head
 from tiktok_middleware.core.response.due_cookies import Due, due_cookies, is_due
 from tiktok_middleware.core.response.header_room import is_roomy
@@ -122,7 +128,8 @@ def look_up(tracker: RequestTracker, status: int, headers: Headers, protocol: Pr
         return PASS
     if may_carry or runtime.writes_ids or runtime.is_bridged or (cookies and not are_usual_cookies(cookies, protocol)):
         return None
-    if not is_usual_target(tracker, query, has_click=has_click, protocol=protocol):
+    query, click = without_click(query, protocol) if has_click else (query, None)
+    if not is_usual_target(tracker, query, protocol):
         return None
     values = [status, tracker.raw.get(protocol.method), said and said.shared_word]
     edits = _add_key(values, tracker, headers, cookies, protocol)
@@ -134,7 +141,7 @@ def look_up(tracker: RequestTracker, status: int, headers: Headers, protocol: Pr
         return Key(key)
     if effects is None:
         return None
-    due = is_due(tracker, query, cookies, protocol) if effects.sets_cookies else False
+    due = is_due(tracker, click, cookies, protocol) if effects.sets_cookies else False
     if due is not False and not is_roomy(headers, cookies):
         return None
     if effects.script is not None:
@@ -197,11 +204,12 @@ def replay(
         )
         return edited, data
     added = [] if due is False else due_cookies(tracker, due, protocol)
-    changed: Any = [*headers, *added, protocol.private] if added or effects.is_personal else headers.copy()
+    changed: list[Any] = headers  # a copy of the app's
     if length_at >= 0:
-        name, value = headers[length_at]
-        length = protocol.encode(str(int(value) + len(script)))
-        changed[length_at] = (name, length)
+        name, value = changed[length_at]
+        changed[length_at] = (name, protocol.number % (int(value) + len(script)))
+    if added or effects.is_personal:
+        changed += (*added, protocol.private)
     return changed, data
 
 

@@ -7,7 +7,7 @@ from typing import Any, Union
 from tiktok_middleware.core.response.browser_output import visitor_headers
 from tiktok_middleware.core.response.cache_key import Protocol
 from tiktok_middleware.core.tracking.request_tracker import RequestTracker
-from tiktok_middleware.core.visitor.click_ids import cookies_may_be_due, is_ttclid
+from tiktok_middleware.core.visitor.click_ids import TTCLID, cookies_may_be_due, is_ttclid
 
 __all__ = ["Due", "due_cookies", "is_due"]
 
@@ -15,20 +15,32 @@ __all__ = ["Due", "due_cookies", "is_due"]
 Due = Union[bool, bytes, str]  # noqa: UP007  # a run-time alias on Python 3.10
 
 
-def is_due(tracker: RequestTracker, query: Any, cookies: Any, protocol: Protocol) -> Due:
-    """Whether the visitor's cookies may be due. True is always right: who makes the cookies looks once more."""
+def is_due(tracker: RequestTracker, click: Any, cookies: Any, protocol: Protocol) -> Due:
+    """Whether the visitor's cookies may be due. True is always right: who makes the cookies looks once more.
+
+    Args:
+        tracker: of the request.
+        click: the click id in the query; None where there is none.
+        cookies: the ``Cookie`` header.
+        protocol: of the adapter.
+    """
     referrer: Any = tracker.headers.get(protocol.referrer)
     if referrer and protocol.ttclid in referrer:
         return True
     text: str = cookies if isinstance(cookies, str) or not cookies else cookies.decode("latin-1")
-    has_ids = bool(text) and "tt" in text
-    if not query or protocol.ttclid not in query:
+    has_ids = bool(text) and (_PREFIX in text or TTCLID in text)
+    if click is None:
         return has_ids and cookies_may_be_due(text)
-    click = protocol.click.search(query)
-    if has_ids or click is None or query.count(protocol.ttclid) > 1 or tracker.runtime.proxies.are_any:
+    if has_ids or tracker.runtime.proxies.are_any:
         return True
-    found: bytes | str = click[1]
-    return found if is_ttclid(found if isinstance(found, str) else found.decode("ascii")) else True
+    # An id with a dot, as TikTok writes them, is no placeholder.
+    is_valid = protocol.dot in click or is_ttclid(click if isinstance(click, str) else click.decode("ascii"))
+    found: bytes | str = click
+    return found if is_valid else True
+
+
+# With which the names of the other cookies begin that hold ids, or say that they are fresh.
+_PREFIX = "_tt"
 
 
 def due_cookies(tracker: RequestTracker, due: Due, protocol: Protocol) -> list[Any]:
