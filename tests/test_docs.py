@@ -137,3 +137,11 @@ async def over_asgi(app: Any, headers: dict[str, str]) -> str:
     await asyncio.wait_for(ended.wait(), 20)
     await asyncio.gather(task, return_exceptions=True)
     return text
+
+
+def test_files_of_the_change_table_exist() -> None:
+    text = (ROOT / "docs" / "where-to-change.md").read_text("utf-8")
+    files = re.findall(r"\| `([^`]+)`", text)
+    assert len(files) == 26
+    for file in files:
+        assert (ROOT / "tiktok_middleware" / file).exists(), file
