@@ -167,3 +167,16 @@ def test_values_cannot_end_a_cell_of_the_page() -> None:
     text = data_map(Config(pixel_id=PIXEL, cookie_domain="host", consent="cookie:a=<b>")).as_html()
     assert "&lt;b&gt;" in text
     assert "<b>" not in text
+
+
+def test_it_says_which_keys_may_not_leave() -> None:
+    shared = "shared once consent"
+    assert row(shared, "e-mail address, phone number, external id")[1:3] == ["yes", "yes"]
+    assert row(shared, "the browser's first language")[2] == "yes"
+    limited = {"match_keys": "email,ip"}
+    assert row(shared, "e-mail address", **limited)[1:3] == ["yes", "yes"]
+    assert row(shared, "phone number, external id", **limited)[1:4] == ["no", "no", "not sent: TIKTOK_MATCH_KEYS"]
+    assert row(shared, "city, state, country", **limited)[1:3] == ["no", "no"]
+    assert row(shared, "IP address", **limited)[2] == "yes"
+    assert row(shared, "user agent", **limited)[2] == "no"
+    assert row(shared, "click id (ttclid)", **limited)[2] == "no"

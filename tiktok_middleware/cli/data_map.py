@@ -5,6 +5,7 @@ Each row is made from the options and from the constants that the code itself wo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from html import escape
 from typing import NamedTuple
@@ -206,26 +207,42 @@ def _purposes(config: Config) -> Section:
     )
 
 
+_IDENTITY = (
+    ({"email": "e-mail address", "phone": "phone number", "external_id": "external id"}, "SHA-256, hashed at once"),
+    ({"first_name": "first name", "last_name": "last name", "zip_code": "zip code"}, "SHA-256, hashed at once"),
+    ({"city": "city", "state": "state", "country": "country"}, "plain, as TikTok takes them"),
+)
+
+
+def _identity(config: Config, browser: str, server: str) -> Iterator[tuple[str, ...]]:
+    """What ``identify()`` takes, and whether it leaves."""
+    when = "after identify() alone"
+    for names, form in _IDENTITY:
+        sent = [name for key, name in names.items() if key in config.allowed_match_keys]
+        kept = [name for key, name in names.items() if key not in config.allowed_match_keys]
+        if sent:
+            yield ", ".join(sent), browser, server, form, when
+        if kept:
+            yield ", ".join(kept), "no", "no", "not sent: TIKTOK_MATCH_KEYS", when
+
+
 def _data(config: Config) -> Section:
     browser = "no" if _browser_reason(config) else "yes"
     server = "no" if _server_reason(config) else "yes"
-    identify = "after identify() alone"
+    by_connection = "yes, by the connection" if browser == "yes" else "no"
+
+    def of(key: str) -> str:
+        return server if key in config.allowed_match_keys else "no"
+
     rows = (
         ("event name, id, time", browser, server, "plain", "each event"),
         ("parameters such as value, currency, contents", browser, server, "plain", "as given to track()"),
-        ("e-mail address, phone number, external id", browser, server, "SHA-256, hashed at once", identify),
-        ("first name, last name, zip code", browser, server, "SHA-256, hashed at once", identify),
-        ("city, state, country", browser, server, "plain, as TikTok takes them", identify),
-        ("click id (ttclid)", browser, server, "plain, TikTok's own", "after a click on an advertisement"),
-        ("browser id (_ttp)", browser, server, "plain, TikTok's own", "once the pixel has set it"),
-        (
-            "IP address",
-            "yes, by the connection" if browser == "yes" else "no",
-            server,
-            f"plain; {_address_source(config)}",
-            "each event",
-        ),
-        ("user agent", "yes, by the connection" if browser == "yes" else "no", server, "plain", "each event"),
+        *_identity(config, browser, server),
+        ("click id (ttclid)", browser, of("ttclid"), "plain, TikTok's own", "after a click on an advertisement"),
+        ("browser id (_ttp)", browser, of("ttp"), "plain, TikTok's own", "once the pixel has set it"),
+        ("IP address", by_connection, of("ip"), f"plain; {_address_source(config)}", "each event"),
+        ("user agent", by_connection, of("user_agent"), "plain", "each event"),
+        ("the browser's first language", by_connection, server, "plain, such as en-US", "each event"),
         ("address of the page", "as it is" if browser == "yes" else "no", server, _address_form(config), "each event"),
         (
             "address of the page before",

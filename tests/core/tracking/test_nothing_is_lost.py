@@ -196,6 +196,15 @@ def test_an_odd_argument_of_track_costs_itself(argument: str) -> None:
         assert item["event_id"] == event.event_id
 
 
+def test_an_odd_name_raises_nothing_and_what_can_be_read_is_sent() -> None:
+    for value in odd_values():
+        here = tracker()
+        event = here.track(value, value=5, currency="EUR")
+        assert event.channels.server.sends or event.channels.server.reason == "invalid"
+        if event.channels.server.sends:
+            arrived(here, event)
+
+
 @pytest.mark.parametrize("key", PROPERTIES)
 def test_an_odd_parameter_costs_itself(key: str) -> None:
     for value in odd_values():
@@ -223,6 +232,19 @@ def test_an_odd_argument_of_a_servers_tracker_costs_itself(field: str) -> None:
         here.identify(email="ada@example.com")
         item = arrived(here, here.track("Purchase", value=5, currency="EUR"))
         assert item["properties"]["value"] == 5
+
+
+def test_an_odd_snapshot_costs_itself_where_the_caller_vouches() -> None:
+    for value in odd_values():
+        here = server_tracker(SETS_RUNTIME, value, consent=True)
+        here.identify(email="ada@example.com")
+        arrived(here, here.track("Purchase", value=5, currency="EUR"))
+
+
+def test_an_odd_consent_raises_nothing() -> None:
+    for value in odd_values():
+        event = server_tracker(SETS_RUNTIME, None, consent=value).track("Purchase", value=5, currency="EUR")
+        assert event.channels.server.reason in {"", "denied", "consent_unknown"}
 
 
 @settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -44,7 +44,7 @@ def renamed_item(pairs: Pairs) -> Pairs:
     levels = {
         key: value
         for key, value in pairs
-        if type(key) is str and key in _CATEGORIES and isinstance(value, str) and value.strip()
+        if type(key) is str and key in _CATEGORIES and type(value) is str and value.strip()
     }
     if len(levels) > 1:
         pairs = [(key, value) for key, value in pairs if not (type(key) is str and key in _CATEGORIES)]

@@ -107,9 +107,9 @@ def read_name(name: object, source: str = "web") -> Named:
     Raises:
         EventError: no name can be read from it.
     """
-    if isinstance(name, Enum) and isinstance(name.value, str):
-        name = name.value
-    if not isinstance(name, str):
+    if issubclass(type(name), Enum):
+        name = name.value  # type: ignore[attr-defined]  # as every member has
+    if not issubclass(type(name), str):  # isinstance() would ask the object itself
         raise EventError("event", f"of type {type(name).__name__}", "a name such as 'Purchase'")
     name = str.__str__(name)  # enum members and markup-safe strings are str, too
     if name in STANDARD_EVENTS or name == PAGE_VIEW:

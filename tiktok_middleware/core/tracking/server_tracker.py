@@ -56,7 +56,7 @@ class Context(NamedTuple):
 
 def server_tracker(
     runtime: Runtime,
-    token: str | None,
+    token: object,
     *,
     source: object = "web",
     consent: object = None,
@@ -103,9 +103,14 @@ def _state(snapshot: Snapshot, runtime: Runtime, consent: Consent) -> RequestSta
     return state
 
 
-def _read(runtime: Runtime, token: str | None) -> tuple[Snapshot | None, str]:
+_UNREADABLE = "no text"
+
+
+def _read(runtime: Runtime, token: object) -> tuple[Snapshot | None, str]:
     """Return the snapshot, and why it is missing although there is a token."""
-    if token is None or (isinstance(token, str) and not token):
+    if not issubclass(type(token), str):  # isinstance() would ask the object itself
+        token = None if token is None else _UNREADABLE
+    if not token:
         return None, ""
     try:
         return read_snapshot(token, runtime.signer), ""

@@ -369,5 +369,5 @@ _NO_KEY = (
 
 
 def _refused(event: object) -> Event:
-    name = event[:50] if isinstance(event, str) else ""
+    name = str.__str__(event)[:50] if issubclass(type(event), str) else ""  # isinstance() would ask the object
     return Event(name, "", 0, {}, channels_closed("invalid", "invalid"))
