@@ -14,6 +14,7 @@ from tiktok_middleware import __version__
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.consent import OWN_COOKIE
 from tiktok_middleware.core.consent.page_side import bridges
+from tiktok_middleware.core.consent.precedence import SAID_COOKIE
 from tiktok_middleware.core.pixel.redirect_cookie import CARRY, COOKIE_MAX_AGE_S, SEALED
 from tiktok_middleware.core.pixel.signed_event import SEALED_LIFE_S
 from tiktok_middleware.core.response.first_party_cookies import CONSENT_MAX_AGE_S
@@ -349,7 +350,14 @@ def _cookies(config: Config) -> Section:
             "not refused",
             "signed: events of a return from another site, until the next page knows the visitor",
         ),
-        (OWN_COOKIE, _days(CONSENT_MAX_AGE_S), "host", "any", "what the visitor said on this site: g or d"),
+        (OWN_COOKIE, _days(CONSENT_MAX_AGE_S), domain, "any", "what the visitor said on this site: g or d"),
+        (
+            SAID_COOKIE,
+            _days(CONSENT_MAX_AGE_S),
+            domain,
+            "any",
+            "when that was, and what the consent platform said then",
+        ),
     )
     return Section(
         "Cookies (first-party, SameSite=Lax, Secure on https)",
