@@ -19,6 +19,8 @@ from tests.durability.rounds import DOORS, environment_of, running_shop
 from tests.servers.sink import Sink
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 
+pytestmark = pytest.mark.servers
+
 _EVENTS = 20
 _END_S = 20.0  # ours is 5 s; a busy machine's servers need some for themselves
 
@@ -32,7 +34,7 @@ def _track(url: str) -> set[str]:
 
 
 def _waiting(file: Path) -> int:
-    outbox = SqliteOutbox(file)
+    outbox = SqliteOutbox(file, environment="loopback")
     try:
         return outbox.counts()["waiting"]
     finally:
@@ -80,7 +82,6 @@ from tests.delivery.delivery_world import PIXEL, submissions
 from tiktok_middleware.delivery.delivery import DeliveryOptions
 from tiktok_middleware.delivery.delivery import open_delivery
 
-pytestmark = pytest.mark.servers
 delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{sys.argv[1]}", api_url=sys.argv[2], tokens={PIXEL: "tok"}))
 
 def submit(name):

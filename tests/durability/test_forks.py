@@ -17,6 +17,8 @@ from tests.delivery.celery_world import START_S, Redis, Worker
 from tests.durability.rounds import environment_of, running_shop
 from tests.servers.sink import Sink
 
+pytestmark = pytest.mark.servers
+
 _EVENTS = 400
 _FETCH = {"sec-fetch-mode": "cors"}
 
@@ -112,7 +114,6 @@ from tests.delivery.delivery_world import PIXEL, submissions
 from tiktok_middleware.delivery.delivery import DeliveryOptions
 from tiktok_middleware.delivery.delivery import open_delivery
 
-pytestmark = pytest.mark.servers
 delivery = open_delivery(DeliveryOptions(outbox=sys.argv[1], api_url="http://127.0.0.1:9", tokens={PIXEL: "tok"}))
 
 def track(name):
@@ -140,6 +141,6 @@ def test_the_last_words_of_a_multiprocessing_child_are_kept(method: str, tmp_pat
     command = [sys.executable, str(script), f"sqlite:///{tmp_path}/o.db", method]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=60)
-    outbox = SqliteOutbox(tmp_path / "o.db")
+    outbox = SqliteOutbox(tmp_path / "o.db", environment="loopback")
     assert outbox.counts()["waiting"] == 150
     outbox.close()

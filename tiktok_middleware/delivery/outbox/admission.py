@@ -92,12 +92,16 @@ class Admission:
         once, records = entry.once, entry.records
         browser = entry.browser and (not once or self._wins_browser(entry, claims))
         server = bool(records) and self._admits(records)
-        if server and once and not claims.wins(entry.event_id, _pixels_of(records), "server", entry.passing):
+        if not once:  # most events
+            if server:
+                self._store(records, entry.delay_s)
+            return claim_of(browser, server)
+        if server and not claims.wins(entry.event_id, _pixels_of(records), "server", entry.passing):
             self.duplicates += len(records)
             server = False
         if server:
             self._store(records, entry.delay_s)
-        if once and (browser, server) != (entry.browser, bool(records)):
+        if (browser, server) != (entry.browser, bool(records)):
             return self._lost(entry, browser, server, claims)
         return claim_of(browser, server)
 

@@ -46,15 +46,17 @@ class SqliteClaims:
 
     def wins(self, event_id: str, pixels: Sequence[str], channel: str, passing: bool) -> bool:
         """Whether this is the first claim of the event for the channel, and not too long after the other channel's."""
-        keys = self._scopes.keys(event_id, tuple(pixels))
         # A claim in passing is entered as an old one, which is forgotten before the others.
         passed_s = _PASSED_S if passing else 0.0
         if self._times is None:
             self._times = self._clock.now(), self._clock.cutoff(PAIRED_TTL_S)
         at, too_old = self._times[0] - passed_s, self._times[1] - passed_s
-        if (len(keys) > 1 or (self._added and keys[0] != event_id)) and not self._are_free(
-            keys, event_id, channel, too_old
-        ):
+        if len(pixels) == 1:
+            key = self._scopes.prefix(pixels[0]) + event_id
+            if key == event_id or not self._added:  # the usual case
+                return self._claim(key, channel, at, too_old)
+        keys = self._scopes.keys(event_id, tuple(pixels))
+        if not self._are_free(keys, event_id, channel, too_old):
             return False
         return sum([self._claim(key, channel, at, too_old) for key in keys]) == len(keys)
 

@@ -126,7 +126,8 @@ class SqliteOutbox:
             claims = SqliteClaims(db, self._scopes, self._clock, self._added)
             won = [admission.decide(entry, claims) for entry in entries]
             last_id = self._store(db, admission, now, taker)
-            deferred_rows.keep(db, handed_out(entries, won), now)
+            if payloads := handed_out(entries, won):
+                deferred_rows.keep(db, payloads, now)
             puts = with_put(puts, put_id, won) if put_id else None
             self._count(db, admission.all_stored(), claims.new, now, puts)
         if taker:

@@ -1,0 +1,172 @@
+"""Whole journeys over one outbox: environments, the README's first example, another release, a wrong clock."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.delivery.delivery_world import PIXEL, Api, running_api, wait_until
+from tiktok_middleware.client import Client
+from tiktok_middleware.config import Config
+from tiktok_middleware.core.events.event import Record
+from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
+
+SENT: list[tuple[str, str]] = []
+"""What sinks of the team's own were given: their process's name and the event's id."""
+
+
+class TeamSink:
+    """Stands for TikTok's own API, which no test reaches."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def send(self, batch: list[Record]) -> list[Verdict]:
+        SENT.extend((self._name, json.loads(record.body)["properties"]["order_id"]) for record in batch)
+        return [Delivered()] * len(batch)
+
+    def close(self) -> None:
+        pass
+
+
+def production_sink(_: object) -> TeamSink:
+    return TeamSink("production")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    SENT.clear()
+    return tmp_path / "one.sqlite3"
+
+
+@contextmanager
+def process(path: Path, **options: Any) -> Iterator[Client]:
+    """A process of the application: the same user, the same pixel and the same outbox."""
+    client = Client(Config(pixel_id=PIXEL, access_token="t", outbox=f"sqlite:///{path}", **options))
+    client.start()
+    try:
+        yield client
+    finally:
+        client.close(0.5)
+
+
+def production(path: Path, **options: Any) -> Any:
+    return process(path, sink=f"import:{__name__}:production_sink", **options)
+
+
+def buy(client: Client, order: str) -> None:
+    with client.tracker(consent=True) as tiktok:
+        tiktok.track("Purchase", value=5, currency="EUR", order_id=order)
+
+
+def orders(api: Api) -> list[str]:
+    return [item["properties"]["order_id"] for request in api.requests for item in json.loads(request.body)["data"]]
+
+
+def test_a_developers_purchase_does_not_go_out_with_productions(path: Path) -> None:
+    with process(path, api_url="http://127.0.0.1:9/open_api/v1.3", environment="development") as developer:
+        buy(developer, "dev")
+    with production(path) as live:
+        buy(live, "real")
+        assert wait_until(lambda: SENT == [("production", "real")])
+        time.sleep(0.3)
+    assert SENT == [("production", "real")]
+    with running_api() as sandbox, process(path, api_url=sandbox.url, environment="development"):
+        assert wait_until(lambda: orders(sandbox) == ["dev"]), "the sandbox has another port today"
+
+
+@pytest.mark.parametrize("is_alive", [False, True])
+def test_a_staging_process_leaves_productions_sales_alone(path: Path, is_alive: bool) -> None:
+    """Both may run at once, or one after the other."""
+    with running_api() as down, running_api() as test_events:
+        down.status, down.body = 503, b""
+        live = Config(pixel_id=PIXEL, access_token="t", outbox=f"sqlite:///{path}", api_url=down.url)
+        client = Client(live)
+        buy(client, "sale")
+        assert wait_until(lambda: client.stats()["retried"] >= 1)
+        if not is_alive:
+            client.close(0.2)
+        with process(path, api_url=test_events.url, test_event_code="T1", environment="staging") as staging:
+            buy(staging, "trial")
+            assert wait_until(lambda: orders(test_events) == ["trial"])
+            time.sleep(1.0)
+            assert orders(test_events) == ["trial"]
+        down.status, down.body = 200, Api.OK
+        later = client if is_alive else Client(live)
+        later.start()
+        assert wait_until(lambda: orders(down)[-1:] == ["sale"] and later.stats()["waiting"] == 0, 20)
+        later.close(1)
+
+
+def test_a_staging_order_does_not_block_the_real_one(path: Path) -> None:
+    with running_api() as api:
+        for options in (
+            {"api_url": api.url, "environment": "staging"},
+            {"api_url": api.url, "environment": "staging", "test_event_code": "T1"},
+            {"environment": "staging"},
+        ):
+            with process(path, **options) as staging:
+                buy(staging, "A-77")
+        with production(path) as live:
+            buy(live, "A-77")
+            assert wait_until(lambda: SENT == [("production", "A-77")])
+
+
+def test_the_readmes_first_example_works_again_once_it_is_forgotten(path: Path) -> None:
+    with running_api() as api:
+        environ = {
+            **os.environ,
+            "TIKTOK_PIXEL_ID": PIXEL,
+            "TIKTOK_ACCESS_TOKEN": "t",
+            "TIKTOK_API_URL": api.url,
+            "TIKTOK_OUTBOX": f"sqlite:///{path}",
+        }
+        for expected in (["A-1001"], ["A-1001"]):
+            with process(path, api_url=api.url) as app:
+                buy(app, "A-1001")
+                app.flush(5)
+            assert orders(api) == expected
+        command = [sys.executable, "-m", "tiktok_middleware.cli.main", "outbox", "forget", "--once", "A-1001"]
+        code = "from tiktok_middleware.cli.main import main; main()"
+        subprocess.run([sys.executable, "-c", code, *command[3:]], env=environ, check=True)
+        with process(path, api_url=api.url) as app:
+            buy(app, "A-1001")
+            app.flush(5)
+        assert orders(api) == ["A-1001", "A-1001"]
+
+
+def test_a_clock_that_is_wrong_for_seconds_forgets_no_order(path: Path) -> None:
+    ahead = [0.0]
+
+    def clock() -> float:
+        return time.time() + ahead[0]
+
+    with running_api() as api:
+        config = Config(pixel_id=PIXEL, access_token="t", outbox=f"sqlite:///{path}", api_url=api.url)
+        client = Client(config, clock=clock)
+        buy(client, "A-1")
+        assert client.flush(10)
+        ahead[0] = 500 * 86400.0
+        for _ in range(3):
+            buy(client, f"later-{_}")
+            client.flush(0.5)
+        client.close(0.5)
+        started_wrong = Client(config, clock=clock)
+        started_wrong.start()
+        started_wrong.flush(0.5)
+        started_wrong.close(0.5)
+        ahead[0] = 0.0
+        client = Client(config, clock=clock)
+        buy(client, "A-1")
+        client.flush(5)
+        client.close(1)
+        assert orders(api).count("A-1") == 1
