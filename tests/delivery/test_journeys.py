@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -19,6 +20,8 @@ from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.events.event import Record
 from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
+from tiktok_middleware.core.tracking.current import KEY
+from tiktok_middleware.wsgi import TikTokMiddleware
 
 SENT: list[tuple[str, str]] = []
 """What sinks of the team's own were given: their process's name and the event's id."""
@@ -170,3 +173,48 @@ def test_a_clock_that_is_wrong_for_seconds_forgets_no_order(path: Path) -> None:
         client.flush(5)
         client.close(1)
         assert orders(api).count("A-1") == 1
+
+
+# -- when the disk is slower than a response may wait
+
+
+def page_of(client: Client, order: str) -> bytes:
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        environ[KEY].track("Purchase", value=5, currency="EUR", **({"order_id": order} if order else {}))
+        start_response("200 OK", [("Content-Type", "text/html; charset=utf-8")])
+        return [b"<!doctype html><html><head><title>x</title></head><body>x</body></html>"]
+
+    environ = {
+        "REQUEST_METHOD": "GET", "PATH_INFO": "/", "SCRIPT_NAME": "", "QUERY_STRING": "", "HTTP_HOST": "shop.example",
+        "wsgi.url_scheme": "https", "SERVER_NAME": "shop.example", "SERVER_PORT": "443", "REMOTE_ADDR": "203.0.113.9",
+        "HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux x86_64) Chrome/120.0 Safari/537.36",
+    }  # fmt: skip
+    response = TikTokMiddleware(app, client=client)(environ, lambda *_: lambda _: None)
+    body = b"".join(response)
+    if hasattr(response, "close"):
+        response.close()
+    return body
+
+
+@pytest.mark.parametrize(
+    ("undecided", "order", "leaves"),
+    [("send", "", True), ("send", "A-1", True), ("hold", "", True), ("hold", "A-1", False)],
+    ids=["new event", "once event", "new event, hold", "once event, hold"],
+)
+def test_the_browser_copy_when_the_commit_is_not_confirmed_in_time(
+    path: Path, undecided: str, order: str, leaves: bool
+) -> None:
+    with running_api() as api, process(path, api_url=api.url, browser_in_test=True, once_undecided=undecided) as client:
+        page_of(client, "warm")
+        blocker = sqlite3.connect(path, isolation_level=None)
+        blocker.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        body = page_of(client, order)
+        assert time.monotonic() - began < 5, "the response does not wait for the disk"
+        assert (b'"Purchase"' in body) is leaves
+        blocker.execute("COMMIT")
+        blocker.close()
+        assert client.flush(10)
+        assert client.stats()["counts"]["undurable"] == 1
+        assert client.stats()["counts"].get("once_undecided", 0) == (0 if leaves else 1)
+        assert sum(len(request.ids) for request in api.requests) == 2, "the server copy is stored and sent all the same"

@@ -396,7 +396,18 @@ def _kept(config: Config) -> Section:
             "until TikTok takes them: seconds; in an outage 47 hours with a browser's copy, else 7 days (imports: 28)",
             "hashes as above",
         ),
-        ("dead letters", where, "until 'tiktok-middleware outbox purge'; the oldest make room", "hashes as above"),
+        (
+            "dead letters",
+            where,
+            f"{config.dead_letter_days} days, or until 'tiktok-middleware outbox purge' or 'erase'",
+            "hashes as above",
+        ),
+        (
+            "the ledger of delivered events",
+            where,
+            f"{config.ledger_days} days, bounded",
+            "event, id, order, value, time and TikTok's request id; nothing of the visitor",
+        ),
         ("which ids are counted", where, "400 days, bounded", "event ids alone"),
         ("copies too large for a header", where, "a day, under a random name", "hashes as above"),
         (

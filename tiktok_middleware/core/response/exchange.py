@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tiktok_middleware.core.consent.state import State
-from tiktok_middleware.core.events.event import Claim
+from tiktok_middleware.core.events.event import Claim, Event
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.http.response_head import Head, says_html
 from tiktok_middleware.core.http.response_headers import Headers, with_changes
@@ -199,15 +199,18 @@ class Exchange:
         """Delivery has answered a Commit.
 
         Args:
-            claims: one for each submission, or None where delivery could not say in time; then the copies
-                go out, since a copy too many is dropped by TikTok and a lost one is lost.
+            claims: one for each submission, or None where delivery could not say in time. Then a new event's
+                browser copy goes, and so does that of an event that counts once, unless TIKTOK_ONCE_UNDECIDED=hold.
         """
         try:
             won = []
             for index, choice in enumerate(self._taken):
                 if choice.way is Route.SERVER:
                     continue
-                if claims is None or claims[index].browser:
+                if claims is None:
+                    if self._leaves_unconfirmed(choice.event):
+                        won.append(choice)
+                elif claims[index].browser:
                     won.append(choice)
                 elif choice.event.once:
                     self._runtime.notices.count("already_counted")
@@ -217,6 +220,13 @@ class Exchange:
             return then() if then is not None else None
         except Exception as error:  # noqa: BLE001  # as above
             return self._swallowed("committed", error)
+
+    def _leaves_unconfirmed(self, event: Event) -> bool:
+        """Whether a browser copy goes although its claim was not confirmed in time: TikTok drops a copy too many."""
+        if not event.once or self._runtime.config.once_undecided == "send":
+            return True
+        self._runtime.notices.count("once_undecided")
+        return False
 
     def finish(self, late: Callable[[RequestState, TrackedEvent], None] | None = None) -> Commit | None:
         """The response has ended; what was tracked since its head left can only go by the server.
