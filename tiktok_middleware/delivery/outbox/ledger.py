@@ -15,6 +15,7 @@ DELIVERED = "delivered"
 """The reason code of an event that TikTok has accepted."""
 
 _MAX_ORDER_CHARS = 128
+_MAX_CURRENCY_CHARS = 8
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, gc=False):
@@ -51,18 +52,18 @@ class LedgerEntry(msgspec.Struct, frozen=True, gc=False):
     at: float
 
 
-class _Properties(msgspec.Struct):
-    value: msgspec.Raw | None = None
-    currency: msgspec.Raw | None = None
-    order_id: msgspec.Raw | None = None
+class _Properties(msgspec.Struct, gc=False):
+    value: float | None = None
+    currency: str | None = None
+    order_id: str | int | None = None
 
 
-class _Item(msgspec.Struct):
+class _Item(msgspec.Struct, gc=False):
     properties: _Properties | None = None
 
 
+_NOTHING = _Properties()
 _decode = msgspec.json.Decoder(_Item).decode
-_value_of = msgspec.json.Decoder().decode
 
 
 def ledger_entries(
@@ -107,18 +108,24 @@ def ledger_entries(
 def _told(body: bytes) -> tuple[str, float | None, str]:
     """The order, the value and the currency that an item names; a team's own property may hold anything."""
     try:
-        properties = _decode(body).properties
+        found = _decode(body).properties or _NOTHING
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return "", None, ""
-    if properties is None:
-        return "", None, ""
-    order, value, currency = (_plain(raw) for raw in (properties.order_id, properties.value, properties.currency))
-    return (
-        str(order)[:_MAX_ORDER_CHARS] if isinstance(order, (str, int)) else "",
-        float(value) if isinstance(value, (int, float)) else None,
-        currency[:8] if isinstance(currency, str) else "",
+        found = _of_any_type(body)
+    order_id = "" if found.order_id is None else str(found.order_id)[:_MAX_ORDER_CHARS]
+    return order_id, found.value, (found.currency or "")[:_MAX_CURRENCY_CHARS]
+
+
+def _of_any_type(body: bytes) -> _Properties:
+    """The properties that are of the right type, of those where one is not."""
+    try:
+        item = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _NOTHING
+    given = item.get("properties") if isinstance(item, dict) else None
+    given = given if isinstance(given, dict) else {}
+    value, currency, order_id = (given.get(name) for name in ("value", "currency", "order_id"))
+    return _Properties(
+        value=float(value) if isinstance(value, (int, float)) else None,
+        currency=currency if isinstance(currency, str) else None,
+        order_id=order_id if isinstance(order_id, (str, int)) else None,
     )
-
-
-def _plain(raw: msgspec.Raw | None) -> object:
-    return None if raw is None else _value_of(raw)

@@ -22,7 +22,8 @@ _INSERT = "INSERT INTO waiting (pixel, source, event, event_id, event_time, pair
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _PART = 50
 _ENTRY = ", ".join(LedgerEntry.__struct_fields__)
-_ENTER = f"INSERT INTO ledger ({_ENTRY}) VALUES ({', '.join('?' * len(LedgerEntry.__struct_fields__))})"
+_ENTER = f"INSERT INTO ledger ({_ENTRY}) VALUES "
+_ENTRY_ROW = f"({', '.join('?' * len(LedgerEntry.__struct_fields__))})"
 _T = TypeVar("_T")
 
 # Where a row's own entry handed out no browser copy, a later one may have. An operator who lets a pair go as a new
@@ -97,8 +98,8 @@ def bury(db: sqlite3.Connection, owner: str, rows: Sequence[LeasedRecord], lette
 
 def note_in_ledger(db: sqlite3.Connection, entries: Sequence[LedgerEntry]) -> None:
     """Insert entries into the ledger."""
-    if entries:
-        db.executemany(_ENTER, [msgspec.structs.astuple(entry) for entry in entries])
+    for part in _parts([msgspec.structs.astuple(entry) for entry in entries]):
+        db.execute(_ENTER + ", ".join([_ENTRY_ROW] * len(part)), [value for row in part for value in row])
 
 
 def for_each(db: sqlite3.Connection, sql: str, values: tuple[object, ...], ids: Collection[int]) -> int:
