@@ -34,6 +34,6 @@ def test_static_page_has_the_pixel_and_its_apis_events_match(tiktok_live: Live, 
     search = tiktok_live.assert_matched("Search", search_string="mug")
     assert search["server"]["user"]["ttclid"] == "E.C.P.1"
     assert len(tiktok_live.events("Pageview")) == 1
-    cookies = {one["name"]: one["value"] for one in page.context.cookies()}  # type: ignore[typeddict-item]
+    cookies = {one["name"]: one["value"] for one in page.context.cookies()}
     assert cookies["ttclid"] == "E.C.P.1"
     assert [text for text in problems if "favicon" not in text and "404" not in text] == []

@@ -86,10 +86,36 @@ def sign_up(request: HasTikTok) -> None:
     request.tiktok.track("CompleteRegistration")
 
 
+OWN_PROPERTIES = """
+from tiktok_middleware import Tracker
+
+def view(tiktok: Tracker) -> None:
+    tiktok.track("TrialExtended", plan="team", days=14)
+    tiktok.track("Purchase", value=59.9, currency="EUR", campaign_wave=3)
+    tiktok.page(section="pricing")
+    tiktok.markup("TrialExtended", plan="team")
+    tiktok.track("Purchase", value=[5])
+"""
+
+
+@pytest.mark.slow
+def test_own_properties_pass_as_keywords_and_mistyped_parameters_do_not(tmp_path: Path) -> None:
+    file = tmp_path / "views.py"
+    file.write_text(OWN_PROPERTIES, "utf-8")
+    done = pyright("--pythonpath", sys.executable, str(file))
+    errors = [line for line in done.splitlines() if " - error: " in line]
+    assert [line.split(":")[1] for line in errors] == ["9"], done
+
+
 @pytest.mark.soak
 def test_public_types_are_complete() -> None:
     """pyright finds the type of every public name (https://typing.python.org/en/latest/guides/libraries.html)."""
+    said = pyright("--verifytypes", "tiktok_middleware", "--ignoreexternal")
+    assert "Type completeness score: 100%" in said, said[-4000:]
+
+
+def pyright(*arguments: str) -> str:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    command = [sys.executable, "-m", "pyright", "--verifytypes", "tiktok_middleware", "--ignoreexternal"]
+    command = [sys.executable, "-m", "pyright", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False, cwd=ROOT, env=environment)
-    assert "Type completeness score: 100%" in done.stdout, done.stdout[-4000:]
+    return done.stdout

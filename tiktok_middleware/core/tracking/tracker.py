@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from tiktok_middleware.core.events.event_names import StandardEvent
-    from tiktok_middleware.core.events.parameters import GivenProperties
+    from tiktok_middleware.core.events.parameters import OpenProperties
     from tiktok_middleware.core.events.track_call import Call
     from tiktok_middleware.core.runtime import Runtime
 
@@ -84,7 +84,7 @@ class Tracker:
         limited_data_use: bool | None = None,
         browser: bool = True,
         once_per: Literal["visit"] | None = None,
-        **more: Unpack[GivenProperties],
+        **more: Unpack[OpenProperties],
     ) -> Event:
         """Track an event, and return it with its id and its channels.
 
@@ -152,7 +152,7 @@ class Tracker:
         except Exception as error:  # noqa: BLE001  # ours must never fail the view
             self.runtime.notices.failure("identify", error)
 
-    def page(self, properties: Mapping[str, object] | None = None, /, **more: Unpack[GivenProperties]) -> Event:
+    def page(self, properties: Mapping[str, object] | None = None, /, **more: Unpack[OpenProperties]) -> Event:
         """A matched page view instead of the pixel's own, with parameters if you like."""
         self.state.has_page_view = True
         return self.track(PAGE_VIEW, properties, **more)
@@ -165,7 +165,7 @@ class Tracker:
         *,
         on: str = "load",
         cached_s: int = 2_592_000,
-        **more: Unpack[GivenProperties],
+        **more: Unpack[OpenProperties],
     ) -> str:
         """Attributes for an element of your own markup, such as ``data-tiktok-on="load" data-tiktok-envelope="..."``.
 
