@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
 from tests.frameworks.summary import pytest_terminal_summary  # noqa: F401  # prints versions and results
@@ -18,6 +20,7 @@ from tiktok_middleware.delivery.process.forks import alive
 #: Markers of tests that the fast tier leaves out: they need more than Python, or more than a second.
 NOT_FAST = ("browser", "node", "redis", "postgres", "servers", "slow", "soak")
 _WHOLE_FILE = re.compile(rf"^pytestmark = pytest\.mark\.({'|'.join(NOT_FAST)})\b", re.MULTILINE)
+_CLOCK = re.compile(r"\b(perf_counter|process_time|thread_time)(_ns)?\(")
 
 settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.register_profile("fast", settings.get_profile("ci"), max_examples=10)
@@ -43,10 +46,19 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left_out: list[pytest.Item] = []
     if config.getoption("fast"):
-        left_out = [item for item in items if any(map(item.get_closest_marker, NOT_FAST))]
+        left_out += [item for item in items if any(map(item.get_closest_marker, NOT_FAST))]
+    if Coverage.current() is not None:
+        left_out += filter(_reads_a_clock, items)  # tracing makes all code some times slower
+    if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _reads_a_clock(item: pytest.Item) -> bool:
+    """Return True for a test that compares how long our code takes with a bound."""
+    return isinstance(item, pytest.Function) and _CLOCK.search(inspect.getsource(item.function)) is not None
 
 
 @pytest.fixture(autouse=True)
