@@ -82,7 +82,7 @@ def test_the_base_code_stands_once_and_in_the_head() -> None:
 
 
 def test_the_stub_is_an_array_with_tiktoks_sixteen_methods() -> None:
-    listed = re.search(r"\.methods = \[([^\]]*)\]", PIXEL_JS)
+    listed = re.search(r"\.methods = '([^']*)'\.split\(' '\)", PIXEL_JS)
     assert listed is not None
     assert re.findall(r"\w+", listed[1]) == METHODS
     assert len(METHODS) == 16
