@@ -123,6 +123,8 @@ def _quick_refusal(wait_ms: int) -> Callable[[Person], None]:
 
 def _quick_grant(wait_ms: int) -> Callable[[Person], None]:
     def scenario(one: Person) -> None:
+        if one.platform.is_django and not wait_ms:
+            pytest.skip("the package's own request ends with the page, so that no choice is stored")
         one.open()
         one.accept()
         one.wait(wait_ms)
