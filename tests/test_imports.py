@@ -27,6 +27,7 @@ ORDER = {
     "_printable": (),
     "_bots": (),
     "_bounded_read": (),
+    "_helper_watch": ("core",),
     "core.imported": (),
     "core.signing": (),
     "core.http": (),
@@ -56,7 +57,7 @@ ORDER = {
     "_start_line": ("_development", "delivery.outbox.location"),
     "client": (
         *("_development", "_start_line", "_wiring", "_log", "_other_servers", "_rate_limit", "core", "delivery"),
-        "server_job",
+        *("_helper_watch", "server_job"),
     ),
     "attach": ("core.tracking.current",),
     "_app_check": (),

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from tiktok_middleware._bots import PERSON, TOOL, kind_of, make_ready
@@ -16,7 +17,7 @@ from tiktok_middleware.core.imported import imported
 from tiktok_middleware.core.signing import derive_key
 from tiktok_middleware.delivery.delivery import DeliveryOptions
 from tiktok_middleware.delivery.outbox.environment import environment_of
-from tiktok_middleware.delivery.outbox.location import outbox_url
+from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_url
 from tiktok_middleware.errors import ConfigError
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "delivery_options",
     "domain_rule",
     "helper_file",
+    "helper_mark",
     "no_domain",
     "registrable_domain",
     "signing_keys",
@@ -92,6 +94,12 @@ def domain_rule(config: Config) -> Callable[[str], str]:
     if config.cookie_domain == "auto":
         _suffix_list()
     return registrable_domain
+
+
+def helper_mark(outbox: str) -> Path | None:
+    """Return the file beside the outbox that says that the helper was asked for; None without such an outbox."""
+    path = outbox_path(outbox) if outbox.startswith("sqlite:") else None
+    return path.with_name(f"{path.name}.helper") if path is not None else None
 
 
 def no_domain(_: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from tiktok_middleware._development import development_server
+from tiktok_middleware._helper_watch import HelperWatch
 from tiktok_middleware._log import NoticeLog
 from tiktok_middleware._other_servers import OtherServers
 from tiktok_middleware._rate_limit import RateLimit
@@ -23,6 +24,7 @@ from tiktok_middleware._wiring import (
     delivery_options,
     domain_rule,
     helper_file,
+    helper_mark,
     signing_keys,
 )
 from tiktok_middleware.config import DEBUG_DEFAULTS, Config
@@ -133,6 +135,13 @@ class Client(OtherServers):
             delivery, outbox = open_delivery(options, clock=clock), options.outbox
         self.delivery: DeliveryInterface = delivery
         announce(self.config, outbox)
+        self._helper_watch = HelperWatch(
+            helper_mark(outbox),
+            self.runtime.is_bot,
+            warn=lambda: self._log.count("helper_never_asked"),
+            over=self._stop_watching,
+        )
+        self.runtime.page_watch = self._helper_watch.page
         clients.add(self)
 
     @classmethod
@@ -273,6 +282,8 @@ class Client(OtherServers):
         """
         try:
             own = answer(request, self._stopped or self.runtime)
+            if own is not None:
+                self._helper_watch.asked()
             if isinstance(own, Wanted):
                 wait_s = self._throttle.wait_s(request, self.runtime.clock())
                 return refuse(self.runtime, 429, "too_many", [("Retry-After", str(wait_s))]) if wait_s else own
@@ -502,6 +513,9 @@ class Client(OtherServers):
     @property
     def _delivery_in_use(self) -> DeliveryInterface:
         return _instead[-1] if _instead else self.delivery
+
+    def _stop_watching(self) -> None:
+        self.runtime.page_watch = None
 
     def _handed_out(self, events: Sequence[Event]) -> None:
         self._delivery_in_use.handed_out(events)

@@ -230,6 +230,11 @@ class Reason(str, Enum):
     PIXELS = ("pixels", "It was signed for a page with other pixels.", "", True)
     ID = ("id", "The browser's event id is not of the last 48 hours.", "", True)
     TOO_MANY = ("too_many", "One visitor or address reports too often.", "", True)
+    HELPER_NEVER_ASKED = (
+        "helper_never_asked",
+        "200 pages with our script went to 20 visitors, and no process got a request for the helper.",
+        "Let proxies, CDNs and path rules forward /_tiktok/ (TIKTOK_ENDPOINT) to this app, for GET and POST.",
+    )
     UNFINISHED = ("unfinished", "A report's body did not come within two seconds.", "", True)
     TOO_MANY_EVENTS = (
         "too_many_events",

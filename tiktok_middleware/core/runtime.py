@@ -101,6 +101,7 @@ class Runtime:
         is_bot: whether a user agent is no person's.
         has_secret_key: whether the signer's key is a secret of its own, which lasts longer than an access token.
         handed_out: called with the events whose browser copies leave with a response.
+        page_watch: is told of each page that leaves with our script; None where nobody watches.
         is_on: whether there is anything to do at all.
         endpoint: the path prefix of our own answers.
         has_exclusions: whether there are paths that carry nothing at all.
@@ -141,6 +142,7 @@ class Runtime:
     notices: Notices
     is_bot: Callable[[str], bool] = _never
     has_secret_key: bool = True
+    page_watch: Callable[[RequestView], None] | None = None
     handed_out: Callable[[Sequence[Event]], None] = _unheard
     is_on: bool = field(init=False)
     endpoint: str = field(init=False)

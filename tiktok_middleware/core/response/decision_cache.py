@@ -194,6 +194,8 @@ def replay(
     place = _place(tracker, piece, effects.plan, protocol, last=last)
     if place < 0:
         return None
+    if tracker.runtime.page_watch is not None:
+        tracker.runtime.page_watch(tracker.state.request)
     rest = memoryview(piece)  # a page of 200 KB is copied once
     data = b"".join((rest[:place], script, rest[place:]))
     if edits and (due is not False or effects.is_personal or edits == CHANGES_WITH_BODY):

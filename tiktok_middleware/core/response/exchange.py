@@ -434,6 +434,8 @@ class Exchange:
         output, body = self._output, self._body
         if output is None or body is None:  # never with a page; keeps the types honest
             return self._let_go(self._headers)
+        if self.state.runtime.page_watch is not None:
+            self.state.runtime.page_watch(self.state.request)
         tags = body.tags
         if tags.policies:
             self._head = with_markup(self._head, tags.policies)
