@@ -135,7 +135,8 @@ class Config:
     url_deny: str = _option("", words)
     #: The pixel's own automatic events (clicks, form scanning).
     auto_events: bool = _option(True, boolean)
-    #: The pixel's own page views on route changes.
+    #: Page views on route changes: through the Navigation API, which leaves out addresses that hold identity; by the
+    #: pixel's own observer in browsers without it.
     history_observer: bool = _option(True, boolean)
     #: ``nonce`` uses the page's own nonce, ``extend`` also adds TikTok's hosts to its policy, ``off`` does neither.
     csp: str = _option("nonce", choice("nonce", "extend", "off"))

@@ -289,7 +289,8 @@ def _own(config: Config) -> Section:
         ("page views", views.get(config.page_view, config.page_view), "TIKTOK_PAGE_VIEW=off"),
         (
             "page views on route changes",
-            _on(config.history_observer),
+            f"{_on(config.history_observer)}; addresses with identity are left out where the browser has the Navigation API,"
+            " and told by the pixel's own observer where it has not",
             "TIKTOK_HISTORY_OBSERVER=false, or Events Manager",
         ),
         (
