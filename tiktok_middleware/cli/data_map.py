@@ -289,8 +289,7 @@ def _own(config: Config) -> Section:
         ("page views", views.get(config.page_view, config.page_view), "TIKTOK_PAGE_VIEW=off"),
         (
             "page views on route changes",
-            f"{_on(config.history_observer)}; addresses with identity are left out where the browser has the Navigation API,"
-            " and told by the pixel's own observer where it has not",
+            f"{_on(config.history_observer)}; with the Navigation API only for addresses without identity",
             "TIKTOK_HISTORY_OBSERVER=false, or Events Manager",
         ),
         (

@@ -177,6 +177,15 @@ def test_encoded_identity_keeps_pixel_away(target: str) -> None:
     assert holds_identity(target) is True
 
 
+@pytest.mark.parametrize(
+    "word", ["KzQ0MTIxMjM0NTk4Nw", "Ym9iQGV4YW1wbGUuY29t", "NDExMTExMTExMTExMTExMQ", "v1-KzQ0MTIxMjM0NTk4Nw"]
+)
+def test_short_base64_is_redacted_in_every_place(word: str) -> None:
+    assert server_address(f"https://shop.example/u/{word}/orders") == "https://shop.example/u/redacted/orders"
+    assert server_address(f"https://shop.example/?utm_term={word}") == "https://shop.example/?utm_term=redacted"
+    assert server_address(f"https://shop.example/p?ttclid={word}") == "https://shop.example/p"
+
+
 PERSONAL = [
     "bob@example.com",
     "bob%40example.com",

@@ -17,6 +17,7 @@ from tiktok_middleware.core.events.coerce import BudgetSpent, Refusal
 from tiktok_middleware.core.events.contents import complete, drop_fractions, unfold
 from tiktok_middleware.core.events.parameter_rules import ITEM_RULES, MAX_BYTES, RULES, PropertyReport, Rule
 from tiktok_middleware.core.events.parameters import FOREIGN
+from tiktok_middleware.core.visitor.pii import text_reveals
 from tiktok_middleware.errors import EventError
 
 __all__ = ["MAX_BYTES", "Cleaned", "clean_properties"]
@@ -124,7 +125,8 @@ def _key(key: object) -> str:
 
 def _shown(key: object) -> str:
     """Return the key for a message if it is a plain name; ``?`` otherwise, since it may be personal."""
-    return key if isinstance(key, str) and key.isascii() and key.replace("-", "_").isidentifier() else "?"
+    is_name = isinstance(key, str) and key.isascii() and key.replace("-", "_").isidentifier()
+    return str(key) if is_name and not text_reveals(str(key)) else "?"
 
 
 def _rule_for_unknown(key: str, path: str, report: PropertyReport) -> Rule:

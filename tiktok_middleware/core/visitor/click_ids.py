@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from tiktok_middleware.core.http.request import RequestView, query_value
+from tiktok_middleware.core.visitor.pii import identifier_reveals
 from tiktok_middleware.core.visitor.placeholders import is_placeholder
 
 __all__ = [
@@ -39,12 +40,12 @@ _TTCLID_COOKIES = (TTCLID, "_ttclid", "tiktok_ttclid")
 
 def is_ttclid(text: str) -> bool:
     """Whether it is of a form that TikTok writes, and no unfilled macro such as ``__CLICKID__``."""
-    return _TTCLID.fullmatch(text) is not None and not is_placeholder(text)
+    return _TTCLID.fullmatch(text) is not None and not is_placeholder(text) and not identifier_reveals(text)
 
 
 def is_ttp(text: str) -> bool:
     """Whether it is of a form that TikTok writes."""
-    return _TTP.fullmatch(text) is not None
+    return _TTP.fullmatch(text) is not None and not identifier_reveals(text)
 
 
 class Visitor(NamedTuple):
@@ -102,7 +103,7 @@ def read_visitor(request: RequestView) -> Visitor:
         elif not ttclid:
             ttclid = value
     ttp = cookies.get(TTP, "")
-    if ttp and not _TTP.fullmatch(ttp):
+    if ttp and not is_ttp(ttp):
         ttp, ignored = "", ignored + 1
     fresh = cookies.get(FRESH_COOKIE, "")
     is_ttclid_fresh, is_ttp_fresh = _TTCLID_INITIAL in fresh, _TTP_INITIAL in fresh

@@ -14,6 +14,7 @@ from tiktok_middleware.core.visitor import pii_patterns as patterns
 __all__ = [
     "REDACTED",
     "decoded",
+    "identifier_reveals",
     "is_suspect",
     "key_reveals",
     "looks_opaque",
@@ -131,8 +132,18 @@ def reveals(text: str, *, may_be_card: bool = True) -> bool:
         or ("+" in text and _phone.search(text) is not None)
         or _credential.search(text) is not None
         or (may_be_card and _holds_card(text))
-        or any(("@" in inner and _email.search(inner)) or _phone.search(inner) for inner in _behind_base64(text))
+        or any(
+            ("@" in inner and _email.search(inner)) or _phone.search(inner) or (may_be_card and _holds_card(inner))
+            for inner in _behind_base64(text)
+        )
     )
+
+
+def identifier_reveals(value: str) -> bool:
+    """Return True when an identifier, of letters, digits and ``._~-``, is a card number, or an address in base64."""
+    if not (_long_number.search(value) or "eyJ" in value or any(map(_text_in_base64.match, _LONG_WORD.findall(value)))):
+        return False
+    return reveals(value)
 
 
 def may_hold_card(key: str) -> bool:

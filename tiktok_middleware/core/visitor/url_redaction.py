@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 from tiktok_middleware.core.visitor.pii import (
     REDACTED,
     decoded,
+    identifier_reveals,
     is_suspect,
     key_reveals,
     looks_opaque,
@@ -59,7 +60,7 @@ def server_address(url: str, allow: frozenset[str] = _NOTHING, deny: frozenset[s
     """
     if not isinstance(url, str):
         return ""
-    if not deny and len(url) <= _MAX_CHARS and _PLAIN.fullmatch(url) and not _LONG.search(url):
+    if not deny and len(url) <= _MAX_CHARS and _PLAIN.fullmatch(url) and not (_LONG.search(url) or is_suspect(url)):
         return url
     if len(url) > _MAX_CHARS:
         url = _shortened(url)
@@ -174,7 +175,7 @@ def _kept_pair(pair: str, allow: frozenset[str], deny: frozenset[str]) -> str:
         return ""
     if key == "ttclid":
         click_id = unquote(raw)
-        return f"ttclid={click_id}" if _CLICK_ID.fullmatch(click_id) else ""
+        return f"ttclid={click_id}" if _CLICK_ID.fullmatch(click_id) and not identifier_reveals(click_id) else ""
     text = query_decoded(raw)
     if text is None or looks_opaque(text) or _pair_reveals(f"{raw_key}={raw}"):
         return f"{key}={REDACTED}"
