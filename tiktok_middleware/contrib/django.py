@@ -16,6 +16,7 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.apps import apps
 from django.conf import settings
+from django.core import checks
 from django.core.exceptions import ImproperlyConfigured, SynchronousOnlyOperation
 from django.db import transaction
 from django.db.transaction import TransactionManagementError
@@ -28,7 +29,7 @@ from django.utils import timezone
 from tiktok_middleware._printable import own_logger
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.client import Client
-from tiktok_middleware.config import Config
+from tiktok_middleware.config import DEBUG_DEFAULTS, Config
 from tiktok_middleware.contrib.django_cookie_consent import GroupVersion
 from tiktok_middleware.core.http.own_response import Answer, Wanted
 from tiktok_middleware.core.page.csp import allows_inline, framework_nonce
@@ -37,9 +38,9 @@ from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.tracking.current import KEY, tracker_of, tracker_var
 from tiktok_middleware.core.tracking.request_tracker import RequestTracker
 from tiktok_middleware.core.tracking.tracker import Tracker
-from tiktok_middleware.errors import EventError
+from tiktok_middleware.errors import ConfigError, EventError
 
-__all__ = ["TikTokMiddleware", "register", "tiktok_client", "tiktok_from", "tiktok_on"]
+__all__ = ["TikTokMiddleware", "check_settings", "register", "tiktok_client", "tiktok_from", "tiktok_on"]
 
 log: logging.Logger = own_logger("tiktok_middleware")
 
@@ -89,6 +90,31 @@ def tiktok_from(request: HttpRequest) -> Tracker:
         LookupError: the middleware is not in ``MIDDLEWARE``.
     """
     return tracker_of(_raw(request))
+
+
+_MIDDLEWARE = f"{__name__}.TikTokMiddleware"
+
+
+@checks.register  # type: ignore[untyped-decorator]  # Django has no types
+def check_settings(app_configs: object = None, **_: object) -> list[Any]:  # noqa: ARG001  # Django's name
+    """Check ``settings.TIKTOK``, the variables and the place in ``MIDDLEWARE`` by ``manage.py check``.
+
+    Django runs it where ``"tiktok_middleware.contrib.django"`` is in ``INSTALLED_APPS``.
+    """
+    found: list[Any] = []
+    try:
+        if not isinstance(getattr(settings, "TIKTOK", None), Client):
+            Config.from_env(defaults=DEBUG_DEFAULTS if settings.DEBUG else None, **_options())
+    except ConfigError as error:
+        found.append(checks.Error(str(error), id="tiktok.E001"))
+    order = list(settings.MIDDLEWARE or ())
+    if _MIDDLEWARE not in order:
+        hint = f"Add {_MIDDLEWARE!r} as the first entry."
+        found.append(checks.Warning("TikTokMiddleware is not in MIDDLEWARE.", hint=hint, id="tiktok.W001"))
+    elif order[0] != _MIDDLEWARE:
+        hint = "Put it first: it does not see what the middleware before it changes or answers."
+        found.append(checks.Warning(f"TikTokMiddleware comes after {order[0]}.", hint=hint, id="tiktok.W002"))
+    return found
 
 
 _clients: list[Client] = []
@@ -411,15 +437,20 @@ def _configured_policy() -> Mapping[str, object]:
     return {name: getattr(settings, f"CSP_{name.upper().replace('-', '_')}", None) for name in names}
 
 
+def _options() -> dict[str, Any]:
+    """``settings.TIKTOK``, a dict, as options."""
+    given = getattr(settings, "TIKTOK", None) or {}
+    return {str(name).lower().removeprefix("tiktok_"): value for name, value in given.items()}
+
+
 def _client() -> Client:
     """Return the client that ``settings.TIKTOK`` is, or the one that its options describe."""
     given = getattr(settings, "TIKTOK", None) or {}
     if isinstance(given, Client):
         return given
-    options: dict[str, Any] = {str(name).lower().removeprefix("tiktok_"): value for name, value in given.items()}
     keys = [settings.SECRET_KEY, *getattr(settings, "SECRET_KEY_FALLBACKS", ())]
     return _in_django(
-        Client.from_env(secret_keys=[str(key) for key in keys if key], is_debug=settings.DEBUG, **options)
+        Client.from_env(secret_keys=[str(key) for key in keys if key], is_debug=settings.DEBUG, **_options())
     )
 
 
