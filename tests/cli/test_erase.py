@@ -64,7 +64,7 @@ def run(path: Path, *arguments: str) -> Result:
 
 def fill(outbox: SqliteOutbox, user: Mapping[str, object]) -> None:
     outbox.put([submission(stored("waits", user)), submission(stored("other", OTHER))])
-    outbox.put([submission(stored("in-flight", user))], taker=LeaseHolder("relay", 60))
+    outbox.put([submission(stored("in-flight", user))], holder=LeaseHolder("relay", 60))
     outbox.keep_dead([stored("dead", user), stored("other-dead", OTHER)], "40002 no")
     body = json.dumps(["Purchase", {"value": 5}, "x", user]).encode()
     outbox.put([OutboxEntry("d", browser=True, deferred=DeferredPayload("ref", body))])

@@ -54,9 +54,9 @@ class Shop:
         self.outbox.put([submission(one) for one in records])
 
     def lease(self, *records: Record, for_s: float = 60) -> list[int]:
-        taker = LeaseHolder("relay", for_s)
-        self.outbox.put([submission(one) for one in records], taker=taker)
-        return [row.id for row in taker.rows]
+        holder = LeaseHolder("relay", for_s)
+        self.outbox.put([submission(one) for one in records], holder=holder)
+        return [row.id for row in holder.rows]
 
     def bury(self, reason: str, *records: Record) -> None:
         self.outbox.keep_dead(records, reason)

@@ -125,7 +125,7 @@ def test_what_is_tracked_when_even_the_app_is_done_is_sent_too(client: Client, a
 @pytest.mark.parametrize("visit", VISITS.values(), ids=VISITS)
 def test_what_fails_is_sent_with_the_next_that_is_tracked(client: Client, api: Api, visit: Visit) -> None:
     assert isinstance(client.delivery, Delivery)
-    client.delivery._relay.pace._random = lambda: 1.0  # a second
+    client.delivery._relay.backoff._random = lambda: 1.0  # a second
     api.status, api.body = 503, b""
     assert visit(client, SHAPES["page"], api) == 1, "it was tried"
     assert client.stats()["waiting"] == 1

@@ -111,8 +111,6 @@ from tests.delivery.delivery_world import PIXEL, submissions
 from tiktok_middleware import Client, Config
 from tiktok_middleware.delivery.metrics import TikTokCollector
 
-pytestmark = pytest.mark.slow
-
 name, outbox, url = sys.argv[1:4]
 client = Client(Config(pixel_id=PIXEL, access_token="t", api_url=url, outbox=outbox))
 registry = CollectorRegistry()

@@ -112,7 +112,7 @@ def row_filter(states: tuple[str, ...], older_than: float, **fields: str) -> Row
 
 @contextmanager
 def opened_outbox(url: str | None) -> Iterator[tuple[OutboxAdmin, Path]]:
-    """The outbox's desk and file; what is wrong with either ends the command with one line."""
+    """The administration of the outbox file, and its path; an error ends the command with one line."""
     try:
         url = url or outbox_url(Config.from_env())
         if url == "memory://":

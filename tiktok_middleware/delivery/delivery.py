@@ -1,4 +1,4 @@
-"""Takes events from requests and sees them to TikTok, whatever happens in between; it knows nothing of requests.
+"""Store the events of requests and send them to TikTok.
 
 ::
 
@@ -318,7 +318,7 @@ class Delivery:
             **{name: self._relay.counts[name] for name in ("delivered", "retried")},
             "buried": dict(self._relay.buried),
             "dropped": dict(+dropped),
-            "halted": len(self._relay.pace.halted),
+            "halted": len(self._relay.backoff.halted),
             "uncommitted": self._writer.waiting,
             **states,
             "oldest_s": max(0.0, *ages) if ages else 0.0,
@@ -334,7 +334,7 @@ class Delivery:
         if self._options.delay_s > 0:
             entries = [self._delayed(entry) for entry in entries]
         try:
-            claims = self._storage.put(entries, self._put_ids(), self._relay.taker(), self._relay.hand)
+            claims = self._storage.put(entries, self._put_ids(), self._relay.holder(), self._relay.hand)
         except Exception:
             if len(entries) > 1:  # one that cannot be stored shall not take its neighbours with it
                 return [claim for entry in entries for claim in self._commit([entry])]
@@ -402,7 +402,7 @@ class Delivery:
             while True:
                 self._relay.drain(deadline)
                 left_s = max(deadline - time.monotonic(), 0.0)
-                hopeless = self._relay.pace.blocked(self._clock() + left_s)
+                hopeless = self._relay.backoff.blocked(self._clock() + left_s)
                 is_hopeless = not left_s or not self.switches.is_sending
                 if is_hopeless or not any(outbox.holds(mark, hopeless, left_s) for outbox, mark in marks):
                     self._relay.settle(deadline)

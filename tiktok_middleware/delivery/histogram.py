@@ -1,4 +1,4 @@
-"""A count of measurements by size, cheap enough for every request; it knows no metrics system."""
+"""A count of measurements by size, cheap enough for every request."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def fallback(disk: SqliteOutbox, *, hands_out: bool = True) -> FallbackOutbox:
 
 
 def put(storage: FallbackOutbox, *given: OutboxEntry) -> list[Claim]:
-    def hand(outbox: Outbox, taker: LeaseHolder) -> None:
+    def hand(outbox: Outbox, holder: LeaseHolder) -> None:
         raise AssertionError("nobody takes rows here")
 
     return storage.put(given, next(PUT_IDS), None, hand)

@@ -197,23 +197,23 @@ def test_a_dead_letter_keeps_all_it_had_and_why(path: Path) -> None:
 def test_rows_can_be_leased_while_they_are_stored(path: Path) -> None:
     outbox = sqlite_outbox(path)
     at(outbox, NOW).put(submissions(2, "before"))
-    taker = LeaseHolder("w", 20)
+    holder = LeaseHolder("w", 20)
     wanted = [*submissions(120, "new"), submission(record("lost"), once=True)]
     at(outbox, NOW).put([submission(record("lost"), once=True)])
-    claims = at(outbox, NOW).put(wanted, taker=taker)
+    claims = at(outbox, NOW).put(wanted, holder=holder)
     assert [claim.server for claim in claims] == [True] * 120 + [False]
-    assert [row.record for row in taker.rows] == [r for s in wanted[:-1] for r in s.records]
+    assert [row.record for row in holder.rows] == [r for s in wanted[:-1] for r in s.records]
     assert [row.record.event_id for row in lease(outbox)] == ["before-0", "before-1", "lost"]
-    assert outbox.ack("w", taker.rows[:-1]) == 119
+    assert outbox.ack("w", holder.rows[:-1]) == 119
     assert [row.record.event_id for row in lease(outbox, now=NOW + 20)] == ["new-119"]
     outbox.close()
 
 
 def test_nothing_to_store_takes_nothing(path: Path) -> None:
     outbox = sqlite_outbox(path)
-    taker = LeaseHolder("w", 20)
-    at(outbox, NOW).put([OutboxEntry("e", browser=True)], taker=taker)
-    assert taker.rows == []
+    holder = LeaseHolder("w", 20)
+    at(outbox, NOW).put([OutboxEntry("e", browser=True)], holder=holder)
+    assert holder.rows == []
     outbox.close()
 
 

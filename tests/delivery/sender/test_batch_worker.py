@@ -153,7 +153,7 @@ def test_a_worker_that_must_not_send_keeps_everything(tmp_path: Path) -> None:
     config = Config(pixel_id=PIXEL, access_token="t", environment="staging", outbox=f"sqlite:///{tmp_path}/o.sqlite3")
     courier = BatchWorker(config, clock=Clock())
     assert len(courier.deliver(records(2)).left) == 2
-    assert courier._relay.pace.halted == {PIXEL: "the worker's environment forbids sending (not_production)"}
+    assert courier._relay.backoff.halted == {PIXEL: "the worker's environment forbids sending (not_production)"}
     courier.close()
 
 

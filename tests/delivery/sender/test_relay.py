@@ -186,7 +186,7 @@ def test_a_halted_pixel_stops_and_keeps_its_rows(caplog: pytest.LogCaptureFixtur
     world.run()
     assert world.sink.batches == [["evt-0", "evt-1", "evt-2"], ["x"]]
     assert world.outbox.counts()["waiting"] == 5
-    assert world.relay.pace.halted == {"C1": "40105 token expired"}
+    assert world.relay.backoff.halted == {"C1": "40105 token expired"}
     assert caplog.text.count("40105 token expired") == 1
     again = Relay(lambda: [world.outbox], lambda: world.sink, world.clock)
     world.sink.answer = saying(Delivered())
@@ -301,19 +301,19 @@ def test_rows_handed_over_by_the_writer_are_sent_without_another_lease() -> None
 
 def test_rows_are_handed_over_only_to_a_relay_at_work_and_in_good_health() -> None:
     world = World()
-    assert world.relay.taker() is None, "its thread does not run"
+    assert world.relay.holder() is None, "its thread does not run"
     world.relay.wake()
     try:
-        taker = world.relay.taker()
-        assert taker is not None
-        assert taker.until == NOW + 20
-        world.relay.pace.failed(PIXEL, NOW, None, "down")
-        assert world.relay.taker() is None
-        world.relay.pace.succeeded(PIXEL)
-        assert world.relay.taker() is not None
+        holder = world.relay.holder()
+        assert holder is not None
+        assert holder.until == NOW + 20
+        world.relay.backoff.failed(PIXEL, NOW, None, "down")
+        assert world.relay.holder() is None
+        world.relay.backoff.succeeded(PIXEL)
+        assert world.relay.holder() is not None
     finally:
         assert world.relay.stop(5.0)
-    assert world.relay.taker() is None
+    assert world.relay.holder() is None
 
 
 def test_waking_sends_and_stopping_closes_the_sink() -> None:
@@ -401,10 +401,10 @@ def test_what_was_handed_over_too_late_goes_back() -> None:
     world.relay.wake()
     assert entered.wait(10)
     world.outbox.put(submissions(1, "late"))
-    taker = world.relay.taker()
-    assert taker
-    taker.rows += world.outbox.lease(taker.owner, 10, limit_bytes=10**6, for_s=20)
-    world.relay.hand(world.outbox, taker)
+    holder = world.relay.holder()
+    assert holder
+    holder.rows += world.outbox.lease(holder.owner, 10, limit_bytes=10**6, for_s=20)
+    world.relay.hand(world.outbox, holder)
     assert not world.relay.stop(0.0)
     leave.set()
     assert world.relay.stop(5.0)
@@ -426,14 +426,14 @@ def test_halted_pixels_go_on_when_an_operator_says_so() -> None:
     world.outbox = outbox = Asked(clock=world.clock, monotonic=world.clock)
     outbox.put([submission(record("a")), submission(record("b", pixel="OTHER"))])
     world.run()
-    assert world.relay.pace.halted.keys() == {PIXEL, "OTHER"}
+    assert world.relay.backoff.halted.keys() == {PIXEL, "OTHER"}
     world.run()
     assert len(world.sink.batches) == 2
     world.sink.answer = saying(Delivered())
     outbox.asked += 1
     world.run()
     assert sorted(world.sink.sent[2:]) == ["a", "b"]
-    assert world.relay.pace.halted == {}
+    assert world.relay.backoff.halted == {}
 
 
 def test_a_full_request_does_not_wait_for_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -442,10 +442,10 @@ def test_a_full_request_does_not_wait_for_more(tmp_path: Path, monkeypatch: pyte
     relay = Relay(lambda: [outbox], lambda: sink, time.time, limit=2)
     relay.wake()
     for event_id in ("a", "b"):
-        taker = relay.taker()
-        assert taker
-        outbox.put([submission(record(event_id, event_time=time.time()))], taker=taker)
-        relay.hand(outbox, taker)
+        holder = relay.holder()
+        assert holder
+        outbox.put([submission(record(event_id, event_time=time.time()))], holder=holder)
+        relay.hand(outbox, holder)
         relay.wake()
     assert wait_until(lambda: len(sink.sent) == 2)
     assert relay.stop(10)

@@ -1,4 +1,4 @@
-"""What an operator sees and changes in an outbox file that other processes use; it sends and prints nothing."""
+"""Read and change an outbox file that other processes use, for an operator."""
 
 # ruff: noqa: S608 - only placeholders and constants are formatted into SQL
 

@@ -141,7 +141,7 @@ class Outbox(Protocol):
     duplicates: int
 
     def put(
-        self, entries: Sequence[OutboxEntry], *, put_id: bytes = b"", taker: LeaseHolder | None = None
+        self, entries: Sequence[OutboxEntry], *, put_id: bytes = b"", holder: LeaseHolder | None = None
     ) -> list[Claim]:
         """Store the records and make the claims in one transaction, and return what each entry won.
 
@@ -149,7 +149,7 @@ class Outbox(Protocol):
             entries: in order.
             put_id: 16 bytes, 8 of the writer and 8 that count its puts. Repeating a writer's last put changes nothing
                 and returns the same claims. Empty for a put that is never repeated.
-            taker: who leases the new rows at once; an outbox where leasing is cheap may ignore it.
+            holder: who leases the new rows at once; an outbox where leasing is cheap may ignore it.
         """
 
     def stored(self, put_id: bytes) -> list[Claim] | None:

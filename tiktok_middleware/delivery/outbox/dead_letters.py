@@ -1,4 +1,4 @@
-"""What an outbox shows of itself to an operator: its rows one by one and in numbers; it reads no file."""
+"""What an operator sees of an outbox: its rows and its counts."""
 
 from __future__ import annotations
 

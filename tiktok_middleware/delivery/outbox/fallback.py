@@ -60,7 +60,7 @@ class FallbackOutbox:
         self,
         entries: Sequence[OutboxEntry],
         put_id: bytes,
-        taker: LeaseHolder | None,
+        holder: LeaseHolder | None,
         hand: Callable[[Outbox, LeaseHolder], None],
     ) -> list[Claim]:
         """The claims, from the disk or else from memory.
@@ -68,19 +68,19 @@ class FallbackOutbox:
         Args:
             entries: in order.
             put_id: see `Outbox.put`.
-            taker: who would lease new rows on disk at once.
+            holder: who would lease new rows on disk at once.
             hand: takes them.
         """
         if self.disk and self._is_disk_up():
             try:
                 self._bring_undecided(self.disk)
-                claims = self.disk.put(entries, put_id=put_id, taker=taker)
+                claims = self.disk.put(entries, put_id=put_id, holder=holder)
             except OutboxError as error:
                 self.lose_disk(error)
             else:
                 self._is_disk_used = True
-                if taker:
-                    hand(self.disk, taker)
+                if holder:
+                    hand(self.disk, holder)
                 self._bring_home(self.disk)
                 return claims
         else:

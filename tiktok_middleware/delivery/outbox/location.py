@@ -1,4 +1,4 @@
-"""Where the outbox of a configuration is, and whether it is safe there; it opens no outbox."""
+"""Where the outbox of a configuration is, whether it is safe there, and what is stopped."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def _id(row: LeasedRecord) -> int:
     return row.id
 
 
-class _Lane:
+class _Queue:
     """What waits for one pixel and one source: page views apart, so that they can go first when room is short.
 
     What is due later waits in parts that came back together, newest row first: a place in the heap for each row would
@@ -182,7 +182,7 @@ class MemoryOutbox:
         self._sends = tuple(sends)
         self._clock = StoreClock(clock, monotonic)
         self._lock = threading.Lock()
-        self._lanes: dict[tuple[str, str], _Lane] = {}
+        self._queues: dict[tuple[str, str], _Queue] = {}
         self._held: dict[int, _Held] = {}
         self._claims = _Claims(limits.claims, self._pixels)
         self._puts: OrderedDict[bytes, list[Claim]] = OrderedDict()
@@ -195,7 +195,7 @@ class MemoryOutbox:
         entries: Sequence[OutboxEntry],
         *,
         put_id: bytes = b"",
-        taker: LeaseHolder | None = None,  # noqa: ARG002 - leasing is cheap
+        holder: LeaseHolder | None = None,  # noqa: ARG002 - leasing is cheap
     ) -> list[Claim]:
         with self._lock:
             if put_id in self._puts:
@@ -237,14 +237,14 @@ class MemoryOutbox:
         return admission
 
     def _store(self, record: Record, due: float | None = None) -> None:
-        lane = self._lanes.setdefault((record.pixel, record.source), _Lane())
+        queue = self._queues.setdefault((record.pixel, record.source), _Queue())
         self._last_id += 1
         row = LeasedRecord(self._last_id, 0, record)
         self._note(record, 1)
         if due is not None:
-            lane.put_back([row], due)
+            queue.put_back([row], due)
         else:
-            (lane.views if record.event == PAGE_VIEW else lane.events).append(row)
+            (queue.views if record.event == PAGE_VIEW else queue.events).append(row)
 
     def _note(self, record: Record, rows: int) -> None:
         """Count a record that came (1) or went (-1)."""
@@ -254,9 +254,9 @@ class MemoryOutbox:
 
     def _make_room(self, admission: Admission, pixel: str, entries: Sequence[OutboxEntry]) -> None:
         rows, size = admission.missing(pixel, entries)
-        for lane in [lane for key, lane in self._lanes.items() if key[0] == pixel]:
-            while lane.views and (rows > 0 or size > 0):
-                record = lane.views.popleft().record
+        for queue in [queue for key, queue in self._queues.items() if key[0] == pixel]:
+            while queue.views and (rows > 0 or size > 0):
+                record = queue.views.popleft().record
                 self._note(record, -1)
                 admission.freed(pixel, 1, len(record.body))
                 rows, size = rows - 1, size - len(record.body)
@@ -278,13 +278,13 @@ class MemoryOutbox:
             due = [(at, key) for key, at in self._dues(pixels_blocked) if at <= now]
             if not due:
                 return []
-            lane = self._lanes[min(due)[1]]
+            queue = self._queues[min(due)[1]]
             batch: list[LeasedRecord] = []
             size = 0
-            while len(batch) < limit and (row := lane.pop(now)):
+            while len(batch) < limit and (row := queue.pop(now)):
                 size += len(row.record.body)
                 if batch and size > limit_bytes:
-                    lane.put_back([row], now)
+                    queue.put_back([row], now)
                     break
                 row = self._ready(row, now)
                 batch.append(row)
@@ -299,8 +299,8 @@ class MemoryOutbox:
         return LeasedRecord(row.id, row.tries, record, now - record.event_time)
 
     def _dues(self, pixels_blocked: Collection[str]) -> Iterator[tuple[tuple[str, str], float]]:
-        for key, lane in self._lanes.items():
-            if self._is_ours(key[0]) and key[0] not in pixels_blocked and (due := lane.due()) is not None:
+        for key, queue in self._queues.items():
+            if self._is_ours(key[0]) and key[0] not in pixels_blocked and (due := queue.due()) is not None:
                 yield key, due
 
     def _is_ours(self, pixel: str) -> bool:
@@ -311,13 +311,13 @@ class MemoryOutbox:
 
     def _put_back(self, rows: list[LeasedRecord], at: float, tries: int = 0) -> None:
         """Let rows that were on lease wait until ``at``, so many tries older."""
-        by_lane: dict[tuple[str, str], list[LeasedRecord]] = {}
+        by_queue: dict[tuple[str, str], list[LeasedRecord]] = {}
         for row in rows:
             del self._held[row.id]
             older = LeasedRecord(row.id, row.tries + tries, row.record)
-            by_lane.setdefault((row.record.pixel, row.record.source), []).append(older)
-        for key, part in by_lane.items():
-            self._lanes[key].put_back(part, at)
+            by_queue.setdefault((row.record.pixel, row.record.source), []).append(older)
+        for key, part in by_queue.items():
+            self._queues[key].put_back(part, at)
 
     def _mine(self, owner: str, ids: Collection[int]) -> list[LeasedRecord]:
         return [held.row for id_ in ids if (held := self._held.get(id_)) and held.owner == owner]
@@ -366,7 +366,7 @@ class MemoryOutbox:
         with self._lock:
             if any(held.row.record.event_id == event_id for held in self._held.values()):
                 return False
-            found = [record for lane in self._lanes.values() for record in lane.remove(event_id)]
+            found = [record for queue in self._queues.values() for record in queue.remove(event_id)]
             for record in found:
                 self._note(record, -1)
             dead = [letter for letter in self.dead if letter.record.event_id == event_id]
@@ -399,8 +399,8 @@ class MemoryOutbox:
 
     def _all(self) -> Iterator[tuple[float, LeasedRecord]]:
         """The oldest row of what is due now, of each part that waits, and all that are on lease, with their times."""
-        for lane in self._lanes.values():
-            yield from lane.heads()
+        for queue in self._queues.values():
+            yield from queue.heads()
         yield from ((held.until, held.row) for held in self._held.values())
 
     def counts(self) -> dict[str, int]:
@@ -417,8 +417,8 @@ class MemoryOutbox:
     def left(self) -> list[Record]:
         """What is not on lease, oldest first."""
         with self._lock:
-            lanes = self._lanes.values()
-            rows = [row for lane in lanes for row in (*lane.events, *lane.views, *lane.waiting_later())]
+            queues = self._queues.values()
+            rows = [row for queue in queues for row in (*queue.events, *queue.views, *queue.waiting_later())]
             return [row.record for row in sorted(rows, key=_id)]
 
     def unload(self, most: int) -> tuple[list[Record], dict[ClaimKey, float]]:
@@ -429,8 +429,8 @@ class MemoryOutbox:
         """
         with self._lock:
             records: list[Record] = []
-            for lane in self._lanes.values():
-                while len(records) < most and (row := lane.pop(inf)):
+            for queue in self._queues.values():
+                while len(records) < most and (row := queue.pop(inf)):
                     records.append(self._ready(row, 0.0).record)
                     self._note(row.record, -1)
             is_empty = not any(usage[0] for usage in self._usage.values())

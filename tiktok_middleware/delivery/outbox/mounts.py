@@ -1,4 +1,4 @@
-"""Whether a path lies where an outbox loses its events, as Linux's own list of mounts says; it opens nothing else."""
+"""Whether a path lies where an outbox loses its events, as Linux's own list of mounts says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work on a thread, and waiting for it on an event loop, asyncio's or trio's; it knows no events of ours."""
+"""Work on a thread, and waiting for it on an event loop, asyncio's or trio's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process's forks and its end, told to every delivery in it; it knows nothing of what they do then."""
+"""Tell every delivery of a process about forks and about the process's end."""
 
 from __future__ import annotations
 

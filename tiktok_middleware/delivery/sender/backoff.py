@@ -1,4 +1,4 @@
-"""How fast each pixel may be asked: back-off, the circuit breaker, the full stop; it knows no threads and no clock."""
+"""When each pixel may be asked next: backoff, circuit breaker, halt."""
 
 from __future__ import annotations
 

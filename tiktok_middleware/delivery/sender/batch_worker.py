@@ -1,4 +1,4 @@
-"""Brings one batch to TikTok in a worker, by the relay's own rules; it knows neither Celery nor any other engine."""
+"""Send one batch in a worker process, by the relay's rules."""
 
 from __future__ import annotations
 
@@ -104,20 +104,20 @@ class BatchWorker:
 
     def _resume_if_asked(self) -> None:
         """Try halted pixels again after an `outbox retry` on this host."""
-        if not self._relay.pace.halted:
+        if not self._relay.backoff.halted:
             self._resumes = None
             return
         asked = self._dead_letters.resumes()
         if self._resumes is not None and asked != self._resumes:
-            self._relay.pace.resume()
+            self._relay.backoff.resume()
         self._resumes = asked
 
     def _wait_s(self, batch: MemoryOutbox, left: list[Record]) -> float:
         """How long the rest shall wait, with jitter, so that what failed together does not come back together."""
         now, pixel = self._clock(), left[0].pixel
-        if pixel in self._relay.pace.halted or not self._dead_letters.switches().is_sending:
+        if pixel in self._relay.backoff.halted or not self._dead_letters.switches().is_sending:
             return WORKER_MAX_WAIT_S * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-        due_in_s = max(batch.due_in_s() or 0.0, (self._relay.pace.opens_at() or now) - now)
+        due_in_s = max(batch.due_in_s() or 0.0, (self._relay.backoff.opens_at() or now) - now)
         return min(max(due_in_s, MIN_WAIT_S), WORKER_MAX_WAIT_S * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 
 

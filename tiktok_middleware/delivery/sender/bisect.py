@@ -1,4 +1,4 @@
-"""Finds the events that TikTok refuses a whole batch for; it sends nothing itself."""
+"""Find the events for which TikTok refuses a whole batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thread that commits: it gathers what callers hand over and stores it in one transaction; it knows no network."""
+"""The writer thread: it stores what callers submit, many entries in one transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows on their way from the writer to the relay, which need not be read from the disk again; it sends nothing."""
+"""Pass stored rows from the writer to the relay without reading them from the disk again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Handoff:
     """A queue with one thread at each end."""
 
     def __init__(self) -> None:
-        self._takers: deque[tuple[Outbox, LeaseHolder]] = deque()
+        self._holders: deque[tuple[Outbox, LeaseHolder]] = deque()
         self._put = 0  # counted by the writer alone
         self._got = 0  # counted by the relay alone
 
@@ -45,23 +45,23 @@ class Handoff:
         """Whether enough is on its way."""
         return self.waiting >= _MAX_ROWS
 
-    def put(self, outbox: Outbox, taker: LeaseHolder) -> None:
-        """Hand over the rows that ``taker`` leased."""
-        self._put += len(taker.rows)
-        self._takers.append((outbox, taker))
+    def put(self, outbox: Outbox, holder: LeaseHolder) -> None:
+        """Hand over the rows that ``holder`` leased."""
+        self._put += len(holder.rows)
+        self._holders.append((outbox, holder))
 
     def get(self, limit: int, limit_bytes: int) -> list[Batch]:
         """What was handed over first, about ``limit`` rows of it, sorted into batches within both limits."""
-        lanes: dict[tuple[int, str, str], Batch] = {}
+        batches: dict[tuple[int, str, str], Batch] = {}
         got = 0
-        while self._takers and got < limit:
-            outbox, taker = self._takers.popleft()
-            got += len(taker.rows)
-            for row in taker.rows:
-                lane = id(outbox), row.record.pixel, row.record.source
-                lanes.setdefault(lane, Batch(outbox, taker.until, [])).rows.append(row)
+        while self._holders and got < limit:
+            outbox, holder = self._holders.popleft()
+            got += len(holder.rows)
+            for row in holder.rows:
+                key = id(outbox), row.record.pixel, row.record.source
+                batches.setdefault(key, Batch(outbox, holder.until, [])).rows.append(row)
         self._got += got
-        return [part for lane in lanes.values() for part in _parts(lane, limit, limit_bytes)]
+        return [part for batch in batches.values() for part in _parts(batch, limit, limit_bytes)]
 
 
 def _parts(batch: Batch, limit: int, limit_bytes: int) -> Iterator[Batch]:

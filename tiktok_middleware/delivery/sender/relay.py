@@ -1,4 +1,4 @@
-"""The thread that sends: lease, sink, verdict, then ack, retry or bury; it knows neither SQLite nor HTTP."""
+"""The thread that sends: lease, sink, verdict, then ack, retry or bury."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Relay:
     ) -> None:
         self.batch_records: Histogram = Histogram(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
         self.send_s: Histogram = Histogram(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-        self.pace: Backoff = Backoff(random.random)
+        self.backoff: Backoff = Backoff(random.random)
         self._outboxes = outboxes
         self._open_sink = open_sink
         self._clock = clock
@@ -91,11 +91,11 @@ class Relay:
         self._is_sending = is_sending
         self._monotonic = monotonic
         self._owner = secrets.token_hex(8)
-        self._settlement = Results(self._owner, self.pace, clock, self._note_resumes)
+        self._results = Results(self._owner, self.backoff, clock, self._note_resumes)
         self._sink: Sink | None = None
         self._opening = threading.Lock()  # held during the first send
         self._is_held = False  # the same, by a fork
-        self._handover = Handoff()
+        self._handoff = Handoff()
         self._bell = threading.Event()
         self._hurry = threading.Event()  # gathering ends
         self._is_full = False  # the last round filled a request, so that more may wait
@@ -110,12 +110,12 @@ class Relay:
     @property
     def counts(self) -> Counter[str]:
         """Rows ``delivered``, and times that one was ``retried``."""
-        return self._settlement.counts
+        return self._results.counts
 
     @property
     def buried(self) -> Counter[str]:
         """Rows that became dead letters, by what was the matter: ``rejected``, ``expired``."""
-        return self._settlement.buried
+        return self._results.buried
 
     def wake(self) -> None:
         """Look into the outboxes, as soon as what comes together has gathered."""
@@ -123,16 +123,16 @@ class Relay:
             self._start()
         self._bell.set()
 
-    def taker(self) -> LeaseHolder | None:
+    def holder(self) -> LeaseHolder | None:
         """Who takes rows while they are stored: us, as long as all goes well and not too much is in hand already."""
-        if self._thread is None or self._is_stopping or self._handover.is_full or self.pace.is_troubled:
+        if self._thread is None or self._is_stopping or self._handoff.is_full or self.backoff.is_troubled:
             return None
         return LeaseHolder(self._owner, _LEASE_S, self._monotonic() + _LEASE_S) if self._is_sending() else None
 
-    def hand(self, outbox: Outbox, taker: LeaseHolder) -> None:
-        """Send the rows that ``taker`` holds."""
-        self._handover.put(outbox, taker)
-        if self._handover.waiting >= self._limit:
+    def hand(self, outbox: Outbox, holder: LeaseHolder) -> None:
+        """Send the rows that ``holder`` holds."""
+        self._handoff.put(outbox, holder)
+        if self._handoff.waiting >= self._limit:
             self._hurry.set()
 
     def stop(self, timeout_s: float) -> bool:
@@ -163,7 +163,7 @@ class Relay:
 
     def settle(self, deadline: float) -> None:
         """Wait until nothing is in hand, so that no lease is left behind; until monotonic second ``deadline``."""
-        while self._handover.waiting and time.monotonic() < deadline:
+        while self._handoff.waiting and time.monotonic() < deadline:
             time.sleep(_SETTLE_S)
         if self._turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
             self._turn.release()
@@ -217,12 +217,12 @@ class Relay:
         if not self._is_sending():
             return _PAUSED_S
         now = self._clock()
-        blocked = self.pace.blocked(now)
+        blocked = self.backoff.blocked(now)
         dues: list[float] = []
         for outbox in self._outboxes():
             with self._forbearing(outbox):
                 dues += [due_in_s for due_in_s in (outbox.due_in_s(blocked),) if due_in_s is not None]
-        if (opens_at := self.pace.opens_at()) is not None:
+        if (opens_at := self.backoff.opens_at()) is not None:
             dues.append(opens_at - now)
         return min(max(min(dues, default=_IDLE_S), 0.0), _IDLE_S)
 
@@ -244,9 +244,9 @@ class Relay:
         return was_busy
 
     def _resume_if_asked(self) -> None:
-        if self.pace.halted and self._asked() != self._resumes:
-            log.info("Asked to try again: %s", ", ".join(sorted(self.pace.halted)))
-            self.pace.resume()
+        if self.backoff.halted and self._asked() != self._resumes:
+            log.info("Asked to try again: %s", ", ".join(sorted(self.backoff.halted)))
+            self.backoff.resume()
 
     def _note_resumes(self) -> None:
         self._resumes = self._asked()
@@ -268,7 +268,7 @@ class Relay:
                 self._limit,
                 limit_bytes=_MAX_BODIES_BYTES,
                 for_s=_LEASE_S,
-                pixels_blocked=self.pace.blocked(self._clock()),
+                pixels_blocked=self.backoff.blocked(self._clock()),
             )
             if rows:
                 self._send(Batch(outbox, until, rows))
@@ -286,7 +286,7 @@ class Relay:
                 log.warning("The outbox cannot be read, trying again: %s", error)
 
     def _send_handed(self) -> bool:
-        batches = self._handover.get(self._limit, _MAX_BODIES_BYTES)
+        batches = self._handoff.get(self._limit, _MAX_BODIES_BYTES)
         for batch in batches:
             with self._forbearing(batch.outbox):
                 self._send(batch)
@@ -295,19 +295,19 @@ class Relay:
     def _send(self, batch: Batch) -> None:
         """Send what is on lease; a batch that is refused as a whole goes again in parts until the culprit is alone."""
         outbox, pixel = batch.outbox, batch.rows[0].record.pixel
-        rows = self._settlement.bury_expired(outbox, batch.rows)
-        limit = self.pace.limit(pixel, self._limit)
+        rows = self._results.bury_expired(outbox, batch.rows)
+        limit = self.backoff.limit(pixel, self._limit)
         self._is_full |= len(rows) >= limit or sum([len(row.record.body) for row in rows]) > _MAX_BODIES_BYTES // 2
-        self._settlement.release(outbox, rows[limit:])
+        self._results.release(outbox, rows[limit:])
         search = Bisection(rows[:limit])
         while part := search.next_part():
-            is_blocked = self._is_over() or pixel in self.pace.blocked(self._clock())
+            is_blocked = self._is_over() or pixel in self.backoff.blocked(self._clock())
             if is_blocked or not self._holds(batch, part):
-                self._settlement.release(outbox, part)
+                self._results.release(outbox, part)
                 continue
             verdicts = self._ask(part)
             if search.is_settled(part, verdicts):
-                self._settlement.settle(outbox, part, verdicts)
+                self._results.settle(outbox, part, verdicts)
 
     def _is_over(self) -> bool:
         return self._is_stopping or time.monotonic() > self._until or not self._is_sending()

@@ -1,4 +1,4 @@
-"""What becomes of rows once their fate is known: acknowledged, put back, given back or buried; it sends nothing."""
+"""Acknowledge, retry, release or bury rows by the sink's verdicts."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _MAX_CAUSES = 1000
 
 
 class Results:
-    """Writes down what became of leased rows, and tells the pace.
+    """Writes down what became of leased rows, and tells the backoff.
 
     Args:
         owner: of the leases.
-        pace: how fast each pixel may be asked.
+        backoff: how fast each pixel may be asked.
         clock: Unix seconds.
         on_halt: called before a pixel is halted while none is.
 
@@ -35,11 +35,11 @@ class Results:
         buried: dead letters by kind: ``rejected`` or ``expired``.
     """
 
-    def __init__(self, owner: str, pace: Backoff, clock: Callable[[], float], on_halt: Callable[[], None]) -> None:
+    def __init__(self, owner: str, backoff: Backoff, clock: Callable[[], float], on_halt: Callable[[], None]) -> None:
         self.counts: Counter[str] = Counter()
         self.buried: Counter[str] = Counter()
         self._owner = owner
-        self._pace = pace
+        self._backoff = backoff
         self._clock = clock
         self._on_halt = on_halt
         self._causes: set[str] = set()
@@ -56,15 +56,15 @@ class Results:
         for row, reason in rejected:
             self._bury(outbox, [row], "rejected", reason)
         if delivered or rejected:
-            self._pace.succeeded(pixel)
+            self._backoff.succeeded(pixel)
         if late := [(row, verdict) for row, verdict in told if isinstance(verdict, Retry)]:
             waits = [verdict.after_s for _, verdict in late if verdict.after_s is not None]
-            self._pace.failed(pixel, now, max(waits, default=None), late[0][1].reason)
+            self._backoff.failed(pixel, now, max(waits, default=None), late[0][1].reason)
             self._retry(outbox, [row for row, _ in late], now, late[0][1].reason)
         if halted := [(row, verdict) for row, verdict in told if isinstance(verdict, Halted)]:
-            if not self._pace.halted:
+            if not self._backoff.halted:
                 self._on_halt()
-            self._pace.halt(pixel, halted[0][1].reason)
+            self._backoff.halt(pixel, halted[0][1].reason)
             self.release(outbox, [row for row, _ in halted], halted[0][1].reason)
 
     def release(self, outbox: Outbox, rows: list[LeasedRecord], reason: str = "") -> None:
@@ -86,7 +86,7 @@ class Results:
         middle = len(rows) // 2 if tries else 0
         for half in (rows[:middle], rows[middle:]):
             if half:
-                after_s = self._pace.due(half[0].record.pixel, now, tries) - now
+                after_s = self._backoff.due(half[0].record.pixel, now, tries) - now
                 self.counts["retried"] += outbox.retry(self._owner, [row.id for row in half], after_s, reason)
 
     def _bury(self, outbox: Outbox, rows: list[LeasedRecord], kind: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Whether what a sink answers can be acted upon: a team's own may say anything; it sends and stores nothing."""
+"""Whether what a sink answers can be acted upon: a team's own may say anything."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class SqliteOutbox:
         self._housekeeping.note_opened()
 
     def put(
-        self, entries: Sequence[OutboxEntry], *, put_id: bytes = b"", taker: LeaseHolder | None = None
+        self, entries: Sequence[OutboxEntry], *, put_id: bytes = b"", holder: LeaseHolder | None = None
     ) -> list[Claim]:
         with self._connection.transaction() as db:
             rows, size, puts = db.execute(_TALLY).fetchone()
@@ -125,14 +125,14 @@ class SqliteOutbox:
             admission = self._admission(db, entries, Space(self._limits.rows - rows, self._limits.bytes - size))
             claims = SqliteClaims(db, self._scopes, self._clock, self._added)
             won = [admission.decide(entry, claims) for entry in entries]
-            last_id = self._store(db, admission, now, taker)
+            last_id = self._store(db, admission, now, holder)
             if payloads := handed_out(entries, won):
                 deferred_rows.keep(db, payloads, now)
             puts = with_put(puts, put_id, won) if put_id else None
             self._count(db, admission.all_stored(), claims.new, now, puts)
-        if taker:
+        if holder:
             first_id = last_id - len(admission.stored) + 1
-            taker.rows += [
+            holder.rows += [
                 LeasedRecord(first_id + i, 0, record, now - record.event_time)
                 for i, record in enumerate(admission.stored)
             ]
@@ -185,12 +185,12 @@ class SqliteOutbox:
             admission.freed(pixel, len(views), freed)
             rows, size = rows - len(views), size - freed
 
-    def _store(self, db: sqlite3.Connection, admission: Admission, now: float, taker: LeaseHolder | None) -> int:
+    def _store(self, db: sqlite3.Connection, admission: Admission, now: float, holder: LeaseHolder | None) -> int:
         """The number of the last row that may be sent at once."""
         for delay_s, record in admission.delayed:
             id_ = insert(db, [record], self._scopes, None, now + min(delay_s, MAX_DELAY_S))
             db.execute("UPDATE waiting SET reason = ? WHERE id = ?", (DELAYED, id_))
-        owner, due = (taker.owner, now + taker.for_s) if taker else (None, now)
+        owner, due = (holder.owner, now + holder.for_s) if holder else (None, now)
         return insert(db, admission.stored, self._scopes, owner, due)
 
     def _count(
