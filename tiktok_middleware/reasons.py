@@ -292,6 +292,11 @@ class Reason(str, Enum):
         "The outbox is full, and page views were dropped before other events.",
         "Find out why nothing is sent: tiktok-middleware outbox status.",
     )
+    OVERFLOW_REPORTED = (
+        "overflow_reported",
+        "The outbox is nearly full, and events that pages report were dropped before events of views.",
+        "Find out why nothing is sent: tiktok-middleware outbox status.",
+    )
     OVERFLOW_DEAD = (
         "overflow_dead",
         "The oldest dead letters were dropped, because there are too many.",

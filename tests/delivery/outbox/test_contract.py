@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.delivery.delivery_world import (
@@ -346,6 +347,23 @@ def test_an_outbox_full_of_conversions_refuses_and_leaves_the_claim_for_later(op
     assert outbox.dropped == {"overflow": 1}
     outbox.ack("a", lease(outbox))
     assert at(outbox, NOW).put([late]) == [Claim(browser=False, server=True)]
+
+
+def test_events_that_pages_report_are_dropped_before_events_of_views(open_outbox: Open) -> None:
+    outbox = open_outbox(Limits(rows=10, bytes=1_000_000, dead=10))
+    reported = [msgspec.structs.replace(one, reported=True) for one in submissions(12, "stranger")]
+    assert sum(claim.server for claim in at(outbox, NOW).put(reported)) == 8
+    assert outbox.dropped == {"overflow_reported": 4}
+    assert at(outbox, NOW).put(submissions(2, "view")) == [Claim(browser=False, server=True)] * 2
+    assert [claim.server for claim in at(outbox, NOW).put(submissions(1, "late"))] == [False]
+
+
+def test_events_that_pages_report_displace_no_page_view(open_outbox: Open) -> None:
+    outbox = open_outbox(Limits(rows=10, bytes=1_000_000, dead=10))
+    at(outbox, NOW).put(submissions(10, "view", event="Pageview"))
+    reported = [msgspec.structs.replace(one, reported=True) for one in submissions(2, "stranger")]
+    assert [claim.server for claim in at(outbox, NOW).put(reported)] == [False, False]
+    assert outbox.dropped == {"overflow_reported": 2}
 
 
 def test_bytes_are_bounded_too(open_outbox: Open) -> None:

@@ -133,4 +133,4 @@ def _counted(event: Event, visitor: RequestState, *, browser: bool) -> OutboxEnt
     runtime.notices.count("confirmed")
     server = not (runtime.config.server_reason or visitor.is_bot)
     submission = make_entry(event, visitor, browser=browser, server=server)
-    return msgspec.structs.replace(submission, once=True, passing=not event.once)
+    return msgspec.structs.replace(submission, once=True, passing=not event.once, reported=True)

@@ -140,6 +140,7 @@ class OutboxEntry(msgspec.Struct, frozen=True, gc=False):
         deferred: the browser copy, where it is to wait here; kept if its claim is won.
         pixels: the pixels that the browser copy goes to; empty for the pixels of the process.
         delay_s: seconds that the server copies wait before they are sent.
+        reported: True for an event that a page reports, which a stranger may have made up.
     """
 
     event_id: str
@@ -150,6 +151,7 @@ class OutboxEntry(msgspec.Struct, frozen=True, gc=False):
     deferred: DeferredPayload | None = None
     pixels: tuple[str, ...] = ()
     delay_s: float = 0.0
+    reported: bool = False
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False, eq=False):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from tiktok_middleware.core.events.event import PAGE_VIEW, Claim, OutboxEntry, Record
-from tiktok_middleware.delivery.outbox.base import claim_of
+from tiktok_middleware.delivery.outbox.base import Limits, claim_of
 
 __all__ = ["Admission", "Claims", "Space"]
 
@@ -35,13 +35,17 @@ class Space:
     Attributes:
         rows: rows that fit.
         size: bytes that fit.
+        kept_rows, kept_size: the last fifth of the outbox, which is kept for events of views: reports of pages, which
+            strangers can make up, are dropped first.
     """
 
-    __slots__ = ("rows", "size")
+    __slots__ = ("kept_rows", "kept_size", "rows", "size")
 
-    def __init__(self, rows: int, size: int) -> None:
-        self.rows: int = rows
-        self.size: int = size
+    def __init__(self, limits: Limits, used_rows: int, used_size: int) -> None:
+        self.rows: int = limits.rows - used_rows
+        self.size: int = limits.bytes - used_size
+        self.kept_rows: int = limits.rows // 5
+        self.kept_size: int = limits.bytes // 5
 
     def is_short_of(self, entries: Sequence[OutboxEntry]) -> bool:
         """Whether the entries may not all fit, with the largest record that there can be."""
@@ -78,7 +82,13 @@ class Admission:
 
     def missing(self, pixel: str, entries: Sequence[OutboxEntry]) -> tuple[int, int]:
         """Rows and bytes that page views of ``pixel`` must give up for its conversions among ``entries``."""
-        wanted = [len(r.body) for s in entries for r in s.records if r.pixel == pixel and r.event != PAGE_VIEW]
+        wanted = [
+            len(r.body)
+            for s in entries
+            if not s.reported
+            for r in s.records
+            if r.pixel == pixel and r.event != PAGE_VIEW
+        ]
         return len(wanted) - self.space[pixel].rows, sum(wanted) - self.space[pixel].size
 
     def freed(self, pixel: str, views: int, size: int) -> None:
@@ -91,7 +101,7 @@ class Admission:
         """What ``entry`` wins; its records are added to `stored` or `delayed` where the server channel is won."""
         once, records = entry.once, entry.records
         browser = entry.browser and (not once or self._wins_browser(entry, claims))
-        server = bool(records) and self._admits(records)
+        server = bool(records) and self._admits(records, is_reported=entry.reported)
         if not once:  # most events
             if server:
                 self._store(records, entry.delay_s)
@@ -126,15 +136,19 @@ class Admission:
         else:
             self.stored += records
 
-    def _admits(self, records: tuple[Record, ...]) -> bool:
+    def _admits(self, records: tuple[Record, ...], *, is_reported: bool) -> bool:
         for record in records:
             space = self.space[record.pixel]
-            if space.rows < 1 or space.size < len(record.body):
+            rows, size = space.rows, space.size
+            if is_reported:
+                rows, size = rows - space.kept_rows, size - space.kept_size
+            if rows < 1 or size < len(record.body):
                 break
         else:
             return True
         for record in records:
-            self.dropped["overflow_page_view" if record.event == PAGE_VIEW else "overflow"] += 1
+            reason = "overflow_page_view" if record.event == PAGE_VIEW else "overflow"
+            self.dropped["overflow_reported" if is_reported else reason] += 1
         return False
 
 

@@ -230,7 +230,7 @@ class MemoryOutbox:
         space: dict[str, Space] = {}
         for pixel in pixels:
             rows, size = self._usage.get(pixel, (0, 0))
-            space[pixel] = Space(self._limits.rows - rows, self._limits.bytes - size)
+            space[pixel] = Space(self._limits, rows, size)
         admission = Admission(space, self._pixels)
         for pixel in pixels:
             self._make_room(admission, pixel, entries)

@@ -122,7 +122,7 @@ class SqliteOutbox:
             if put_id and (earlier := find_put(puts, put_id)) is not None:
                 return earlier
             now = self._clock.now()
-            admission = self._admission(db, entries, Space(self._limits.rows - rows, self._limits.bytes - size))
+            admission = self._admission(db, entries, Space(self._limits, rows, size))
             claims = SqliteClaims(db, self._scopes, self._clock, self._added)
             won = [admission.decide(entry, claims) for entry in entries]
             last_id = self._store(db, admission, now, holder)
@@ -158,7 +158,7 @@ class SqliteOutbox:
                 space[pixel] = at_home
             else:
                 rows, size = usage.used(db, scope)
-                space[pixel] = Space(self._limits.rows - rows, self._limits.bytes - size)
+                space[pixel] = Space(self._limits, rows, size)
         admission = Admission(space, self._scopes.pixels)
         for pixel in pixels:
             if space[pixel].is_short_of(entries):
