@@ -20,6 +20,7 @@ from tests.delivery.delivery_world import NOW, WALL, at, record, sqlite_outbox, 
 from tiktok_middleware.core.events.event import Claim, OutboxEntry
 from tiktok_middleware.delivery.outbox.base import LeasedRecord, LeaseHolder, Limits
 from tiktok_middleware.delivery.outbox.sqlite import connection as database
+from tiktok_middleware.delivery.outbox.sqlite import migrate
 from tiktok_middleware.delivery.outbox.sqlite.claims import ONCE_RETENTION_S
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 from tiktok_middleware.delivery.outbox.sqlite.schema import MIGRATIONS
@@ -564,8 +565,8 @@ def test_two_connections_that_migrate_at_once_do_it_once(path: Path, monkeypatch
     outbox = sqlite_outbox(path)
     at(outbox, NOW).put(submissions(1))
     answers = [0]
-    real = database._version
-    monkeypatch.setattr(database, "_version", lambda db: answers.pop() if answers else real(db))
+    real = migrate._version
+    monkeypatch.setattr(migrate, "_version", lambda db: answers.pop() if answers else real(db))
     late = sqlite_outbox(path)
     assert late.counts()["waiting"] == 1
     late.close()

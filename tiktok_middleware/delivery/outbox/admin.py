@@ -29,7 +29,7 @@ from tiktok_middleware.delivery.outbox.expiry import reason_code, shown_reason, 
 from tiktok_middleware.delivery.outbox.person import Person
 from tiktok_middleware.delivery.outbox.sqlite import usage
 from tiktok_middleware.delivery.outbox.sqlite.claims import forget
-from tiktok_middleware.delivery.outbox.sqlite.connection import add_tables
+from tiktok_middleware.delivery.outbox.sqlite.migrate import add_tables
 from tiktok_middleware.delivery.outbox.sqlite.schema import ADDITIONS, SCHEMA
 from tiktok_middleware.delivery.outbox.sqlite.scopes import split_scope
 from tiktok_middleware.errors import OutboxError

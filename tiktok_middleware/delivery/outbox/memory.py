@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import threading
 import time
 from collections import Counter, OrderedDict, deque
@@ -15,16 +14,14 @@ from tiktok_middleware.core.events.event import PAGE_VIEW, Claim, OutboxEntry, R
 from tiktok_middleware.delivery.outbox.admission import Admission, Space
 from tiktok_middleware.delivery.outbox.base import PAIRED_TTL_S, RUNNING, LeasedRecord, LeaseHolder, Limits, Switches
 from tiktok_middleware.delivery.outbox.deferred import MemoryDeferred, handed_out
+from tiktok_middleware.delivery.outbox.memory_claims import ClaimKey, MemoryClaims
+from tiktok_middleware.delivery.outbox.memory_queue import MemoryQueue, row_id
 from tiktok_middleware.delivery.outbox.store_clock import StoreClock
 
-__all__ = ["MEMORY_LIMITS", "ClaimKey", "Dead", "MemoryOutbox"]
+__all__ = ["MEMORY_LIMITS", "Dead", "MemoryOutbox"]
 
 MEMORY_LIMITS = Limits(rows=100_000, bytes=64 * 1024 * 1024, dead=1_000, claims=300_000)
 
-ClaimKey = tuple[str, str, str]
-"""Pixel, event id and channel."""
-
-_OTHER = {"browser": "server", "server": "browser"}
 _KEPT_PUTS = 1000
 _DOUBT_S = 5.0
 
@@ -36,122 +33,12 @@ class Dead(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-def _id(row: LeasedRecord) -> int:
-    return row.id
-
-
-class _Queue:
-    """What waits for one pixel and one source: page views apart, so that they can go first when room is short.
-
-    What is due later waits in parts that came back together, newest row first: a place in the heap for each row would
-    take more memory than the row itself.
-    """
-
-    __slots__ = ("_parts", "events", "later", "views")
-
-    def __init__(self) -> None:
-        self.events: deque[LeasedRecord] = deque()
-        self.views: deque[LeasedRecord] = deque()
-        self.later: list[tuple[float, int, list[LeasedRecord]]] = []
-        self._parts = 0
-
-    def due(self) -> float | None:
-        if self.events or self.views:
-            return 0.0
-        return self.later[0][0] if self.later else None
-
-    def pop(self, now: float) -> LeasedRecord | None:
-        if self.later and self.later[0][0] <= now:
-            part = self.later[0][2]
-            row = part.pop()
-            if not part:
-                heapq.heappop(self.later)
-            return row
-        queue = self.events or self.views
-        return queue.popleft() if queue else None
-
-    def put_back(self, rows: list[LeasedRecord], at: float) -> None:
-        self._parts += 1
-        heapq.heappush(self.later, (at, self._parts, sorted(rows, key=_id, reverse=True)))
-
-    def waiting_later(self) -> Iterator[LeasedRecord]:
-        return (row for _, _, part in self.later for row in part)
-
-    def heads(self) -> Iterator[tuple[float, LeasedRecord]]:
-        """The oldest row of each queue and part, with the time when it is due."""
-        yield from ((0.0, queue[0]) for queue in (self.events, self.views) if queue)
-        yield from ((at, part[-1]) for at, _, part in self.later)
-
-    def remove(self, event_id: str) -> list[Record]:
-        """Remove the rows of an event, and return their records."""
-        removed: list[Record] = []
-        for rows in (self.events, self.views, *(part for _, _, part in self.later)):
-            for row in [row for row in rows if row.record.event_id == event_id]:
-                rows.remove(row)
-                removed.append(row.record)
-        self.later = [entry for entry in self.later if entry[2]]
-        heapq.heapify(self.later)
-        return removed
-
-
 class _Held(msgspec.Struct, gc=False):
     """A row on lease."""
 
     owner: str
     until: float
     row: LeasedRecord
-
-
-class _Claims:
-    """The claims of the process, in the order in which they were made.
-
-    Args:
-        limit: claims at most; the oldest are removed first.
-        pixels: the pixels of the process; where there are none, all pixels count as one.
-    """
-
-    def __init__(self, limit: int, pixels: tuple[str, ...]) -> None:
-        self.now = self.too_old = 0.0
-        self._limit = limit
-        self._pixels = pixels
-        self._made: dict[ClaimKey, float] = {}
-
-    def wins(self, event_id: str, pixels: Sequence[str], channel: str, passing: bool) -> bool:  # noqa: ARG002 - none lasts
-        keys = self._keys(event_id, pixels, channel)
-        if not all(map(self._is_free, keys)):
-            return False
-        for key in keys:
-            self._made[key] = self.now
-            if len(self._made) > self._limit:
-                del self._made[next(iter(self._made))]
-        return True
-
-    def first_at(self, event_id: str, pixels: Sequence[str], channel: str) -> float:
-        times = [self._made[key] for key in self._keys(event_id, pixels, channel) if key in self._made]
-        return min(times, default=0.0)
-
-    def unload(self, most: int) -> dict[ClaimKey, float]:
-        """The oldest claims, which are somebody else's from now on."""
-        keys = [key for key, _ in zip(self._made, range(most), strict=False)]
-        return {key: self._made.pop(key) for key in keys}
-
-    def load(self, claims: Mapping[ClaimKey, float]) -> None:
-        """Take back what was unloaded."""
-        self._made.update(claims)
-
-    def has(self, record: Record, channel: str) -> bool:
-        """Whether the channel is claimed for the event of a record."""
-        return self._keys(record.event_id, (record.pixel,), channel)[0] in self._made
-
-    def _is_free(self, key: ClaimKey) -> bool:
-        if key in self._made:
-            return False
-        other = self._made.get((key[0], key[1], _OTHER[key[2]]))
-        return other is None or other >= self.too_old
-
-    def _keys(self, event_id: str, pixels: Sequence[str], channel: str) -> list[ClaimKey]:
-        counted = list(dict.fromkeys(pixels)) if self._pixels and pixels else [""]
-        return [(pixel, event_id, channel) for pixel in counted]
 
 
 class MemoryOutbox:
@@ -182,9 +69,9 @@ class MemoryOutbox:
         self._sends = tuple(sends)
         self._clock = StoreClock(clock, monotonic)
         self._lock = threading.Lock()
-        self._queues: dict[tuple[str, str], _Queue] = {}
+        self._queues: dict[tuple[str, str], MemoryQueue] = {}
         self._held: dict[int, _Held] = {}
-        self._claims = _Claims(limits.claims, self._pixels)
+        self._claims = MemoryClaims(limits.claims, self._pixels)
         self._puts: OrderedDict[bytes, list[Claim]] = OrderedDict()
         self._deferreds = MemoryDeferred()
         self._last_id = 0
@@ -237,7 +124,7 @@ class MemoryOutbox:
         return admission
 
     def _store(self, record: Record, due: float | None = None) -> None:
-        queue = self._queues.setdefault((record.pixel, record.source), _Queue())
+        queue = self._queues.setdefault((record.pixel, record.source), MemoryQueue())
         self._last_id += 1
         row = LeasedRecord(self._last_id, 0, record)
         self._note(record, 1)
@@ -411,7 +298,7 @@ class MemoryOutbox:
 
     def oldest_s(self) -> float | None:
         with self._lock:
-            row = min((row for _, row in self._all()), key=_id, default=None)
+            row = min((row for _, row in self._all()), key=row_id, default=None)
             return self._clock.now() - row.record.event_time if row else None
 
     def left(self) -> list[Record]:
@@ -419,7 +306,7 @@ class MemoryOutbox:
         with self._lock:
             queues = self._queues.values()
             rows = [row for queue in queues for row in (*queue.events, *queue.views, *queue.waiting_later())]
-            return [row.record for row in sorted(rows, key=_id)]
+            return [row.record for row in sorted(rows, key=row_id)]
 
     def unload(self, most: int) -> tuple[list[Record], dict[ClaimKey, float]]:
         """Records, and once none is here any more claims with their times, that are somebody else's from now on.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tiktok_middleware._printable import own_logger
+from tiktok_middleware.delivery.outbox.sqlite.migrate import add_tables, migrate
 from tiktok_middleware.delivery.process.threads import Lock, native_lock, native_sleep, native_thread
 from tiktok_middleware.errors import OutboxError
 
@@ -20,7 +21,7 @@ try:
 except ImportError:  # pragma: no cover - Windows, where processes do not fork and rarely share the file
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["CHECKPOINT_BYTES", "Connection", "add_tables", "wal_bytes"]
+__all__ = ["CHECKPOINT_BYTES", "Connection", "wal_bytes"]
 
 log: logging.Logger = own_logger(__name__)
 
@@ -290,7 +291,7 @@ class Connection:
                 verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
                 if verdict != "ok":
                     raise sqlite3.DatabaseError(verdict)  # noqa: TRY301 - the same path as damage that SQLite finds itself
-            self._migrate(db)
+            migrate(db, self._migrations)
             add_tables(db, self._additions)
             if self._opened:
                 self._opened(db)
@@ -320,20 +321,6 @@ class Connection:
         finally:
             _close(old)
         return new
-
-    def _migrate(self, db: sqlite3.Connection) -> None:
-        newest = len(self._migrations)
-        if _version(db) == newest:
-            return
-        db.execute("BEGIN IMMEDIATE")
-        version = _version(db)
-        if version > newest:
-            raise OSError(f"written by a newer release: schema {version}, this one knows {newest}")
-        for script in self._migrations[version:]:
-            for statement in script.split(";\n"):
-                db.execute(statement)
-        db.execute(f"PRAGMA user_version={newest}")
-        db.execute("COMMIT")
 
     def _set_aside(self, error: sqlite3.DatabaseError) -> None:
         suffix = f".damaged-{time.time_ns()}"
@@ -457,32 +444,6 @@ def _file_id(path: Path) -> _FileId | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _version(db: sqlite3.Connection) -> int:
-    return int(db.execute("PRAGMA user_version").fetchone()[0])
-
-
-def add_tables(db: sqlite3.Connection, additions: Sequence[str]) -> None:
-    """Take the steps that a file has not taken yet, of those that an earlier release does not notice."""
-    if _added(db) >= len(additions):
-        return
-    db.execute("BEGIN IMMEDIATE")
-    done = _added(db)
-    for script in additions[done:]:
-        for statement in script.split(";\n"):
-            db.execute(statement)
-    db.execute("CREATE TABLE IF NOT EXISTS additions (count INTEGER NOT NULL)")
-    db.execute("DELETE FROM additions")
-    db.execute("INSERT INTO additions VALUES (?)", (max(done, len(additions)),))
-    db.execute("COMMIT")
-
-
-def _added(db: sqlite3.Connection) -> int:
-    """How many additions the file has taken."""
-    if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'additions'").fetchone() is None:
-        return 0
-    return int(db.execute("SELECT count FROM additions").fetchone()[0])
 
 
 def _is_damaged(error: BaseException | None) -> bool:

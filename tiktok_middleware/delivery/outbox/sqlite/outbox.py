@@ -27,7 +27,7 @@ from tiktok_middleware.delivery.outbox.base import (
 from tiktok_middleware.delivery.outbox.deferred import handed_out
 from tiktok_middleware.delivery.outbox.environment import PRODUCTION
 from tiktok_middleware.delivery.outbox.ledger import DELIVERED, ledger_entries
-from tiktok_middleware.delivery.outbox.memory import ClaimKey
+from tiktok_middleware.delivery.outbox.memory_claims import ClaimKey
 from tiktok_middleware.delivery.outbox.sqlite import deferred_rows, usage
 from tiktok_middleware.delivery.outbox.sqlite.claims import SqliteClaims
 from tiktok_middleware.delivery.outbox.sqlite.connection import Connection

@@ -1,0 +1,66 @@
+"""The claims of a process: which channel has carried which event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tiktok_middleware.core.events.event import Record
+
+__all__ = ["ClaimKey", "MemoryClaims"]
+
+ClaimKey = tuple[str, str, str]
+"""Pixel, event id and channel."""
+
+_OTHER = {"browser": "server", "server": "browser"}
+
+
+class MemoryClaims:
+    """The claims of the process, in the order in which they were made.
+
+    Args:
+        limit: claims at most; the oldest are removed first.
+        pixels: the pixels of the process; where there are none, all pixels count as one.
+    """
+
+    def __init__(self, limit: int, pixels: tuple[str, ...]) -> None:
+        self.now = self.too_old = 0.0
+        self._limit = limit
+        self._pixels = pixels
+        self._made: dict[ClaimKey, float] = {}
+
+    def wins(self, event_id: str, pixels: Sequence[str], channel: str, passing: bool) -> bool:  # noqa: ARG002 - none lasts
+        keys = self._keys(event_id, pixels, channel)
+        if not all(map(self._is_free, keys)):
+            return False
+        for key in keys:
+            self._made[key] = self.now
+            if len(self._made) > self._limit:
+                del self._made[next(iter(self._made))]
+        return True
+
+    def first_at(self, event_id: str, pixels: Sequence[str], channel: str) -> float:
+        times = [self._made[key] for key in self._keys(event_id, pixels, channel) if key in self._made]
+        return min(times, default=0.0)
+
+    def unload(self, most: int) -> dict[ClaimKey, float]:
+        """The oldest claims, which are somebody else's from now on."""
+        keys = [key for key, _ in zip(self._made, range(most), strict=False)]
+        return {key: self._made.pop(key) for key in keys}
+
+    def load(self, claims: Mapping[ClaimKey, float]) -> None:
+        """Take back what was unloaded."""
+        self._made.update(claims)
+
+    def has(self, record: Record, channel: str) -> bool:
+        """Whether the channel is claimed for the event of a record."""
+        return self._keys(record.event_id, (record.pixel,), channel)[0] in self._made
+
+    def _is_free(self, key: ClaimKey) -> bool:
+        if key in self._made:
+            return False
+        other = self._made.get((key[0], key[1], _OTHER[key[2]]))
+        return other is None or other >= self.too_old
+
+    def _keys(self, event_id: str, pixels: Sequence[str], channel: str) -> list[ClaimKey]:
+        counted = list(dict.fromkeys(pixels)) if self._pixels and pixels else [""]
+        return [(pixel, event_id, channel) for pixel in counted]
