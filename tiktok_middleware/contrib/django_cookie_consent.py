@@ -11,7 +11,7 @@ from tiktok_middleware.core.http.request import RequestView
 
 __all__ = ["GroupVersion"]
 
-log = logging.getLogger("tiktok_middleware")
+log: logging.Logger = logging.getLogger("tiktok_middleware")
 
 #: How long a version is believed, and how long a thread that reads it may take.
 _FRESH_S, _PATIENCE_S = 5.0, 30.0
