@@ -15,6 +15,8 @@ import pytest
 
 import tiktok_middleware
 
+pytestmark = pytest.mark.slow
+
 _PACKAGE = Path(tiktok_middleware.__file__).parent
 _SKIPPED = ("tiktok_middleware.sandbox", "tiktok_middleware.delivery.celery", "tiktok_middleware.contrib")
 _SOURCES = "\n".join(path.read_text("utf-8") for path in _PACKAGE.rglob("*.py"))

@@ -15,6 +15,8 @@ from tests.contract.adapters import Request, asgi_scope, make_client
 from tiktok_middleware import Client
 from tiktok_middleware.asgi import TikTokMiddleware
 
+pytestmark = pytest.mark.slow
+
 HEAD = b"<!doctype html><html><head><title>x</title></head><body>"
 DICE = random.Random(4)
 WORDS = b" ".join(bytes(DICE.choices(b"abcdefghijklmnopqrstuvwxyz", k=7)) for _ in range(400_000))

@@ -16,6 +16,8 @@ from tiktok_middleware.core.visitor import pii_patterns
 from tiktok_middleware.core.visitor.pii import is_suspect, text_reveals
 from tiktok_middleware.core.visitor.url_redaction import holds_identity, server_address
 
+pytestmark = pytest.mark.slow
+
 _SUSPECT = re.compile(pii_patterns.SUSPECT, re.IGNORECASE), re.compile(pii_patterns.SUSPECT_BASE64)
 _PLACES = (
     "https://shop.example/u/{}/orders",

@@ -23,6 +23,8 @@ from tiktok_middleware.core.events.event import Record
 from tiktok_middleware.core.events_api.protocol import Delivered, Rejected, Verdict
 from tiktok_middleware.core.tracking.current import KEY
 
+pytestmark = pytest.mark.slow
+
 PAGE = b"<!doctype html><html><head><title>x</title></head><body>hello</body></html>"
 SENT: list[bytes] = []
 
