@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from tiktok_middleware.core.events.catalogue import (
-    FADING,
-    FOREIGN_EVENTS,
+from tiktok_middleware.core.events.event_aliases import FADING, FOREIGN_EVENTS, NO_COUNTERPART, RESERVED, RETIRED
+from tiktok_middleware.core.events.event_catalogue import (
     ITEM_KINDS,
     MAX_CRM_NAME_CHARS,
     MAX_NAME_CHARS,
-    NO_COUNTERPART,
     PAGE_VIEW,
     PROPERTY_KINDS,
-    RESERVED,
-    RETIRED,
     STANDARD_EVENTS,
     USER_KEYS,
     WORDS,

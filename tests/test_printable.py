@@ -12,7 +12,7 @@ import pytest
 from tiktok_middleware import Client, Config
 from tiktok_middleware._log import NoticeLog
 from tiktok_middleware._printable import own_logger, printable
-from tiktok_middleware.core.events_api.protocol import Rejected, read_answer
+from tiktok_middleware.core.events_api.answers import Rejected, read_answer
 from tiktok_middleware.delivery.outbox.expiry import shown_reason
 
 HOSTILE = "bad\nERROR forged\r\x1b[31m\x00\x85\u2028\u202e\ud800 end"

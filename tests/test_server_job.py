@@ -17,7 +17,7 @@ from tests.core.core_world import GOOD_TTP, NOW, PIXEL, Clock, scope_request
 from tiktok_middleware.client import Client, deliver_to
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.events.event import Claim, OutboxEntry, Record
-from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
+from tiktok_middleware.core.events_api.answers import Delivered, Verdict
 from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.server_tracker import server_tracker
 from tiktok_middleware.core.tracking.tracker import Tracker

@@ -11,9 +11,9 @@ from typing import Any
 
 from tiktok_middleware._bots import PERSON, TOOL, kind_of, make_ready
 from tiktok_middleware.config import Config
-from tiktok_middleware.core.consent.page_side import page_side
+from tiktok_middleware.core.consent.bridge_settings import page_side
 from tiktok_middleware.core.events.sources import SOURCES
-from tiktok_middleware.core.imported import imported
+from tiktok_middleware.core.import_setting import imported
 from tiktok_middleware.core.signing import derive_key
 from tiktok_middleware.delivery.delivery import DeliveryOptions
 from tiktok_middleware.delivery.outbox.environment import environment_of

@@ -5,7 +5,7 @@ factory as ``import:package.module:factory``; it gets the delivery's options and
 """
 
 from tiktok_middleware.core.events.event import Record
-from tiktok_middleware.core.events_api.protocol import Delivered, Halted, Rejected, Retry
+from tiktok_middleware.core.events_api.answers import Delivered, Halted, Rejected, Retry
 from tiktok_middleware.delivery.delivery import DeliveryOptions
 from tiktok_middleware.delivery.sender.batch_worker import BatchWorker
 from tiktok_middleware.delivery.sender.relay import Sink

@@ -11,8 +11,8 @@ from tiktok_middleware._bounded_read import read_within
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.core.http.own_response import Answer, Wanted
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
-from tiktok_middleware.core.response.cache_key import WSGI
 from tiktok_middleware.core.response.decision_cache import HeldPage, look_up, replay
+from tiktok_middleware.core.response.decision_cache_key import WSGI
 from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.tracking.current import tracker_var
 

@@ -11,8 +11,8 @@ import pytest
 from tests.browser_scripts.page_world import page, run, snippet
 from tests.core.core_world import BROWSER
 from tiktok_middleware._wiring import helper_file
+from tiktok_middleware.core.consent.bridge_settings import bridges
 from tiktok_middleware.core.consent.consent import make_reader
-from tiktok_middleware.core.consent.page_side import bridges
 from tiktok_middleware.core.consent.platforms import BRIDGES, BROWSER_ONLY
 from tiktok_middleware.errors import ConfigError
 

@@ -18,7 +18,7 @@ from tiktok_middleware.core.events.event_names import STANDARD_EVENTS
 from tiktok_middleware.delivery.outbox.base import PAIRED_TTL_S
 from tiktok_middleware.delivery.outbox.deferred import DEFERRED_LIFE_S
 from tiktok_middleware.delivery.outbox.expiry import IMPORTED_TTL_S, UNPAIRED_TTL_S
-from tiktok_middleware.delivery.outbox.sqlite.claims import ONCE_RETENTION_S
+from tiktok_middleware.delivery.outbox.sqlite.once_claims import ONCE_RETENTION_S
 
 PIXEL = "C0000000000000000001"
 TOKEN = "5f4dcc3b5aa765d61d8327deb882cf99"

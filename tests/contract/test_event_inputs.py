@@ -18,7 +18,7 @@ from tiktok_middleware import Client, Config
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
 from tiktok_middleware.core.consent.consent import Consent, State
 from tiktok_middleware.core.events.event import Record
-from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
+from tiktok_middleware.core.events_api.answers import Delivered, Verdict
 from tiktok_middleware.core.tracking.current import KEY
 from tiktok_middleware.sandbox.check import check_item
 from tiktok_middleware.wsgi import TikTokMiddleware as WsgiMiddleware

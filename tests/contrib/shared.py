@@ -11,7 +11,7 @@ import msgspec
 
 from tiktok_middleware import Client, Config
 from tiktok_middleware.core.events.event import Record
-from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
+from tiktok_middleware.core.events_api.answers import Delivered, Verdict
 from tiktok_middleware.delivery.delivery import DeliveryOptions
 
 PIXEL = "C0000000000000000000"

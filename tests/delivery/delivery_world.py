@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tiktok_middleware.core.events.event import OutboxEntry, Record
-from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
+from tiktok_middleware.core.events_api.answers import Delivered, Verdict
 from tiktok_middleware.delivery.outbox.memory import MemoryOutbox
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 

@@ -22,7 +22,7 @@ from tests.delivery.delivery_world import PIXEL, Api, record, running_api, submi
 from tiktok_middleware.cli.main import main
 from tiktok_middleware.client import Client
 from tiktok_middleware.core.events.event import OutboxEntry
-from tiktok_middleware.core.events_api.protocol import Delivered, Retry
+from tiktok_middleware.core.events_api.answers import Delivered, Retry
 from tiktok_middleware.delivery import celery as ours
 from tiktok_middleware.delivery.delivery import Delivery, DeliveryOptions, open_delivery
 from tiktok_middleware.delivery.sender.batch_worker import BatchWorker, Outcome

@@ -16,7 +16,7 @@ from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.events.event import Claim
 from tiktok_middleware.core.events.ids import once_event_id
-from tiktok_middleware.core.events_api.protocol import Delivered, Retry
+from tiktok_middleware.core.events_api.answers import Delivered, Retry
 from tiktok_middleware.delivery.delivery import Delivery, DeliveryOptions, open_delivery
 from tiktok_middleware.errors import EventError
 

@@ -30,7 +30,7 @@ from tests.delivery.delivery_world import (
     wait_until,
 )
 from tiktok_middleware.core.events.event import Claim, DeferredPayload, OutboxEntry, Record
-from tiktok_middleware.core.events_api.protocol import Delivered, Halted, Rejected, Retry, Verdict
+from tiktok_middleware.core.events_api.answers import Delivered, Halted, Rejected, Retry, Verdict
 from tiktok_middleware.delivery.delivery import Delivery, DeliveryOptions, open_delivery
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 from tiktok_middleware.errors import ConfigError, OutboxError
@@ -475,7 +475,7 @@ NOWHERE = "http://127.0.0.1:9"
 def test_at_exit_one_delivery_that_cannot_be_closed_leaves_the_others_closed(tmp_path: Path) -> None:
     ended = run(
         """
-        from tiktok_middleware.core.events_api.protocol import Delivered
+        from tiktok_middleware.core.events_api.answers import Delivered
 
         class Sink:
             def send(self, batch):

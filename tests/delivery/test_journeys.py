@@ -19,7 +19,7 @@ from tests.delivery.delivery_world import PIXEL, Api, running_api, wait_until
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.events.event import Record
-from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
+from tiktok_middleware.core.events_api.answers import Delivered, Verdict
 from tiktok_middleware.core.tracking.current import KEY
 from tiktok_middleware.wsgi import TikTokMiddleware
 

@@ -26,7 +26,8 @@ from tiktok_middleware import Client, Config, current
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
 from tiktok_middleware.cli import main as cli
 from tiktok_middleware.core.events.event import Record
-from tiktok_middleware.core.events_api.protocol import Delivered, Rejected, Verdict, encode_request
+from tiktok_middleware.core.events_api.answers import Delivered, Rejected, Verdict
+from tiktok_middleware.core.events_api.requests import encode_request
 from tiktok_middleware.delivery.celery import Message
 from tiktok_middleware.sandbox.application import create_app
 from tiktok_middleware.wsgi import TikTokMiddleware as WsgiMiddleware

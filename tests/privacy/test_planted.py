@@ -20,7 +20,7 @@ from tests.identities import ENCODINGS, Person, full_width, people
 from tiktok_middleware import Client, Config
 from tiktok_middleware.asgi import TikTokMiddleware
 from tiktok_middleware.core.events.event import Record
-from tiktok_middleware.core.events_api.protocol import Delivered, Rejected, Verdict
+from tiktok_middleware.core.events_api.answers import Delivered, Rejected, Verdict
 from tiktok_middleware.core.tracking.current import KEY
 
 pytestmark = pytest.mark.slow

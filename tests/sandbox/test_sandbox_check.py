@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tiktok_middleware.core.events.catalogue import ITEM_KINDS, PROPERTY_KINDS, USER_KEYS
+from tiktok_middleware.core.events.event_catalogue import ITEM_KINDS, PROPERTY_KINDS, USER_KEYS
 from tiktok_middleware.core.events.parameter_rules import ITEM_RULES, RULES
 from tiktok_middleware.core.events.sources import SOURCES
 from tiktok_middleware.sandbox.check import check_item, check_name, check_root

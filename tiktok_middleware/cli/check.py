@@ -16,8 +16,8 @@ from tiktok_middleware._option_parsers import masked
 from tiktok_middleware._start_line import start_line
 from tiktok_middleware.cli.data_map import data_map
 from tiktok_middleware.config import Config
-from tiktok_middleware.core.consent.silence import silence_of
-from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
+from tiktok_middleware.core.consent.missing_platform import silence_of
+from tiktok_middleware.core.events_api.answers import Delivered, Verdict
 from tiktok_middleware.delivery.outbox.environment import environment_of
 from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_risk, outbox_stopped, outbox_url
 from tiktok_middleware.errors import TikTokError

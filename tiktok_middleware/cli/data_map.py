@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 from tiktok_middleware import __version__
 from tiktok_middleware.config import Config
+from tiktok_middleware.core.consent.bridge_settings import bridges
 from tiktok_middleware.core.consent.consent import OWN_COOKIE
-from tiktok_middleware.core.consent.page_side import bridges
 from tiktok_middleware.core.consent.precedence import SAID_COOKIE
 from tiktok_middleware.core.pixel.redirect_cookie import CARRY, COOKIE_MAX_AGE_S, SEALED
 from tiktok_middleware.core.pixel.signed_event import SEALED_LIFE_S
-from tiktok_middleware.core.response.first_party_cookies import CONSENT_MAX_AGE_S
+from tiktok_middleware.core.response.first_party_cookies import CONSENT_MAX_AGE_S, LIFETIME_S
 from tiktok_middleware.core.visitor import snapshot
-from tiktok_middleware.core.visitor.click_ids import FRESH_COOKIE, LIFETIME_S, TTCLID, TTP
+from tiktok_middleware.core.visitor.click_ids import FRESH_COOKIE, TTCLID, TTP
 from tiktok_middleware.core.visitor.visits import VISIT_COOKIE, VISIT_MAX_AGE_S
 
 __all__ = ["DataMap", "Section", "data_map"]

@@ -10,7 +10,7 @@ import click
 
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.events.event import Record
-from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
+from tiktok_middleware.core.events_api.answers import Delivered, Verdict
 from tiktok_middleware.errors import EventError, TikTokError
 
 __all__ = ["answers_of", "records_of", "send"]

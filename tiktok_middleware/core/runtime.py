@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.consent import Reader
-from tiktok_middleware.core.consent.silence import Silence, silence_of
+from tiktok_middleware.core.consent.missing_platform import Silence, silence_of
 from tiktok_middleware.core.events.event import Event
 from tiktok_middleware.core.events.event_names import event_name
 from tiktok_middleware.core.http.proxies import Proxies

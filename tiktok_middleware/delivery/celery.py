@@ -26,7 +26,7 @@ from celery.exceptions import Reject
 from tiktok_middleware._printable import own_logger
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.events.event import Record
-from tiktok_middleware.core.events_api.protocol import Delivered, Retry, Verdict
+from tiktok_middleware.core.events_api.answers import Delivered, Retry, Verdict
 from tiktok_middleware.delivery.sender.batch_worker import BatchWorker, Outcome
 from tiktok_middleware.errors import TikTokError
 

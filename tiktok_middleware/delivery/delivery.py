@@ -22,7 +22,7 @@ import msgspec
 from tiktok_middleware._printable import own_logger
 from tiktok_middleware.config import TIKTOK_API_URL
 from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
-from tiktok_middleware.core.events_api.protocol import MAX_REQUEST_EVENTS
+from tiktok_middleware.core.events_api.requests import MAX_REQUEST_EVENTS
 from tiktok_middleware.delivery.histogram import Distribution
 from tiktok_middleware.delivery.outbox.base import RUNNING, Limits, Retention, Switches, claim_of
 from tiktok_middleware.delivery.outbox.environment import environment_of

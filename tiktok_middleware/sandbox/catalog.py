@@ -1,9 +1,9 @@
-"""Old event names and misspelt user keys; the rest of the protocol stands in ``core.events.catalogue``."""
+"""Old event names and misspelt user keys; the rest of the protocol stands in ``core.events.event_catalogue``."""
 
 from __future__ import annotations
 
-from tiktok_middleware.core.events.catalogue import FADING, RESERVED, RETIRED
-from tiktok_middleware.core.events.catalogue import STANDARD_EVENTS as STANDARD
+from tiktok_middleware.core.events.event_aliases import FADING, RESERVED, RETIRED
+from tiktok_middleware.core.events.event_catalogue import STANDARD_EVENTS as STANDARD
 
 __all__ = ["OLD_NAMES", "STANDARD", "USER_TYPOS"]
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tiktok_middleware.core.events.catalogue import FADING, MAX_CRM_NAME_CHARS
+from tiktok_middleware.core.events.event_aliases import FADING
+from tiktok_middleware.core.events.event_catalogue import MAX_CRM_NAME_CHARS
 from tiktok_middleware.sandbox.catalog import OLD_NAMES, STANDARD
 from tiktok_middleware.sandbox.check_properties import check_properties
 from tiktok_middleware.sandbox.check_user import check_page, check_user

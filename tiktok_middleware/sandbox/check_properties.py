@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tiktok_middleware.core.events.catalogue import CURRENCIES, ITEM_KINDS, PROPERTY_KINDS, WORDS, Kind
+from tiktok_middleware.core.events.event_catalogue import CURRENCIES, ITEM_KINDS, PROPERTY_KINDS, WORDS, Kind
 from tiktok_middleware.sandbox.rules import (
     Check,
     Problem,

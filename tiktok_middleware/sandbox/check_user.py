@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from tiktok_middleware.core.events.catalogue import USER_KEYS
+from tiktok_middleware.core.events.event_catalogue import USER_KEYS
 from tiktok_middleware.sandbox.catalog import USER_TYPOS
 from tiktok_middleware.sandbox.rules import Check, Problem, each, join, known, objects, shaped, text
 

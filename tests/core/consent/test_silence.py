@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from tests.core.core_world import NAVIGATION, runtime_of, scope_request
 from tiktok_middleware._log import NoticeLog
 from tiktok_middleware.cli.main import main
-from tiktok_middleware.core.consent.silence import PAGES, VISITORS, silence_of
+from tiktok_middleware.core.consent.missing_platform import PAGES, VISITORS, silence_of
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.request_state import RequestState
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_middleware.core.events.catalogue import FOREIGN_EVENTS, NO_COUNTERPART
+from tiktok_middleware.core.events.event_aliases import FOREIGN_EVENTS, NO_COUNTERPART
 from tiktok_middleware.core.events.event_names import STANDARD_EVENTS, event_name, fired_name, read_name
 from tiktok_middleware.errors import EventError
 

@@ -9,17 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_middleware.core.events.event import Channel, Channels, Event
-from tiktok_middleware.core.events_api.protocol import (
+from tiktok_middleware.core.events_api.answers import (
     MAX_RETRY_AFTER_S,
     Delivered,
     Halted,
     Rejected,
     Retry,
     Verdict,
-    encode_item,
-    encode_request,
     read_answer,
 )
+from tiktok_middleware.core.events_api.requests import encode_item, encode_request
 
 CHANNELS = Channels(Channel(sends=True), Channel(sends=True))
 PURCHASE = Event(

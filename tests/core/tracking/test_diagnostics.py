@@ -21,7 +21,7 @@ from tiktok_middleware import Client
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.consent import Consent, State
 from tiktok_middleware.core.events.event import OutboxEntry, Record
-from tiktok_middleware.core.events_api.protocol import Delivered, Verdict
+from tiktok_middleware.core.events_api.answers import Delivered, Verdict
 from tiktok_middleware.core.response.exchange import Forward
 from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.server_event import make_entry, server_entry

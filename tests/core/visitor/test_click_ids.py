@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.core_world import DOORS, GOOD_TTP, MakeRequest, scope_request
-from tiktok_middleware.core.visitor.click_ids import LIFETIME_S, is_ttclid, may_be_due, read_visitor
+from tiktok_middleware.core.response.first_party_cookies import LIFETIME_S
+from tiktok_middleware.core.visitor.click_ids import is_ttclid, may_be_due, read_visitor
 
 CLICK = "E.C.P.CrsBm1-Yk_3x8~z"
 

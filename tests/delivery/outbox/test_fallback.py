@@ -24,7 +24,7 @@ from tests.delivery.delivery_world import (
     wait_until,
 )
 from tiktok_middleware.core.events.event import Claim, DeferredPayload, OutboxEntry
-from tiktok_middleware.core.events_api.protocol import Retry
+from tiktok_middleware.core.events_api.answers import Retry
 from tiktok_middleware.delivery.delivery import Delivery, DeliveryOptions, open_delivery
 from tiktok_middleware.delivery.outbox.base import LeaseHolder, Limits, Outbox
 from tiktok_middleware.delivery.outbox.fallback import FallbackOutbox

@@ -12,7 +12,7 @@ import pytest
 
 from tests.delivery.delivery_world import NOW, PIXEL, WALL, sqlite_outbox, submission
 from tiktok_middleware.core.events.event import Record
-from tiktok_middleware.core.events_api.protocol import Delivered, read_answer
+from tiktok_middleware.core.events_api.answers import Delivered, read_answer
 from tiktok_middleware.delivery.outbox.base import LeasedRecord, Limits, Retention
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 

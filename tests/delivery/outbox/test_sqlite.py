@@ -21,7 +21,7 @@ from tiktok_middleware.core.events.event import Claim, OutboxEntry
 from tiktok_middleware.delivery.outbox.base import LeasedRecord, LeaseHolder, Limits
 from tiktok_middleware.delivery.outbox.sqlite import connection as database
 from tiktok_middleware.delivery.outbox.sqlite import migrate
-from tiktok_middleware.delivery.outbox.sqlite.claims import ONCE_RETENTION_S
+from tiktok_middleware.delivery.outbox.sqlite.once_claims import ONCE_RETENTION_S
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 from tiktok_middleware.delivery.outbox.sqlite.schema import MIGRATIONS
 from tiktok_middleware.errors import OutboxError

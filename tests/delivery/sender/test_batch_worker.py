@@ -14,7 +14,7 @@ import pytest
 from tests.delivery.delivery_world import NOW, PIXEL, Clock, ToldSink, record, running_api
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.events.event import Record
-from tiktok_middleware.core.events_api.protocol import Delivered, Halted, Rejected, Retry, Verdict
+from tiktok_middleware.core.events_api.answers import Delivered, Halted, Rejected, Retry, Verdict
 from tiktok_middleware.delivery.outbox.admin import OutboxAdmin
 from tiktok_middleware.delivery.outbox.dead_letters import RowFilter
 from tiktok_middleware.delivery.outbox.expiry import PAIRED_TTL_S, UNPAIRED_TTL_S

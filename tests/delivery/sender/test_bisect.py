@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.delivery.delivery_world import record
-from tiktok_middleware.core.events_api.protocol import Delivered, Rejected, Retry, Verdict
+from tiktok_middleware.core.events_api.answers import Delivered, Rejected, Retry, Verdict
 from tiktok_middleware.delivery.outbox.base import LeasedRecord
 from tiktok_middleware.delivery.sender.bisect import Bisection
 

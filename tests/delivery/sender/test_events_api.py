@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.delivery.delivery_world import PIXEL, Api, Clock, record, running_api
-from tiktok_middleware.core.events_api.protocol import Delivered, Halted, Rejected, Retry
+from tiktok_middleware.core.events_api.answers import Delivered, Halted, Rejected, Retry
 from tiktok_middleware.delivery.sender.events_api import EventsApi
 
 TOKEN = "tok-s3cret"

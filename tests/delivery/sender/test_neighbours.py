@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.delivery.delivery_world import PIXEL, record, running_api
-from tiktok_middleware.core.events_api.protocol import Delivered
+from tiktok_middleware.core.events_api.answers import Delivered
 from tiktok_middleware.delivery.sender.events_api import EventsApi
 
 pytestmark = pytest.mark.slow

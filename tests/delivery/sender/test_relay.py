@@ -11,7 +11,7 @@ import pytest
 
 from tests.delivery.delivery_world import NOW, PIXEL, Clock, ToldSink, record, submission, submissions, wait_until
 from tiktok_middleware.core.events.event import Record
-from tiktok_middleware.core.events_api.protocol import Delivered, Halted, Rejected, Retry, Verdict
+from tiktok_middleware.core.events_api.answers import Delivered, Halted, Rejected, Retry, Verdict
 from tiktok_middleware.delivery.outbox.base import LeasedRecord, LeaseHolder
 from tiktok_middleware.delivery.outbox.expiry import IMPORTED_TTL_S, PAIRED_TTL_S, UNPAIRED_TTL_S
 from tiktok_middleware.delivery.outbox.memory import MemoryOutbox

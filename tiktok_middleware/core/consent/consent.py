@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from inspect import iscoroutinefunction
 from typing import Any, NamedTuple
 
-from tiktok_middleware.core.consent.page_side import bridges
+from tiktok_middleware.core.consent.bridge_settings import bridges
 from tiktok_middleware.core.consent.platforms import reader_for
 from tiktok_middleware.core.consent.platforms._decoding import values_by_name
 from tiktok_middleware.core.consent.precedence import SAID_COOKIE, Newer, Word, newer, read_word, winner
@@ -16,7 +16,7 @@ from tiktok_middleware.core.consent.signals import opt_out
 from tiktok_middleware.core.consent.state import State
 from tiktok_middleware.core.http.cookies import MAX_HEADER_CHARS
 from tiktok_middleware.core.http.request import RequestView
-from tiktok_middleware.core.imported import imported
+from tiktok_middleware.core.import_setting import imported
 from tiktok_middleware.errors import ConfigError
 
 __all__ = [

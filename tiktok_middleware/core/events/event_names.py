@@ -7,15 +7,11 @@ import unicodedata
 from enum import Enum
 from typing import NamedTuple
 
-from tiktok_middleware.core.events.catalogue import (
-    FADING,
-    FOREIGN_EVENTS,
+from tiktok_middleware.core.events.event_aliases import FADING, FOREIGN_EVENTS, NO_COUNTERPART, RESERVED, RETIRED
+from tiktok_middleware.core.events.event_catalogue import (
     MAX_CRM_NAME_CHARS,
     MAX_NAME_CHARS,
-    NO_COUNTERPART,
     PAGE_VIEW,
-    RESERVED,
-    RETIRED,
     STANDARD_EVENTS,
     StandardEvent,
 )

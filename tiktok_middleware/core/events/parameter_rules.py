@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from tiktok_middleware.core.events import coerce as values
 from tiktok_middleware.core.events import json_values as plain
-from tiktok_middleware.core.events.catalogue import CURRENCIES, ITEM_KINDS, PROPERTY_KINDS, WORDS, Kind
 from tiktok_middleware.core.events.coerce import MAX_NUMBER, Budget, Refusal
+from tiktok_middleware.core.events.event_catalogue import CURRENCIES, ITEM_KINDS, PROPERTY_KINDS, WORDS, Kind
 from tiktok_middleware.core.events.parameters import MISNOMERS
 from tiktok_middleware.errors import EventError
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from tiktok_middleware.core.events.catalogue import USER_KEYS
+from tiktok_middleware.core.events.event_catalogue import USER_KEYS
 
 __all__ = ["SOURCES", "WEB", "Source"]
 

@@ -12,9 +12,9 @@ import msgspec
 
 from tiktok_middleware.core.events import coerce as values
 from tiktok_middleware.core.events import json_values as plain
-from tiktok_middleware.core.events.aliases import renamed_item, renamed_properties
 from tiktok_middleware.core.events.coerce import BudgetSpent, Refusal
 from tiktok_middleware.core.events.contents import complete, drop_fractions, unfold
+from tiktok_middleware.core.events.parameter_aliases import renamed_item, renamed_properties
 from tiktok_middleware.core.events.parameter_rules import ITEM_RULES, MAX_BYTES, RULES, PropertyReport, Rule
 from tiktok_middleware.core.events.parameters import FOREIGN
 from tiktok_middleware.core.visitor.pii import text_reveals

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+from tiktok_middleware.core.http.cache_headers import is_targeted
 from tiktok_middleware.core.http.header_names import ByHeaderName
 
 __all__ = ["PLANNED", "Head", "place_of", "says_html", "seconds_left"]
@@ -53,8 +54,7 @@ PLANNED = Head._fields.index("content_length")
 
 def _targeted(name: str) -> int | None:
     """The place of a header that speaks to one cache (RFC 9213 and the vendors' own names)."""
-    is_targeted = name.endswith("cdn-cache-control") or name in {"surrogate-control", "edge-control"}
-    return Head._fields.index("targeted") if is_targeted else None
+    return Head._fields.index("targeted") if is_targeted(name) else None
 
 
 _PLACES = ByHeaderName(

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from tiktok_middleware.core.page.csp_hosts import TIKTOK_HOSTS
 from tiktok_middleware.core.page.csp_policy import DEFAULT, IMAGES, REQUESTS, SCRIPTS, Policy
 from tiktok_middleware.core.page.csp_sources import NONCE, Address, SourceList
 
 __all__ = ["Blocked", "blocked_by", "pixel_hosts"]
-
-#: TikTok's help page on Content Security Policy names them for ``script-src``, ``connect-src`` and ``img-src``.
-TIKTOK_HOSTS = ("https://analytics.tiktok.com", "https://analytics-ipv6.tiktokw.us", "https://ads.tiktok.com")
 
 _ANY_NONCE = "'nonce-<random>'"
 _TEXT_CHARS = 300

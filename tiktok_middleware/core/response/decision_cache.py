@@ -7,7 +7,7 @@ Most responses are decided by few values, and most visitors bring none of their 
    headers and the response headers that the decision reads (``cache_key``).
 2. If the key is not known, an Exchange decides. It works on a request and a configuration that log what is read of
    them; :func:`record` keeps the decision's effects only if every logged value is in the key or behind a guard
-   (``cache_guards``).
+   (``decision_cache_guards``).
 3. If the key is known, the head is held. :func:`replay` gets the first piece of the body, finds the place of the
    script, and returns the new head and the new piece. Where it cannot, an Exchange goes on with the recorded plan.
 
@@ -33,15 +33,15 @@ from tiktok_middleware.core.page.body import PlainBody
 from tiktok_middleware.core.page.head_end import Search
 from tiktok_middleware.core.response.actions import PASS, Forward, Pass
 from tiktok_middleware.core.response.browser_output import BrowserOutput, visitor_headers
-from tiktok_middleware.core.response.cache_guards import (
+from tiktok_middleware.core.response.decision_cache_cookies import Due, due_cookies, is_due
+from tiktok_middleware.core.response.decision_cache_guards import (
     READS_BEHIND_GUARDS,
     are_usual_cookies,
     is_usual_target,
     speaks,
     without_click,
 )
-from tiktok_middleware.core.response.cache_key import CHANGES_WITH_BODY, READS_IN_KEY, Protocol, read_head
-from tiktok_middleware.core.response.due_cookies import Due, due_cookies, is_due
+from tiktok_middleware.core.response.decision_cache_key import CHANGES_WITH_BODY, READS_IN_KEY, Protocol, read_head
 from tiktok_middleware.core.response.header_room import is_roomy
 from tiktok_middleware.core.response.policy import Plan
 from tiktok_middleware.core.response.read_log import ReadLog

@@ -9,12 +9,22 @@ from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.pixel.redirect_cookie import SEALED, carry_names
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.request_state import RequestState
-from tiktok_middleware.core.visitor.click_ids import FRESH_COOKIE, LIFETIME_S, TTCLID, TTP, may_be_due
+from tiktok_middleware.core.visitor.click_ids import FRESH_COOKIE, TTCLID, TTP, may_be_due
 from tiktok_middleware.core.visitor.visits import VISIT_COOKIE, VISIT_MAX_AGE_S
 
-__all__ = ["CONSENT_MAX_AGE_S", "Header", "choice_cookies", "site_cookie", "visit_cookie", "visitor_cookies"]
+__all__ = [
+    "CONSENT_MAX_AGE_S",
+    "LIFETIME_S",
+    "Header",
+    "choice_cookies",
+    "site_cookie",
+    "visit_cookie",
+    "visitor_cookies",
+]
 
-#: How long a visitor's own word is remembered: six months, the French authority's recommendation.
+#: Lifetimes in seconds: TikTok keeps ``_ttp`` for 13 months and asks to keep a click id for 28 days or more.
+LIFETIME_S = {TTP: 34_190_000, TTCLID: 2_592_000, FRESH_COOKIE: 86_400}
+#: How long a visitor's choice is remembered, in seconds: six months, the French authority's recommendation.
 CONSENT_MAX_AGE_S = 15_552_000
 
 _DENIED = State.DENIED

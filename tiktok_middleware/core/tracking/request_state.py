@@ -6,8 +6,8 @@ from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
 from tiktok_middleware.core.consent.consent import Consent, State, read_consent
+from tiktok_middleware.core.consent.missing_platform import Silence
 from tiktok_middleware.core.consent.precedence import Word
-from tiktok_middleware.core.consent.silence import Silence
 from tiktok_middleware.core.events.event import Event
 from tiktok_middleware.core.events.sources import WEB, Source
 from tiktok_middleware.core.http.etags import bare_tags

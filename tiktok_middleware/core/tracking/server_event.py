@@ -7,7 +7,7 @@ import re
 
 from tiktok_middleware.core.events.event import Event, OutboxEntry, Record, channels_closed
 from tiktok_middleware.core.events.sources import WEB
-from tiktok_middleware.core.events_api.protocol import encode_item
+from tiktok_middleware.core.events_api.requests import encode_item
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.diagnostics import note_web_copy

@@ -11,7 +11,6 @@ from tiktok_middleware.core.visitor.placeholders import is_placeholder
 
 __all__ = [
     "FRESH_COOKIE",
-    "LIFETIME_S",
     "TTCLID",
     "TTP",
     "Visitor",
@@ -28,8 +27,6 @@ TTP = "_ttp"
 FRESH_COOKIE = "_tt_fresh"
 _TTCLID_INITIAL, _TTP_INITIAL = "c", "p"
 
-#: Lifetimes in seconds: TikTok keeps ``_ttp`` for 13 months and asks to keep a click id for 28 days or more.
-LIFETIME_S = {TTP: 34_190_000, TTCLID: 2_592_000, FRESH_COOKIE: 86_400}
 
 # TikTok documents a length (1,000) for ttclid and nothing for _ttp, whose format has changed four times.
 _TTCLID = re.compile(r"[A-Za-z0-9._~-]{1,1000}")

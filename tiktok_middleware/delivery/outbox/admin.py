@@ -28,8 +28,8 @@ from tiktok_middleware.delivery.outbox.environment import PRODUCTION
 from tiktok_middleware.delivery.outbox.expiry import reason_code, shown_reason, ttl_s
 from tiktok_middleware.delivery.outbox.person import Person
 from tiktok_middleware.delivery.outbox.sqlite import usage
-from tiktok_middleware.delivery.outbox.sqlite.claims import forget
 from tiktok_middleware.delivery.outbox.sqlite.migrate import add_tables
+from tiktok_middleware.delivery.outbox.sqlite.once_claims import forget
 from tiktok_middleware.delivery.outbox.sqlite.schema import ADDITIONS, SCHEMA
 from tiktok_middleware.delivery.outbox.sqlite.scopes import split_scope
 from tiktok_middleware.errors import OutboxError

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from tiktok_middleware._printable import own_logger
-from tiktok_middleware.core.events_api.protocol import MAX_RETRY_AFTER_S
+from tiktok_middleware.core.events_api.answers import MAX_RETRY_AFTER_S
 
 __all__ = ["MAX_PROBE_S", "MAX_WAIT_S", "MIN_WAIT_S", "Backoff", "jitter"]
 

@@ -13,7 +13,8 @@ import msgspec
 from tiktok_middleware._printable import own_logger
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.events.event import OutboxEntry, Record
-from tiktok_middleware.core.events_api.protocol import MAX_REQUEST_EVENTS, Halted, Verdict
+from tiktok_middleware.core.events_api.answers import Halted, Verdict
+from tiktok_middleware.core.events_api.requests import MAX_REQUEST_EVENTS
 from tiktok_middleware.delivery.outbox.base import RUNNING, Limits, Switches
 from tiktok_middleware.delivery.outbox.environment import environment_of
 from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_url

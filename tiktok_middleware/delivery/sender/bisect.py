@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tiktok_middleware.core.events_api.protocol import MAX_REQUEST_EVENTS, Rejected, Verdict
+from tiktok_middleware.core.events_api.answers import Rejected, Verdict
+from tiktok_middleware.core.events_api.requests import MAX_REQUEST_EVENTS
 from tiktok_middleware.delivery.outbox.base import LeasedRecord
 
 __all__ = ["Bisection"]

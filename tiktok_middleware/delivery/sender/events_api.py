@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tiktok_middleware.core.events.event import Record
-from tiktok_middleware.core.events_api.protocol import Halted, Retry, Verdict, encode_request, read_answer
+from tiktok_middleware.core.events_api.answers import Halted, Retry, Verdict, read_answer
+from tiktok_middleware.core.events_api.requests import encode_request
 
 if TYPE_CHECKING:
     import httpx

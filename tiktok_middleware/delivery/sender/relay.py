@@ -16,12 +16,8 @@ from typing import Protocol
 
 from tiktok_middleware._printable import own_logger
 from tiktok_middleware.core.events.event import Record
-from tiktok_middleware.core.events_api.protocol import (
-    MAX_REQUEST_BYTES,
-    MAX_REQUEST_EVENTS,
-    Retry,
-    Verdict,
-)
+from tiktok_middleware.core.events_api.answers import Retry, Verdict
+from tiktok_middleware.core.events_api.requests import MAX_REQUEST_BYTES, MAX_REQUEST_EVENTS
 from tiktok_middleware.delivery.histogram import Histogram
 from tiktok_middleware.delivery.outbox.base import LeasedRecord, LeaseHolder, Outbox
 from tiktok_middleware.delivery.sender.backoff import Backoff

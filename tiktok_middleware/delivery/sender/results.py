@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from tiktok_middleware._printable import own_logger
-from tiktok_middleware.core.events_api.protocol import Delivered, Halted, Rejected, Retry, Verdict
+from tiktok_middleware.core.events_api.answers import Delivered, Halted, Rejected, Retry, Verdict
 from tiktok_middleware.delivery.outbox.base import LeasedRecord, Outbox
 from tiktok_middleware.delivery.outbox.expiry import shown_reason, ttl_s
 from tiktok_middleware.delivery.sender.backoff import Backoff

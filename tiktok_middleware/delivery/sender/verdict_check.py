@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite
 
-from tiktok_middleware.core.events_api.protocol import MAX_RETRY_AFTER_S, Delivered, Halted, Rejected, Retry
+from tiktok_middleware.core.events_api.answers import MAX_RETRY_AFTER_S, Delivered, Halted, Rejected, Retry
 
 __all__ = ["fault_of"]
 

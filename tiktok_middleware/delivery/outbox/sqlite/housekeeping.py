@@ -7,12 +7,12 @@ import sqlite3
 from collections.abc import Callable
 from typing import cast
 
-from tiktok_middleware.core.events_api.protocol import MAX_RETRY_AFTER_S
+from tiktok_middleware.core.events_api.answers import MAX_RETRY_AFTER_S
 from tiktok_middleware.delivery.outbox.base import DELAYED, MAX_DELAY_S, Limits, Retention
 from tiktok_middleware.delivery.outbox.sqlite import deferred_rows, usage
-from tiktok_middleware.delivery.outbox.sqlite.claims import ONCE_RETENTION_S, forget_old
 from tiktok_middleware.delivery.outbox.sqlite.connection import Connection, wal_bytes
 from tiktok_middleware.delivery.outbox.sqlite.due_queries import LAST_DUE
+from tiktok_middleware.delivery.outbox.sqlite.once_claims import ONCE_RETENTION_S, forget_old
 from tiktok_middleware.delivery.outbox.store_clock import StoreClock
 from tiktok_middleware.errors import OutboxError
 

@@ -29,10 +29,10 @@ from tiktok_middleware.delivery.outbox.environment import PRODUCTION
 from tiktok_middleware.delivery.outbox.ledger import DELIVERED, ledger_entries
 from tiktok_middleware.delivery.outbox.memory_claims import ClaimKey
 from tiktok_middleware.delivery.outbox.sqlite import deferred_rows, usage
-from tiktok_middleware.delivery.outbox.sqlite.claims import SqliteClaims
 from tiktok_middleware.delivery.outbox.sqlite.connection import Connection
 from tiktok_middleware.delivery.outbox.sqlite.due_queries import DueQueries
 from tiktok_middleware.delivery.outbox.sqlite.housekeeping import Housekeeping
+from tiktok_middleware.delivery.outbox.sqlite.once_claims import SqliteClaims
 from tiktok_middleware.delivery.outbox.sqlite.puts import find_put, with_put
 from tiktok_middleware.delivery.outbox.sqlite.replaced_file import move_rows
 from tiktok_middleware.delivery.outbox.sqlite.rows import (

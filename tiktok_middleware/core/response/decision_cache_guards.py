@@ -9,7 +9,7 @@ from typing import Any
 
 from tiktok_middleware.core.consent.precedence import SAID_COOKIE
 from tiktok_middleware.core.pixel.redirect_cookie import CARRY
-from tiktok_middleware.core.response.cache_key import Protocol
+from tiktok_middleware.core.response.decision_cache_key import Protocol
 from tiktok_middleware.core.tracking.request_tracker import RequestTracker
 from tiktok_middleware.core.visitor.url_redaction import holds_identity
 

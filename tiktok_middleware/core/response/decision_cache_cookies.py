@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Union
 
 from tiktok_middleware.core.response.browser_output import visitor_headers
-from tiktok_middleware.core.response.cache_key import Protocol
+from tiktok_middleware.core.response.decision_cache_key import Protocol
 from tiktok_middleware.core.tracking.request_tracker import RequestTracker
 from tiktok_middleware.core.visitor.click_ids import TTCLID, cookies_may_be_due, is_ttclid
 

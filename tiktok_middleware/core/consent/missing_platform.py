@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tiktok_middleware.core.consent.page_side import bridges
+from tiktok_middleware.core.consent.bridge_settings import bridges
 from tiktok_middleware.core.consent.platforms import READERS, cookie_names, signal_names
 
 __all__ = ["PAGES", "VISITORS", "Silence", "silence_of"]
