@@ -148,11 +148,13 @@ async def _receive() -> dict[str, Any]:
 
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """The coroutine's result; it may not wait for anything, as nothing does with a memory outbox."""
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        return stop.value
+    """The coroutine's result; it may give others a turn and wait for nothing, as nothing does with a memory outbox."""
+    waits_for = None
+    while waits_for is None:
+        try:
+            waits_for = coroutine.send(None)
+        except StopIteration as stop:
+            return stop.value
     coroutine.close()
     raise AssertionError("the door waited")
 
