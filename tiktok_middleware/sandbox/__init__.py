@@ -1,6 +1,6 @@
-"""A local stand-in for TikTok: Events API, pixel script and inspector; it knows nothing of the middleware it serves.
+"""Local stand-in for TikTok: Events API, pixel script and inspector page.
 
-It is as strict as TikTok's protocol, so that what passes here is right there::
+The sandbox is as strict as TikTok's protocol: a request that passes here is correct for TikTok too::
 
     uvicorn tiktok_middleware.sandbox:app --port 8001
 
@@ -24,11 +24,11 @@ __all__ = ["Settings", "create_app"]
 
 
 def __getattr__(name: str) -> Starlette:
-    """The application with default settings, made when a server first asks this module for ``app``."""
+    """Return the application with default settings; it is created on the first access to ``app``."""
     if name != "app":
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
     made = create_app()
-    # Kept, so that asking twice gives one sandbox and not two with half the events each.
+    # Stored, so that every access returns the same sandbox: two sandboxes would hold half of the events each.
     globals()["app"] = made
     return made

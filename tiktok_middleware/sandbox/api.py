@@ -1,4 +1,4 @@
-"""The Events API, ``POST /open_api/v1.3/event/track/``; it knows nothing of the pixel or the inspector."""
+"""The Events API: ``POST /open_api/v1.3/event/track/``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tiktok_middleware.sandbox.state import Dropped, Sandbox, decoded, entry, js
 __all__ = ["track"]
 
 BODY_LIMIT_BYTES = 1024 * 1024
-"""TikTok documents no limit; the middleware promises to stay below this one."""
+"""Largest accepted body. TikTok documents no limit; the middleware promises to stay below this one."""
 
 _HANG_S = 60
 
@@ -42,7 +42,7 @@ _PROXY_FAULTS = {
 
 
 async def track(request: Request) -> Response:
-    """TikTok's answer to a batch of events, or what the switches make of it."""
+    """Return TikTok's answer to a batch of events, or the fault that ``api_mode`` selects."""
     sandbox = sandbox_of(request)
     body = await read_limited(request, BODY_LIMIT_BYTES)
     mode = sandbox.api_mode()
@@ -93,7 +93,7 @@ async def _hang(request: Request) -> Response:
 
 
 def _judge(request: Request, sandbox: Sandbox, raw: bytes | None) -> tuple[int, int, str]:
-    """HTTP status, TikTok's code and its message; good events are in the ledger afterwards."""
+    """Check the request and store its events; return HTTP status, TikTok's code and its message."""
     settings = sandbox.settings
     token = request.headers.get("access-token", "")
     if not token:

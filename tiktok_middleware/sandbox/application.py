@@ -1,4 +1,4 @@
-"""Puts the sandbox together; it knows nothing of what its endpoints do."""
+"""Create the sandbox application: its routes and its state."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def create_app(
     on_state: Callable[[Conversion], None] | None = None,
     **switches: Any,
 ) -> Starlette:
-    """A sandbox as an ASGI application, with a memory of its own.
+    """Return a sandbox as an ASGI application; each application has its own state.
 
     Args:
-        limit_events: how many events are remembered.
+        limit_events: how many events are kept.
         clock: Unix seconds, UTC.
         on_state: called with a conversion whose state has changed, such as from ``browser_only`` to ``matched``.
         **switches: the fields of ``Settings``, such as ``pixel_delay_ms=0`` or ``api_mode="503"``.
@@ -49,7 +49,7 @@ def create_app(
             Route("/", inspector.page, methods=["GET"]),
         ]
     )
-    # TikTok knows the path with its slash only; a redirect would hide a client that forgets it.
+    # TikTok serves the path with its trailing slash only; a redirect would hide a client that omits the slash.
     app.router.redirect_slashes = False
     app.state.sandbox = Sandbox(initial, Ledger(limit_events, on_state), clock)
     app.state.initial = initial

@@ -1,4 +1,4 @@
-"""Old event names and misspelt user keys; the rest of the protocol stands in ``core.events.event_catalogue``."""
+"""Old event names and misspelt user keys; the rest of the protocol is in ``core.events.event_catalogue``."""
 
 from __future__ import annotations
 
@@ -23,4 +23,4 @@ USER_TYPOS = {
     "ua": "user_agent",
     "zip": "zip_code",
 }
-"""Keys that TikTok swallows without a word inside ``user``, with the key that was meant."""
+"""Misspelt keys in ``user``, which TikTok ignores without an error, with the correct key."""

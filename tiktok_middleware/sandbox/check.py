@@ -1,7 +1,7 @@
-"""Check a request to the Events API as strictly as TikTok's documentation reads.
+"""Check a request to the Events API as strictly as TikTok's documentation describes it.
 
-Source: TikTok's page "Report App, Web, Offline, or CRM Events" (doc id 1771101303285761). One bad event refuses the
-whole request; the message names the first offending path, ``Batch.<index>.<path>: <reason>``.
+Source: TikTok's page "Report App, Web, Offline, or CRM Events" (doc id 1771101303285761). One invalid event
+makes TikTok refuse the whole request; the message names the first wrong path, ``Batch.<index>.<path>: <reason>``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tiktok_middleware.sandbox.rules import (
 __all__ = ["EVENTS_LIMIT", "check_item", "check_name", "check_pixel", "check_root"]
 
 EVENTS_LIMIT = 1_000
-"""Events in one request; one more refuses them all."""
+"""Maximum number of events in one request; a request with more events is refused."""
 
 _MISSING = "Missing data for required field."
 _MAX_AGE_S = 28 * 86_400
@@ -50,7 +50,7 @@ _CODE = shaped(r"[A-Z0-9]{20}", "Is not 20 capitals and digits, as pixel codes a
 
 
 def check_root(body: Any) -> Iterator[Problem]:
-    """What is wrong with the request around its events."""
+    """Check the request's fields outside its events."""
     yield from objects("body", body)
     if not isinstance(body, dict):
         return
@@ -80,13 +80,13 @@ def _data(path: str, value: Any) -> Iterator[Problem]:
 
 
 def check_pixel(path: str, code: str) -> Iterator[Problem]:
-    """A warning for a code that does not look like a pixel's."""
+    """Warn about a code that does not have the form of a pixel code."""
     for problem in _CODE(path, code):
         yield Problem(path, problem.reason, refuses=False)
 
 
 def check_name(path: str, name: Any, *, source: str = "web") -> Iterator[Problem]:
-    """What is wrong with an event's name: custom names have a form, old and reserved ones are warnings."""
+    """Check an event's name: a custom name must have the documented form; old and reserved names are warnings."""
     problems = list((_CRM_NAME if source == "crm" else _NAME)(path, name))
     yield from problems
     if problems or name in STANDARD or name == "Pageview":
@@ -111,7 +111,7 @@ def _time(value: Any, *, source: str, now: float) -> Iterator[Problem]:
     elif value > now + _MAX_AHEAD_S:
         yield Problem("event_time", "Lies in the future.")
     elif value < now - _MAX_AGE_S:
-        # Beyond the longest attribution window nothing is matched; sales from a till are uploaded later than that.
+        # TikTok matches nothing beyond its longest attribution window; sales from a till may be uploaded later.
         yield Problem("event_time", "Is more than 28 days old.", refuses=source in {"web", "app"})
 
 
@@ -127,7 +127,7 @@ _ELSEWHERE = frozenset({"event", "event_time", "user", "page", "properties"})
 
 
 def check_item(item: Any, *, source: str, now: float) -> Iterator[Problem]:
-    """What is wrong with one event of ``data``.
+    """Check one event of ``data``.
 
     Args:
         item: the event as decoded from JSON.
@@ -165,7 +165,7 @@ def _by_source(item: dict[str, Any], source: str) -> Iterator[Problem]:
     if source == "crm":
         lead = item.get("lead")
         if not isinstance(lead, dict) or "lead_id" not in lead:
-            # The API's table asks for it; the upload of CRM files takes an e-mail address or a phone number instead.
+            # The API's table requires lead_id; the upload of CRM files accepts an e-mail address or a phone number.
             user = item.get("user")
             is_known = isinstance(user, dict) and not user.keys().isdisjoint({"email", "phone"})
             reason = "Missing: the lead is matched by e-mail or phone alone." if is_known else _MISSING

@@ -1,4 +1,4 @@
-"""Check the ``properties`` of an event, from server or browser."""
+"""Check the ``properties`` of an event from the server or the browser."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["check_properties"]
 
 
 def quantity(path: str, value: Any) -> Iterator[Problem]:
-    """A count of at least one."""
+    """Check a whole number; less than one is a warning."""
     problems = list(whole(path, value))
     yield from problems
     if not problems and value < 1:
@@ -32,7 +32,7 @@ def quantity(path: str, value: Any) -> Iterator[Problem]:
 
 
 def content(path: str, value: Any) -> Iterator[Problem]:
-    """One entry of ``contents``."""
+    """Check one entry of ``contents``."""
     yield from objects(path, value)
     if not isinstance(value, dict):
         return
@@ -45,7 +45,7 @@ def content(path: str, value: Any) -> Iterator[Problem]:
 
 
 def currency(path: str, value: Any) -> Iterator[Problem]:
-    """An ISO 4217 code; one that TikTok does not list is a warning."""
+    """Check an ISO 4217 code; a code that TikTok does not list is a warning."""
     problems = list(shaped(r"[A-Z]{3}", "Must be an ISO 4217 code of three capitals.")(path, value))
     yield from problems
     if not problems and value not in CURRENCIES:
@@ -66,7 +66,7 @@ _BY_KIND: dict[Kind, Check] = {
 
 
 def _checks(kinds: Mapping[str, Kind]) -> dict[str, Check]:
-    """The check for each parameter; none for what may be anything."""
+    """Return the check for each parameter; a parameter of any type has no check."""
     checks = {name: one_of(*WORDS[name]) for name, kind in kinds.items() if kind == "word"}
     return checks | {name: _BY_KIND[kind] for name, kind in kinds.items() if kind in _BY_KIND}
 
@@ -74,11 +74,11 @@ def _checks(kinds: Mapping[str, Kind]) -> dict[str, Check]:
 CONTENT: dict[str, Check] = {**_checks(ITEM_KINDS), "quantity": quantity}
 PROPERTIES: dict[str, Check] = _checks(PROPERTY_KINDS)
 SINGLE = ("content_id", "content_name", "price")
-"""What the browser takes at the top for a single product; the server does not."""
+"""Keys of a single product, which the browser may put beside ``contents`` and the server may not."""
 
 
 def check_properties(path: str, properties: Any, *, server: bool) -> Iterator[Problem]:
-    """What is wrong with ``properties``; keys that TikTok does not know are tolerated, as it does."""
+    """Check ``properties``; unknown keys pass, as TikTok accepts them."""
     yield from objects(path, properties)
     if not isinstance(properties, dict):
         return

@@ -1,4 +1,4 @@
-"""Check the ``user`` of a server event and the addresses of its page."""
+"""Check the ``user`` of a server event and the URLs of its page."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["EMPTY_HASH", "HASH", "check_page", "check_user"]
 
 HASH = re.compile(r"[0-9a-f]{64}")
 EMPTY_HASH = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-"""SHA-256 of nothing: the sign of a field that was hashed without being filled in."""
+"""SHA-256 of an empty string: it shows that an empty field was hashed."""
 
 _EMAIL = re.compile(r"[^@\s/?&=#]+@[^@\s/?&=#]+\.[A-Za-z]{2,}")
 
 
 def hashed(path: str, value: Any) -> Iterator[Problem]:
-    """SHA-256 in lower-case hex, of something."""
+    """Check a SHA-256 hash in lower-case hex; the hash of an empty value is refused."""
     problems = list(text(path, value))
     yield from problems
     if problems:
@@ -38,7 +38,7 @@ def hashed(path: str, value: Any) -> Iterator[Problem]:
 
 
 def hashed_list(path: str, value: Any) -> Iterator[Problem]:
-    """One hash, or a list of them."""
+    """Check one hash, or a list of hashes."""
     if isinstance(value, list):
         if not value:
             yield Problem(path, "Must not be an empty list; leave the key out.")
@@ -48,9 +48,9 @@ def hashed_list(path: str, value: Any) -> Iterator[Problem]:
 
 
 def address(path: str, value: Any) -> Iterator[Problem]:
-    """An IP address of either version, without port; one that no visitor can have is a warning.
+    """Check an IPv4 or IPv6 address without port; an address that is not public is a warning.
 
-    Loopback passes in silence: here the visitor sits at the same machine.
+    Loopback passes without a warning: in development the visitor uses the same machine.
     """
     try:
         found = ipaddress.ip_address(value) if isinstance(value, str) else None
@@ -63,7 +63,7 @@ def address(path: str, value: Any) -> Iterator[Problem]:
 
 
 def place(path: str, value: Any) -> Iterator[Problem]:
-    """A city, state or country: plain lower-case text, not hashed."""
+    """Check a city, state or country: plain lower-case text, not hashed."""
     yield from text(path, value)
     if not isinstance(value, str):
         return
@@ -96,7 +96,7 @@ USER: dict[str, Check] = {
 
 
 def check_user(path: str, user: Any, *, source: str) -> Iterator[Problem]:
-    """What is wrong with ``user``; unknown keys are warnings, for TikTok drops them without a word."""
+    """Check ``user``; unknown keys are warnings, because TikTok drops them without an error."""
     yield from objects(path, user)
     if not isinstance(user, dict):
         return
@@ -115,7 +115,7 @@ def check_user(path: str, user: Any, *, source: str) -> Iterator[Problem]:
 
 
 def absolute(path: str, value: Any) -> Iterator[Problem]:
-    """A whole http or https address, with a warning where it holds an e-mail address."""
+    """Check an absolute http or https URL; an e-mail address in it is a warning."""
     problems = list(text(path, value))
     yield from problems
     if problems:
@@ -131,10 +131,10 @@ def absolute(path: str, value: Any) -> Iterator[Problem]:
 
 
 def check_page(path: str, page: Any, *, source: str) -> Iterator[Problem]:
-    """What is wrong with ``page``, which web events must have."""
+    """Check ``page``; a web event without it is a warning."""
     if page is None:
         if source == "web":
-            # TikTok's table asks for it, and TikTok's own example of a web event has none.
+            # TikTok's table requires a page, but TikTok's own example of a web event has none.
             yield Problem(join(path, "url"), "Missing: a web event should name its page.", refuses=False)
         return
     yield from objects(path, page)

@@ -1,4 +1,4 @@
-"""The sandbox's own endpoints, ``/sandbox/*``: what arrived, and the switches; it knows nothing of TikTok's rules."""
+"""The sandbox's own endpoints, ``/sandbox/*``: recorded events and requests, and the switches."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _CHANGE_LIMIT_BYTES = 64 * 1024
 
 
 async def health(request: Request) -> Response:
-    """That the sandbox is up, and how much it holds."""
+    """Return the sandbox's status and how many events and requests it holds."""
     sandbox = sandbox_of(request)
     return json_response({"status": "ok", "events": len(sandbox.ledger), "requests": len(sandbox.journal)})
 
 
 async def events(request: Request) -> Response:
-    """The conversions, oldest first.
+    """Return the conversions, oldest first.
 
-    Query: ``limit`` keeps the newest; ``event`` and ``event_id`` select; ``wait_for=Purchase`` waits up to ``timeout``
-    seconds (5 by default) until ``count`` (1) such events are there, with ``state=matched`` (or another state) until
-    they are in it, and then answers with all events, whether they came or not; the header ``sandbox-waited`` says
-    ``yes`` or ``timeout``.
+    Query: ``event`` and ``event_id`` select conversions; ``limit`` returns the newest only. ``wait_for=Purchase`` waits
+    up to ``timeout`` seconds (5 by default, at most 60) until ``count`` (1 by default) conversions of this event exist.
+    With ``state=matched`` (or another state) only conversions in this state count. The response lists the
+    conversions in both cases; its header ``sandbox-waited`` is ``yes``, or ``timeout`` if they did not arrive in time.
     """
     sandbox = sandbox_of(request)
     query = request.query_params
@@ -68,7 +68,7 @@ async def _wait(sandbox: Sandbox, event: str, state: str | None, count: int, tim
 
 
 async def requests(request: Request) -> Response:
-    """The raw requests with their answers, oldest first; ``channel`` selects, ``limit`` keeps the newest."""
+    """Return the raw requests with their answers, oldest first; ``channel`` selects, ``limit`` keeps the newest."""
     query = request.query_params
     found = [one for one in sandbox_of(request).journal if query.get("channel", one.channel) == one.channel]
     limit = query.get("limit", "")
@@ -76,7 +76,7 @@ async def requests(request: Request) -> Response:
 
 
 async def settings(request: Request) -> Response:
-    """The switches; POST a JSON object to change some of them."""
+    """Return the switches; a POST with a JSON object changes those that it names."""
     sandbox = sandbox_of(request)
     if request.method == "POST":
         if refusal := _foreign(request):
@@ -92,7 +92,7 @@ async def settings(request: Request) -> Response:
 
 
 async def reset(request: Request) -> Response:
-    """Forgets events and requests; with ``?settings=true`` the switches too."""
+    """Remove all events and requests; with ``?settings=true`` also reset the switches."""
     if refusal := _foreign(request):
         return refusal
     sandbox = sandbox_of(request)
@@ -111,7 +111,7 @@ def _object(raw: bytes | None) -> dict[str, Any] | None:
 
 
 def _foreign(request: Request) -> Response | None:
-    # Any page in the developer's browser could post here; browsers say where a request comes from.
+    # Any page in the developer's browser could post here; Sec-Fetch-Site identifies requests of other sites.
     if request.headers.get("sec-fetch-site", "none") in {"none", "same-origin"}:
         return None
     return json_response({"error": "only the inspector's own page may do this"}, 403)

@@ -1,4 +1,4 @@
-"""The inspector page; it knows nothing of how events are judged, its script reads ``/sandbox/events``."""
+"""Serve the inspector page; its script reads ``/sandbox/events``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SCRIPTS = ("text.js", "row.js", "switches.js", "page.js")
 
 
 async def page(_: Request) -> Response:
-    """The page in one piece: style, script and switches are in it, so that it needs nothing from anywhere else."""
+    """Return the page with its style, script and switches inline, so that it loads no other file."""
     content, policy = _page()
     headers = {
         "content-security-policy": policy,

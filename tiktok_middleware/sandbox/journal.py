@@ -1,4 +1,4 @@
-"""The raw requests, newest last, within bounds; it knows nothing of what they mean."""
+"""Keep the newest raw requests, bounded by number and memory."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ BYTES_LIMIT = 16 * 1024 * 1024
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One request and what it was answered.
+    """One request and its answer.
 
     Attributes:
         at: when it arrived, Unix seconds.
         channel: ``server`` for the Events API, ``browser`` for the pixel's events, ``script`` for ``events.js``.
-        method: of the request.
-        path: with its query.
+        method: HTTP method of the request.
+        path: path and query of the request.
         headers: lower-case names; the access token is masked, cookies are left out.
-        body: decoded JSON, or the text where it is none.
-        status: HTTP status of the answer; 0 where there was none.
+        body: decoded JSON, or the text if it is not JSON.
+        status: HTTP status of the answer; 0 if there was no answer.
         code: TikTok's ``code`` in the answer, or None.
-        message: TikTok's ``message``, or what the sandbox did.
-        size: of the body, in bytes.
+        message: TikTok's ``message``, or a note on what the sandbox did.
+        size: size of the body, in bytes.
     """
 
     at: float
@@ -51,7 +51,7 @@ class Journal:
         self.revision: int = 0
 
     def write(self, entry: Entry) -> None:
-        """One more entry; the oldest make room."""
+        """Add an entry, and remove the oldest ones beyond the limits."""
         self.revision += 1
         self._entries.append(entry)
         self._bytes += entry.size
@@ -59,7 +59,7 @@ class Journal:
             self._bytes -= self._entries.popleft().size
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Remove all entries."""
         self._entries.clear()
         self._bytes = 0
         self.revision += 1

@@ -1,4 +1,4 @@
-"""Compares the two copies of an event; it knows nothing of how they arrived or are kept."""
+"""Compare the browser copy and the server copy of an event."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Note(msgspec.Struct, frozen=True):
     Attributes:
         channel: ``browser``, ``server`` or ``both``.
         level: ``error`` or ``warning``.
-        path: the field it is about.
+        path: the field that the remark is about.
         reason: what is wrong, in words.
     """
 
@@ -29,7 +29,7 @@ class Note(msgspec.Struct, frozen=True):
 
 
 class Copy(msgspec.Struct, frozen=True):
-    """One copy of an event as it arrived, in the server's words whichever way it came.
+    """One copy of an event as it arrived, with the Events API's field names for both channels.
 
     Attributes:
         channel: ``browser`` or ``server``.
@@ -37,15 +37,15 @@ class Copy(msgspec.Struct, frozen=True):
         pixel: TikTok's ``event_source_id``.
         source: ``web``, ``app``, ``offline`` or ``crm``.
         event: the event's name.
-        event_id: the id both copies share; empty when none was given.
+        event_id: the id that both copies share; empty if none was given.
         event_time: when it happened, Unix seconds.
         properties: as sent, without ``limited_data_use``.
         user: match keys under the server's names: ``email``, ``phone``, ``ttclid``, ``ttp`` and so on.
         page: ``url`` and ``referrer``.
-        limited_data_use: as sent, False when absent.
-        test_event_code: of the request; empty when absent.
-        in_app: the app whose browser it came from, such as ``tiktok``; empty for a browser of its own.
-        options: what the page gave ``ttq.load``; empty on the server.
+        limited_data_use: as sent, False if absent.
+        test_event_code: the request's code; empty if absent.
+        in_app: the app whose built-in browser sent it, such as ``tiktok``; empty for any other browser.
+        options: the options that the page passed to ``ttq.load``; empty for a server copy.
         notes: lint remarks.
         size: bytes on the wire, for the memory bound.
     """
@@ -69,7 +69,7 @@ class Copy(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A field in which two copies differ; a side without the field is named in ``missing``."""
+    """A field in which two copies differ; ``missing`` names the channel whose copy lacks the field."""
 
     path: str
     browser: Any = None
@@ -78,7 +78,7 @@ class Difference(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def differences(browser: Copy, server: Copy) -> list[Difference]:
-    """Where two copies of one event differ in what must be equal: properties and ``limited_data_use``."""
+    """Return the differences of two copies in the fields that must be equal: properties and ``limited_data_use``."""
     found = list(_differ("properties", browser.properties, server.properties))
     if browser.limited_data_use != server.limited_data_use:
         found.append(Difference("limited_data_use", browser.limited_data_use, server.limited_data_use))
@@ -103,7 +103,7 @@ def _differ(path: str, browser: Any, server: Any) -> Iterator[Difference]:
 
 
 def _same(browser: Any, server: Any) -> bool:
-    # JSON knows one kind of number, and True is none of them: 20 is 20.0, but 1 is not true.
+    # JSON has one type of number, and booleans are not numbers: 20 equals 20.0, but 1 does not equal true.
     if isinstance(browser, bool) or isinstance(server, bool):
         return browser is server
     return bool(browser == server)
@@ -113,7 +113,7 @@ _MUST_AGREE = ("email", "phone", "external_id", "ttclid", "ttp", "first_name", "
 
 
 def cross_notes(browser: Copy, server: Copy) -> Iterator[Note]:
-    """Warnings about a visitor whom the two copies describe differently."""
+    """Warn if the two copies describe different visitors."""
     for key in _MUST_AGREE:
         left, right = _values(browser.user.get(key)), _values(server.user.get(key))
         if left and right and not left & right:

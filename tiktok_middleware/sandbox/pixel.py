@@ -1,4 +1,4 @@
-"""The pixel's side: ``events.js`` and what it reports; it knows nothing of the Events API."""
+"""Serve ``events.js``, and receive the events that it reports."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PARTS = ("sha256.js", "cookies.js", "identity.js", "events.js")
 def _script() -> str:
     folder = resources.files("tiktok_middleware.sandbox").joinpath("static").joinpath("pixel")
     parts = "\n".join(folder.joinpath(part).read_text("utf-8") for part in _PARTS)
-    # One function around all parts: nothing of them becomes a global of the page, and nothing is thrown into it.
+    # One function around all parts: they define no globals in the page, and the page sees no exception.
     return "(function () {\n'use strict';\ntry {\n" + parts + "\n} catch (error) { /* kept from the page */ }\n})();\n"
 
 
@@ -57,7 +57,7 @@ def _cors(request: Request) -> dict[str, str]:
 
 
 async def events_js(request: Request) -> Response:
-    """The script, late, failing or not at all, as the switches say."""
+    """Return the script, after the delay or with the failure that the switches select."""
     sandbox = sandbox_of(request)
     settings = sandbox.settings
     await anyio.sleep(_delay_s(settings))
@@ -72,7 +72,7 @@ async def events_js(request: Request) -> Response:
 
 
 async def collect(request: Request) -> Response:
-    """What ``events.js`` reports: one event, as text so that no preflight is needed."""
+    """Receive one event from ``events.js``; its type is text, so that the browser sends no preflight."""
     sandbox = sandbox_of(request)
     if request.method == "OPTIONS":
         return Response(None, 204, _cors(request))
@@ -109,11 +109,11 @@ class _Context(msgspec.Struct):
     user: dict[str, Any] = {}
     ttp: str | None = None
     ttclid: str | None = None
-    userAgent: str = ""  # noqa: N815  the pixel's own name of it
+    userAgent: str = ""  # noqa: N815  the pixel's own name for it
 
 
 class _Report(msgspec.Struct):
-    """What ``/api/v2/pixel`` takes, as far as the sandbox reads it."""
+    """Body of ``/api/v2/pixel``: the fields that the sandbox reads."""
 
     event: str
     context: _Context
@@ -154,7 +154,7 @@ def _copy(report: _Report, sandbox: Sandbox, size: int) -> Copy:
 
 
 def _problems(report: _Report, settings: Settings) -> Iterator[Problem]:
-    """What the Pixel Helper and a careful reader would object to; the pixel itself takes it all."""
+    """Return the problems that TikTok's Pixel Helper or a review would report; the pixel accepts them all."""
     code = report.context.pixel.code
     if settings.pixels and code not in settings.pixels:
         yield Problem("pixel", "Is not a known pixel code.")

@@ -1,4 +1,4 @@
-"""Problems, and the primitive checks that find them."""
+"""The type of a problem, and basic checks that find problems."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Problem(msgspec.Struct, frozen=True):
     """Something wrong with one field.
 
     Attributes:
-        path: where, from the event down, such as ``properties.contents.0.price``; empty for the event itself.
-        reason: what is wrong, in words; never the value, which may be personal.
-        refuses: True when TikTok refuses the request for it; False for a warning.
+        path: path of the field within the event, such as ``properties.contents.0.price``; empty for the event itself.
+        reason: what is wrong, in words; never contains the value, which may be personal data.
+        refuses: True if TikTok refuses the request because of it; False for a warning.
     """
 
     path: str
@@ -44,12 +44,12 @@ Check: TypeAlias = Callable[[str, Any], Iterator[Problem]]
 
 
 def join(path: str, key: object) -> str:
-    """The path one step deeper."""
+    """Return the path with one more key."""
     return f"{path}.{key}" if path else str(key)
 
 
 def text(path: str, value: Any) -> Iterator[Problem]:
-    """A string with something in it."""
+    """Check a string that is not blank."""
     if not isinstance(value, str):
         yield Problem(path, "Not a valid string.")
     elif not value.strip():
@@ -57,7 +57,7 @@ def text(path: str, value: Any) -> Iterator[Problem]:
 
 
 def number(path: str, value: Any) -> Iterator[Problem]:
-    """An integer or a decimal number, finite."""
+    """Check a finite integer or decimal number; a negative one is a warning."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         yield Problem(path, "Not a valid number.")
     elif value < 0:
@@ -65,19 +65,19 @@ def number(path: str, value: Any) -> Iterator[Problem]:
 
 
 def whole(path: str, value: Any) -> Iterator[Problem]:
-    """An integer, written as one."""
+    """Check an integer; ``1.0`` is not one."""
     if isinstance(value, bool) or not isinstance(value, int):
         yield Problem(path, "Not a valid integer.")
 
 
 def boolean(path: str, value: Any) -> Iterator[Problem]:
-    """``true`` or ``false``."""
+    """Check ``true`` or ``false``."""
     if not isinstance(value, bool):
         yield Problem(path, "Not a valid boolean.")
 
 
 def one_of(*allowed: str) -> Check:
-    """A check for one of a few texts."""
+    """Return a check for one of the allowed texts."""
 
     def check(path: str, value: Any) -> Iterator[Problem]:
         if value not in allowed:
@@ -87,7 +87,7 @@ def one_of(*allowed: str) -> Check:
 
 
 def shaped(pattern: str, words: str) -> Check:
-    """A check for a text that matches a pattern as a whole."""
+    """Return a check for a text that matches the whole pattern."""
     compiled = re.compile(pattern)
 
     def check(path: str, value: Any) -> Iterator[Problem]:
@@ -100,7 +100,7 @@ def shaped(pattern: str, words: str) -> Check:
 
 
 def listed(check: Check) -> Check:
-    """A check for a list, with something in it, whose every entry passes."""
+    """Return a check for a list that is not empty and whose entries all pass ``check``."""
 
     def checked(path: str, value: Any) -> Iterator[Problem]:
         if not isinstance(value, list):
@@ -114,19 +114,19 @@ def listed(check: Check) -> Check:
 
 
 def each(path: str, values: Iterable[Any], check: Check) -> Iterator[Problem]:
-    """What a check finds in every entry, with its index in the path."""
+    """Check every entry; the path of a problem contains the entry's index."""
     for index, value in enumerate(values):
         yield from check(join(path, index), value)
 
 
 def objects(path: str, value: Any) -> Iterator[Problem]:
-    """A JSON object."""
+    """Check that a value is a JSON object."""
     if not isinstance(value, dict):
         yield Problem(path, "Not a valid object.")
 
 
 def known(path: str, value: dict[str, Any], checks: dict[str, Check]) -> Iterator[Problem]:
-    """What the checks of the keys that are present find; other keys are left to the caller."""
+    """Check the keys that are present; keys without a check are left to the caller."""
     for key, check in checks.items():
         if key in value:
             yield from check(join(path, key), value[key])

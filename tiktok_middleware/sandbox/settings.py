@@ -1,4 +1,4 @@
-"""The sandbox's switches: what is allowed, and how one is changed; it knows nothing of HTTP."""
+"""The sandbox's switches: allowed values and validated changes."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ PIXEL_MODES: dict[str, str] = {
 }
 
 SLOW_MS = 3_000
-"""How late ``events.js`` is in the mode ``slow``, in milliseconds."""
+"""Delay of ``events.js`` in the mode ``slow``, in milliseconds."""
 
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=60_000)]
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """How the sandbox behaves now.
+    """Current behaviour of the sandbox.
 
     Attributes:
         pixel_mode: a key of ``PIXEL_MODES``.
-        pixel_delay_ms: how late ``events.js`` arrives, in milliseconds; None for 200 to 700 at random.
+        pixel_delay_ms: delay of ``events.js``, in milliseconds; None for a random delay of 200 to 700.
         api_mode: a key of ``API_MODES``.
-        api_mode_times: how many requests ``api_mode`` still holds for before it falls back to ``ok``; None for ever.
-        api_delay_ms: how late the Events API answers, in milliseconds.
+        api_mode_times: number of requests before ``api_mode`` returns to ``ok``; None for no limit.
+        api_delay_ms: delay of the Events API's answers, in milliseconds.
         tokens: the accepted access tokens; empty accepts any.
         pixels: the known pixel codes; empty accepts any.
     """
@@ -63,10 +63,10 @@ class Settings(msgspec.Struct, frozen=True):
     pixels: tuple[str, ...] = ()
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
-        """These settings with some replaced.
+        """Return a copy of these settings with some replaced.
 
         Raises:
-            ConfigError: a name or value is not allowed; nothing is changed then.
+            ConfigError: a name or value is not allowed; then nothing is changed.
         """
         valid: dict[str, Any] = {}
         for name, value in changes.items():
@@ -76,7 +76,7 @@ class Settings(msgspec.Struct, frozen=True):
             try:
                 valid[name] = msgspec.convert(value, kind)
             except msgspec.ValidationError:
-                # Tokens are secrets; the message of every other option may hold its value.
+                # Tokens are secrets; the message of every other option may contain its value.
                 found = "(hidden)" if name == "tokens" else value
                 raise ConfigError(name, found, allowed) from None
         return msgspec.structs.replace(self, **valid)

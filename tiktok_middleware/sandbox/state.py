@@ -1,4 +1,4 @@
-"""One sandbox's state, and the small things that all its endpoints share; it knows nothing of what they answer."""
+"""State of one sandbox, and functions that all its endpoints share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Dropped", "Sandbox", "decoded", "entry", "json_response", "read_limi
 
 @dataclass
 class Sandbox:
-    """Everything one sandbox remembers."""
+    """State of one sandbox: settings, conversions and raw requests."""
 
     settings: Settings
     ledger: Ledger
@@ -28,7 +28,7 @@ class Sandbox:
     journal: Journal = field(default_factory=Journal)
 
     def api_mode(self) -> str:
-        """The mode for the Events API request at hand; counts down ``api_mode_times``."""
+        """Return the mode for the current Events API request, and count down ``api_mode_times``."""
         settings = self.settings
         if settings.api_mode == "ok" or settings.api_mode_times is None:
             return settings.api_mode
@@ -39,21 +39,21 @@ class Sandbox:
 
 
 class Dropped(Response):
-    """No answer: the head promises a byte that never comes, so the server closes the connection."""
+    """No answer: the head declares a byte that is never sent, so that the server closes the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI's signature
-        """Sends the head and leaves."""
+        """Send the head and return without a body."""
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
 
 
 def sandbox_of(request: Request) -> Sandbox:
-    """The sandbox a request was made to."""
+    """Return the sandbox that received a request."""
     sandbox: Sandbox = request.app.state.sandbox
     return sandbox
 
 
 async def read_limited(request: Request, limit_bytes: int) -> bytes | None:
-    """The body, or None when it is longer than the limit; no more than the limit is held."""
+    """Return the body, or None if it is longer than the limit; reading stops at the limit."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -63,7 +63,7 @@ async def read_limited(request: Request, limit_bytes: int) -> bytes | None:
 
 
 def decoded(body: bytes) -> Any:
-    """JSON as Python objects, or the text where it is none."""
+    """Return JSON as Python objects, or the text if it is not JSON."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -71,7 +71,7 @@ def decoded(body: bytes) -> Any:
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """An answer in JSON, never cached."""
+    """Return a JSON response that must not be cached."""
     return Response(
         msgspec.json.encode(value),
         status,
@@ -83,7 +83,7 @@ def json_response(value: Any, status: int = 200, headers: dict[str, str] | None 
 def entry(
     request: Request, channel: str, body: bytes, *, status: int, code: int | None = None, message: str = ""
 ) -> Entry:
-    """The journal's line for a request and its answer."""
+    """Return the journal entry for a request and its answer; access tokens are masked."""
     headers = {name: value for name, value in request.headers.items() if name != "cookie"}
     if token := headers.get("access-token"):
         headers["access-token"] = (token[:4] if len(token) >= 16 else "") + "…"

@@ -1,7 +1,7 @@
-"""Keeps what arrived, deduplicated as TikTok does; it knows nothing of HTTP, and no clock but the copies' own.
+"""Keep the events that arrived, deduplicated as TikTok does it. All times are those of the copies.
 
-Source: TikTok help page "Event deduplication": the key is pixel, event and ``event_id``; the first copy wins for 48 h;
-a copy within five minutes of it is merged, fields that the first lacked are added.
+Source: TikTok help page "Event deduplication": the key is pixel, event and ``event_id``. The first copy counts for
+48 h. A copy within five minutes of it is merged: fields that the first copy lacked are added.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BYTES_LIMIT = 64 * 1024 * 1024
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """One line of a conversion's history; its fate is ``first``, ``merged``, ``discarded`` or ``counted``."""
+    """Arrival of one copy; ``fate`` is ``first``, ``merged``, ``discarded`` or ``counted``."""
 
     channel: str
     at: float
@@ -31,22 +31,22 @@ class Arrival(msgspec.Struct, frozen=True):
 
 
 class Conversion(msgspec.Struct):
-    """What TikTok would show as one event.
+    """An event as TikTok would count it: all copies with the same key.
 
     Attributes:
-        key: identifies it in the inspector, as long as it is kept.
+        key: id of the conversion in the inspector, as long as it is kept.
         state: ``matched``, ``different``, ``browser_only`` or ``server_only``.
-        matched: True when both copies arrived and agree.
-        counted: how often TikTok counts it; more than once when a copy came after 48 h.
+        matched: True if both copies arrived and agree.
+        counted: how often TikTok counts it; more than once if a copy arrived after 48 h.
         browser: the first browser copy.
         server: the first server copy.
-        differences: where the two disagree.
-        properties: what TikTok keeps: the first copy's, with what a merged one added.
-        user: the same for the match keys.
-        browser_copies: how many copies came from browsers.
-        server_copies: how many came over the Events API.
+        differences: fields in which the two first copies differ.
+        properties: properties that TikTok keeps: those of the first copy, and those that merged copies added.
+        user: match keys that TikTok keeps, by the same rule.
+        browser_copies: number of copies from browsers.
+        server_copies: number of copies from the Events API.
         copies: the first fifty arrivals.
-        notes: lint remarks on either copy, and on both.
+        notes: lint remarks on one copy or on both.
     """
 
     key: str
@@ -71,7 +71,7 @@ class Conversion(msgspec.Struct):
     size: int = 0
 
     def take(self, copy: Copy) -> None:
-        """One more copy of this event."""
+        """Add one copy of this event."""
         fate = self._fate(copy.at)
         if fate == "counted":
             self.counted += 1
@@ -110,12 +110,12 @@ class Conversion(msgspec.Struct):
 
 
 class Ledger:
-    """The conversions of this run, oldest first, within bounds of number and memory.
+    """The conversions of this run, oldest first, bounded by number and memory.
 
     Args:
-        limit: how many conversions are kept; the oldest goes first, and is forgotten for deduplication too.
+        limit: how many conversions are kept; beyond it the oldest is removed, also from deduplication.
         on_state: called with a conversion whose state has changed.
-        limit_bytes: how many bytes of conversions are kept; the oldest goes first.
+        limit_bytes: how many bytes of conversions are kept; beyond it the oldest is removed.
     """
 
     def __init__(
@@ -133,10 +133,10 @@ class Ledger:
         self.revision: int = 0
 
     def take(self, copy: Copy) -> Conversion:
-        """The conversion that a copy belongs to, after it was added."""
+        """Add a copy, and return the conversion that it belongs to."""
         self._serial += 1
         self.revision += 1
-        # Without an id nothing can be deduplicated: each copy stands alone.
+        # A copy without an id cannot be deduplicated: each one becomes a conversion of its own.
         key = (copy.pixel, copy.event, copy.event_id or f"\0{self._serial}")
         conversion = self._conversions.get(key)
         if conversion is None:
@@ -166,7 +166,7 @@ class Ledger:
             self._bytes -= oldest.size
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Remove all conversions."""
         self._conversions.clear()
         self._bytes = 0
         self.revision += 1
