@@ -1,4 +1,4 @@
-"""How the source of an app changes when the middleware is added, one rule for each framework."""
+"""Change the source of an app so that it uses the middleware: one rule for each framework."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Rule(NamedTuple):
     """The change for one framework.
 
     Attributes:
-        framework: its name.
-        applies: found in the file that makes the app.
-        change: the file's text with the middleware; the same text where the app is not found.
+        framework: name of the framework.
+        applies: pattern that matches a file that creates the app.
+        change: return the file's text with the middleware, or the same text if it finds no app.
     """
 
     framework: str
@@ -26,7 +26,7 @@ class Rule(NamedTuple):
 
 
 def _with_import(text: str, line: str) -> str:
-    """The text with an import after its last import at the top level."""
+    """Return the text with an import added after its last top-level import."""
     last = 0
     for match in re.finditer(r"^(?:from [\w.]+ import (?:\([^)]*\)|[^\n]*)|import [^\n]*)\n", text, re.MULTILINE):
         last = match.end()
@@ -37,7 +37,7 @@ def _with_import(text: str, line: str) -> str:
 
 
 def _after_call(call: str, module: str, name: str, line: str) -> Callable[[str], str]:
-    """Add ``line`` after the statement that makes the app; ``{app}`` is the app's name."""
+    """Return a change that adds ``line`` after the statement that creates the app; ``{app}`` is the app's name."""
 
     def change(text: str) -> str:
         match = re.search(
@@ -53,7 +53,7 @@ def _after_call(call: str, module: str, name: str, line: str) -> Callable[[str],
 
 
 def _wrapped_at_end(call: str, module: str) -> Callable[[str], str]:
-    """Wrap the app in a line of its own at the end of the file, behind all routes."""
+    """Return a change that wraps the app in a separate line at the end of the file, after all routes."""
 
     def change(text: str) -> str:
         match = re.search(rf"^(?P<app>\w+)\s*=\s*(?:\w+\.)*{call}\(", text, re.MULTILINE)
@@ -70,7 +70,7 @@ def _wrapped_at_end(call: str, module: str) -> Callable[[str], str]:
 
 
 def _end_of_call(text: str, opening: int) -> int:
-    """The offset behind the bracket that closes the one at ``opening``; strings may hold brackets."""
+    """Return the offset after the bracket that closes the one at ``opening``; brackets in strings are skipped."""
     depth, quote, at = 0, "", opening
     while at < len(text):
         char = text[at]

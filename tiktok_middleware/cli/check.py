@@ -1,4 +1,4 @@
-"""``tiktok-middleware check``: what the configuration means, and whether TikTok takes a test event."""
+"""``tiktok-middleware check``: print the configuration and its faults, and send a test event to TikTok."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ _ADVICE = {
 @click.option("--data-map", "wants_data_map", is_flag=True, help="Print what is shared with TikTok, as Markdown.")
 @click.option("--html", "as_html", is_flag=True, help="With --data-map: print a page instead.")
 def check(as_json: bool, strict: bool, wants_data_map: bool, as_html: bool) -> None:
-    """Read the environment's configuration and say what it means, or what is wrong with it.
+    """Read the configuration from the environment, and print its meaning or its faults.
 
-    With TIKTOK_TEST_EVENT_CODE one test event is sent, and TikTok's answer is reported. Exit code 1 where something is
+    With TIKTOK_TEST_EVENT_CODE one test event is sent, and TikTok's answer is printed. Exit code 1 if something is
     wrong: a malformed value, an outbox that cannot be written, a refused test event.
     """
     config = _config()
@@ -68,13 +68,13 @@ def check(as_json: bool, strict: bool, wants_data_map: bool, as_html: bool) -> N
 
 
 def _config() -> Config:
-    from tiktok_middleware.client import Client  # noqa: PLC0415  # brings delivery along, which other commands need not
+    from tiktok_middleware.client import Client  # noqa: PLC0415  # also imports delivery, which other commands do not need
 
-    # What a process logs at its start is in the table.
+    # The table contains what a process logs at its start.
     logging.getLogger("tiktok_middleware").addHandler(logging.NullHandler())
     try:
         config = Config.from_env()
-        Client(config).close(0)  # consent platforms, consent functions and sinks are looked up when it is made
+        Client(config).close(0)  # creating it looks up consent platforms, consent functions and sinks
     except TikTokError as error:
         raise click.ClickException(str(error)) from None
     return config
@@ -110,21 +110,21 @@ def _rows(config: Config) -> dict[str, str]:
 
 
 def _consent_cookies(config: Config) -> dict[str, str]:
-    """Which cookies tell of consent, and why no visitor may have them; nothing for a setting that reads none."""
+    """Return the row of the consent cookies, with the possible reasons if no visitor has them; {} if none is read."""
     if (silence := silence_of(config.consent)) is None:
         return {}
     return {"consent cookie": f"{' or '.join(silence.names)}; where no visitor has it: {silence.reasons}"}
 
 
 def _outbox(config: Config) -> str:
-    """The outbox's address, and what is wrong with its place."""
+    """Return the outbox's URL, with the risk of its location if there is one."""
     url = outbox_url(config)
     risk = outbox_risk(url) if config.is_on else ""
     return f"{url} is {risk}" if risk else url
 
 
 def _outbox_faults(config: Config) -> Iterator[str]:
-    """Why the outbox's file could not be written."""
+    """Yield the reason why the outbox file cannot be written, if there is one."""
     path = outbox_path(outbox_url(config)) if config.is_on else None
     if path is None:
         return
@@ -142,7 +142,7 @@ def _outbox_faults(config: Config) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _folder(path: Path) -> Iterator[None]:
-    """The folder for as long as the block runs; those that had to be made are removed afterwards."""
+    """Create the folder and its missing parents, and remove those that were created after the block."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     try:
@@ -154,8 +154,8 @@ def _folder(path: Path) -> Iterator[None]:
 
 
 def _test_event(config: Config) -> Verdict | str:
-    """TikTok's answer to one test event, or why none was sent."""
-    from tiktok_middleware.cli.send import answers_of, records_of  # noqa: PLC0415  # brings httpx along
+    """Send one test event; return TikTok's answer, or the reason why none was sent."""
+    from tiktok_middleware.cli.send import answers_of, records_of  # noqa: PLC0415  # also imports httpx
 
     if config.server_reason:
         return config.server_reason
@@ -194,5 +194,5 @@ def _print(rows: dict[str, str], as_json: bool) -> None:
     table.add_column()
     table.add_column(overflow="fold")
     for name, value in rows.items():
-        table.add_row(name, Text(value))  # a path may hold what rich takes for markup
+        table.add_row(name, Text(value))  # a path may contain characters that rich would read as markup
     Console().print(table)

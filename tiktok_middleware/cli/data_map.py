@@ -1,6 +1,6 @@
-"""What is shared with whom under which consent, as tables made from a configuration, for a privacy review.
+"""Tables for a privacy review: what a configuration shares, with whom and under which consent.
 
-Each row is made from the options and from the constants that the code itself works by. Nothing is read or sent.
+The rows come from the options and from the constants that the code itself uses. Nothing is read or sent.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Section(NamedTuple):
     """One table.
 
     Attributes:
-        title: what it is about.
+        title: subject of the table.
         columns: names of the columns.
-        rows: texts, one for each column.
+        rows: one text for each column.
     """
 
     title: str
@@ -48,21 +48,21 @@ class DataMap(NamedTuple):
 
     Attributes:
         sections: in the order in which they are read.
-        made: what the tables describe: the day and the version of this package.
+        made: a sentence with the day and the version of this package.
     """
 
     sections: tuple[Section, ...]
     made: str = ""
 
     def as_json(self) -> dict[str, list[dict[str, str]]]:
-        """Return a list of objects for each table, by title."""
+        """Return a list of objects for each table, keyed by its title."""
         return {
             section.title: [dict(zip(section.columns, row, strict=True)) for row in section.rows]
             for section in self.sections
         }
 
     def as_markdown(self) -> str:
-        """Return a document with one table a section."""
+        """Return a Markdown document with one table in each section."""
         parts = ["# What is shared with TikTok", *filter(None, [self.made])]
         for section in self.sections:
             lines = [_line(section.columns), _line(("---",) * len(section.columns)), *map(_line, section.rows)]
@@ -70,7 +70,7 @@ class DataMap(NamedTuple):
         return "\n\n".join(parts) + "\n"
 
     def as_html(self) -> str:
-        """Return a page of its own with one table a section."""
+        """Return a complete HTML page with one table in each section."""
         parts = [_HTML_HEAD, f"<h1>What is shared with TikTok</h1>\n<p>{escape(self.made)}</p>"]
         for section in self.sections:
             head = "".join(f"<th scope=col>{escape(column)}</th>" for column in section.columns)
@@ -97,7 +97,7 @@ def data_map(config: Config, day: date | None = None) -> DataMap:
 
     Args:
         config: checked options.
-        day: the day on which they are made; None leaves it out.
+        day: the day of the tables; None leaves it out.
     """
     made = f"Made by tiktok-middleware {__version__} from this process's configuration"
     return DataMap(
@@ -216,7 +216,7 @@ _IDENTITY = (
 
 
 def _identity(config: Config, browser: str, server: str) -> Iterator[tuple[str, ...]]:
-    """What ``identify()`` takes, and whether it leaves."""
+    """Yield the match keys that ``identify()`` takes: those that are sent and those that are not."""
     when = "after identify() alone"
     for names, form in _IDENTITY:
         sent = [name for key, name in names.items() if key in config.allowed_match_keys]
@@ -279,7 +279,7 @@ def _address_source(config: Config) -> str:
 
 
 def _own(config: Config) -> Section:
-    """What TikTok's script does by itself once it is loaded."""
+    """Return what TikTok's script does by itself once it is loaded."""
     views = {
         "browser": "one for each page load, by the pixel",
         "matched": "one for each page load, on both channels, once the browser has confirmed it",
@@ -367,7 +367,7 @@ def _cookies(config: Config) -> Section:
 
 
 def _pixel_cookies(config: Config) -> Section:
-    """What TikTok's script stores by itself; its names and times are TikTok's and may change."""
+    """Return what TikTok's script stores by itself; TikTok defines its names and times and may change them."""
     when = "never: no page carries the pixel" if _browser_reason(config) else "once the pixel is loaded, after consent"
     off = "Events Manager: first-party cookies off"
     rows = (

@@ -1,4 +1,4 @@
-"""``tiktok-middleware demo``: a small shop and the sandbox, each in a process of its own."""
+"""``tiktok-middleware demo``: run a small shop and the sandbox, each in its own process."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ def demo(port: int, sandbox_port: int | None, host: str) -> None:
 
 
 def _shop_module() -> str:
-    """The demo shop: part of an installed package, and in a checkout the ``examples`` folder beside it."""
+    """Return the demo shop's module: part of an installed package; in a checkout, of the ``examples`` folder."""
     home = "tiktok_middleware._demo" if is_installed("tiktok_middleware._demo") else "examples"
     return f"{home}.starlette_shop:app"
 
 
 def _serve(target: str, host: str, port: int, environment: dict[str, str], stack: ExitStack) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "uvicorn", target, "--host", host, "--port", str(port), "--log-level", "warning"]
-    # A session of its own: Ctrl-C reaches this process alone, which then stops the servers in order.
+    # A new session: Ctrl-C reaches this process only, which then stops the servers in order.
     process = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603  # our own interpreter
     stack.callback(_stop, process)
     return process

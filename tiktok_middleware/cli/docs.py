@@ -1,4 +1,4 @@
-"""``tiktok-middleware docs``: the documentation of the installed version, page by page."""
+"""``tiktok-middleware docs``: list or print the documentation pages of the installed version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["docs", "pages"]
 
 
 def pages() -> dict[str, str]:
-    """Return the text of each page, in Markdown, by its name, such as ``delivery``."""
+    """Return the Markdown text of each page, keyed by its name, such as ``delivery``."""
     return {name: page.read_text("utf-8") for name, page in sorted(_files(_folder()).items())}
 
 
@@ -37,7 +37,7 @@ def docs(page: str | None) -> None:
 
 
 def _folder() -> Any:
-    """The pages: part of an installed package, and in a checkout the ``docs`` folder beside it."""
+    """Return the folder of the pages: inside an installed package; in a checkout, the ``docs`` folder beside it."""
     installed = resources.files("tiktok_middleware").joinpath("_docs")
     return installed if installed.is_dir() else Path(__file__).parents[2] / "docs"
 

@@ -1,4 +1,4 @@
-"""The ``erase`` command: remove what is stored of a person."""
+"""The ``erase`` command: remove the stored events of a person."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ __all__ = ["erase"]
 @naming
 @as_json_option
 def erase(url: str | None, yes: bool, as_json: bool, **named: Any) -> None:
-    """Remove every stored event of a person from this host: what waits, what is dead, and its copies on the disk.
+    """Remove every stored event of a person from this host: waiting events, dead letters, and their copies on the disk.
 
-    Works while the app runs. What TikTok has received already, and what waits in the memory of a process or with a
-    Celery broker, is not here. Exit code 3 where a reader kept the disk from being overwritten: run it again.
+    Works while the app runs. Events that TikTok has received already, and events in the memory of a process or in a
+    Celery broker, are not removed. Exit code 3 if a reader kept the disk from being overwritten: run it again.
     """
     person = person_of(named)
     if person is None:

@@ -1,4 +1,4 @@
-"""``tiktok-middleware init``: find the app in a project, and print the change that wraps it. It changes nothing."""
+"""``tiktok-middleware init``: find the app in a project, and print the change that wraps it. No file is changed."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Plan(NamedTuple):
     """What to change in a project.
 
     Attributes:
-        framework: its name.
-        path: the file, relative to the project.
-        before: its text.
-        after: its text with the middleware.
+        framework: name of the framework.
+        path: the file to change, relative to the project.
+        before: the file's text.
+        after: the file's text with the middleware.
     """
 
     framework: str
@@ -57,10 +57,10 @@ class Plan(NamedTuple):
 
 
 def find_app(folder: Path) -> tuple[Plan | None, str]:
-    """Return the change for the app of a project, or None and why there is none.
+    """Return the change for the app of a project, or None and the reason why there is none.
 
     Args:
-        folder: the project.
+        folder: the project's root.
     """
     wrapped = ""
     found: list[Plan] = []
@@ -80,7 +80,7 @@ def find_app(folder: Path) -> tuple[Plan | None, str]:
         return None, f"{wrapped} uses tiktok_middleware already"
     if not found:
         return None, "no app of a known framework was found here; the documentation page 'recipes' covers other apps"
-    # A settings module, or the file nearest to the project's root, is the app's; examples lie deeper.
+    # The file nearest to the project's root contains the app; examples are in deeper folders.
     return min(found, key=lambda plan: (plan.path.count("/"), plan.path)), ""
 
 
@@ -91,7 +91,7 @@ def find_app(folder: Path) -> tuple[Plan | None, str]:
 @click.option("--diff", "diff_only", is_flag=True, help="Print the diff alone.")
 @click.argument("folder", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def init(folder: Path, diff_only: bool) -> None:
-    """Find the app in FOLDER, and print the change that adds the middleware. Nothing is changed."""
+    """Find the app in FOLDER, and print the change that adds the middleware. No file is changed."""
     plan, reason = find_app(folder)
     if plan is None:
         raise click.ClickException(reason)
@@ -110,7 +110,7 @@ def init(folder: Path, diff_only: bool) -> None:
 
 
 def _python_files(folder: Path) -> Iterator[Path]:
-    """The project's own Python files, those near its root first; bounded."""
+    """Yield the project's own Python files, those near its root first, up to a limit."""
     seen, level = 0, [folder]
     while level:
         below: list[Path] = []

@@ -1,4 +1,4 @@
-"""The ``tiktok-middleware outbox`` commands; they show neither identity nor tokens."""
+"""The ``tiktok-middleware outbox`` commands; their output contains neither identity nor tokens."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["REFUSED", "outbox"]
 @click.option("--outbox", "url", metavar="ADDRESS", help="sqlite:///path; else the one of TIKTOK_OUTBOX.")
 @click.pass_context
 def outbox(context: click.Context, url: str | None) -> None:
-    """See and mend what waits for TikTok, or was given up, on this host.
+    """Show and repair the events on this host that wait for TikTok or are dead letters.
 
-    Works while the app runs. Exit codes: 0 done, 1 not possible, 2 misspelt, 3 something is left: events that may not
-    be sent any more, or that were not sent.
+    Works while the app runs. Exit codes: 0 done, 1 not possible, 2 wrong usage, 3 some events are left: they may not
+    be sent any more, or were not sent.
     """
     context.obj = url
 

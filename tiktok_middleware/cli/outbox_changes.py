@@ -36,7 +36,7 @@ _SEND_S = 60.0
 @as_json_option
 @click.pass_obj
 def retry(url: str | None, /, as_new: bool, send: bool, as_json: bool, **chosen: Any) -> None:
-    """Put dead letters back, and try at once what waits for a later try or for an operator."""
+    """Put dead letters back into the queue, and retry at once what waits for a later try or for an operator."""
     choice = row_filter((WAITING, DEAD), **chosen)
     with opened_outbox(url) as (admin, _), progress_bar("Putting back", admin.count(choice)) as advance:
         done = admin.retry(choice, as_new=as_new, on_progress=advance)
@@ -71,7 +71,7 @@ def retry(url: str | None, /, as_new: bool, send: bool, as_json: bool, **chosen:
 @as_json_option
 @click.pass_obj
 def purge(url: str | None, /, dead: bool, waiting: bool, yes: bool, as_json: bool, **chosen: Any) -> None:
-    """Remove events for good; what was counted once stays counted."""
+    """Remove events permanently; events with `once` stay counted."""
     if not dead and not waiting:
         raise click.UsageError("say what to remove: --dead, --waiting or both")
     choice = row_filter((*([WAITING] if waiting else []), *([DEAD] if dead else [])), **chosen)
@@ -88,13 +88,13 @@ def purge(url: str | None, /, dead: bool, waiting: bool, yes: bool, as_json: boo
 
 
 class _Sent(NamedTuple):
-    """What became of a try to send all that waits.
+    """Result of an attempt to send all waiting events.
 
     Attributes:
-        delivered: events that TikTok has accepted.
-        buried: events that became dead letters, by reason.
-        waiting: events that still wait.
-        reason: why sending was stopped; empty where it was not.
+        delivered: number of events that TikTok has accepted.
+        buried: number of events that became dead letters, by reason.
+        waiting: number of events that still wait.
+        reason: why sending was stopped; empty if it was not.
     """
 
     delivered: int
@@ -104,11 +104,11 @@ class _Sent(NamedTuple):
 
     @property
     def is_left(self) -> bool:
-        """Whether something was not delivered."""
+        """Return whether some event was not delivered."""
         return bool(self.waiting or self.buried)
 
     def as_json(self) -> dict[str, object]:
-        """The same for a program."""
+        """Return the result for JSON output."""
         return {
             "sent": not self.is_left,
             "delivered": self.delivered,
@@ -117,7 +117,7 @@ class _Sent(NamedTuple):
         }
 
     def in_words(self) -> str:
-        """The same for a person."""
+        """Return the result as a text."""
         if not self.is_left:
             return "All is sent." if self.delivered else "Nothing waits: there was nothing to send."
         parts = [f"{self.delivered} delivered"]
@@ -128,8 +128,8 @@ class _Sent(NamedTuple):
 
 
 def _send(url: str | None) -> _Sent:
-    """Send all that waits from this process."""
-    from tiktok_middleware.client import Client  # noqa: PLC0415  # brings delivery along, which other commands need not
+    """Send all waiting events from this process."""
+    from tiktok_middleware.client import Client  # noqa: PLC0415  # also imports delivery, which other commands do not need
 
     try:
         client = Client(Config.from_env(outbox=url))

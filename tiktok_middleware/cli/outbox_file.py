@@ -1,4 +1,4 @@
-"""What the commands over an outbox file share: opening it, choosing rows, printing them."""
+"""Shared code of the outbox commands: open the file, select rows, print them."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ __all__ = [
 ]
 
 REFUSED = 3
-"""Exit code where something is left undone."""
+"""Exit code if some events are left."""
 
-_BAR_ABOVE = 1000  # rows; below that all is done before a bar could be read
+_BAR_ABOVE = 1000  # rows; with fewer the work ends before anybody could read a bar
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _NAMES = ("email", "phone", "external_id", "ttp", "ip")
 
@@ -60,7 +60,7 @@ class _Age(click.ParamType[float]):
 
 
 def choosing(command: _Command) -> _Command:
-    """The options that say which rows are meant."""
+    """Add the options that select rows to a command."""
     options = (
         click.option("--pixel", default="", help="Only this pixel."),
         click.option("--environment", default="", help="Only this environment, as `outbox status` names it."),
@@ -75,7 +75,7 @@ def choosing(command: _Command) -> _Command:
 
 
 def naming(command: _Command) -> _Command:
-    """The options that name a person."""
+    """Add the options that identify a person to a command."""
     options = (
         click.option("--email", multiple=True, help="Of this e-mail address, or its SHA-256 hash."),
         click.option("--phone", multiple=True, help="Of this phone number with its country code, or its hash."),
@@ -89,7 +89,7 @@ def naming(command: _Command) -> _Command:
 
 
 def person_of(given: dict[str, Any]) -> Person | None:
-    """Take the options of `naming` out of ``given``, and return the person they name; None where there are none."""
+    """Remove the options of `naming` from ``given``, and return the person; None if none of them is set."""
     named = {name: list(given.pop(name)) for name in _NAMES}
     if not any(named.values()):
         return None
@@ -106,13 +106,13 @@ as_json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag
 
 
 def row_filter(states: tuple[str, ...], older_than: float, **fields: str) -> RowFilter:
-    """The rows that the options of `choosing` name."""
+    """Return the filter that the options of `choosing` describe."""
     return RowFilter(states=states or (WAITING, IN_FLIGHT, DEAD), before=time.time() - older_than, **fields)
 
 
 @contextmanager
 def opened_outbox(url: str | None) -> Iterator[tuple[OutboxAdmin, Path]]:
-    """The administration of the outbox file, and its path; an error ends the command with one line."""
+    """Yield the outbox file's `OutboxAdmin` and its path; an error ends the command with one line."""
     try:
         url = url or outbox_url(Config.from_env())
         if url == "memory://":
@@ -130,7 +130,7 @@ def opened_outbox(url: str | None) -> Iterator[tuple[OutboxAdmin, Path]]:
 
 @contextmanager
 def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal, for work that one can watch."""
+    """Show a progress bar if the output is a terminal and the work is long; yield the call that advances it."""
     if total < _BAR_ABOVE or not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -143,7 +143,7 @@ def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def listed(row: OutboxRow) -> dict[str, object]:
-    """A row as the listings show it."""
+    """Return a row as the listings show it."""
     at = {WAITING: "due", IN_FLIGHT: "lease_ends", DEAD: "died"}[row.state]
     return {
         "state": row.state,
@@ -160,7 +160,7 @@ def listed(row: OutboxRow) -> dict[str, object]:
 
 
 def iso(at: float) -> str:
-    """Unix seconds as a date and time, UTC."""
+    """Return Unix seconds as a date and time in UTC."""
     return datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="seconds")
 
 
@@ -170,7 +170,7 @@ def print_json(value: object) -> None:
 
 
 def span(seconds: float) -> str:
-    """Seconds in words."""
+    """Return seconds as a text such as ``3 h``."""
     for unit, size in reversed(_UNITS_S.items()):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

@@ -39,7 +39,7 @@ __all__ = ["export", "list_", "status"]
 @as_json_option
 @click.pass_obj
 def status(url: str | None, /, as_json: bool) -> None:
-    """What waits, is on its way, or is dead: how many of each event, and why."""
+    """Count the events that wait, are being sent, or are dead letters, with the reasons."""
     with opened_outbox(url) as (admin, path):
         found = admin.summary()
         switches = read_switches(path)
@@ -68,7 +68,7 @@ def status(url: str | None, /, as_json: bool) -> None:
 @as_json_option
 @click.pass_obj
 def list_(url: str | None, /, states: tuple[str, ...], limit: int, as_json: bool, **chosen: Any) -> None:
-    """The events themselves, with their ids and the reasons why they wait or are dead."""
+    """List the events, with their ids and the reasons why they wait or are dead letters."""
     choice = row_filter(states, **chosen)
     with opened_outbox(url) as (admin, _):
         count = admin.count(choice)
@@ -89,9 +89,9 @@ def list_(url: str | None, /, states: tuple[str, ...], limit: int, as_json: bool
 @naming
 @click.pass_obj
 def export(url: str | None, /, target: Path | None, states: tuple[str, ...], **chosen: Any) -> None:
-    """One JSON object a line for each event: what happened, when and why it is here, without whom it is about.
+    """Write one JSON object per line for each event: the event, its time and its reason, without identity.
 
-    With --email, --phone, --external-id, --ttp or --ip only the events of that person.
+    With --email, --phone, --external-id, --ttp or --ip only the events of that person are written.
     """
     person = person_of(chosen)
     choice = row_filter(states, **chosen)

@@ -1,4 +1,4 @@
-"""The operator's switches: ``outbox pause``, ``resume``, ``off`` and ``on``; all processes see them within a second."""
+"""The operator's switches: ``outbox pause``, ``resume``, ``off`` and ``on``; they take effect within a second."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["off", "on", "pause", "resume"]
 @click.command(epilog="Example: tiktok-middleware outbox pause")
 @click.pass_obj
 def pause(url: str | None, /) -> None:
-    """Stop sending, in every process that uses the outbox. Events are still tracked, and wait."""
+    """Stop sending in every process that uses the outbox. Events are still tracked, and wait in the outbox."""
     _switch(url, paused=True)
     click.echo("Paused: events wait in the outbox until `outbox resume`.")
 
@@ -24,7 +24,7 @@ def pause(url: str | None, /) -> None:
 @click.command(epilog="Example: tiktok-middleware outbox resume")
 @click.pass_obj
 def resume(url: str | None, /) -> None:
-    """Go on sending after a pause."""
+    """Resume sending after a pause."""
     _switch(url, paused=False)
     click.echo("Resumed: events are sent within two seconds.")
 
@@ -40,13 +40,13 @@ def off(url: str | None, /) -> None:
 @click.command(epilog="Example: tiktok-middleware outbox on")
 @click.pass_obj
 def on(url: str | None, /) -> None:
-    """Undo `outbox off`; what was paused stays paused."""
+    """Undo `outbox off`; a pause stays in effect."""
     _switch(url, is_off=False)
     click.echo("On: pages carry the pixel and events are tracked again within two seconds.")
 
 
 def _switch(url: str | None, *, paused: bool | None = None, is_off: bool | None = None) -> None:
-    """Turn a switch, and leave the time of one that stays as it is."""
+    """Set a switch; a switch that does not change keeps its time."""
     now = time.time()
     with opened_outbox(url) as (_, path):
         before = read_switches(path)

@@ -1,4 +1,4 @@
-"""``tiktok-middleware sandbox``: the stand-in for TikTok as a server."""
+"""``tiktok-middleware sandbox``: run the local stand-in for TikTok as a server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PIXEL = "C5SANDB0XPIXEL000000"
 
 
 def sandbox_variables(host: str, port: int) -> dict[str, str]:
-    """Return the variables that point an app at a sandbox; pixel and consent stay as they are set."""
+    """Return the variables that point an app at a sandbox; pixel, consent and page view keep values already set."""
     return {
         "TIKTOK_PIXEL_ID": os.environ.get("TIKTOK_PIXEL_ID") or _PIXEL,
         "TIKTOK_ACCESS_TOKEN": "sandbox-token",
@@ -48,7 +48,7 @@ def sandbox(port: int, host: str, env_file: Path | None) -> None:
     need_free_port(host, port)
     import uvicorn  # noqa: PLC0415  # an extra
 
-    from tiktok_middleware.sandbox import create_app  # noqa: PLC0415  # brings starlette along
+    from tiktok_middleware.sandbox import create_app  # noqa: PLC0415  # also imports starlette
 
     variables = sandbox_variables(host, port)
     click.echo(f"\n  Inspector  http://{host}:{port}/\n\n  Start your app with these variables:\n")

@@ -1,4 +1,4 @@
-"""The ``send`` command: one event from the shell straight to TikTok, and TikTok's answer; no outbox is involved."""
+"""The ``send`` command: send one event from the shell directly to TikTok, without the outbox."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _CONTEXT = ("url", "ttclid", "lead_id", "lead_event_source")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def send(event: str, *, source: str, dry_run: bool, as_json: bool, **given: Any) -> None:
-    """Send one EVENT, such as Purchase, by the server channel, and say what TikTok answers.
+    """Send one EVENT, such as Purchase, through the server channel, and print TikTok's answer.
 
-    With TIKTOK_TEST_EVENT_CODE it shows up under Test Events; otherwise it counts. Exit code 0 where TikTok took it, or
-    would be asked with --dry-run; 1 where not.
+    With TIKTOK_TEST_EVENT_CODE the event appears under Test Events; otherwise it counts. Exit code 0 if TikTok accepted
+    the event, or with --dry-run if it could be sent; else 1.
     """
     try:
         config = Config.from_env(strict=True)
@@ -65,17 +65,17 @@ def send(event: str, *, source: str, dry_run: bool, as_json: bool, **given: Any)
 
 
 def records_of(config: Config, event: str, source: str, given: dict[str, Any]) -> list[Record]:
-    """The server copies, one a pixel.
+    """Return the server copies of an event, one for each pixel.
 
     Raises:
-        TikTokError: the configuration or an argument cannot be right.
+        TikTokError: the configuration or an argument is not valid.
     """
-    from tiktok_middleware.client import Client  # noqa: PLC0415  # brings delivery along, which other commands need not
+    from tiktok_middleware.client import Client  # noqa: PLC0415  # also imports delivery, which other commands do not need
     from tiktok_middleware.core.tracking.server_event import server_entry  # noqa: PLC0415
     from tiktok_middleware.core.tracking.server_tracker import Context, server_tracker  # noqa: PLC0415
 
     client = Client(config)
-    # Who types an event vouches for it; and it goes straight to TikTok, not into the outbox.
+    # The operator who enters the event is responsible for consent. The event bypasses the outbox.
     context = Context(**{name: given.get(name) for name in _CONTEXT})
     tracker = server_tracker(client.runtime, None, source=source, consent=True, context=context)
     tracker.identify(**{name: given[name] for name in _IDENTITY if given.get(name) is not None})
@@ -90,7 +90,7 @@ def records_of(config: Config, event: str, source: str, given: dict[str, Any]) -
 
 
 def _property(text: str) -> tuple[str, object]:
-    """Name and value; what is no JSON is a text."""
+    """Return name and value; a value that is not JSON is a text."""
     name, separator, value = text.partition("=")
     if not separator or not name:
         raise click.BadParameter(f"{text!r} has no value; allowed: NAME=VALUE", param_hint="--property")
@@ -102,7 +102,7 @@ def _property(text: str) -> tuple[str, object]:
 
 def answers_of(config: Config, records: list[Record]) -> list[Verdict]:
     """Send each record by itself, and return TikTok's answers in the same order."""
-    from tiktok_middleware.delivery.sender.events_api import EventsApi  # noqa: PLC0415  # brings httpx along
+    from tiktok_middleware.delivery.sender.events_api import EventsApi  # noqa: PLC0415  # also imports httpx
 
     api = EventsApi(config.api_url, config.token_by_pixel, config.test_event_code or None, clock=time.time)
     try:

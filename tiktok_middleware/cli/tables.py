@@ -1,4 +1,4 @@
-"""Tables for a terminal: columns in line, words whole, and only the last column broken into lines."""
+"""Format tables for a terminal: aligned columns, no broken words; only the last column is wrapped."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _MIN_LAST = 24
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
-    """The table as text. A line is longer than the width rather than break a word.
+    """Return the table as text. A word is never broken, so a line may be longer than the width.
 
     Args:
-        columns: the heads.
+        columns: titles of the columns.
         rows: the cells of each row.
-        width: characters of a line; those of the terminal where it is not given.
+        width: characters in a line; None for the terminal's width.
     """
     width = width or shutil.get_terminal_size().columns
     cells = [list(columns), *([" ".join(str(cell).split()) for cell in row] for row in rows)]

@@ -17,7 +17,7 @@ __all__ = ["worker"]
 @click.option("--concurrency", type=click.IntRange(1), help="Processes; Celery takes one for each processor.")
 @click.option("--log-level", default="INFO", show_default=True, help="Celery's log level.")
 def worker(concurrency: int | None, log_level: str) -> None:
-    """Start a Celery worker that brings events from the broker of TIKTOK_CELERY_BROKER to TikTok."""
+    """Start a Celery worker that sends events from the broker of TIKTOK_CELERY_BROKER to TikTok."""
     need_package("celery", "celery")
     try:
         config = Config.from_env()
