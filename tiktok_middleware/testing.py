@@ -1,4 +1,4 @@
-"""For your own tests: what a piece of code would send on both channels, with nothing leaving; it knows no framework.
+"""Tools for your own tests: record what the code under test would send on both channels; nothing is sent.
 
 ::
 
@@ -6,10 +6,10 @@
         browser.post("/checkout")
         tiktok.assert_matched("Purchase", value=59.9, currency="EUR")
 
-The app needs any pixel id and any access token: while events are recorded, none is stored or sent. With unittest and
-Django's test cases :class:`TikTokTestMixin` gives ``self.tiktok``.
+Set any pixel id and any access token for the app: while events are recorded, none is stored or sent. For unittest and
+Django's test cases, :class:`TikTokTestMixin` provides ``self.tiktok``.
 
-``tiktok_live`` goes the whole way, through a server, a real browser and the sandbox::
+``tiktok_live`` tests the complete path with a server, a real browser and the sandbox::
 
     def test_checkout_in_a_browser(tiktok_live):
         page = tiktok_live.page()
@@ -37,7 +37,7 @@ __all__ = ["Live", "Recorded", "Recorder", "TikTokTestMixin", "record", "running
 
 
 def __getattr__(name: str) -> Any:
-    """Import the live half on first use: pytest loads this file at every start."""
+    """Import ``_live`` on first use: pytest loads this file at every start."""
     if name in {"Live", "running_sandbox"}:
         from tiktok_middleware import _live  # noqa: PLC0415  # see above
 
@@ -49,12 +49,12 @@ class Recorded(msgspec.Struct, frozen=True):
     """One copy of an event.
 
     Attributes:
-        event: its name.
+        event: name of the event.
         event_id: the id that both copies carry.
-        properties: what it tells.
-        user: who it is about, hashed, as the server's copy tells it; empty on the browser's.
-        page: ``url`` and ``referrer`` of the server's copy; empty on the browser's.
-        pixels: where the server's copy goes; empty on the browser's.
+        properties: parameters of the event.
+        user: match keys of the server's copy, hashed; empty for the browser's copy.
+        page: ``url`` and ``referrer`` of the server's copy; empty for the browser's copy.
+        pixels: pixels of the server's copy; empty for the browser's copy.
     """
 
     event: str
@@ -69,8 +69,8 @@ class Recorder:
     """A delivery that keeps the events of both channels and sends none: ``Client(config, delivery=Recorder())``.
 
     Attributes:
-        browser: copies that a response handed to a browser, in order.
-        server: copies that would have gone to TikTok, in order.
+        browser: copies that responses passed to a browser, in order.
+        server: copies that would have been sent to TikTok, in order.
     """
 
     def __init__(self) -> None:
@@ -82,19 +82,19 @@ class Recorder:
         self._deferred: dict[str, bytes] = {}
 
     def clear(self) -> None:
-        """Forget the copies, but not what is counted once."""
+        """Remove the copies; events with ``once`` stay counted."""
         self.browser.clear()
         self.server.clear()
 
     def assert_matched(self, event: str, /, **properties: object) -> Recorded:
-        """The server's copy of the one event of this name, which has gone through both channels alike.
+        """Assert that one event of this name went to both channels with equal copies; return the server's copy.
 
         Args:
-            event: its name, such as ``Purchase``.
-            properties: what both copies must say, among others.
+            event: name of the event, such as ``Purchase``.
+            properties: parameters that both copies must contain; they may contain others too.
 
         Raises:
-            AssertionError: a channel has no copy or several, or the two differ, or say something else.
+            AssertionError: a channel has no copy or several, the copies differ, or a parameter has another value.
         """
         browser, server = ([copy for copy in copies if copy.event == event] for copies in (self.browser, self.server))
         seen = f"browser: {_listed(self.browser)}; server: {_listed(self.server)}"
@@ -116,16 +116,16 @@ class Recorder:
         return other
 
     def assert_nothing(self) -> None:
-        """Nothing went anywhere.
+        """Assert that no event was recorded on either channel.
 
         Raises:
-            AssertionError: something did.
+            AssertionError: an event was recorded.
         """
         if self.browser or self.server:
             raise AssertionError(f"browser: {_listed(self.browser)}; server: {_listed(self.server)}")
 
     def submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]]:
-        """Record the server's copies, and return what each submission won."""
+        """Record the server's copies, and return the claim of each entry."""
         future: Future[list[Claim]] = Future()
         future.set_result([self._claim(submission) for submission in submissions])
         return future
@@ -155,13 +155,13 @@ class Recorder:
         return True
 
     def take(self, ref: str) -> Future[bytes | None]:
-        """Return the browser copy that waits under a reference, once."""
+        """Return the browser copy stored under a reference; a second call returns None."""
         future: Future[bytes | None] = Future()
         future.set_result(self._deferred.pop(ref, None))
         return future
 
     def cancel(self, event_id: str) -> Future[bool]:
-        """Forget the server copies of an event; nothing was sent."""
+        """Remove the server copies of an event, and return True: nothing was sent."""
         self.server = [copy for copy in self.server if copy.event_id != event_id]
         future: Future[bool] = Future()
         future.set_result(True)
@@ -170,19 +170,19 @@ class Recorder:
     def handed_out(self, events: Sequence[Event]) -> None:
         """Record the browser's copies."""
         for event in events:
-            # As the page's script gets them: what JSON cannot hold would show here.
+            # Encode as for the page's script: a value that JSON cannot hold raises here.
             properties = msgspec.json.decode(msgspec.json.encode(event.properties))
             self.browser.append(Recorded(event.event, event.event_id, properties))
 
     def wake(self) -> None:
-        """Do nothing: no earlier process has left anything."""
+        """Do nothing: there are no events of an earlier process."""
 
     def flush(self, timeout_s: float) -> bool:  # noqa: ARG002  # as every delivery
-        """Return True: nothing waits."""
+        """Return True: no event waits."""
         return True
 
     def close(self, timeout_s: float) -> bool:  # noqa: ARG002  # as every delivery
-        """Return True: nothing waits."""
+        """Return True: no event waits."""
         return True
 
     def stats(self) -> Mapping[str, Any]:
@@ -193,7 +193,7 @@ class Recorder:
 @contextlib.contextmanager
 def record() -> Iterator[Recorder]:
     """Record the events of all clients of this process while the block runs; none is stored or sent."""
-    # pytest loads this file at every start, also where nothing is recorded: it imports the client on first use only.
+    # pytest loads this file at every start, also if nothing is recorded: import the client on first use only.
     from tiktok_middleware.client import deliver_to  # noqa: PLC0415
 
     recorder = Recorder()
@@ -202,7 +202,7 @@ def record() -> Iterator[Recorder]:
 
 
 class TikTokTestMixin:
-    """For ``unittest`` and Django's test cases: ``self.tiktok`` records the events of each test.
+    """Mixin for ``unittest`` and Django's test cases: ``self.tiktok`` records the events of each test.
 
     ::
 
@@ -215,7 +215,7 @@ class TikTokTestMixin:
     tiktok: Recorder
 
     def setUp(self) -> None:  # unittest's name
-        """Begin to record."""
+        """Start recording."""
         recording = contextlib.ExitStack()
         self.tiktok = recording.enter_context(record())
         self.addCleanup(recording.close)  # type: ignore[attr-defined]  # of the test case beside it
@@ -223,14 +223,14 @@ class TikTokTestMixin:
 
 
 def _why_not() -> str:
-    """Why the clients of this process track nothing, or by one channel alone, as the end of a message."""
+    """Return why the clients of this process track nothing or use one channel only, as the end of a message."""
     client = sys.modules.get("tiktok_middleware.client")
     configs = [one.config for one in list(client.clients)] if client is not None else []
     if not configs:
         return "; no TikTokMiddleware or Client was made in this process: is the app under test wrapped?"
     if any(config.is_on and not config.server_reason and not config.browser_reason for config in configs):
         return ""
-    from tiktok_middleware.reasons import reason_of  # noqa: PLC0415  # only where a test fails
+    from tiktok_middleware.reasons import reason_of  # noqa: PLC0415  # only if a test fails
 
     config = configs[-1]
     if not config.pixel_id:
@@ -247,13 +247,13 @@ def _listed(copies: Sequence[Recorded]) -> str:
 
 try:
     import pytest
-except ImportError:  # unittest needs nothing of it
+except ImportError:  # unittest does not need pytest
     pass
 else:
 
     @pytest.fixture(name="tiktok")
     def _tiktok() -> Iterator[Recorder]:
-        """The events of both channels that the test causes; none is stored or sent."""
+        """Record the events of both channels during a test; none is stored or sent."""
         with record() as recorder:
             yield recorder
 
@@ -270,7 +270,7 @@ else:
 
     @pytest.fixture
     def tiktok_live(_tiktok_sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
-        """The sandbox, a browser, and what arrived; an app that the test makes is configured by the environment."""
+        """Provide the sandbox, a browser and the recorded events; the environment configures the test's app."""
         from tiktok_middleware._live import Live  # noqa: PLC0415  # as above
 
         live = Live(_tiktok_sandbox)

@@ -11,7 +11,7 @@ __all__ = ["HasTikTok"]
 
 
 class HasTikTok(Protocol):
-    """A request of any framework that has ``request.tiktok``, for helpers that several views share::
+    """Type of a request with ``request.tiktok``, of any framework, for functions that several views share::
 
     def track_signup(request: HasTikTok) -> None:
         request.tiktok.track("CompleteRegistration")
@@ -19,4 +19,4 @@ class HasTikTok(Protocol):
 
     @property
     def tiktok(self) -> Tracker:
-        """The tracker of this request."""
+        """Return the tracker of this request."""

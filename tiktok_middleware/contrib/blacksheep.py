@@ -38,11 +38,11 @@ def tiktok_from(request: Request) -> Tracker:
 
 
 class TikTokMiddleware(AsgiMiddleware):
-    """The middleware around a BlackSheep app.
+    """Middleware around a BlackSheep app.
 
     Args:
         app: the app.
-        client: a ready client; made from the environment where it is not given, in development where the app shows
+        client: a client to use; by default one with options from the environment, in debug mode if the app shows
             error details.
 
     Raises:

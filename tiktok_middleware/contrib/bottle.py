@@ -20,11 +20,11 @@ _PREFIX = "tiktok."
 
 
 class TikTokRequest(Protocol):
-    """Type of a request with its tracker: the framework publishes no types that it could extend."""
+    """Type of a request that has a tracker; the framework publishes no types that this one could extend."""
 
     @property
     def tiktok(self) -> Tracker:
-        """The tracker of this request."""
+        """Return the tracker of this request."""
 
 
 def tiktok_from(request: bottle.BaseRequest) -> Tracker:
@@ -37,13 +37,13 @@ def tiktok_from(request: bottle.BaseRequest) -> Tracker:
 
 
 class TikTokMiddleware(WsgiMiddleware):
-    """The middleware around a Bottle app.
+    """Middleware around a Bottle app.
 
     Options come from the environment; ``app.config["tiktok.pixel_id"]`` and the like take precedence.
 
     Args:
-        app: the app; Bottle's default app where it is not given.
-        client: a ready client instead of all that.
+        app: the app; by default Bottle's default app.
+        client: a client to use instead of these options.
 
     Raises:
         ConfigError: an option is malformed.

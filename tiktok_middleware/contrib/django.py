@@ -1,7 +1,7 @@
-"""Django, under WSGI and ASGI: a door for its response objects, every decision left to the exchange.
+"""Django under WSGI and ASGI: the adapter for its response objects; the exchange decides.
 
 Put ``"tiktok_middleware.contrib.django.TikTokMiddleware"`` first in ``MIDDLEWARE``; then ``request.tiktok`` or, typed,
-``tiktok_from(request)``. ``settings.TIKTOK``, a dict such as ``{"pixel_id": ...}``, outranks the environment.
+``tiktok_from(request)``. ``settings.TIKTOK``, a dict such as ``{"pixel_id": ...}``, overrides the environment.
 """
 
 from __future__ import annotations
@@ -52,16 +52,16 @@ register: Any = Library()
 
 
 def tiktok_on(context: Context, moment: str, event: str, **properties: Any) -> str:
-    """``{% tiktok_on "load" "ViewContent" value=24.5 currency="EUR" %}``: attributes for an element that is cached.
+    """``{% tiktok_on "load" "ViewContent" value=24.5 currency="EUR" %}``: attributes for an element of a cached page.
 
-    Empty, and said once, where the context has no request or the middleware is not in ``MIDDLEWARE``: a page is not
-    to fail for an event.
+    Return an empty text, and log it once, if the context has no request or the middleware is not in ``MIDDLEWARE``: an
+    event must not make a page fail.
 
     Args:
-        context: with the request, as ``django.template.context_processors.request`` puts it there.
+        context: the template's context, with the request from ``django.template.context_processors.request``.
         moment: ``load``, ``click`` or ``submit``.
-        event: its name.
-        properties: its parameters.
+        event: name of the event.
+        properties: parameters of the event.
     """
     try:
         tracker = tiktok_from(context["request"])
@@ -84,7 +84,7 @@ register.simple_tag(tiktok_on, takes_context=True)
 
 
 def tiktok_from(request: HttpRequest) -> Tracker:
-    """The tracker of this request.
+    """Return the tracker of this request.
 
     Raises:
         LookupError: the middleware is not in ``MIDDLEWARE``.
@@ -97,9 +97,9 @@ _MIDDLEWARE = f"{__name__}.TikTokMiddleware"
 
 @checks.register  # type: ignore[untyped-decorator]  # Django has no types
 def check_settings(app_configs: object = None, **_: object) -> list[Any]:  # noqa: ARG001  # Django's name
-    """Check ``settings.TIKTOK``, the variables and the place in ``MIDDLEWARE`` by ``manage.py check``.
+    """Check ``settings.TIKTOK``, the environment and the position in ``MIDDLEWARE`` for ``manage.py check``.
 
-    Django runs it where ``"tiktok_middleware.contrib.django"`` is in ``INSTALLED_APPS``.
+    Django runs this check if ``"tiktok_middleware.contrib.django"`` is in ``INSTALLED_APPS``.
     """
     found: list[Any] = []
     try:
@@ -121,25 +121,25 @@ _clients: list[Client] = []
 
 
 def tiktok_client() -> Client:
-    """The client of this process, for webhooks, tasks and commands: the middleware's, or one of the same settings."""
+    """Return the process's client for webhooks, tasks and commands: the middleware's, or one with the same settings."""
     if not _clients:
         _clients.append(_client())
     return _clients[0]
 
 
 def _after_commit(call: Callable[[], None]) -> None:
-    """Call once the transaction around this code has committed; at once where there is none."""
+    """Call after the current transaction has committed, or immediately if there is none."""
     try:
         transaction.on_commit(call)
     except (SynchronousOnlyOperation, ImproperlyConfigured):
-        call()  # Django holds no transaction on an event loop, nor without a database
+        call()  # Django has no transaction on an event loop or without a database
     except TransactionManagementError:
         allowed = "True in a transaction of Django's own (atomic), or in autocommit mode"
         raise EventError("on_commit", "True in a transaction that Django does not manage", allowed) from None
 
 
 class TikTokMiddleware:
-    """Django's door; one instance serves sync and async views."""
+    """Django middleware; it supports sync and async handlers."""
 
     sync_capable = True
     async_capable = True
@@ -152,12 +152,12 @@ class TikTokMiddleware:
         if self._is_async:
             markcoroutinefunction(self)
         if _uses_nonces(self.client.config) and not allows_inline(_configured_policy()):
-            # Django looks for this name once, when it starts.
+            # Django looks for ``process_view`` once, at startup.
             self.process_view: Callable[..., Any] = self._before_view_async if self._is_async else self._before_view
         attach_to_requests()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        """One request."""
+        """Handle one request."""
         return self._async(request) if self._is_async else self._sync(request)
 
     def _sync(self, request: HttpRequest) -> HttpResponseBase:
@@ -191,7 +191,7 @@ class TikTokMiddleware:
         return _ended(await _Response(begun, self.client, response).handed_on_async())
 
     def _before_view(self, request: HttpRequest, *_view: object) -> None:
-        """A policy names its nonce only if somebody asked for it before the response."""
+        """Read the nonce before the view runs: a policy contains it only if it was read before the response."""
         tracker = _raw(request).get(KEY)
         if tracker is not None and _may_get_page(request):
             tracker.state.nonce = framework_nonce(request)
@@ -200,7 +200,7 @@ class TikTokMiddleware:
         self._before_view(request)
 
     def _begin(self, request: HttpRequest) -> RequestTracker | Answer | Wanted | None:
-        """The tracker of the app's request, or our own response."""
+        """Return the tracker for a request to the app, our own response, or None if the request passes untouched."""
         raw = _raw(request)
         if self.client.runtime.endpoint in request.path:
             own = self.client.own_response(raw)
@@ -211,13 +211,13 @@ class TikTokMiddleware:
             return None
         tracker.state.after_commit = _after_commit
         if _TAGS in request.META:
-            # Under ASGI a copy of the scope's, which is another one now if it named a page of ours.
+            # Under ASGI, META is a copy of the scope's headers, whose tags of our pages have been changed: repeat it.
             request.META[_TAGS] = tracker.state.request.if_none_match
         return tracker
 
 
 def _leave_admin_alone(request: HttpRequest, tracker: Tracker) -> None:
-    """Keep the pixel out of Django's and Wagtail's admin: their visitors are the site's own staff."""
+    """Disable tracking in Django's and Wagtail's admin, whose visitors are the site's own staff."""
     match = request.resolver_match
     if match is None:
         return
@@ -230,13 +230,13 @@ _TAGS = "HTTP_IF_NONE_MATCH"
 
 
 def _ask_again(request: HttpRequest, asked_for: str) -> None:
-    """Middleware around us compares with the tags of our pages, as the browser has them."""
+    """Restore If-None-Match: outer middleware compares the browser's tags with those of our changed pages."""
     if asked_for:
         request.META[_TAGS] = asked_for
 
 
 def _ended(response: HttpResponseBase) -> HttpResponseBase:
-    """The thread goes on to other visitors, after a stream once it is closed: only a stream's code still runs."""
+    """Reset the current tracker, because the thread serves other visitors next; a stream resets it when closed."""
     if not getattr(response, "streaming", False):
         tracker_var.set(None)
     return response
@@ -249,15 +249,15 @@ def _own_response(own: Answer) -> HttpResponse:
 
 
 def _body(request: HttpRequest, wanted: Wanted) -> bytes:
-    """What there is of the request's body, up to the limit."""
+    """Read the request's body up to one byte beyond the limit; return b"" if the client has disconnected."""
     try:
         return bytes(request.read(wanted.limit_bytes + 1))
     except OSError:
-        return b""  # who sends it has gone
+        return b""  # the client has disconnected
 
 
 class _Response:
-    """One response object on its way out."""
+    """Applies the exchange's decisions to one response object."""
 
     def __init__(self, tracker: RequestTracker, client: Client, response: HttpResponseBase) -> None:
         self._tracker = tracker
@@ -269,7 +269,7 @@ class _Response:
         response._resource_closers.append(_Closer(self._finish))  # noqa: SLF001
 
     def handed_on(self) -> HttpResponseBase:
-        """The response, changed where the exchange says so."""
+        """Return the response with the changes of the exchange."""
         self._do(self._exchange.response_started(self._response.status_code, self._headers))
         if self._is_untouched:
             return self._response
@@ -281,7 +281,7 @@ class _Response:
         return self._response
 
     async def handed_on_async(self) -> HttpResponseBase:
-        """The same on an event loop."""
+        """Do the same as ``handed_on`` on an event loop."""
         await self._do_async(self._exchange.response_started(self._response.status_code, self._headers))
         if self._is_untouched:
             return self._response
@@ -296,11 +296,11 @@ class _Response:
         return self._response
 
     def _stream(self) -> None:
-        """Until the first piece leaves the head may still change: it is awaited before the response is handed on."""
+        """Replace the stream. Its first piece is read now, because the head may change until that piece is sent."""
         response: Any = self._response
         pieces = self._pieces(iter(response))
         response.streaming_content = chain([next(pieces, b"")], pieces)
-        response.file_to_stream = None  # the file itself no longer is what is sent
+        response.file_to_stream = None  # the response is no longer the unchanged file
 
     @property
     def _is_untouched(self) -> bool:
@@ -312,7 +312,7 @@ class _Response:
                 chunk = self._body(data, last=False)
                 if chunk:
                     yield chunk
-        except Exception:  # the app's own: what was held would have left before
+        except Exception:  # the app's own error: send what was held back, as it would have been sent before
             yield self._apply(self._exchange.give_up())
             raise
         yield self._body(b"", last=True)
@@ -357,7 +357,7 @@ class _Response:
 
 
 class _Closer:
-    """Called when the server has sent the response; a cache around us, which pickles it, keeps the response alone."""
+    """Call a function when the server has sent the response. Pickling, as caches do, drops the function."""
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._call = call
@@ -384,12 +384,12 @@ def _pairs(response: Any) -> list[tuple[str, str]]:
     return [*((str(name), str(value)) for name, value in response.items()), *cookies]
 
 
-# Headers whose values are lists; Django keeps one header of a name.
+# Headers whose values are lists; Django keeps one header per name.
 _LISTS = frozenset({"Server-Timing", "Access-Control-Expose-Headers", "Timing-Allow-Origin"})
 
 
 def _write_headers(response: Any, before: list[tuple[str, str]], after: list[tuple[str, str]]) -> None:
-    """Turn the response's headers into those that the exchange wants."""
+    """Change the response's headers from ``before`` to ``after``."""
     for name in {name for name, _ in before} - {name for name, _ in after}:
         del response[name]
     for name, value in after:
@@ -404,19 +404,19 @@ def _write_headers(response: Any, before: list[tuple[str, str]], after: list[tup
 
 
 def _add_cookie(cookies: SimpleCookie, line: str) -> None:
-    """One more ``Set-Cookie``; a jar holds one cookie of a name, but a host-only and a domain cookie are two."""
+    """Add a ``Set-Cookie``. ``SimpleCookie`` holds one cookie per name, but a host-only and a domain cookie are two."""
     for name, morsel in SimpleCookie(line).items():
         key = name if name not in cookies else f"{name} of the host"
-        dict.__setitem__(cookies, key, morsel)  # a morsel prints its own name
+        dict.__setitem__(cookies, key, morsel)  # a morsel writes its own name, not this key
 
 
 def _raw(request: HttpRequest) -> Any:
-    """The environ or scope that the server gave."""
+    """Return the server's environ or scope."""
     return getattr(request, "scope", None) or request.META
 
 
 def _may_get_page(request: HttpRequest) -> bool:
-    """Whether the answer may be a page: what scripts and images ask for needs no nonce in its policy."""
+    """Return whether the response may be a page; responses to scripts and images need no nonce."""
     asked_for, accept = request.META.get("HTTP_SEC_FETCH_DEST", ""), request.META.get("HTTP_ACCEPT", "")
     return asked_for in {"document", "iframe", "frame"} or "text/html" in accept
 
@@ -426,7 +426,7 @@ def _uses_nonces(config: Config) -> bool:
 
 
 def _configured_policy() -> Mapping[str, object]:
-    """What Django's own middleware (6.0 and newer) or django-csp writes: the policy that blocks, else that reports."""
+    """Return the policy of Django (6.0 and newer) or django-csp: the enforced one, or else the report-only one."""
     for kind in ("", "_REPORT_ONLY"):
         package = getattr(settings, f"CONTENT_SECURITY_POLICY{kind}", None)
         directives = package.get("DIRECTIVES") if isinstance(package, Mapping) else None
@@ -438,13 +438,13 @@ def _configured_policy() -> Mapping[str, object]:
 
 
 def _options() -> dict[str, Any]:
-    """``settings.TIKTOK``, a dict, as options."""
+    """Return the dict ``settings.TIKTOK`` as options."""
     given = getattr(settings, "TIKTOK", None) or {}
     return {str(name).lower().removeprefix("tiktok_"): value for name, value in given.items()}
 
 
 def _client() -> Client:
-    """Return the client that ``settings.TIKTOK`` is, or the one that its options describe."""
+    """Return ``settings.TIKTOK`` if it is a client, or else a client with its options."""
     given = getattr(settings, "TIKTOK", None) or {}
     if isinstance(given, Client):
         return given
@@ -455,7 +455,7 @@ def _client() -> Client:
 
 
 def _in_django(client: Client) -> Client:
-    """The client, with naive event times read in Django's ``TIME_ZONE``, as its models write them."""
+    """Return the client, set to read naive event times in Django's ``TIME_ZONE``, as its models write them."""
     if client.runtime.zone is None:
         client.runtime.zone = timezone.get_default_timezone()
     _watch_versions(client)
@@ -463,7 +463,7 @@ def _in_django(client: Client) -> Client:
 
 
 def _watch_versions(client: Client) -> None:
-    """Compare django-cookie-consent's versions, where this site has the package and consent is read from its cookie."""
+    """Compare django-cookie-consent's versions, if the package is installed and consent is read from its cookie."""
     kind, _, rest = client.config.consent.partition(":")
     if kind == "django" and rest and apps.is_installed("cookie_consent"):
         group, _, cookie = rest.partition("@")

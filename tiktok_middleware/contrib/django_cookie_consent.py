@@ -1,4 +1,4 @@
-"""django-cookie-consent on the same site: ask again where a group has a newer version than the visitor's cookie."""
+"""django-cookie-consent on the same site: reject a consent cookie that is older than the group's current version."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["GroupVersion"]
 
 log: logging.Logger = logging.getLogger("tiktok_middleware")
 
-#: How long a version is believed, and how long a thread that reads it may take.
+#: How long a version that was read is used, and how long its reading may take; both in seconds.
 _FRESH_S, _PATIENCE_S = 5.0, 30.0
 
 
 class GroupVersion:
-    """The current version of a cookie group, read from the site's database by a thread, never by a request.
+    """Current version of a cookie group. A thread reads it from the site's database, so that requests never wait.
 
     Args:
-        group: its variable name.
-        cookie: the cookie's name.
+        group: variable name of the group.
+        cookie: name of the cookie.
     """
 
     def __init__(self, group: str, cookie: str) -> None:
@@ -33,7 +33,7 @@ class GroupVersion:
         self._has_failed = False
 
     def covers(self, request: RequestView) -> bool:
-        """Whether the visitor has accepted the current version; False until it is known."""
+        """Return whether the visitor has accepted the current version; False until the version has been read."""
         now_s = time.monotonic()
         if now_s - self._read_s > _FRESH_S and now_s - self._started_s > _PATIENCE_S:
             self._started_s = now_s
@@ -58,7 +58,7 @@ class GroupVersion:
                 connections.close_all()
             self._read_s = time.monotonic()
             self._started_s = float("-inf")
-        except Exception as error:  # noqa: BLE001  # whatever the database raises, a request must not fail for it
+        except Exception as error:  # noqa: BLE001  # a request must not fail, whatever the database raises
             if not self._has_failed:
                 self._has_failed = True
                 log.warning(

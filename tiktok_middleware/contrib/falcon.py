@@ -33,11 +33,11 @@ def tiktok_from(req: falcon.Request) -> Tracker:
 
 
 def TikTokMiddleware(app: Any, client: Client | None = None) -> Any:  # noqa: N802  # one name in every contrib module
-    """Wrap a Falcon app, whichever interface it has.
+    """Wrap a Falcon app, WSGI or ASGI.
 
     Args:
         app: a ``falcon.App`` or ``falcon.asgi.App``, or one with other middleware around it.
-        client: a ready client; made from the environment where it is not given.
+        client: a client to use; by default one with options from the environment.
 
     Returns:
         The wrapped app, with the interface of the given one.
@@ -55,7 +55,7 @@ def TikTokMiddleware(app: Any, client: Client | None = None) -> Any:  # noqa: N8
 
 
 class _WsgiContext:
-    """Set ``req.context.tiktok``, also on a ``context_type`` of the team's own."""
+    """Set ``req.context.tiktok``, also on a custom ``context_type``."""
 
     def process_request(self, req: Any, resp: Any) -> None:  # noqa: ARG002  # Falcon's names
         _set(req)
@@ -73,7 +73,7 @@ def _set(req: Any) -> None:
     if isinstance(req.context, dict):
         req.context["tiktok"] = tracker
     else:
-        with contextlib.suppress(AttributeError):  # a context with slots: current() and tiktok_from() remain
+        with contextlib.suppress(AttributeError):  # a context with slots: current() and tiktok_from() still work
             req.context.tiktok = tracker
 
 
@@ -82,6 +82,6 @@ def _raw(req: Any) -> Any:
 
 
 def _speaks_asgi(app: Any) -> bool:
-    from tiktok_middleware._app_check import protocol_of  # noqa: PLC0415  # seldom needed
+    from tiktok_middleware._app_check import protocol_of  # noqa: PLC0415  # rarely needed
 
     return protocol_of(app) == "asgi"

@@ -1,6 +1,6 @@
 """FastAPI: ``app.add_middleware(TikTokMiddleware)``, then ``tiktok: TikTok`` as a parameter of a view.
 
-``tiktok_from(request)`` and ``request.tiktok`` work as everywhere.
+``tiktok_from(request)`` and ``request.tiktok`` work as with other frameworks.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ else:
 
 
 def tiktok_from(request: HTTPConnection) -> Tracker:
-    """The tracker of this request; also a dependency.
+    """Return the tracker of this request; also usable as a dependency.
 
     Raises:
         LookupError: the middleware is not around the app.

@@ -29,24 +29,24 @@ else:
 
 
 def tiktok_from(request: Request) -> Tracker:
-    """The tracker of this request.
+    """Return the tracker of this request.
 
     Raises:
-        LookupError: the extension was not put on the app.
+        LookupError: the extension was not applied to the app.
     """
     return tracker_of(request.environ)
 
 
 class TikTok:
-    """The extension.
+    """Flask extension that wraps the app in the middleware.
 
-    Options come from the environment; ``app.config["TIKTOK"]``, a dict such as ``{"pixel_id": ...}``, outranks it.
-    Flask's own ``SECRET_KEY`` (and its fallbacks) sign where ``TIKTOK_SECRET_KEY`` is not set, and its debug
-    mode makes the middleware strict.
+    Options come from the environment; ``app.config["TIKTOK"]``, a dict such as ``{"pixel_id": ...}``, takes
+    precedence. Flask's ``SECRET_KEY`` (and its fallbacks) sign if ``TIKTOK_SECRET_KEY`` is not set. Flask's debug mode
+    makes the middleware strict.
 
     Args:
-        app: the app; or call :meth:`init_app` later.
-        client: made by hand, instead of all that.
+        app: the app; None to call :meth:`init_app` later.
+        client: a client to use instead of these options.
     """
 
     def __init__(self, app: Flask | None = None, client: Client | None = None) -> None:

@@ -28,7 +28,7 @@ __all__ = ["TikTok", "TikTokPlugin", "TikTokRequest", "tiktok_from"]
 
 attach_to_requests()
 
-#: What the app's end may take, in seconds.
+#: Maximum time for flushing events when the app stops, in seconds.
 _SHUTDOWN_S = 5.0
 
 if TYPE_CHECKING:
@@ -67,14 +67,14 @@ def _provide_tracker(request: Request[Any, Any, Any]) -> Tracker:
 
 
 class TikTokPlugin(InitPluginProtocol):
-    """The middleware around the whole app, with a dependency named ``tiktok``.
+    """Litestar plugin: the middleware around the whole app, and a dependency named ``tiktok``.
 
     The middleware is put around Litestar's router and exception handling when the app starts, so that pages of
-    unknown addresses and of errors are covered. Where a server sends no lifespan messages, the first request does it.
+    unknown addresses and of errors are covered. If a server sends no lifespan messages, the first request does it.
 
     Args:
         options: options that take precedence over the environment, such as ``{"pixel_id": ...}``.
-        client: a ready client instead of ``options`` and the environment.
+        client: a client to use instead of ``options`` and the environment.
         dependency: name of the dependency; empty for none.
 
     Raises:
@@ -90,7 +90,7 @@ class TikTokPlugin(InitPluginProtocol):
 
     @property
     def client(self) -> Client:
-        """The client of this app, for webhooks and jobs; there once the app is made.
+        """Return the client of this app, for webhooks and jobs; it exists once the app is created.
 
         Raises:
             LookupError: the plugin has not been given to an app yet.
@@ -125,7 +125,7 @@ class TikTokPlugin(InitPluginProtocol):
 
 
 class _FirstRequest:
-    """Wrap the app where no startup message has come, and handle the request that finds it unwrapped."""
+    """Wrap the app on its first request if no startup message has come, and handle that request."""
 
     def __init__(self, app: Any, client: Client) -> None:
         self._app = app
@@ -140,7 +140,7 @@ class _FirstRequest:
         async def route(asked: Any, receive: Any, send: Any) -> None:
             await self._app({**asked, "path": scope["path"]}, receive, send)
 
-        # A mount has cut its own path off: the middleware needs the whole one.
+        # Litestar has removed the mount's path; the middleware needs the whole path.
         raw_path = scope.get("raw_path") or scope["path"].encode()
         whole = {**scope, "path": unquote(raw_path.decode("latin-1").partition("?")[0])}
         await TikTokMiddleware(route, self._client)(whole, receive, send)
@@ -152,12 +152,12 @@ def _wrap(app: Litestar, client: Client) -> None:
         app.asgi_handler = wrapped
 
 
-#: Litestar asks newer handlers to say whether they get a copy of the scope; older versions do not know the argument.
+#: Newer Litestar versions expect each ASGI handler to set ``copy_scope``; older versions lack the argument.
 _SCOPE: dict[str, Any] = {"copy_scope": True} if "copy_scope" in inspect.signature(asgi).parameters else {}
 
 
 def _endpoint(path: str) -> Any:
-    """Route the middleware's own addresses, so that Litestar's router hands them to its middleware."""
+    """Return a route for the middleware's own paths, so that Litestar's router passes them to its middleware."""
 
     @asgi(path, is_mount=True, opt={"exclude_from_auth": True}, **_SCOPE)
     async def tiktok_endpoint(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001

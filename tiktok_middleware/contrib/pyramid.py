@@ -25,11 +25,11 @@ _PREFIX = "tiktok."
 
 
 class TikTokRequest(Protocol):
-    """Type of a request with its tracker: the framework publishes no types that it could extend."""
+    """Type of a request that has a tracker; the framework publishes no types that this one could extend."""
 
     @property
     def tiktok(self) -> Tracker:
-        """The tracker of this request."""
+        """Return the tracker of this request."""
 
 
 def tiktok_from(request: Request) -> Tracker:
@@ -55,14 +55,14 @@ def _tracker(request: Request) -> Tracker:
 
 
 class TikTokMiddleware(WsgiMiddleware):
-    """The middleware around the app that ``config.make_wsgi_app()`` returns.
+    """Middleware around the app that ``config.make_wsgi_app()`` returns.
 
     Options come from the environment; settings such as ``tiktok.pixel_id`` take precedence. ``pyramid.debug_all``
     does not make the middleware strict: set ``tiktok.strict = true`` for that.
 
     Args:
         app: the app.
-        client: a ready client instead of all that.
+        client: a client to use instead of these options.
 
     Raises:
         ConfigError: an option is malformed.

@@ -37,15 +37,15 @@ def tiktok_from(request: Request | Websocket) -> Tracker:
 
 
 class TikTok:
-    """The extension.
+    """Quart extension that wraps the app in the middleware.
 
     Options come from the environment; ``app.config["TIKTOK"]``, a dict such as ``{"pixel_id": ...}``, takes
-    precedence. Quart's ``SECRET_KEY`` (and its fallbacks) sign where ``TIKTOK_SECRET_KEY`` is not set, and its debug
-    mode makes the middleware strict.
+    precedence. Quart's ``SECRET_KEY`` (and its fallbacks) sign if ``TIKTOK_SECRET_KEY`` is not set. Quart's debug mode
+    makes the middleware strict.
 
     Args:
-        app: the app; or call :meth:`init_app` later.
-        client: a ready client instead of all that.
+        app: the app; None to call :meth:`init_app` later.
+        client: a client to use instead of these options.
     """
 
     def __init__(self, app: Quart | None = None, client: Client | None = None) -> None:

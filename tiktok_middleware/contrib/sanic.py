@@ -1,6 +1,6 @@
 """Sanic as an ASGI app: ``app = TikTokMiddleware(app)``, then ``request.ctx.tiktok``.
 
-``tiktok_from(request)`` returns the same, typed. Sanic's own server speaks no ASGI: the app refuses to start there.
+``tiktok_from(request)`` returns the same, typed. Sanic's own server does not use ASGI: the app refuses to start there.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def tiktok_from(request: Request[Any, Any]) -> Tracker:
 
 
 class TikTokMiddleware(AsgiMiddleware):
-    """The middleware around a Sanic app that an ASGI server runs.
+    """Middleware around a Sanic app that an ASGI server runs.
 
     Options come from the environment; ``app.config.TIKTOK``, a dict such as ``{"pixel_id": ...}``, takes precedence.
 
     Args:
         app: the app.
-        client: a ready client instead of all that.
+        client: a client to use instead of these options.
 
     Raises:
         ConfigError: an option is malformed.

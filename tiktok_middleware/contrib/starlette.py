@@ -28,7 +28,7 @@ else:
 
 
 def tiktok_from(request: HTTPConnection) -> Tracker:
-    """The tracker of this request.
+    """Return the tracker of this request.
 
     Raises:
         LookupError: the middleware is not around the app.
