@@ -1,1 +1,1 @@
-"""The same small shop on each framework; start one with `python examples/starlette_shop.py`."""
+"""The same small shop on each framework; start it with `python examples/starlette_shop.py`."""

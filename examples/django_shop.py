@@ -25,7 +25,7 @@ else:  # started as a file
     import shop
 
 settings.configure(
-    # No CsrfViewMiddleware: nobody logs in here, and the cart's cookie is SameSite=Lax.
+    # No CsrfViewMiddleware: the shop has no login, and the cart's cookie is SameSite=Lax.
     MIDDLEWARE=["tiktok_middleware.contrib.django.TikTokMiddleware", "django.middleware.common.CommonMiddleware"],
     ROOT_URLCONF=__name__,
     SECRET_KEY=os.environ.get("SHOP_SECRET", "only for the demo"),
@@ -88,7 +88,7 @@ class CartView(View):
         line = cart.add(found, request.POST.get("quantity"))
         request.tiktok.track("AddToCart", contents=shop.contents([line]), value=line.total, currency=shop.CURRENCY)
         response = SeeOther("/cart")
-        if request.headers.get("Accept") == "application/json":  # shop.js asks by fetch; a plain form is redirected
+        if request.headers.get("Accept") == "application/json":  # shop.js uses fetch; a plain form is redirected
             response = JsonResponse({"count": cart.count, "message": f"{found.name} is in your cart."})
         response.set_cookie(**cart.cookie())
         return response
@@ -128,7 +128,7 @@ class CheckoutView(View):
         request.tiktok.track(
             "AddPaymentInfo", contents=shop.contents(cart.lines), value=cart.total, currency=shop.CURRENCY
         )
-        # Where this raises, nobody hears of the event above: a view that fails tells no lies.
+        # If this raises, the event above is sent on neither channel.
         order = shop.place_order(cart, customer)
         return SeeOther(f"/pay/{order.number}")
 
@@ -165,8 +165,8 @@ def thank_you(request: HttpRequest, number: str) -> HttpResponse:
     order = found_or_404(shop.find_order(number))
     if not order.is_paid:
         return SeeOther(f"/pay/{order.number}")
-    # Tracked again on purpose: whichever answer reaches the browser carries the event, and one order_id is
-    # one purchase, however often this page is loaded.
+    # Tracked a second time on purpose: whichever response reaches the browser carries the event. Events with the same
+    # order_id count as one purchase, however often this page is loaded.
     track_purchase(request, order)
     return render(request, "thank_you.html", {"order": order})
 

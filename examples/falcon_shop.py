@@ -20,7 +20,7 @@ else:  # started as a file
 
 
 class Resource:
-    """The views of one path, by method."""
+    """Views of one path, by HTTP method."""
 
     def __init__(self) -> None:
         self.by_method: dict[str, views.View] = {}

@@ -89,7 +89,7 @@ def add_to_cart(
     line = cart.add(found, quantity)
     tiktok.track("AddToCart", contents=shop.contents([line]), value=line.total, currency=shop.CURRENCY)
     response: Response = RedirectResponse("/cart", 303)
-    if accept == "application/json":  # shop.js asks by fetch; a plain form follows the redirect
+    if accept == "application/json":  # shop.js uses fetch; a plain form follows the redirect
         response = JSONResponse({"count": cart.count, "message": f"{found.name} is in your cart."})
     response.set_cookie(**cart.cookie())
     return response
@@ -121,7 +121,7 @@ def show_checkout(request: Request, cart: Cart, tiktok: TikTok) -> Response:
 
 
 class CheckoutForm(BaseModel):
-    """What the form sends; the shop checks it, so that a mistake gets the page again and not a bare 422."""
+    """Fields of the form. The shop checks them, so that a mistake shows the page again and not a bare 422."""
 
     email: str = ""
     phone: str = ""
@@ -142,7 +142,7 @@ def checkout(request: Request, cart: Cart, tiktok: TikTok, form: Annotated[Check
         return page(request, "checkout.html", {"customer": customer, "wrong": wrong}, status_code=422)
     tiktok.identify(**shop.identity(customer))
     tiktok.track("AddPaymentInfo", contents=shop.contents(cart.lines), value=cart.total, currency=shop.CURRENCY)
-    # Where this raises, nobody hears of the event above: a view that fails tells no lies.
+    # If this raises, the event above is sent on neither channel.
     order = shop.place_order(cart, customer)
     return RedirectResponse(f"/pay/{order.number}", 303)
 
@@ -181,8 +181,8 @@ def thank_you(request: Request, number: str, tiktok: TikTok) -> Response:
     order = order_of(number)
     if not order.is_paid:
         return RedirectResponse(f"/pay/{order.number}", 303)
-    # Tracked again on purpose: whichever answer reaches the browser carries the event, and one order_id is
-    # one purchase, however often this page is loaded.
+    # Tracked a second time on purpose: whichever response reaches the browser carries the event. Events with the same
+    # order_id count as one purchase, however often this page is loaded.
     track_purchase(tiktok, order)
     return page(request, "thank_you.html", {"order": order})
 

@@ -72,7 +72,7 @@ def add_to_cart() -> ResponseReturnValue:
     line = cart.add(found, request.form.get("quantity"))
     request.tiktok.track("AddToCart", contents=shop.contents([line]), value=line.total, currency=shop.CURRENCY)
     response = redirect("/cart", 303)
-    if request.headers.get("Accept") == "application/json":  # shop.js asks by fetch; a plain form follows the redirect
+    if request.headers.get("Accept") == "application/json":  # shop.js uses fetch; a plain form follows the redirect
         response = jsonify(count=cart.count, message=f"{found.name} is in your cart.")
     response.set_cookie(**cart.cookie())
     return response
@@ -112,7 +112,7 @@ def checkout() -> ResponseReturnValue:
         return render_template("checkout.html", customer=customer, wrong=wrong), 422
     request.tiktok.identify(**shop.identity(customer))
     request.tiktok.track("AddPaymentInfo", contents=shop.contents(cart.lines), value=cart.total, currency=shop.CURRENCY)
-    # Where this raises, nobody hears of the event above: a view that fails tells no lies.
+    # If this raises, the event above is sent on neither channel.
     order = shop.place_order(cart, customer)
     return redirect(f"/pay/{order.number}", 303)
 
@@ -151,8 +151,8 @@ def thank_you(number: str) -> ResponseReturnValue:
     order = known_order(number)
     if not order.is_paid:
         return redirect(f"/pay/{order.number}", 303)
-    # Tracked again on purpose: whichever answer reaches the browser carries the event, and one order_id is
-    # one purchase, however often this page is loaded.
+    # Tracked a second time on purpose: whichever response reaches the browser carries the event. Events with the same
+    # order_id count as one purchase, however often this page is loaded.
     track_purchase(order)
     return render_template("thank_you.html", order=order)
 

@@ -1,11 +1,11 @@
-"""A purchase that only a payment webhook sees: `python examples/payment_webhook.py`.
+"""A purchase that a payment webhook reports: `python examples/payment_webhook.py`.
 
-The checkout puts a snapshot of its visitor into the payment's metadata (Stripe allows 500 characters a value). The
-webhook, signed as Stripe signs (https://docs.stripe.com/webhooks#verify-manually), reports the purchase as that
-visitor's. The thank-you page may report it as well, before or after: the order number makes it one conversion.
+The checkout stores a snapshot of the visitor in the payment's metadata (Stripe allows 500 characters per value). The
+webhook, with a signature like Stripe's (https://docs.stripe.com/webhooks#verify-manually), reports the purchase for
+that visitor. The thank-you page may report it too, before or after: the order number makes it one conversion.
 
-PAYMENT_SECRET is the webhook's signing secret. TIKTOK_PIXEL_ID and TIKTOK_ACCESS_TOKEN switch TikTok on; Flask's own
-SECRET_KEY signs the snapshots, so it must stay the same on all hosts and over restarts.
+PAYMENT_SECRET is the webhook's signing secret. TIKTOK_PIXEL_ID and TIKTOK_ACCESS_TOKEN switch TikTok on; Flask's
+SECRET_KEY signs the snapshots, so it must be the same on all hosts and after restarts.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def secret() -> bytes:
 
 
 def signature(body: bytes, timestamp: int) -> str:
-    """What the payment provider signs a body with."""
+    """Return the payment provider's signature of a body."""
     return hmac.new(secret(), b"%d." % timestamp + body, hashlib.sha256).hexdigest()
 
 
 def is_signed(body: bytes, header: str, now_s: float) -> bool:
-    """Whether the provider sent this body within the last five minutes; ``t=1700000000,v1=...,v1=...``."""
+    """Return whether a header such as ``t=1700000000,v1=...,v1=...`` signs this body, at most five minutes ago."""
     parts = [part.partition("=")[::2] for part in header.split(",")]
     times = [int(value) for key, value in parts if key == "t" and value.isascii() and value.isdigit()]
     if len(times) != 1 or abs(now_s - times[0]) > TOLERANCE_S:
@@ -52,7 +52,7 @@ def is_signed(body: bytes, header: str, now_s: float) -> bool:
 
 @app.post("/checkout/<order_id>")
 def checkout(order_id: str) -> dict[str, Any]:
-    """What is sent to the payment provider; its answer would be the address of its payment page."""
+    """Return what a shop would send to the payment provider, which would answer with the URL of its payment page."""
     request.tiktok.identify(email=request.form.get("email"))  # type: ignore[attr-defined]
     metadata = {"order_id": order_id, "tiktok": request.tiktok.snapshot(max_chars=500)}  # type: ignore[attr-defined]
     return {"amount": 5990, "currency": "eur", "metadata": metadata}

@@ -1,13 +1,13 @@
-"""A lead funnel of a SaaS company: `python examples/saas_leads.py`, or any ASGI server with `examples.saas_leads:app`.
+"""Lead funnel of a SaaS company: `python examples/saas_leads.py`, or any ASGI server with `examples.saas_leads:app`.
 
-Three steps, each one event:
+It has three steps with one event each:
 
 1. The visitor begins to fill in the form: the page's script tracks `FormStart` (both channels, one id).
 2. The visitor asks for a demo: the view tracks `Lead`, once per lead, and keeps a snapshot of the visitor with it.
 3. Weeks later sales qualifies the lead in the CRM, which calls a webhook: `Qualified` goes to the CRM event set
    (TIKTOK_CRM_ID), matched by the hashed e-mail address.
 
-CRM_SECRET is what the CRM sends as a bearer token. TIKTOK_PIXEL_ID and TIKTOK_ACCESS_TOKEN switch TikTok on.
+The CRM sends CRM_SECRET as a bearer token. TIKTOK_PIXEL_ID and TIKTOK_ACCESS_TOKEN switch TikTok on.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from starlette.routing import Route
 from tiktok_middleware import Client
 from tiktok_middleware.contrib.starlette import TikTokMiddleware, tiktok_from
 
-# The page may send this event by itself; others are refused.
+# The page's script may send this event; other events are refused.
 os.environ.setdefault("TIKTOK_BROWSER_EVENTS", "FormStart")
 client = Client.from_env()
 
-#: In the place of a database: by number, who asked for a demo.
+#: Stands in for a database: the people who asked for a demo, by number.
 LEADS: dict[str, dict[str, Any]] = {}
 
 FORM = """<!doctype html>
@@ -62,7 +62,7 @@ async def ask(request: Request) -> Response:
     tiktok = tiktok_from(request)
     tiktok.identify(email=email)
     tiktok.track("Lead", once=number, description="demo")
-    # The lead goes to the CRM with its number; the snapshot stays with us.
+    # The CRM gets the lead with its number; the snapshot stays in this app.
     LEADS[number] = {"email": email, "company": str(given.get("company", "")), "visitor": tiktok.snapshot()}
     return RedirectResponse("/thanks", 303)
 
@@ -72,7 +72,7 @@ def thanks(_request: Request) -> Response:
 
 
 async def qualified(request: Request) -> Response:
-    """What the CRM calls when sales qualifies a lead: `{"lead": "...", "value": 12000}`."""
+    """Handle the CRM's webhook call for a qualified lead: `{"lead": "...", "value": 12000}`."""
     wanted = f"Bearer {os.environ.get('CRM_SECRET', 'try it out')}"
     if not hmac.compare_digest(request.headers.get("authorization", "").encode(), wanted.encode()):
         return JSONResponse({"error": "unknown sender"}, 401)

@@ -68,7 +68,7 @@ async def add_to_cart(request: Request) -> Response:
     line = cart.add(found, form.get("quantity"))
     request.tiktok.track("AddToCart", contents=shop.contents([line]), value=line.total, currency=shop.CURRENCY)
     response: Response = RedirectResponse("/cart", 303)
-    if request.headers.get("accept") == "application/json":  # shop.js asks by fetch; a plain form follows the redirect
+    if request.headers.get("accept") == "application/json":  # shop.js uses fetch; a plain form follows the redirect
         response = JSONResponse({"count": cart.count, "message": f"{found.name} is in your cart."})
     response.set_cookie(**cart.cookie())
     return response
@@ -108,7 +108,7 @@ async def checkout(request: Request) -> Response:
         return page(request, "checkout.html", {"customer": customer, "wrong": wrong}, status_code=422)
     request.tiktok.identify(**shop.identity(customer))
     request.tiktok.track("AddPaymentInfo", contents=shop.contents(cart.lines), value=cart.total, currency=shop.CURRENCY)
-    # Where this raises, nobody hears of the event above: a view that fails tells no lies.
+    # If this raises, the event above is sent on neither channel.
     order = await run_in_threadpool(shop.place_order, cart, customer)
     return RedirectResponse(f"/pay/{order.number}", 303)
 
@@ -151,8 +151,8 @@ def thank_you(request: Request) -> Response:
     order = order_of(request)
     if not order.is_paid:
         return RedirectResponse(f"/pay/{order.number}", 303)
-    # Tracked again on purpose: whichever answer reaches the browser carries the event, and one order_id is
-    # one purchase, however often this page is loaded.
+    # Tracked a second time on purpose: whichever response reaches the browser carries the event. Events with the same
+    # order_id count as one purchase, however often this page is loaded.
     track_purchase(request, order)
     return page(request, "thank_you.html", {"order": order})
 

@@ -1,4 +1,4 @@
-"""Tidewheel, a pottery shop: all that is the same on every framework; it knows no framework."""
+"""Tidewheel, a pottery shop: the code that is the same for every framework."""
 
 from __future__ import annotations
 

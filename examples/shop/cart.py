@@ -1,4 +1,4 @@
-"""The cart, kept in a signed cookie so that any process can read it; it holds no personal data."""
+"""The cart, stored in a signed cookie so that any process can read it; it contains no personal data."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ _signer = URLSafeSerializer(os.environ.get("SHOP_SECRET", "only for the demo"), 
 
 @dataclass(frozen=True)
 class Line:
-    """One product and how many of it."""
+    """One product and its quantity."""
 
     product: Product
     quantity: int
 
     @property
     def total_cents(self) -> int:
-        """Price of the line, in euro cents."""
+        """Return the price of the line, in euro cents."""
         return self.product.price_cents * self.quantity
 
     @property
     def total(self) -> float:
-        """Price of the line, in euros."""
+        """Return the price of the line, in euros."""
         return self.total_cents / 100
 
 
 @dataclass
 class Cart:
-    """What the visitor means to buy: quantities by slug."""
+    """Quantities of the products in the cart, by slug."""
 
     quantities: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def load(cls, cookie: str | None) -> Cart:
-        """The cart in this cookie value; an empty one where it is missing or was altered."""
+        """Return the cart of a cookie value, or an empty cart if the value is missing or was altered."""
         try:
             stored = _signer.loads(cookie or "")
         except BadSignature:
@@ -60,18 +60,18 @@ class Cart:
         return cart
 
     def cookie(self) -> dict[str, Any]:
-        """Arguments for the framework's `set_cookie`."""
+        """Return arguments for the framework's `set_cookie`."""
         value = str(_signer.dumps(self.quantities))
         return {"key": CART_COOKIE, "value": value, "max_age": _KEPT_S, "httponly": True, "samesite": "Lax"}
 
     def add(self, product: Product, quantity: object = 1) -> Line:
-        """Put pieces in; what was added, at least one piece and at most twelve."""
+        """Add one to twelve pieces of a product, and return the added line."""
         added = min(max(_whole(quantity, 1), 1), MOST_AT_ONCE)
         self.quantities[product.slug] = self.quantities.get(product.slug, 0) + added
         return Line(product, added)
 
     def change(self, product: Product, quantity: object) -> None:
-        """Set how many pieces; none of them takes the product out. What is no number changes nothing."""
+        """Set the quantity of a product; zero removes the product, and a value that is not a number changes nothing."""
         wanted = min(_whole(quantity, self.quantities.get(product.slug, 0)), _MOST)
         if wanted > 0:
             self.quantities[product.slug] = wanted
@@ -80,34 +80,34 @@ class Cart:
 
     @property
     def lines(self) -> list[Line]:
-        """Lines in the order they were added."""
+        """Return the lines in the order in which they were added."""
         return [
             Line(product, quantity) for slug, quantity in self.quantities.items() if (product := find_product(slug))
         ]
 
     @property
     def count(self) -> int:
-        """Number of pieces."""
+        """Return the number of pieces."""
         return sum(self.quantities.values())
 
     @property
     def subtotal_cents(self) -> int:
-        """Price of the pieces, in euro cents."""
+        """Return the price of the pieces, in euro cents."""
         return sum(line.total_cents for line in self.lines)
 
     @property
     def shipping_cents(self) -> int:
-        """Price of the parcel, in euro cents."""
+        """Return the shipping price, in euro cents."""
         return 0 if self.subtotal_cents >= FREE_SHIPPING_CENTS or not self.quantities else SHIPPING_CENTS
 
     @property
     def missing_for_free_shipping_cents(self) -> int:
-        """What is still to be added before shipping is free, in euro cents."""
+        """Return the amount that is missing for free shipping, in euro cents."""
         return max(FREE_SHIPPING_CENTS - self.subtotal_cents, 0)
 
     @property
     def total(self) -> float:
-        """What is to be paid, in euros."""
+        """Return the amount to pay, in euros."""
         return (self.subtotal_cents + self.shipping_cents) / 100
 
 

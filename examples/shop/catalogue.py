@@ -1,4 +1,4 @@
-"""What the shop sells; prices are kept in cents and shown in euros."""
+"""The shop's products; prices are stored in cents and shown in euros."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Product:
     """One piece of pottery.
 
     Attributes:
-        slug: its place in addresses and file names.
-        sku: the id that the product feed uses too, so that TikTok can match events with products.
+        slug: the product's name in URLs and file names.
+        sku: id of the product, the same as in the product feed, so that TikTok can match events with products.
         price_cents: price of one piece, in euro cents.
         request: pairs of label and text for the details list.
     """
@@ -31,7 +31,7 @@ class Product:
 
     @property
     def price(self) -> float:
-        """Price of one piece, in euros."""
+        """Return the price of one piece, in euros."""
         return self.price_cents / 100
 
 
@@ -130,18 +130,18 @@ _BY_SLUG = {product.slug: product for product in PRODUCTS}
 
 
 def find_product(slug: str) -> Product | None:
-    """The product of this slug, or None."""
+    """Return the product with this slug, or None."""
     return _BY_SLUG.get(slug)
 
 
 def related_to(product: Product) -> list[Product]:
-    """Four others, the ones that follow in the catalogue."""
+    """Return four other products: those that follow in the catalogue."""
     start = PRODUCTS.index(product) + 1
     return [PRODUCTS[(start + step) % len(PRODUCTS)] for step in range(4)]
 
 
 def search(words: str) -> list[Product]:
-    """Products whose text holds every word."""
+    """Return the products whose text contains every word."""
     wanted = words.casefold().split()
     return [
         product

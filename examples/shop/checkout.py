@@ -1,4 +1,4 @@
-"""What a customer typed into the checkout form, read and checked; it stores nothing."""
+"""Read and check the checkout form."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _REQUIRED = {
 
 @dataclass(frozen=True)
 class Customer:
-    """Who orders, and where the parcel goes; `phone` is empty or starts with the country code."""
+    """Name, contact and delivery address of a customer; `phone` is empty or starts with the country code."""
 
     email: str
     phone: str
@@ -50,12 +50,12 @@ class Customer:
 
     @property
     def number(self) -> str:
-        """The shop's own, lasting number for this customer."""
+        """Return the shop's permanent number for this customer."""
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"mailto:{self.email.lower()}"))
 
 
 def read_customer(form: Mapping[str, object]) -> tuple[Customer, dict[str, str]]:
-    """The customer as typed, and what is wrong with it: a sentence for each field, in the form's order."""
+    """Return the customer as entered, and an error sentence for each wrong field, in the form's order."""
     typed = {name: str(form.get(name) or "").strip() for name in Customer.__dataclass_fields__}
     customer = Customer(**typed)
     wrong = {}

@@ -1,4 +1,4 @@
-"""Orders in one small SQLite file that all worker processes share; it knows nothing of requests."""
+"""Orders in one small SQLite file that all worker processes share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .checkout import Customer
 
 __all__ = ["Order", "find_order", "mark_paid", "place_order"]
 
-_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that reads like something else
+_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # without characters that look alike, such as 0 and O
 _TABLE = """
 create table if not exists orders (
     number text primary key, lines text not null, shipping_cents integer not null,
@@ -45,25 +45,25 @@ class Order:
 
     @property
     def is_paid(self) -> bool:
-        """True once the bank said so."""
+        """Return whether the bank has confirmed the payment."""
         return self.paid_at is not None
 
     @property
     def subtotal_cents(self) -> int:
-        """Price of the pieces, in euro cents."""
+        """Return the price of the pieces, in euro cents."""
         return sum(line.total_cents for line in self.lines)
 
     @property
     def total(self) -> float:
-        """What is paid, in euros."""
+        """Return the price with shipping, in euros."""
         return (self.subtotal_cents + self.shipping_cents) / 100
 
 
 def place_order(cart: Cart, customer: Customer) -> Order:
-    """The new order, not paid yet.
+    """Store and return a new order, which is not paid yet.
 
     Raises:
-        WarehouseError: for customers at `fail.example`, so that a failing checkout can be watched.
+        WarehouseError: the customer's e-mail address is at `fail.example`; this shows a failing checkout.
     """
     if customer.email.endswith("@fail.example"):
         raise WarehouseError("the warehouse did not answer")
@@ -77,7 +77,7 @@ def place_order(cart: Cart, customer: Customer) -> Order:
 
 
 def find_order(number: str) -> Order | None:
-    """The order of this number, or None."""
+    """Return the order with this number, or None."""
     with _database() as database:
         row = database.execute("select * from orders where number = ?", (number,)).fetchone()
     if row is None:
@@ -90,7 +90,7 @@ def find_order(number: str) -> Order | None:
 
 
 def mark_paid(order: Order) -> None:
-    """Note the payment; a second one changes nothing."""
+    """Record the payment; a second call changes nothing."""
     with _database() as database:
         database.execute(
             "update orders set paid_at = ? where number = ? and paid_at is null", (int(time.time()), order.number)
@@ -112,5 +112,5 @@ def _path() -> str:
     if path := os.environ.get("SHOP_DB"):
         return path
     folder = Path(tempfile.gettempdir()) / f"tidewheel-{getpass.getuser()}"
-    folder.mkdir(mode=0o700, exist_ok=True)  # orders name people: nobody else on this machine may read them
+    folder.mkdir(mode=0o700, exist_ok=True)  # orders are personal data: no access for other users
     return str(folder / "orders.sqlite3")

@@ -1,4 +1,4 @@
-"""The pages' Jinja environment, the same for every framework; it renders nothing itself."""
+"""Jinja environment and static files of the pages, the same for every framework."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ STATIC = TEMPLATES.with_name("static")
 
 
 def environment(**options: Any) -> Environment:
-    """A prepared environment with these options: what Django's Jinja2 backend asks for."""
-    jinja = Environment(**options)  # escaping is among Django's options
+    """Return a prepared environment with these options, as Django's Jinja2 backend requires."""
+    jinja = Environment(**options)  # Django's options turn escaping on
     prepare(jinja)
     return jinja
 
 
 def prepare(jinja: Environment) -> None:
-    """Give a framework's own environment what the templates need."""
+    """Add the filters and globals of the templates to a framework's environment."""
     jinja.filters["euros"] = _euros
     jinja.globals.update(
         countries=checkout.COUNTRIES,
@@ -37,7 +37,7 @@ def prepare(jinja: Environment) -> None:
 
 
 def static_file(name: str) -> tuple[bytes, str] | None:
-    """Content and media type of a file below STATIC, or None: for frameworks that leave files to others."""
+    """Return content and media type of a file below STATIC, or None; for frameworks that do not serve files."""
     path = (STATIC / name).resolve()
     if not (path.is_file() and path.is_relative_to(STATIC)):
         return None
@@ -45,6 +45,6 @@ def static_file(name: str) -> tuple[bytes, str] | None:
 
 
 def _euros(cents: int, *, exact: bool = False) -> str:
-    """`€24` or `€4.90`; `€24.00` where sums stand below each other."""
+    """Return `€24` or `€4.90`; with ``exact``, for columns of sums, `€24.00`."""
     whole, rest = divmod(cents, 100)
     return f"€{whole:,}.{rest:02}" if rest or exact else f"€{whole:,}"

@@ -1,4 +1,4 @@
-"""The shop's things in TikTok's words; it decides nothing about when they are sent."""
+"""Convert the shop's lines and customers to TikTok's parameters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["contents", "identity"]
 
 
 def contents(lines: Iterable[Line]) -> list[dict[str, object]]:
-    """TikTok's `contents`: an item a line, with the price of one piece in euros."""
+    """Return TikTok's `contents`: one item for each line, with the price of one piece in euros."""
     return [
         {
             "content_id": line.product.sku,
@@ -24,7 +24,7 @@ def contents(lines: Iterable[Line]) -> list[dict[str, object]]:
 
 
 def identity(customer: Customer) -> dict[str, str | None]:
-    """Arguments for `identify()`, which hashes them at once; what the customer left out stays out."""
+    """Return arguments for `identify()`, which hashes them immediately; a missing phone number is None."""
     return {
         "email": customer.email,
         "phone": customer.phone or None,

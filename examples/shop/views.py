@@ -1,6 +1,6 @@
-"""The shop's views for frameworks whose examples show routing alone: each gets a visit and returns a reply.
+"""The shop's views for frameworks whose examples show only routing: each view takes a visit and returns a reply.
 
-``examples/starlette_shop.py`` and its like hold the same views in their framework's own words.
+Django, FastAPI, Flask and Starlette have the same views in their own style, such as ``examples/starlette_shop.py``.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ HTML = "text/html; charset=utf-8"
 
 @dataclass(frozen=True)
 class Visit:
-    """What a view needs of a request.
+    """The parts of a request that a view needs.
 
     Attributes:
         tiktok: the request's tracker.
-        cookies: by name.
-        query: of the address.
-        form: what was posted.
-        accept: the header.
-        argument: the part of the path that varies.
+        cookies: cookies by name.
+        query: parameters of the URL.
+        form: fields of the posted form.
+        accept: value of the Accept header.
+        argument: variable part of the path.
     """
 
     tiktok: Any
@@ -67,7 +67,7 @@ class Reply:
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """All of them; a framework may set the content type by itself."""
+        """Return all headers, the content type first; a framework may set the content type itself."""
         location = [("Location", self.location)] if self.location else []
         return [("Content-Type", self.content_type), *location, *(("Set-Cookie", value) for value in self.cookies)]
 
@@ -132,7 +132,7 @@ def add_to_cart(visit: Visit) -> Reply:
         return not_found(visit)
     line = cart.add(found, visit.form.get("quantity"))
     visit.tiktok.track("AddToCart", contents=contents([line]), value=line.total, currency=CURRENCY)
-    if visit.accept != "application/json":  # shop.js asks by fetch; a plain form follows the redirect
+    if visit.accept != "application/json":  # shop.js uses fetch; a plain form follows the redirect
         return see_other("/cart", _cookie(cart))
     said = json.dumps({"count": cart.count, "message": f"{found.name} is in your cart."}).encode()
     return Reply(said, content_type="application/json", cookies=(_cookie(cart),))
@@ -163,7 +163,7 @@ def checkout(visit: Visit) -> Reply:
         return page(visit, "checkout.html", 422, customer=customer, wrong=wrong)
     visit.tiktok.identify(**identity(customer))
     visit.tiktok.track("AddPaymentInfo", contents=contents(cart.lines), value=cart.total, currency=CURRENCY)
-    # Where this raises, the event above is dropped on both channels.
+    # If this raises, the event above is sent on neither channel.
     return see_other(f"/pay/{place_order(cart, customer).number}")
 
 
@@ -196,8 +196,8 @@ def thank_you(visit: Visit) -> Reply:
         return not_found(visit)
     if not order.is_paid:
         return see_other(f"/pay/{order.number}")
-    # Tracked again on purpose: whichever answer reaches the browser carries the event, and one order_id is one
-    # purchase, however often this page is loaded.
+    # Tracked a second time on purpose: whichever response reaches the browser carries the event. Events with the same
+    # order_id count as one purchase, however often this page is loaded.
     _track_purchase(visit, order)
     return page(visit, "thank_you.html", order=order)
 
@@ -207,7 +207,7 @@ def static(visit: Visit) -> Reply:
     return not_found(visit) if found is None else Reply(found[0], content_type=found[1])
 
 
-#: Method, path with ``{}`` in the place of its argument, and view.
+#: Method, path with ``{}`` for its argument, and view.
 VIEWS: tuple[tuple[str, str, View], ...] = (
     ("GET", "/", home),
     ("GET", "/products/{}", product),
