@@ -1,4 +1,7 @@
-"""What an exchange asks its door to do, and how far it has come; as light as a door's import should be."""
+"""Actions that an exchange returns to its adapter, and the phases of a response.
+
+Imports little, because importing an adapter has to stay fast.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,14 @@ class Phase(Enum):
     """How far a response has come."""
 
     WAITING = "waiting"  # for the app's response head
-    SEARCHING = "searching"  # for the place of the script; the head may still be held
-    PASSING = "passing"  # bytes pass as they come; something may be added at the end
-    REWRITING = "rewriting"  # the same of a body whose coding is written anew: each piece is
-    DONE = "done"  # bytes pass and nothing of ours remains to be done
+    SEARCHING = "searching"  # for the head end; the response head may still be held
+    PASSING = "passing"  # bytes pass unchanged; something may be added at the end
+    REWRITING = "rewriting"  # like PASSING, but each piece of a compressed body is encoded again
+    DONE = "done"  # bytes pass; nothing remains to be done
 
 
 class Pass(Enum):
-    """What the app has just given, head or piece, is to be sent as it came; nothing is held."""
+    """Send the head or the bytes that the app has just given unchanged; nothing is held."""
 
     AS_IT_CAME = "as it came"
 
@@ -32,10 +35,10 @@ PASS: Final = Pass.AS_IT_CAME
 
 
 class Forward:
-    """What is to be sent now.
+    """Send these headers and bytes now.
 
     Attributes:
-        headers: the response head's headers, in the types of the door; None when no head leaves in this step.
+        headers: headers of the response, in the adapter's types; None when this step sends no head.
         body: bytes of the body.
     """
 
@@ -47,10 +50,10 @@ class Forward:
 
 
 class Commit:
-    """What delivery is to store before anything more may be sent.
+    """Store these events before anything more is sent.
 
     Attributes:
-        submissions: one for each event.
+        submissions: one entry for each event.
     """
 
     __slots__ = ("submissions",)
@@ -59,5 +62,5 @@ class Commit:
         self.submissions: tuple[OutboxEntry, ...] = submissions
 
 
-#: None: what came is held.
+#: What the adapter does next. None: hold what the app has just given.
 Step = Union[Forward, Commit, Pass, None]  # noqa: UP007  # a run-time alias on Python 3.10

@@ -1,4 +1,4 @@
-"""What one response hands to the browser: script, headers and cookies, within their budgets; it sends nothing."""
+"""Build what the browser gets with one response: script, headers and cookies, within their size limits."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ from tiktok_middleware.errors import TokenError
 
 __all__ = ["BrowserOutput", "Script", "visitor_headers"]
 
-# Looking up an enum's member by its name costs more than comparing it.
+# Module constants: looking up an enum member by attribute costs more than comparing it.
 _DOCUMENT, _EMBEDDED, _CARRY, _ANSWER = Place.DOCUMENT, Place.EMBEDDED, Place.CARRY, Place.ANSWER
 _ABROAD = Place.ABROAD
 _UNTOUCHABLE, _SHARED = Place.UNTOUCHABLE, Audience.SHARED
@@ -63,17 +63,17 @@ _LIVE, _ABSENT = Timing.LIVE, Timing.ABSENT
 _GRANTED, _DENIED, _UNKNOWN = State.GRANTED, State.DENIED, State.UNKNOWN
 _NO_HEAD = Head()
 _NO_HEADERS: Headers = []
-_NOBODY = RequestState.identity  # of most visitors
+_NOBODY = RequestState.identity  # the identity of most visitors
 
 
 class Script(NamedTuple):
-    """Script elements.
+    """Script elements of a page.
 
     Attributes:
         data: their bytes.
-        is_personal: whether they hold what only this visitor may see.
-        is_constant: whether they are those of every page.
-        nonce: of the page's Content Security Policy; another one each time.
+        is_personal: whether they hold data of this visitor.
+        is_constant: whether every page gets the same bytes.
+        nonce: nonce of the page's Content Security Policy; it differs with each response.
     """
 
     data: bytes
@@ -82,19 +82,19 @@ class Script(NamedTuple):
 
 
 class BrowserOutput:
-    """What goes to the browser with one response.
+    """Everything that the browser gets with one response.
 
     Args:
         request: the request.
         runtime: the configuration.
-        state: of the request.
+        state: state of the request.
         plan: what may be done with the response.
-        head: of the response.
-        headers: all of the app's: ours have room beside them.
+        head: parsed head of the response.
+        headers: all headers of the app, which leave less room for ours.
 
     Attributes:
         is_page: whether the response is a page, whole or in a frame.
-        is_shared: whether other visitors may get it too.
+        is_shared: whether other visitors may get the same response.
     """
 
     __slots__ = (
@@ -131,7 +131,7 @@ class BrowserOutput:
 
     @property
     def may_write_snippet(self) -> bool:
-        """Whether a page may carry our script. For a shared page this depends on nothing of the visitor's."""
+        """Whether the page gets the script. For a shared page this does not depend on the visitor."""
         runtime, state = self.runtime, self.state
         if not self.is_page or self._is_excluded or state.is_disabled or runtime.browser_reason:
             return False
@@ -139,7 +139,7 @@ class BrowserOutput:
 
     @property
     def is_without_script_for_visitor(self) -> bool:
-        """Whether another visitor's page would carry our script where this one does not: no cache may mix them up."""
+        """Whether this page lacks the script only because of the visitor. No shared cache may keep such a page."""
         runtime, state = self.runtime, self.state
         if not self.is_page or self.is_shared or self._is_excluded or state.is_disabled or runtime.browser_reason:
             return False
@@ -147,19 +147,19 @@ class BrowserOutput:
 
     @property
     def may_be_personal(self) -> bool:
-        """Whether a script that is still to come may hold what only this visitor may see."""
+        """Whether a script that is written later may hold data of this visitor."""
         return not self.is_shared
 
     @property
     def may_mint(self) -> bool:
-        """Whether a visitor without a ``_ttp`` gets one with this response."""
+        """Whether this response sets a new ``_ttp`` for a visitor without one."""
         if not self.runtime.mints or not self.is_page or self._is_excluded or self.state.is_disabled:
             return False
         return self._may_use_carried
 
     @property
     def seals(self) -> bool:
-        """Whether events leave in envelopes, since nobody knows yet whether, when or by whom they happen."""
+        """Whether events travel as signed events, because consent, visitor or visit is not certain yet."""
         consent, timing = self.state.consent.state, self.plan.timing
         if not self.is_page:
             is_unclear = timing is _ABSENT or self.state.is_doubted
@@ -170,16 +170,16 @@ class BrowserOutput:
 
     @property
     def tells_too_much(self) -> bool:
-        """Whether the pixel, which reports a page's address as it is, would tell TikTok of a person.
+        """Whether the page's address holds identity, which the pixel would report unredacted.
 
-        A page that many visitors share does not depend on the query: there the gate in the page judges the address.
+        For a shared page only the path counts, because the gate in the page checks the full address.
         """
         if self._tells is None:
             self._tells = holds_identity(self.request.path if self.is_shared else self.request.target)
         return self._tells
 
     def opened(self) -> list[RoutedEvent]:
-        """The events that an earlier response could only seal, now that their visitor is known; given once."""
+        """Return the events that an earlier response sealed, now that the visitor has agreed; only once."""
         if self._has_opened or not (self.is_page and self._may_use_carried):
             return []
         chosen = []
@@ -193,7 +193,7 @@ class BrowserOutput:
         return chosen
 
     def entry(self, event: Event) -> SnippetEntry:
-        """The event in an envelope, as a page takes it."""
+        """Return the snippet's entry for a sealed event: name, properties, id and signed event."""
         runtime, now_s = self.runtime, int(self.runtime.clock())
         if self.is_shared:
             expires = now_s + template_life_s(cache_life_s(self._head, now_s))
@@ -205,18 +205,19 @@ class BrowserOutput:
         return event.event, browser_properties(event), signed_event.event_id, token
 
     def travelling(self, event: Event) -> BrowserCopy:
-        """The browser's copy for a page that may have loaded the pixel under another signal than this request's.
+        """Return the browser copy for a page that may have loaded the pixel under other consent than this request's.
 
-        TikTok's flag is the pixel's where an event has none of its own; both channels are to say the same.
+        Without its own ``limited_data_use``, an event takes the flag of the pixel. The copy therefore states the flag,
+        so that both copies agree.
         """
         name, properties, event_id = _copy(event)
-        if self.runtime.config.gpc == "limit" or self.runtime.reader.may_limit:  # else it is the same on every page
+        if self.runtime.config.gpc == "limit" or self.runtime.reader.may_limit:  # else the same on every page
             limited = self.state.consent.limited_data_use or event.limited_data_use
             properties = {**properties, "limited_data_use": limited}
         return name, properties, event_id
 
     def fits(self, choices: Sequence[RoutedEvent]) -> bool:
-        """Whether all of these can travel with the response, which the cookies share with them."""
+        """Whether all these events fit into the response beside its cookies."""
         if self.is_page:
             return all(len(self.entry(c.event)[3]) <= ENVELOPE_CHARS for c in choices[-1:] if _is_sealed(c))
         made = self._event_headers(choices)
@@ -225,26 +226,26 @@ class BrowserOutput:
         return is_small and self._takes([*made, *self._cookies()])
 
     def _takes(self, headers: list[Header]) -> bool:
-        """Whether these may be added to the response."""
-        cookie_header = self.state.request.cookie_header  # a visitor's own: no part of what is recorded for others
+        """Whether these headers fit into the response."""
+        cookie_header = self.state.request.cookie_header  # not logged: is_roomy() checks its size
         if self._room is None:
             self._room = HeaderRoom.beside(self._app_headers, cookie_header)
         return self._room.takes(headers, cookie_header)
 
     @property
     def no_room_reason(self) -> str:
-        """Why a copy does not fit into this response."""
+        """Reason code for a browser copy that does not fit into this response."""
         return "too_large" if self.is_page else "no_header_room"
 
     def headers(self, choices: Sequence[RoutedEvent]) -> list[Header]:
-        """Headers to add: events where they travel in headers, and cookies.
+        """Return the headers to add: cookies, and events that travel in headers.
 
         Args:
-            choices: events that delivery says are ours to emit.
+            choices: events whose claims delivery has granted.
         """
         is_ours = not (self._is_excluded or self.state.is_disabled)
         if self.state.consent_word and (self.plan.place is _UNTOUCHABLE or not is_ours):
-            # What the visitor said is remembered whatever the response.
+            # Store the choice of the visitor with any response.
             return self._cut(choice_cookies(self.request, self.runtime, self.state))
         if self.plan.place is _UNTOUCHABLE or self.is_shared or not is_ours:
             return []
@@ -257,11 +258,11 @@ class BrowserOutput:
         return [*self._event_headers(choices), *cookies]
 
     def script(self, choices: Sequence[RoutedEvent], nonce: str, *, has_base: bool = False) -> Script:
-        """The page's script elements.
+        """Return the script elements of the page.
 
         Args:
-            choices: events that delivery says are ours to emit.
-            nonce: of the page's Content Security Policy.
+            choices: events whose claims delivery has granted.
+            nonce: nonce of the page's Content Security Policy.
             has_base: whether the page has a ``<base>``.
         """
         self._tell(choices)
@@ -313,19 +314,19 @@ class BrowserOutput:
         return Script(data, is_personal=not self.is_shared)
 
     def late_script(self, choices: Sequence[RoutedEvent], nonce: str) -> bytes:
-        """A second script, for events that were tracked while the page was sent."""
+        """Return a second script, for events that were tracked while the page was sent."""
         self._tell(choices)
         copies = [] if self.is_shared else _copies(choices)
         sealed = [self.entry(choice.event) for choice in choices if _is_sealed(choice)]
         return self.runtime.snippet.late(copies, sealed, nonce=nonce) if copies or sealed else b""
 
     def _tell(self, choices: Sequence[RoutedEvent]) -> None:
-        """Report the browser copies that leave; a sealed event is none before a browser confirms it."""
+        """Report the browser copies that leave. A sealed event does not count before a browser confirms it."""
         if choices:
             self.runtime.handed_out([choice.event for choice in choices if choice.way is Route.DIRECT])
 
     def _entries(self, choices: Sequence[RoutedEvent], *, is_document: bool) -> list[SnippetEntry]:
-        """What the browser is to confirm: this response's events, those that came sealed, and the page view itself."""
+        """Return the entries that the browser confirms: page view, sealed events of this and of earlier responses."""
         events = [choice.event for choice in choices if _is_sealed(choice)]
         if self.runtime.seals_pages and is_document:
             events.insert(0, self._page_view())
@@ -359,7 +360,7 @@ class BrowserOutput:
         )
 
     def _event_headers(self, choices: Sequence[RoutedEvent]) -> list[Header]:
-        """Events as headers, in answers, and as cookies, in what redirects."""
+        """Return the events as headers (of an answer to a script) or as a redirect cookie."""
         signer, references = self.runtime.signer, _references(choices)
         copies = [self.travelling(choice.event) for choice in choices if _is_direct(choice)]
         place = self.plan.place
@@ -367,7 +368,7 @@ class BrowserOutput:
             made = answer_headers(copies, references) if copies or references else []
             return [*made, *self._exposing()] if made else []
         if place is _ANSWER:
-            # Only scripts' own requests: on images it would keep caches from serving them.
+            # Only for requests of scripts: on an image these headers would keep caches from serving it.
             carried = self._read_carry() if self.request.header("sec-fetch-dest") in {"", "empty"} else RedirectEvents()
             alone = answer_headers(copies, references) if copies or references else []
             if not (carried.copies or carried.references):
@@ -386,16 +387,16 @@ class BrowserOutput:
         return [site_cookie(self.request, carry_name(copies, references), token, COOKIE_MAX_AGE_S)]
 
     def _exposing(self) -> list[Header]:
-        """What lets a page of another origin, which the app allows to read the answer, read these headers of it too."""
+        """Return the CORS headers that let an allowed page of another origin read our headers of the answer."""
         return [
             ("Access-Control-Expose-Headers", "TikTok-Events"),
             ("Timing-Allow-Origin", self.request.header("origin")),
         ]
 
     def _cookies(self) -> list[Header]:
-        """The visitor's choice and ids, or the end of them; the most important first."""
+        """Return the cookies of the visitor's choice and ids, or their deletions; the most important first."""
         state = self.state
-        request, runtime = state.request, state.runtime  # a visitor's own: no part of what is recorded for others
+        request, runtime = state.request, state.runtime  # not logged: these cookies are made anew for each request
         consent = state.consent.state
         has_word = bool(state.consent_word) or consent is _DENIED or self.request.cookies_hold(SAID_COOKIE)
         wanted = choice_cookies(request, runtime, state) if has_word else []
@@ -405,9 +406,9 @@ class BrowserOutput:
         return self._cut([*wanted, *visit])
 
     def _cut(self, cookies: list[Header]) -> list[Header]:
-        """The cookies, in order, as far as there is room; what records a refusal is never left out.
+        """Return the cookies that fit, in order. Cookies that record a refusal are always kept.
 
-        It ends at the first that does not fit: the last of the visitor's ids says that those before it are fresh.
+        Stop at the first that does not fit: the last cookie of the visitor's ids states that the ones before are fresh.
         """
         if not cookies or self._takes(cookies):
             return cookies
@@ -424,7 +425,7 @@ class BrowserOutput:
 
     @property
     def sets_visitor_cookies(self) -> bool:
-        """Whether the visitor's ids are set with this response, where they are due."""
+        """Whether this response sets the cookies of the visitor's ids when they are due."""
         if self.plan.place is _UNTOUCHABLE or self.is_shared or self._is_excluded or self.state.is_disabled:
             return False
         return self.state.consent.state is _GRANTED and (self.is_page or self.plan.place is _CARRY)
@@ -435,7 +436,7 @@ class BrowserOutput:
 
     @property
     def _may_use_carried(self) -> bool:
-        """Whether what an earlier response left is this one's to hand on; not for who only looks ahead."""
+        """Whether this response may hand on events of an earlier response; not when it is fetched ahead."""
         return self.plan.timing is _LIVE and not self.is_shared and self.state.consent.is_granted
 
     @property
@@ -453,11 +454,11 @@ class BrowserOutput:
 
     @property
     def _carried_chars(self) -> int:
-        """How much the cookies of earlier responses take already."""
+        """Length of the redirect cookies of earlier responses, in characters."""
         return sum(len(name) + len(self.request.kept[name]) + 1 for name in carry_names(self.request))
 
     def _read_sealed(self) -> RedirectToken:
-        """What came sealed: opened where the visitor is known, handed on where only the browser can say."""
+        """Return the sealed events of earlier responses, read from their cookie once; empty after a refusal."""
         if self._sealed is None:
             self._sealed = RedirectToken()
             is_known = self.state.consent.state is not _DENIED
@@ -471,10 +472,10 @@ class BrowserOutput:
 
 
 def visitor_headers(state: RequestState) -> list[Header]:
-    """The cookies of a visitor's ids where they are due, for a response that has room for all that we may add.
+    """Return the due cookies of a visitor's ids, for a response that has room for all headers that we may add.
 
     Args:
-        state: of a request whose visitor has agreed.
+        state: state of a request whose visitor has agreed.
     """
     return visitor_cookies(state.request, state.runtime, state)
 
@@ -496,7 +497,7 @@ def _references(choices: Sequence[RoutedEvent]) -> list[str]:
 
 
 def deleted(name: str) -> list[Header]:
-    """The end of one of our own host's cookies."""
+    """Return the header that deletes a host-only cookie."""
     return [("Set-Cookie", delete_cookie(name))]
 
 

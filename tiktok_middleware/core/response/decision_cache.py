@@ -1,26 +1,27 @@
-"""The usual path: replay decisions that an Exchange has recorded, for responses without visitor state.
+"""Decision cache: replay recorded decisions of an Exchange, for responses without visitor state.
 
-Most responses are decided by few values, and most visitors bring none of their own. Both adapters go these steps:
+A few values decide most responses, and most visitors have no state of their own. Both adapters take these steps:
 
-1. :func:`look_up` is asked when the response head comes. A response that nothing is done to passes at once. For the
-   others it makes a key of raw values: status, method, mount point, the app's ``shared()``, the consent, the request
-   headers and the response headers that the decision reads (``cache_key``).
-2. If the key is not known, an Exchange decides. It works on a request and a configuration that log what is read of
-   them; :func:`record` keeps the decision's effects only if every logged value is in the key or behind a guard
+1. The adapter calls :func:`look_up` when the response head comes. It returns ``PASS`` for a response that stays
+   unchanged. For the others it makes a key of raw values: status, method, mount point, the app's ``shared()``, the
+   consent, and the request and response headers that the decision reads (``decision_cache_key``).
+2. If the cache does not have the key, an Exchange decides. Its request and configuration log each value that it reads.
+   :func:`record` keeps the decision's effects only if every logged value is in the key or excluded by a guard
    (``decision_cache_guards``).
-3. If the key is known, the head is held. :func:`replay` gets the first piece of the body, finds the place of the
-   script, and returns the new head and the new piece. Where it cannot, an Exchange goes on with the recorded plan.
+3. If the cache has the key, the adapter holds the head. :func:`replay` takes the first piece of the body, finds the
+   head end, and returns the new head and the new piece. If it cannot, an Exchange continues with the recorded plan.
 
-What holds, whoever changes this module:
+Invariants:
 
-- An Exchange decides. Unknown means Exchange, and a guard only rejects.
-- A recipe holds no byte of a visitor, no time and no nonce. What a decision reads is in the key or guarded, and the log
-  proves it: a decision that begins to read another value costs time, and never gives a wrong page.
-- The tracker is untouched when the head comes and when the first piece comes.
-- Repeated request headers are joined before they are read: a refusal may stand in an earlier ``Cookie`` header.
-- Referrer and click id are in no key. The cookies of the visitor's ids are made for each request (``due_cookies``), by
-  the scheme and host that proxies are trusted to name, and none is set on a shared page.
-- On a failure or cancellation the app's bytes leave as they came.
+- Only an Exchange decides. A missing key leads to an Exchange, and a guard only rejects.
+- A recorded decision holds no byte of a visitor, no time and no nonce. The read log checks that each value which a
+  decision reads is in the key or guarded. If a decision begins to read another value, it is no longer recorded: that
+  costs time, but never gives a wrong page.
+- The app has set nothing on the tracker when the head comes and when the first piece comes.
+- Repeated request headers are joined before they are read: a refusal may be in an earlier ``Cookie`` header.
+- Referrer and click id are in no key. The cookies of the visitor's ids are made for each request (``due_cookies``),
+  with the scheme and host that trusted proxies name. A shared page sets none.
+- On a failure or cancellation the app's bytes leave unchanged.
 """
 
 from __future__ import annotations
@@ -52,14 +53,14 @@ __all__ = ["Effects", "HeldPage", "Key", "look_up", "record", "replay"]
 
 
 class Effects(NamedTuple):
-    """What a decision does to each response with its key.
+    """Effects of a decision on each response with its key.
 
     Attributes:
-        plan: for the response.
-        script: the script elements of a page; None where none goes into the body.
-        is_personal: whether no shared cache may keep the response.
-        mark: names the script in entity tags; empty where the script is not the same for everybody.
-        sets_cookies: whether the visitor's ids are set where they are due.
+        plan: plan for the response.
+        script: the script elements of a page; None when the body gets none.
+        is_personal: whether shared caches must not keep the response.
+        mark: identifies the script in entity tags; empty when the script differs between visitors.
+        sets_cookies: whether the response sets the cookies of the visitor's ids when they are due.
     """
 
     plan: Plan
@@ -72,22 +73,22 @@ class Effects(NamedTuple):
     def of(
         cls, output: BrowserOutput, script: bytes | None = None, *, is_personal: bool = False, mark: str = ""
     ) -> Effects:
-        """The effects of a decision.
+        """Return the effects of a decision.
 
         Args:
-            output: of the response that was decided.
-            script: as above, like what follows.
-            is_personal: as above.
-            mark: as above.
+            output: browser output of the decided response.
+            script: see the attribute.
+            is_personal: see the attribute.
+            mark: see the attribute.
         """
         return cls(output.plan, script, is_personal, mark, output.sets_visitor_cookies)
 
 
 class Key:
-    """The key of a response that no recipe is known for.
+    """Key of a response without a recorded decision.
 
     Args:
-        values: all that decides over the response.
+        values: all values that decide the response.
     """
 
     __slots__ = ("values",)
@@ -104,15 +105,15 @@ _MISSING: Any = object()
 
 
 def look_up(tracker: RequestTracker, status: int, headers: Headers, protocol: Protocol) -> _Found:  # noqa: C901  # guards in a row
-    """What is known of a response: ``PASS``, a new head to send, a page to hold, or the key for an Exchange.
+    """Look up a response: return ``PASS``, a new head to send, a page to hold, or the key for an Exchange.
 
     Args:
-        tracker: of the request.
+        tracker: tracker of the request.
         status: the HTTP status.
-        headers: the app's; not changed.
-        protocol: of the adapter.
+        headers: headers of the app; not changed.
+        protocol: protocol of the adapter.
 
-    Returns None where an Exchange decides and nothing is recorded.
+    Return None when an Exchange has to decide without recording.
     """
     said = tracker.said
     query: Any = tracker.raw.get(protocol.query)
@@ -152,7 +153,7 @@ def look_up(tracker: RequestTracker, status: int, headers: Headers, protocol: Pr
 def _add_key(
     values: list[Any], tracker: RequestTracker, headers: Headers, cookies: Any, protocol: Protocol
 ) -> tuple[int, int] | None:
-    """Add the request's and the head's part of a key to its values; returns what :func:`read_head` does."""
+    """Add the values of request and response head to a key; return the result of :func:`read_head`."""
     speaks_of_consent = not tracker.runtime.is_implied or (cookies and speaks(cookies, protocol))
     values.append(tracker.state.consent if speaks_of_consent else None)
     edits = read_head(headers, values)
@@ -164,7 +165,7 @@ def _add_key(
 def _with_cookies(
     tracker: RequestTracker, headers: Headers, edits: tuple[int, int], due: Due, protocol: Protocol
 ) -> Forward | Pass:
-    """The head of a response without a script, with the visitor's cookies."""
+    """Return the head of a response without a script, with the visitor's cookies."""
     if edits[1]:
         texts = visitor_headers(tracker.state)
         return Forward(with_changes(headers, added=texts, is_private=True)) if texts else PASS
@@ -175,16 +176,16 @@ def _with_cookies(
 def replay(
     held: HeldPage, tracker: RequestTracker, piece: bytes, protocol: Protocol, *, last: bool
 ) -> tuple[Any, bytes] | None:
-    """The head and the first piece of a held page, with the script in its place.
+    """Return the head and the first piece of a held page, with the script inserted.
 
     Args:
         held: the page.
-        tracker: of the request.
+        tracker: tracker of the request.
         piece: the first bytes of the body.
-        protocol: of the adapter.
+        protocol: protocol of the adapter.
         last: whether no more bytes follow.
 
-    Returns headers and bytes, or None where an Exchange has to go on.
+    Return None when an Exchange has to continue.
     """
     said = tracker.said
     if said is not None and not said.is_untouched:
@@ -196,7 +197,7 @@ def replay(
         return None
     if tracker.runtime.page_watch is not None:
         tracker.runtime.page_watch(tracker.state.request)
-    rest = memoryview(piece)  # a page of 200 KB is copied once
+    rest = memoryview(piece)  # so that a page of 200 KB is copied only once
     data = b"".join((rest[:place], script, rest[place:]))
     if edits and (due is not False or effects.is_personal or edits == CHANGES_WITH_BODY):
         texts = [] if due is False else visitor_headers(tracker.state)
@@ -206,7 +207,7 @@ def replay(
         )
         return edited, data
     added = [] if due is False else due_cookies(tracker, due, protocol)
-    changed: list[Any] = headers  # a copy of the app's
+    changed: list[Any] = headers  # already a copy of the app's list
     if length_at >= 0:
         name, value = changed[length_at]
         changed[length_at] = (name, protocol.number % (int(value) + len(script)))
@@ -216,9 +217,9 @@ def replay(
 
 
 def _place(tracker: RequestTracker, piece: bytes, plan: Plan, protocol: Protocol, *, last: bool) -> int:
-    """Where the script goes in the first piece of a page; -1 where that is not sure."""
+    """Return the offset of the head end in the first piece of a page; -1 when that is not certain."""
     heads, path = tracker.runtime.heads, tracker.raw.get(protocol.path)
-    page = (path, "page") if plan.takes_fragments else path  # such a body is searched by other rules
+    page = (path, "page") if plan.takes_fragments else path  # other rules find the head end of such a body
     place = heads.place(page, piece) if plan.is_charset_named else -1
     if place < 0:
         body = PlainBody(is_charset_named=plan.is_charset_named, is_page=plan.takes_fragments)
@@ -231,13 +232,13 @@ def _place(tracker: RequestTracker, piece: bytes, plan: Plan, protocol: Protocol
 
 
 def record(runtime: Runtime, key: Key, log: ReadLog, effects: Effects | None) -> None:
-    """Keep what an Exchange has decided for a key.
+    """Keep the decision of an Exchange for a key.
 
     Args:
         runtime: the configuration.
-        key: as :func:`look_up` gave it.
-        log: what the decision has read.
-        effects: of the decision; None where it depends on the visitor.
+        key: the key that :func:`look_up` returned.
+        log: the values that the decision has read.
+        effects: effects of the decision; None when they depend on the visitor.
     """
     is_covered = log <= READS_IN_KEY | READS_BEHIND_GUARDS
     runtime.decisions.keep(key.values, effects if is_covered else None)

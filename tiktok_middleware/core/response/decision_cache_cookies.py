@@ -1,4 +1,4 @@
-"""The cookies of a visitor's ids beside a replayed decision: made for each request, never recorded."""
+"""Make the cookies of a visitor's ids for a replayed decision: for each request, never recorded."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tiktok_middleware.core.visitor.click_ids import TTCLID, cookies_may_be_due,
 
 __all__ = ["Due", "due_cookies", "is_due"]
 
-#: Whether the cookies of the visitor's ids may be due; the click id, where it is the only id of the request.
+#: Whether the cookies of the visitor's ids may be due; the click id if it is the only id of the request.
 Due = Union[bool, bytes, str]  # noqa: UP007  # a run-time alias on Python 3.10
 
 
 def is_due(tracker: RequestTracker, click: Any, cookies: Any, protocol: Protocol) -> Due:
-    """Whether the visitor's cookies may be due. True is always right: who makes the cookies looks once more.
+    """Return whether the visitor's cookies may be due. True is always safe: :func:`due_cookies` checks again.
 
     Args:
-        tracker: of the request.
-        click: the click id in the query; None where there is none.
+        tracker: tracker of the request.
+        click: the click id in the query; None without one.
         cookies: the ``Cookie`` header.
-        protocol: of the adapter.
+        protocol: protocol of the adapter.
     """
     referrer: Any = tracker.headers.get(protocol.referrer)
     if referrer and protocol.ttclid in referrer:
@@ -33,18 +33,18 @@ def is_due(tracker: RequestTracker, click: Any, cookies: Any, protocol: Protocol
         return has_ids and cookies_may_be_due(text)
     if has_ids or tracker.runtime.proxies.are_any:
         return True
-    # An id with a dot, as TikTok writes them, is no placeholder.
+    # Real click ids contain a dot; a placeholder does not.
     is_valid = protocol.dot in click or is_ttclid(click if isinstance(click, str) else click.decode("ascii"))
     found: bytes | str = click
     return found if is_valid else True
 
 
-# With which the names of the other cookies begin that hold ids, or say that they are fresh.
+# Prefix of our other cookie names: those that hold ids, and the one that states that they are fresh.
 _PREFIX = "_tt"
 
 
 def due_cookies(tracker: RequestTracker, due: Due, protocol: Protocol) -> list[Any]:
-    """The cookies of the visitor's ids, in the types of the protocol."""
+    """Return the cookies of the visitor's ids, in the types of the protocol."""
     runtime, host = tracker.runtime, tracker.headers.get(protocol.host)
     place = protocol.scheme, tracker.raw.get(protocol.scheme), host
     known = runtime.click_cookies.get(place) if due is not True else None
@@ -53,13 +53,13 @@ def due_cookies(tracker: RequestTracker, due: Due, protocol: Protocol) -> list[A
         return [(name, before + due + after), fresh]
     made: list[Any] = protocol.pairs(visitor_headers(tracker.state))
     if due is not True and len(made) == 2 and made[0][1].count(due) == 1 and _is_host(tracker, host):
-        # The same on this host but for the click id, which is left out.
+        # Keep the cookies of this host without the click id: all else is the same for each visitor.
         before, after = made[0][1].split(due)
         runtime.click_cookies.keep(place, (made[0][0], before, after, made[1]))
     return made
 
 
 def _is_host(tracker: RequestTracker, host: Any) -> bool:
-    """Whether the ``Host`` header is the host that the request is taken to be for."""
+    """Return whether the ``Host`` header equals the host that the request view reports."""
     text = host.decode("latin-1") if isinstance(host, bytes) else host
     return isinstance(text, str) and tracker.state.request.host == text.lower()

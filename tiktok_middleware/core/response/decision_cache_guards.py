@@ -1,6 +1,6 @@
-"""The guards of the usual path: what a decision reads besides its key, and when that changes nothing.
+"""Guards of the decision cache: check the values that a decision reads but that are not in its key.
 
-A guard only rejects: where it is not sure, an Exchange decides.
+A guard only rejects: when it is not certain, an Exchange decides.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from tiktok_middleware.core.visitor.url_redaction import holds_identity
 
 __all__ = ["READS_BEHIND_GUARDS", "are_usual_cookies", "is_usual_target", "speaks", "without_click"]
 
-#: What a decision may read because a guard has excluded what would matter, in the words of ``ReadLog``.
+#: Values, as ``ReadLog`` names them, that a decision may read because a guard excludes all that would change it.
 READS_BEHIND_GUARDS = frozenset({"path", "query", f"cookie text {CARRY}", f"cookie text {SAID_COOKIE}"})
 
-# A longer Cookie header may be cut, or hold several copies of one cookie: an Exchange reads it.
+# A longer Cookie header may be truncated or hold several copies of one cookie: leave it to an Exchange.
 _MAX_COOKIE_CHARS = 4_096
 
 
 def are_usual_cookies(cookies: Any, protocol: Protocol) -> bool:
-    """Whether the Cookie header holds nothing that an earlier response left for this one."""
+    """Return whether the Cookie header is short, and has neither redirect cookie nor stored choice."""
     return len(cookies) <= _MAX_COOKIE_CHARS and protocol.said not in cookies and protocol.carry not in cookies
 
 
 def speaks(cookies: Any, protocol: Protocol) -> bool:
-    """Whether the Cookie header may say something about consent, where no platform's cookie is read."""
+    """Return whether the Cookie header may hold consent, for a site without a consent platform's cookie."""
     for text in protocol.spoken_by:  # noqa: SIM110  # a generator takes three times as long
         if text in cookies:
             return True
@@ -36,21 +36,21 @@ def speaks(cookies: Any, protocol: Protocol) -> bool:
 
 
 def without_click(query: Any, protocol: Protocol) -> tuple[Any, Any]:
-    """The query without its click id, and the click id; None where it is of another form than TikTok's."""
+    """Return the query without its click id, and the click id; None if it does not have TikTok's form."""
     found = protocol.click.search(query)
     return (query, None) if found is None else (query[: found.start()] + query[found.end() :], found[1])
 
 
 def is_usual_target(tracker: RequestTracker, rest: Any, protocol: Protocol) -> bool:
-    """Whether path and query hold no identity and are not excluded.
+    """Return whether path and query hold no identity and are not excluded.
 
     Args:
-        tracker: of the request.
-        rest: the query without its click id, which does not count.
-        protocol: of the adapter.
+        tracker: tracker of the request.
+        rest: the query without its click id, which is not identity here.
+        protocol: protocol of the adapter.
     """
     if rest and protocol.ttclid in rest:
-        return False  # a second one, or one of another form
+        return False  # a second click id, or one of another form
     runtime, raw = tracker.runtime, tracker.raw
     target = raw.get(protocol.mount), raw.get(protocol.path), rest
     is_usual = runtime.targets.get(target)

@@ -1,7 +1,7 @@
-"""The key of a recorded decision: which raw values of a request and of a response head it holds.
+"""Key of a recorded decision: raw values of the request and of the response head.
 
-Both come from the tables that the decision and the header changes use, so that a header which begins to matter there
-matters here too.
+The header names come from the tables that the decision and the header changes use. A header that is added there is
+therefore part of the key.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ __all__ = ["ASGI", "CHANGES_WITH_BODY", "READS_IN_KEY", "WSGI", "Protocol", "rea
 #: Request headers in the key: those that ``policy.plan`` reads, and Global Privacy Control.
 _KEYED = Names(*ASKED.texts, "sec-gpc")
 
-#: What a decision may read because it is in the key, in the words of :class:`~.read_log.ReadLog`.
+#: Values, as :class:`~.read_log.ReadLog` names them, that a decision may read because they are in the key.
 READS_IN_KEY = frozenset({"method", "mount", *(f"header {name}" for name in _KEYED.texts)})
 
 _PRIVATE: Header = ("Cache-Control", "private")
 
 
 class Protocol:
-    """Where one protocol holds what the key and the guards read.
+    """Names under which one protocol holds the values that the key and the guards read.
 
     Args:
         is_bytes: whether its headers are bytes.
         method, mount, path, query, cookie, referrer, host, scheme: keys of the raw request and of its headers.
-        names: of the keyed headers.
+        names: names of the keyed headers.
     """
 
     __slots__ = (
@@ -106,17 +106,17 @@ WSGI = Protocol(
 )
 
 
-# What a response header means here: nothing, or one of these.
+# Meaning of a response header for the key: None, or one of these.
 _LENGTH, CHANGES_WITH_BODY, _KEYED_VALUE, _CACHING, _UNKNOWN = range(1, 6)
 
 
 def _meaning(name: str) -> int | None:
-    """The meaning of a response header, from the tables that the decision and the edits use."""
+    """Return the meaning of a response header, from the tables that the decision and the edits use."""
     place, change = place_of(name), change_of(name)
     if name == "content-length":
         return _LENGTH
     if name == "expires" or (place is not None and (place >= PLANNED or change == OF_THE_BYTES)):
-        return _UNKNOWN  # compared with the time, or read by more than ``policy.plan``
+        return _UNKNOWN  # depends on the time, or is read outside ``policy.plan``
     if change:
         return _CACHING if change == CACHING else CHANGES_WITH_BODY
     return None if place is None else _KEYED_VALUE
@@ -126,10 +126,10 @@ _MEANINGS: ByHeaderName[int] = ByHeaderName({}, _meaning)
 
 
 def read_head(headers: Headers, values: list[Any]) -> tuple[int, int] | None:
-    """Add what the key holds of the response headers; None where more decides than a key can hold.
+    """Add the keyed response headers to ``values``; return None if a header decides that a key cannot hold.
 
-    Returns where the ``Content-Length`` stands (-1: nowhere), and which of the other headers change: none,
-    :data:`_CACHING` for a response of one visitor, :data:`CHANGES_WITH_BODY` with the body.
+    Return the index of ``Content-Length`` (-1: absent), and which other headers have to change: none (0),
+    :data:`_CACHING` if the response is for one visitor, :data:`CHANGES_WITH_BODY` if the body changes.
     """
     length_at, edits, index = -1, 0, 0
     for name, value in headers:
@@ -147,5 +147,5 @@ def read_head(headers: Headers, values: list[Any]) -> tuple[int, int] | None:
                 values += name, value
                 if meaning == _CACHING and not edits:
                     edits = _CACHING
-        index += 1  # noqa: SIM113  # enumerate() costs more
+        index += 1  # noqa: SIM113  # enumerate() is slower
     return length_at, edits

@@ -1,17 +1,18 @@
-"""One request and its response, from start to end: the story that the package tells, without any I/O.
+"""One request and its response, from start to end, decided without I/O.
 
-A door translates its protocol into a few calls and does what each answers::
+An adapter (``asgi.py``, ``wsgi.py``) translates its protocol into these calls, and does what each returns::
 
     response_started(status, headers)  ->  PASS | Forward | Commit | None (hold the head)
     body_received(data, last)          ->  PASS | Forward | Commit | None (hold the bytes)
-    body_unseen()                      ->  Forward | Commit         the server sends it by another way
+    body_unseen()                      ->  Forward | Commit         the server sends the body itself
     committed(claims)                  ->  Forward          after a Commit has been carried out
-    give_up()                          ->  Forward | None   the app failed: what was held leaves as it is
-    failed()                           ->  Forward | None   we failed: the same, and we do nothing more
-    finish()                           ->  Commit | None    the response has ended: what was tracked since
+    give_up()                          ->  Forward | None   the app failed: held bytes leave unchanged
+    failed()                           ->  Forward | None   our code failed: the same, and nothing more is done
+    finish()                           ->  Commit | None    the response has ended: events tracked since the head left
 
-What may be done with a response is ``policy.plan``'s to say; this class only carries it out, in order. Each call runs
-under a guard of its own: whatever goes wrong in our code, the app's bytes pass untouched and one line is logged.
+``policy.plan`` says what may be done with the response, ``routing.choose`` gives each event its route, and this class
+carries both out in order. Every call runs under one guard: if our code fails, the app's bytes pass untouched and one
+line is logged.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from tiktok_middleware.core.visitor.click_ids import TTCLID
 
 __all__ = ["PASS", "Commit", "Exchange", "Forward", "Phase", "Step"]
 
-# Looking up an enum's member by its name costs more than comparing it.
+# Module constants: looking up an enum member by attribute costs more than comparing it.
 _SEARCHING, _PASSING, _REWRITING, _DONE = Phase.SEARCHING, Phase.PASSING, Phase.REWRITING, Phase.DONE
 _NAVIGATED = frozenset({Place.DOCUMENT, Place.EMBEDDED, Place.CARRY})
 _IDENTITY, _OPAQUE, _ABSENT, _DENIED = Codec.IDENTITY, Codec.OPAQUE, Timing.ABSENT, State.DENIED
@@ -51,16 +52,16 @@ _FOUND, _MORE = Search.FOUND, Search.MORE
 
 
 class Exchange:
-    """One request and its response.
+    """One request and its response: the response starts, its body arrives, events are committed, the response ends.
 
     Args:
-        tracker: of the request.
-        key: under which the decision's effects are recorded; None where they are not.
+        tracker: tracker of the request.
+        key: key under which the decision's effects are recorded; None when they are not.
 
     Attributes:
         phase: how far the response has come.
-        tracker: of the request.
-        state: of the tracker.
+        tracker: tracker of the request.
+        state: state of the tracker.
         plan: what may be done with the response; None before it started.
     """
 
@@ -68,17 +69,17 @@ class Exchange:
     phase: Phase = Phase.WAITING
     plan: Plan | None = None
     _head: Head = Head()
-    _headers: Headers | None = None  # the app's, while the head has not left
-    _log: ReadLog | None = None  # what the decision has read, while it is recorded
-    _body: Body | None = None  # the page's, from the search on
-    _now_s: float = 0.0  # read where the head has an `Expires`
-    _share: Share | None = None  # of the memory for unfinished heads
-    _piece: bytes = b""  # what the app has just sent, until it is the body's to keep
-    _held: bytes = b""  # what leaves with the next step
+    _headers: Headers | None = None  # of the app, while the head has not left
+    _log: ReadLog | None = None  # values that the decision has read, while it is recorded
+    _body: Body | None = None  # of the page, from the start of the search
+    _now_s: float = 0.0  # Unix seconds, read only if the head has an `Expires`
+    _share: Share | None = None  # share of the memory for pages whose head end has not come
+    _piece: bytes = b""  # bytes that the app has just sent, until the body has them
+    _held: bytes = b""  # bytes that leave with the next step
     _output: BrowserOutput | None = None
-    _taken: Sequence[RoutedEvent] = ()  # handed to delivery, not yet known to be ours to emit
-    _leaving: Sequence[RoutedEvent] = ()  # ours to emit with the response
-    _then: Callable[[], Forward] | None = None  # what goes on once delivery has answered
+    _taken: Sequence[RoutedEvent] = ()  # given to delivery, whose claims have not come yet
+    _leaving: Sequence[RoutedEvent] = ()  # to be emitted with the response
+    _then: Callable[[], Forward] | None = None  # called once delivery has answered
 
     def __init__(self, tracker: Tracker, key: Key | None = None) -> None:
         self.tracker = tracker
@@ -94,12 +95,12 @@ class Exchange:
 
     @classmethod
     def resumed(cls, tracker: Tracker, effects: Effects, headers: Headers) -> Exchange:
-        """Go on with a page whose decision was replayed, and whose script is still to be placed.
+        """Return an exchange for a held page with a recorded decision, whose head end is still to be found.
 
         Args:
-            tracker: of the request.
-            effects: of the decision.
-            headers: the app's, which are held.
+            tracker: tracker of the request.
+            effects: effects of the decision.
+            headers: headers of the app, which are held.
         """
         exchange = cls(tracker)
         exchange.plan = effects.plan
@@ -113,15 +114,15 @@ class Exchange:
 
     @classmethod
     def passing(cls, tracker: Tracker, effects: Effects, headers: Headers) -> Exchange:
-        """Go on with a page whose head and script have left.
+        """Return an exchange for a page whose head and script have left.
 
         Args:
-            tracker: of the request.
-            effects: of the decision.
-            headers: the app's.
+            tracker: tracker of the request.
+            effects: effects of the decision.
+            headers: headers of the app.
         """
         exchange = cls.resumed(tracker, effects, headers)
-        exchange._headers = None  # noqa: SLF001  # a new one of ours
+        exchange._headers = None  # noqa: SLF001  # of the same class
         exchange.phase = _PASSING
         return exchange
 
@@ -129,19 +130,19 @@ class Exchange:
         self._runtime.notices.failure(part, error)
         return self.failed()
 
-    # -- the response begins
+    # -- the response starts
 
     @property
     def is_coded(self) -> bool:
-        """Whether the body is compressed and has to be read."""
+        """Whether the body is compressed and has to be decoded."""
         return self.plan is not None and self.plan.codec is Codec.CODED
 
     def response_started(self, status: int, headers: Headers) -> Step:
-        """The app's response head has come.
+        """Take the app's response head.
 
         Args:
             status: the HTTP status.
-            headers: a list of pairs, of bytes or of text; it is not changed.
+            headers: a list of pairs of bytes or text; not changed.
         """
         self._headers = headers
         try:
@@ -150,7 +151,7 @@ class Exchange:
             if status == 304 and self.state.asked_for_marked:
                 return Forward(with_changes(self._take_headers(), mark=self._runtime.snippet.mark))
             state, request = self.state, self._request
-            # Whether there can be anything to do: most answers end here.
+            # Most responses fail this check and pass unchanged.
             if self._runtime.is_on and (
                 state.pending
                 or says_html(headers)
@@ -159,14 +160,14 @@ class Exchange:
                 or TTCLID in request.query
             ):
                 return self._begin(status, headers)
-        except Exception as error:  # noqa: BLE001  # the promise: nothing of ours reaches the app
+        except Exception as error:  # noqa: BLE001  # our failures never reach the app
             return self._swallowed("response_started", error)
         self._headers = None
         self.phase = _DONE
         return PASS
 
     def body_received(self, data: bytes, *, last: bool) -> Step:
-        """Bytes of the body have come.
+        """Take bytes of the body.
 
         Args:
             data: the next bytes; may be empty.
@@ -176,7 +177,7 @@ class Exchange:
         if body is None:
             return PASS
         if not isinstance(data, bytes):
-            data = bytes(data)  # a memoryview, which ASGI servers take too; what is no bytes is the app's own mistake
+            data = bytes(data)  # a memoryview, which ASGI servers accept; any other type is an error of the app
         try:
             if self.phase is not _SEARCHING:
                 return self._pass_on(body, data, last=last)
@@ -186,21 +187,21 @@ class Exchange:
             return self._swallowed("body_received", error)
 
     def body_unseen(self) -> Step:
-        """The body goes a way of its own, such as a file that the server sends by its path."""
+        """Go on without the body: the server sends it itself, such as a file by its path."""
         try:
             self._body = None
             return self._without_place("body_unseen", Place.CARRY)
         except Exception as error:  # noqa: BLE001  # as above
             return self._swallowed("body_unseen", error)
 
-    # -- events leave with it
+    # -- events are committed
 
     def committed(self, claims: Sequence[Claim] | None) -> Step:
-        """Delivery has answered a Commit.
+        """Take the answer of delivery to a Commit.
 
         Args:
-            claims: one for each submission, or None where delivery could not say in time. Then a new event's
-                browser copy goes, and so does that of an event that counts once, unless TIKTOK_ONCE_UNDECIDED=hold.
+            claims: one for each submission; None if delivery did not answer in time. Then all browser copies leave,
+                except those of ``once`` events if TIKTOK_ONCE_UNDECIDED=hold.
         """
         try:
             won = []
@@ -216,23 +217,23 @@ class Exchange:
                     self._runtime.notices.count("already_counted")
             self._leaving = [*self._leaving, *won]
             self._taken = ()
-            then, self._then = self._then, None  # it knows us: let go of, we are freed with the request
+            then, self._then = self._then, None  # `then` refers to this object: break the cycle
             return then() if then is not None else None
         except Exception as error:  # noqa: BLE001  # as above
             return self._swallowed("committed", error)
 
     def _leaves_unconfirmed(self, event: Event) -> bool:
-        """Whether a browser copy goes although its claim was not confirmed in time: TikTok drops a copy too many."""
+        """Return whether a browser copy leaves although its claim did not come in time. TikTok drops duplicates."""
         if not event.once or self._runtime.config.once_undecided == "send":
             return True
         self._runtime.notices.count("once_undecided")
         return False
 
     def finish(self, late: Callable[[RequestState, TrackedEvent], None] | None = None) -> Commit | None:
-        """The response has ended; what was tracked since its head left can only go by the server.
+        """End the response. Events that were tracked since the head left only get a server copy.
 
         Args:
-            late: takes what is tracked from now on, by code that outlives its response.
+            late: takes events that are tracked after the response, such as by a background task.
         """
         self.phase = _DONE
         self.state.late = late
@@ -243,10 +244,10 @@ class Exchange:
             self._swallowed("finish", error)
             return None
 
-    # -- or do not
+    # -- failures
 
     def give_up(self) -> Step:
-        """The app has failed: its events are discarded, and what was held leaves as the app sent it."""
+        """Take a failure of the app: discard its events, and send held bytes unchanged."""
         try:
             self._fail()
         except Exception as error:  # noqa: BLE001  # as above
@@ -254,7 +255,7 @@ class Exchange:
         return self.failed()
 
     def failed(self) -> Forward | None:
-        """We have failed: what was held leaves as the app sent it, and nothing more is done."""
+        """Take a failure of our code: send held bytes unchanged, and do nothing more."""
         headers, held = self._headers, self._held
         held += self._body.surrender(self._piece) if self._body is not None else self._piece
         self._headers, self._held, self._body, self._piece = None, b"", None, b""
@@ -267,17 +268,17 @@ class Exchange:
             self._runtime.notices.count("request_failed")
 
     def _begin(self, status: int, headers: Headers) -> Step:
-        """Decide what may be done with the response, and do what needs no body."""
+        """Decide what may be done with the response. Open the body if it gets the script, else send the head."""
         state, request, runtime = self.state, self._request, self._runtime
         self._head = head = Head.read(headers)
-        # A response that remembers the visitor's word on consent is that visitor's, whatever its headers say.
+        # A response that stores the visitor's choice is for that visitor alone, whatever its headers say.
         shared = False if state.consent_word else state.shared_word
         self._now_s = runtime.clock() if head.expires else 0.0
         self.plan = made = plan(status, head, request, now_s=self._now_s, shared=shared)
         if made.timing is _ABSENT:
             state.doubt_consent("cookies_absent")
         elif runtime.is_bridged and made.place in _NAVIGATED and runtime.reader(request) is State.UNKNOWN:
-            state.doubt_consent("consent_unknown")  # the platform in the page may have changed its record since
+            state.doubt_consent("consent_unknown")  # the consent platform in the page may have changed the choice since
         self._output = output = BrowserOutput(request, runtime, state, made, head, headers=headers)
         if runtime.mints and output.may_mint:
             state.mint_ttp()
@@ -295,13 +296,13 @@ class Exchange:
         )
 
     def _hold(self, headers: Headers) -> Step:
-        """Keep the head until the place is found; the app may go on to use its list for another response."""
+        """Hold a copy of the head until the head end is found; the app may reuse its list for another response."""
         self._headers = headers.copy()
         self.phase = _SEARCHING
         return None
 
     def _take_headers(self) -> Headers:
-        """The app's headers, on their way out; nothing of ours remains to be done."""
+        """Return the app's headers, and end the work on this response."""
         headers, self._headers = self._headers or [], None
         self.phase = _DONE
         return headers
@@ -309,16 +310,16 @@ class Exchange:
     # -- the decision is recorded
 
     def _record(self, effects: Effects | None) -> None:
-        """Keep the effects of this decision for others of its kind.
+        """Record the effects of this decision in the decision cache.
 
         Args:
-            effects: None where they depend on more than the request's kind.
+            effects: None when they depend on more than the key.
         """
         key, log, state = self._key, self._log, self.state
         if key is None or log is None:
             return
         self._key = None
-        # A refusal deletes cookies, each visitor's own; a coded body is not only spliced.
+        # After a refusal each visitor has other cookies to delete. The cache can only splice bodies without a coding.
         is_usual = (
             state.is_untouched
             and state.consent.state is not _DENIED
@@ -326,7 +327,7 @@ class Exchange:
         )
         record(state.runtime, key, log, effects if is_usual else None)
 
-    # -- the place is searched
+    # -- the head end is searched
 
     def _search(self, body: Body, *, last: bool) -> Step:
         search = body.feed(self._piece, last=last)
@@ -340,7 +341,7 @@ class Exchange:
         return self._give_up_place(body, reason_of(body), last=last)
 
     def _go_on(self, body: Body) -> Step:
-        """The place has not come yet: hold the bytes, or let go of those that no longer matter."""
+        """Go on before the head end has come: hold the bytes, or send those that the search no longer needs."""
         is_released = body.is_document and not self._must_hold_head
         if is_released:
             self._held = body.release()
@@ -354,14 +355,14 @@ class Exchange:
         return self._let_go(None) if is_released else None
 
     def _give_up_place(self, body: Body, reason: str, *, last: bool) -> Step:
-        """No script goes into this body, not even at its end, which may lie inside a comment or a script."""
+        """Stop the search. The end of the body gets no script either, as it may be inside a comment or a script."""
         self.phase = _DONE if last or body.is_untouched else _REWRITING
         self._held += body.surrender()
         fragment = self.plan.fragment if self.plan is not None else Place.ANSWER
         return self._without_place(reason, Place.CARRY if body.is_document else fragment)
 
     def _pass_on(self, body: Body, data: bytes, *, last: bool) -> Step:
-        """What follows the place, or a body that is left as it came."""
+        """Pass bytes after the head end, or of a body without a script; add late events to the last bytes."""
         is_rewritten = self.phase is _REWRITING
         may_add = last and self.phase is not _DONE and bool(self.state.pending) and not self._head.content_length
         if last:
@@ -379,28 +380,28 @@ class Exchange:
 
     @property
     def _must_hold_head(self) -> bool:
-        """A promised length can only be kept true while its head is still here."""
+        """Whether the head must be held because its ``Content-Length`` may still change."""
         return self._headers is not None and bool(self._head.content_length)
 
     def _without_place(self, reason: str, place: Place) -> Step:
-        """There is no place in this body; while the head is still here, its headers can carry events."""
+        """Go on without a head end. If the head has not left yet, its headers can still carry events."""
         note_without_place(reason, place, self._runtime)
         if self._headers is None or self.plan is None:
             for _ in self._leaving:
                 self._runtime.notices.count(f"browser_{reason}")
             self._leaving = ()
             return self._let_go(None)
-        self._record(None)  # by its body
+        self._record(None)  # the body decided
         self.plan = self.plan._replace(place=place, reasons=(reason, *self.plan.reasons))
         self._output = BrowserOutput(
             self._request, self._runtime, self.state, self.plan, self._head, headers=self._headers
         )
         return self._settle(self._leave_head)
 
-    # -- events are handed to delivery
+    # -- events go to delivery
 
     def _settle(self, then: Callable[[], Forward]) -> Forward | Commit:
-        """Hand over what was tracked until now, then go on with ``then``."""
+        """Route the events tracked so far and commit them, then call ``then``."""
         output, state = self._output, self.state
         if output is None or not (state.pending or self._request.cookies_hold(CARRY)):
             return then()
@@ -417,7 +418,7 @@ class Exchange:
     # -- bytes leave
 
     def _leave_head(self) -> Forward:
-        """The head with its cookies and headers, and whatever of the body was held."""
+        """Send the head with added headers and cookies, and the held bytes of the body."""
         headers, output = self._headers, self._output
         if headers is not None and output is not None:
             added = output.headers(self._leaving)
@@ -430,9 +431,9 @@ class Exchange:
         return self._let_go(headers)
 
     def _leave_with_script(self) -> Forward:
-        """The page, with the script in its place."""
+        """Send the page, with the script at the head end."""
         output, body = self._output, self._body
-        if output is None or body is None:  # never with a page; keeps the types honest
+        if output is None or body is None:  # never for a page; narrows the types
             return self._let_go(self._headers)
         if self.state.runtime.page_watch is not None:
             self.state.runtime.page_watch(self.state.request)
@@ -459,21 +460,21 @@ class Exchange:
         return self._let_go(headers)
 
     def _leave_without_script(self) -> Forward:
-        """The first part of a streamed page, while its script is still to come."""
+        """Send the first part of a streamed page, before its head end has come."""
         headers, output = self._headers, self._output
         if headers is not None and output is not None:
             headers = self._head_of_page(headers, output, None, is_personal=output.may_be_personal)
         return self._let_go(headers)
 
     def _leave_end(self) -> Forward:
-        """The last bytes of a streamed page, with what was tracked while it was made."""
+        """Send the last bytes of a streamed page, with the events tracked since its head left."""
         script = self._output.late_script(self._leaving, self._nonce) if self._output is not None else b""
         self._held += self._body.end(script) if self._body is not None else b""
         self._leaving = ()
         return self._let_go(None)
 
     def _let_go(self, headers: Headers | None) -> Forward:
-        """Everything held, and the head if it is given; the last thing that can happen in a step."""
+        """Send all held bytes, and the head if it is given."""
         held, self._held = self._held, b""
         if headers is not None:
             self._headers = None
@@ -487,7 +488,7 @@ class Exchange:
     def _head_of_page(
         self, headers: Headers, output: BrowserOutput, growth_bytes: int | None, *, is_personal: bool, mark: str = ""
     ) -> Headers:
-        """The head of a page that a script goes into."""
+        """Return the headers of a page that gets a script."""
         added = output.headers([])
         extend = self._runtime.extend_policy
         if extend is None and self._head.has_policy:

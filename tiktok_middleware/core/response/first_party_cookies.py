@@ -1,4 +1,4 @@
-"""The cookies that one response sets or deletes: who the visitor is to TikTok, and what they said; it sends nothing."""
+"""Make the cookies that one response sets or deletes: the visitor's ids and consent choice."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ CONSENT_MAX_AGE_S = 15_552_000
 
 _DENIED = State.DENIED
 
-#: Name and value.
+#: Name and value of a header.
 Header = tuple[str, str]
 
 
 def site_cookie(request: RequestView, name: str, value: str, max_age_s: int, domain: str = "") -> Header:
-    """A cookie for the whole site, over the visitor's own scheme.
+    """Return the header that sets a cookie for the whole site, ``Secure`` under https.
 
     Args:
         request: the request.
-        name: its name.
-        value: its value.
-        max_age_s: its lifetime in seconds.
-        domain: empty for this host alone.
+        name: name of the cookie.
+        value: value of the cookie.
+        max_age_s: lifetime in seconds.
+        domain: domain of the cookie; empty for this host alone.
     """
     secure = request.scheme == "https"
     return "Set-Cookie", set_cookie(name, value, max_age_s=max_age_s, domain=domain, secure=secure)
 
 
 def choice_cookies(request: RequestView, runtime: Runtime, state: RequestState) -> list[Header]:
-    """The visitor's word, and after a refusal the end of our cookies."""
+    """Return the cookies that store the visitor's choice; after a refusal also the deletions of our cookies."""
     domain = runtime.cookie_domain(request.hostname)
     cookies: list[Header] = []
     if state.consent_word:
@@ -59,11 +59,11 @@ def choice_cookies(request: RequestView, runtime: Runtime, state: RequestState) 
 
 
 def _word_cookies(request: RequestView, state: RequestState, domain: str) -> list[Header]:
-    """The visitor's word for every host that the visitor's ids are for, and no other copy of it."""
+    """Return the choice as cookies for all hosts of the visitor's ids, and delete older copies for this host alone."""
     letter, word = state.consent_word, state.word
     narrow = {""} if domain and OWN_COOKIE in request.cookie_header else set()
     cookies = [*_ends(OWN_COOKIE, narrow), site_cookie(request, OWN_COOKIE, letter, CONSENT_MAX_AGE_S, domain)]
-    if word is None or word.platform is None:  # there is no other record that it would be compared with
+    if word is None or word.platform is None:  # no platform's record to compare the choice with
         return cookies + (_ends(SAID_COOKIE, {"", domain}) if SAID_COOKIE in request.cookie_header else [])
     said = said_value(letter, word.at_ms, word.platform)
     return [*cookies, *_ends(SAID_COOKIE, narrow), site_cookie(request, SAID_COOKIE, said, CONSENT_MAX_AGE_S, domain)]
@@ -74,17 +74,17 @@ def _ends(name: str, scopes: set[str]) -> list[Header]:
 
 
 def visit_cookie(request: RequestView, state: RequestState) -> list[Header]:
-    """The id of the visit, where an event of this response is counted once per visit."""
+    """Return the cookie with the id of the visit, if an event of this response is counted once per visit."""
     return [site_cookie(request, VISIT_COOKIE, state.visit, VISIT_MAX_AGE_S)] if state.visit else []
 
 
 def visitor_cookies(request: RequestView, runtime: Runtime, state: RequestState) -> list[Header]:
-    """The visitor's ids where they are due, and what says that they are fresh, last.
+    """Return the due cookies of the visitor's ids, and last the cookie that states that they are fresh.
 
     Args:
         request: the request.
         runtime: the configuration.
-        state: of the request.
+        state: state of the request.
     """
     if not runtime.mints and not may_be_due(request):
         return []
@@ -93,15 +93,15 @@ def visitor_cookies(request: RequestView, runtime: Runtime, state: RequestState)
         return []
     attributes = _attributes(request, runtime)
     values = {TTCLID: visitor.ttclid, TTP: visitor.ttp}
-    # What is left alone counts as fresh all the same: a page that many visitors share asks for what is not.
+    # With ``ttp`` off, ``_ttp`` still counts as fresh: otherwise the script of a shared page would request it.
     renew = [name for name in visitor.renew if name != TTP or runtime.config.ttp != "off"]
-    # Both ids are checked when they are read, and hold nothing that a cookie cannot carry.
+    # Both ids are checked when they are read, so every character is valid in a cookie.
     cookies = [("Set-Cookie", f"{name}={values[name]}{attributes[name]}") for name in renew]
     return [*cookies, ("Set-Cookie", f"{FRESH_COOKIE}={visitor.fresh}{attributes[FRESH_COOKIE]}")]
 
 
 def _attributes(request: RequestView, runtime: Runtime) -> dict[str, str]:
-    """What follows the values of the visitor's cookies, by the cookie's name; made once for each scheme and host."""
+    """Return the attributes of the visitor's cookies, by the cookie's name; made once for each scheme and host."""
     place = request.place
     known = runtime.cookie_attributes.get(place)
     if known is None:
@@ -116,7 +116,7 @@ def _attributes(request: RequestView, runtime: Runtime) -> dict[str, str]:
 
 
 def _deletions(request: RequestView, domain: str) -> list[Header]:
-    """Our cookies of who said no; a domain cookie and a host-only one of one name are two cookies."""
+    """Return the deletions of our cookies. A domain cookie and a host-only cookie of one name are two cookies."""
     present = [
         name for name in (TTCLID, TTP, FRESH_COOKIE, VISIT_COOKIE, SEALED) if name in request.kept
     ] + carry_names(request)

@@ -1,6 +1,6 @@
-"""How much may be added to a response's headers so that proxies in front of the app still take it.
+"""Limit what is added to a response's headers, so that proxies in front of the app still accept it.
 
-nginx reads a response head into one buffer of 4 KB and answers 502 where it does not fit; uWSGI reads a request head
+nginx reads a response head into one buffer of 4 KB and answers 502 if it does not fit; uWSGI reads a request head
 into 4 KB and closes the connection. Both are their defaults.
 """
 
@@ -13,20 +13,20 @@ from tiktok_middleware.core.response.first_party_cookies import Header
 
 __all__ = ["ADDED_LIMIT_BYTES", "HeaderRoom", "bytes_of", "is_roomy"]
 
-#: All that we add to one response's headers.
+#: Limit of all headers that we add to one response.
 ADDED_LIMIT_BYTES = 1536
-#: What the app's head and ours may have together: the server adds a few lines of its own.
+#: Limit of the app's head and our headers together; the rest is for the server's own headers.
 _HEAD_LIMIT_BYTES = 3584
-#: What the browser's next Cookie header may have: its request has other headers.
+#: Limit of the browser's next Cookie header; the rest is for the request's other headers.
 _COOKIE_LIMIT_CHARS = 3072
 
 
 class HeaderRoom(NamedTuple):
-    """What is left.
+    """Room for added headers.
 
     Attributes:
-        head_bytes: of the response's head.
-        cookie_chars: of the browser's next Cookie header.
+        head_bytes: bytes left in the response head.
+        cookie_chars: characters left in the browser's next Cookie header.
     """
 
     head_bytes: int = ADDED_LIMIT_BYTES
@@ -34,11 +34,11 @@ class HeaderRoom(NamedTuple):
 
     @classmethod
     def beside(cls, headers: Headers, cookie_header: str) -> HeaderRoom:
-        """The room beside what the app sends and the browser keeps.
+        """Return the room beside the app's headers and the browser's cookies.
 
         Args:
-            headers: the app's.
-            cookie_header: the request's; what the app sets anew comes on top.
+            headers: headers of the app.
+            cookie_header: ``Cookie`` header of the request; new cookies of the app are added to it.
         """
         head_bytes, cookie_chars = 0, len(cookie_header)
         for name, value in headers:
@@ -50,11 +50,11 @@ class HeaderRoom(NamedTuple):
         return cls(min(ADDED_LIMIT_BYTES, _HEAD_LIMIT_BYTES - head_bytes), _COOKIE_LIMIT_CHARS - cookie_chars)
 
     def takes(self, headers: list[Header], cookie_header: str) -> bool:
-        """Whether these may be added.
+        """Return whether these headers fit.
 
         Args:
             headers: name and value of each.
-            cookie_header: the request's; a cookie that it has is replaced.
+            cookie_header: ``Cookie`` header of the request; cookies in it are replaced and need no more room.
         """
         cookies = [value for name, value in headers if name == "Set-Cookie"]
         growth = sum(_growth(cookie, cookie_header) for cookie in cookies)
@@ -62,11 +62,11 @@ class HeaderRoom(NamedTuple):
 
 
 def is_roomy(headers: Headers, cookies: bytes | str | None) -> bool:
-    """Whether all that we may ever add has room, at a quick look.
+    """Return whether :data:`ADDED_LIMIT_BYTES` fit in any case; a quick estimate, not exact.
 
     Args:
-        headers: the app's.
-        cookies: the request's Cookie header.
+        headers: headers of the app.
+        cookies: ``Cookie`` header of the request.
     """
     taken = len(cookies) if cookies else 0
     for name, value in headers:
@@ -75,12 +75,12 @@ def is_roomy(headers: Headers, cookies: bytes | str | None) -> bool:
 
 
 def _growth(set_cookie: str, cookie_header: str) -> int:
-    """How much longer the Cookie header becomes by a cookie; deletions and new values count as nothing."""
+    """Return by how many characters a cookie extends the Cookie header; 0 for deletions and replaced values."""
     pair = set_cookie.partition(";")[0]
     name = pair.partition("=")[0]
     return 0 if pair.endswith("=") or f"{name}=" in cookie_header else len(pair) + 2
 
 
 def bytes_of(headers: list[Header]) -> int:
-    """How long these headers are on the wire."""
+    """Return the length of these headers on the wire, in bytes."""
     return sum(len(name) + len(value) + 4 for name, value in headers)

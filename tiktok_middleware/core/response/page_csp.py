@@ -1,4 +1,4 @@
-"""Read a page's own Content Security Policy: the nonce that our scripts need, and what the policy blocks of ours."""
+"""Read a page's own Content Security Policy: the nonce for our scripts, and which of our requests it blocks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tiktok_middleware.core.runtime import Runtime
 
 __all__ = ["nonce_of", "say_what_is_blocked", "with_markup"]
 
-# Hashes of scripts, which each page has its own of, and what a cut has left of one.
+# Hashes of scripts, which differ between pages, and the rest of a truncated one.
 _HASHES = re.compile(r"(?:'sha(?:256|384|512)-[^' ]*'? ?)+(?:'[^' ]*$)?", re.IGNORECASE)
 
 
@@ -24,27 +24,27 @@ def with_markup(head: Head, policies: Sequence[str]) -> Head:
     """Return the response head as if the policies in the page's markup were headers.
 
     Args:
-        head: of the page.
-        policies: of its ``<meta>`` elements.
+        head: response head of the page.
+        policies: policies of its ``<meta>`` elements.
     """
     enforced = [head.content_security_policy, *(_SANDBOX.sub("", policy) for policy in policies)]
     return head._replace(content_security_policy=", ".join(filter(None, enforced)))
 
 
 def nonce_of(head: Head, runtime: Runtime, told: str) -> str:
-    """The nonce that our scripts need; empty where the page has none, or is not to be asked.
+    """Return the nonce for our scripts; ``told`` if the head has no policy or ``csp`` is off.
 
     Args:
-        head: of the page.
+        head: response head of the page.
         runtime: the configuration.
-        told: by the framework, for the policy that a middleware around us may write only after us.
+        told: nonce from the framework, for a policy that a middleware outside ours writes later; may be empty.
     """
     policies = _policies_of(head, runtime)
     return policies.nonce if policies is not None else told
 
 
 def say_what_is_blocked(head: Head, runtime: Runtime, request: RequestView) -> None:
-    """Tell the operator, once for each directive, what the page's policy keeps our scripts from."""
+    """Log, once for each directive, which of our requests the page's policy blocks."""
     policies = _policies_of(head, runtime)
     if policies is None:
         return

@@ -1,7 +1,7 @@
-"""What happens to which response: four small tables, decided once for both doors; it acts on nothing.
+"""Decide what may be done with a response: four independent columns, for both adapters.
 
-``plan()`` reads a response head and the request and returns four independent answers, each with its reason.
-A new case is a new value in one of the columns, never a branch elsewhere.
+``plan()`` reads the request and the response head, and returns the four values with their reasons.
+A new case is a new value in a column, never a branch elsewhere.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ __all__ = ["ASKED", "Audience", "Codec", "Place", "Plan", "Timing", "cache_life_
 class Place(Enum):
     """Where a browser copy can go."""
 
-    DOCUMENT = "document"  # inline, once the body turns out to begin like one
-    EMBEDDED = "embedded"  # the same inside a frame: no page view
+    DOCUMENT = "document"  # inline, if the body begins like a document
+    EMBEDDED = "embedded"  # like DOCUMENT but inside a frame: no page view
     ANSWER = "answer"  # a header that the helper reads
-    ABROAD = "abroad"  # the same, to a page of another origin that the app lets read it and whose helper believes us
-    ELSEWHERE = "elsewhere"  # to a page of another origin, whose helper is not ours: no copy would be heard
-    CARRY = "carry"  # nowhere here: the carry cookie takes it to the next page
+    ABROAD = "abroad"  # like ANSWER, for a page of another origin that the app allows and whose helper trusts our host
+    ELSEWHERE = "elsewhere"  # an answer to another origin, where no helper of ours would read a copy: no copy
+    CARRY = "carry"  # not in this response: the redirect cookie takes it to the next page
     UNTOUCHABLE = "untouchable"  # not even a cookie
 
 
@@ -42,26 +42,26 @@ class Codec(Enum):
     """Whether the body can be read."""
 
     IDENTITY = "identity"
-    CODED = "coded"  # gzip and the like: read, and written anew
+    CODED = "coded"  # gzip and the like: decoded and encoded again
     OPAQUE = "opaque"
 
 
 class Timing(Enum):
-    """Whether a person is looking."""
+    """Whether a person sees the response now."""
 
     LIVE = "live"
     PREFETCH = "prefetch"
-    ABSENT = "absent"  # but without the visitor's cookies, which browsers keep from a POST that another site sends
+    ABSENT = "absent"  # now, but browsers send no cookies with a POST from another site
 
 
 class Plan(NamedTuple):
-    """The four columns and, for each answer that is not the plain one, why.
+    """The four columns, with reasons for values other than the default.
 
     Attributes:
-        place, audience, codec, timing: the answers.
+        place, audience, codec, timing: the columns.
         reasons: snake_case words, in the order of the columns.
-        fragment: the place where HTML turns out not to begin like a document.
-        is_charset_named: whether the response says how its bytes are to be read.
+        fragment: the place that applies instead if HTML does not begin like a document.
+        is_charset_named: whether the response names its charset.
     """
 
     place: Place
@@ -74,21 +74,21 @@ class Plan(NamedTuple):
 
     @property
     def takes_fragments(self) -> bool:
-        """Whether HTML is a page even where it does not begin like a document."""
+        """Whether HTML counts as a page even if it does not begin like a document."""
         return self.fragment is self.place
 
 
 def plan(status: int, head: Head, request: RequestView, *, now_s: float, shared: bool | None = None) -> Plan:
-    """What can be done with a response.
+    """Return what may be done with a response.
 
     Args:
         status: the HTTP status.
         head: its headers.
-        request: the request it answers.
-        now_s: Unix seconds, which ``Expires`` is compared with.
-        shared: the app's own word on the audience, which outranks the headers.
+        request: its request.
+        now_s: Unix seconds, compared with ``Expires``.
+        shared: argument of the app's ``shared()``, which outranks the headers; None if not called.
     """
-    # A site gives few kinds of answers to few kinds of requests: to those that are alike in all this, one plan.
+    # A site has few kinds of requests and responses: cache one plan for each combination of these values.
     method = request.method
     is_foreign = method == "POST" and _is_foreign(request)
     is_allowed = head.access_control_allow_origin != "" and _is_allowed(head.access_control_allow_origin, request)
@@ -98,7 +98,7 @@ def plan(status: int, head: Head, request: RequestView, *, now_s: float, shared:
     if made is None:
         asked = _Asked.read(method, values, is_foreign=is_foreign, is_allowed=is_allowed)
         made = _decide(status, head, asked, shared, now_s)
-        if not head.expires:  # the one header whose meaning changes with the time
+        if not head.expires:  # the only header whose meaning depends on the time
             _made.keep(alike, made)
     return made
 
@@ -106,7 +106,7 @@ def plan(status: int, head: Head, request: RequestView, *, now_s: float, shared:
 _made: BoundedCache[tuple[object, ...], Plan] = BoundedCache()
 
 
-#: What the tables read of a request's headers.
+#: Request headers that the tables read.
 ASKED = Names(
     *("sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "accept"),
     *("hx-request", "x-requested-with", "turbo-frame"),
@@ -115,7 +115,7 @@ ASKED = Names(
 
 
 class _Asked(NamedTuple):
-    """What the tables read of a request."""
+    """Values of a request that the tables read."""
 
     is_head: bool
     destination: str
@@ -138,9 +138,10 @@ class _Asked(NamedTuple):
 
 
 def _fragment(mode: str, hx_request: str, requested_with: str, turbo_frame: str) -> str:
-    """What says that a script asks for a part of a page; empty where nothing does.
+    """Return the header value that marks a request for a part of a page; empty without one.
 
-    Android's WebViews, TikTok's own among them, name their app, such as ``com.example.app``, with every navigation.
+    ``X-Requested-With`` with a dot is none: Android WebViews, such as TikTok's, send their app's name
+    (``com.example.app``) with every navigation.
     """
     if mode == "navigate":
         return ""
@@ -176,32 +177,32 @@ def _place(status: int, head: Head, asked: _Asked, *, is_shared: bool) -> tuple[
     is_html = _HTML.match(head.content_type) is not None
     if is_html and status not in _NO_BODY and not head.content_disposition.lstrip().lower().startswith("attachment"):
         if is_shared:
-            return Place.DOCUMENT, ""  # whoever asked first: a cache gives it to windows, frames and scripts alike
+            return Place.DOCUMENT, ""  # whatever this request: a cache also answers windows, frames and scripts with it
         if asked.fragment:
             return Place.ANSWER, "fragment"
         return (Place.EMBEDDED, "embedded") if asked.destination in _FRAMES else (Place.DOCUMENT, "")
     if _is_navigation(asked):
         return Place.CARRY, "no_place_here"
     if 300 <= status < 400:
-        return Place.CARRY, "redirect"  # what follows a redirect hides its headers from the helper
+        return Place.CARRY, "redirect"  # a script cannot read the headers of a redirect
     if asked.site not in {"", "same-origin"}:
         return (Place.ABROAD, "allowed_origin") if asked.is_allowed else (Place.ELSEWHERE, "other_origin")
     return Place.ANSWER, ""
 
 
 def _fragment_place(place: Place, head: Head, asked: _Asked, *, is_shared: bool) -> Place:
-    """The place where HTML turns out not to begin like a document.
+    """Return the place for HTML that does not begin like a document.
 
-    A browser shows what it navigates to as a page, and no script hears the headers of a navigation.
+    After a navigation it is still a page: the browser shows it, and no script can read the headers of a navigation.
     """
     if is_shared or not _is_navigation(asked):
         return Place.ANSWER
-    # A coding that nobody has heard of may be one all the same: then only the bytes can say that they are a page.
+    # With an unknown coding only the bytes can show that the body is a page.
     return Place.CARRY if head.content_encoding and not has_coding(head.content_encoding) else place
 
 
 def _untouchable(status: int, head: Head, asked: _Asked) -> str:
-    """Why not even a header may be added; empty when one may."""
+    """Return why not even a header may be added; empty when one may."""
     if status < 200 or status == 206:
         return "partial" if status == 206 else "interim"
     if status == 304:
@@ -214,20 +215,20 @@ def _untouchable(status: int, head: Head, asked: _Asked) -> str:
 
 
 def _sealed(head: Head) -> str:
-    """Why the body must stay as it is, although a navigation to it may bring a cookie; empty when it need not."""
+    """Return why the body must not be changed, even if a cookie may be added; empty when it may be changed."""
     if _XHTML.match(head.content_type):
-        return "xhtml"  # a script of ours would have to be well-formed XML
+        return "xhtml"  # the script would have to be well-formed XML
     if "no-transform" in _directives(head.cache_control):
         return "no_transform"
     return ""
 
 
 def may_get_page(destination: bytes, accept: bytes) -> bool:
-    """Whether a request may be answered with a page, as far as its headers say: not with an image or a style sheet.
+    """Return whether the response may be a page, by the request's headers; not for an image or a style sheet.
 
     Args:
-        destination: its ``Sec-Fetch-Dest``.
-        accept: its ``Accept``.
+        destination: ``Sec-Fetch-Dest`` of the request.
+        accept: ``Accept`` of the request.
     """
     return destination in _PAGE_DESTINATIONS if destination else b"text/html" in accept
 
@@ -238,7 +239,7 @@ _PAGE_DESTINATIONS = frozenset({b"document", b"iframe", b"frame", b"fencedframe"
 def _is_navigation(asked: _Asked) -> bool:
     if asked.mode:
         return asked.mode == "navigate" or asked.destination in _FRAMES
-    # Browsers without Fetch Metadata ask for HTML first when they navigate.
+    # Browsers without Fetch Metadata accept HTML when they navigate.
     return asked.accepts_html and not asked.fragment
 
 
@@ -261,20 +262,20 @@ def _audience(head: Head, shared: bool | None, now_s: float) -> tuple[Audience, 
 
 # Directives that outrank Expires (RFC 9111 section 5.3).
 _LIFETIMES = frozenset({"max-age", "s-maxage"})
-# Directives that let a cache answer from what it keeps although its time is over (RFC 5861).
+# Directives that let a cache serve stale responses (RFC 5861).
 _STALE = frozenset({"stale-while-revalidate", "stale-if-error"})
 
 
 def _is_private(directives: dict[str, str]) -> bool:
-    """Whether no shared cache may keep the response; ``private="Set-Cookie"`` speaks of that header alone."""
+    """Return whether no shared cache may keep the response; ``private="Set-Cookie"`` covers that header alone."""
     return "no-store" in directives or directives.get("private") == ""
 
 
 def _is_kept_by(directives: dict[str, str]) -> bool:
-    """Whether a shared cache may answer other visitors from what it keeps (RFC 9111 section 3).
+    """Return whether a shared cache may serve the response to other visitors (RFC 9111 section 3).
 
-    A lifetime of zero alone does not say so: the cache asks again each time, and our pages for one visitor carry
-    nothing that it could ask with.
+    A lifetime of zero alone does not allow that: the cache has to revalidate each time, and our pages for one visitor
+    have no validator.
     """
     if _is_private(directives):
         return False
@@ -287,17 +288,17 @@ def _is_kept_by(directives: dict[str, str]) -> bool:
 _ZERO = re.compile(r"0*|-[0-9]+")
 
 
-#: What caches that are told no lifetime may choose by themselves; some keep a page for months, none says so.
+#: Assumed lifetime, in seconds, when the response states none. Caches choose one; some keep a page for months.
 _UNSAID_LIFE_S = 30 * 86_400
 _NUMBER = re.compile(r"[0-9]{1,12}")
 
 
 def cache_life_s(head: Head, now_s: float) -> int:
-    """The longest that a cache may answer with this response, in seconds.
+    """Return the longest time that a cache may serve this response, in seconds.
 
     Args:
-        head: of a response that is shared.
-        now_s: Unix seconds, which ``Expires`` is compared with.
+        head: head of a shared response.
+        now_s: Unix seconds, compared with ``Expires``.
     """
     said = [_directives(head.cache_control), _directives(head.targeted)]
     lives = [
@@ -351,9 +352,9 @@ def _timing(asked: _Asked) -> tuple[Timing, str]:
 
 
 def _is_allowed(allowed: str, request: RequestView) -> bool:
-    """Whether the app lets the page that asks read the answer, and that page's helper believes our host.
+    """Return whether the app allows the requesting page to read the answer, and the page's helper trusts our host.
 
-    It believes hosts below its own: ``api.shop.example`` on ``shop.example`` and ``www.shop.example``.
+    The helper trusts hosts below its own: ``api.shop.example`` on ``shop.example`` and ``www.shop.example``.
     """
     origin = request.header("origin")
     scheme, _, host = origin.lower().partition("://")
@@ -363,11 +364,11 @@ def _is_allowed(allowed: str, request: RequestView) -> bool:
 
 
 def _is_foreign(request: RequestView) -> bool:
-    """Whether another site has sent this POST, such as a bank that sends the visitor back."""
+    """Return whether another site has sent this POST, such as a bank that returns the visitor."""
     site = request.header("sec-fetch-site")
     if site:
         return site == "cross-site"
     origin = request.header("origin")
     if origin == "null":
-        return not request.kept  # a page of ours without referrers says so as well, but comes with our cookies
+        return not request.kept  # our own pages without referrers send this too, but with our cookies
     return bool(origin) and not request.is_own(origin.partition("://")[2].lower())

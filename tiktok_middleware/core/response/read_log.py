@@ -1,4 +1,4 @@
-"""Log what a decision reads of a request and of the configuration's clock and random source."""
+"""Log the values that a decision reads from the request, the clock and the random source."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _T = TypeVar("_T")
 
 
 class ReadLog(set[str]):
-    """What was read: ``method``, ``path``, ``header accept``, ``cookie text _tt_carry``, ``clock`` and so on."""
+    """Names of values: ``method``, ``path``, ``header accept``, ``cookie text _tt_carry``, ``clock`` and so on."""
 
     __slots__ = ()
 
 
 class LoggedFacts(RequestView):
-    """A request that notes each value which is read of it.
+    """A request view that logs the name of each value that is read.
 
-    Everything that :class:`RequestView` derives (host, scheme, client, URL) is derived here from the noted values.
+    All that :class:`RequestView` derives (host, scheme, client, URL) is derived here from logged values.
 
     Args:
         request: the request.
-        proxies: of the configuration.
-        log: takes the names of what is read.
+        proxies: trusted proxies of the configuration.
+        log: takes the names of the values.
     """
 
     __slots__ = ("_log", "_request")
@@ -95,7 +95,7 @@ class LoggedFacts(RequestView):
 
 
 def logged_setup(runtime: Runtime, log: ReadLog) -> Runtime:
-    """The same configuration, with a clock and a random source that note their use.
+    """Return the same configuration with a clock and a random source that log their use.
 
     Args:
         runtime: the configuration.

@@ -1,4 +1,4 @@
-"""How one event leaves: at once, by the server alone, in an envelope, or not at all; it decides nothing itself."""
+"""Route of one event: direct, server copy alone, sealed, or nowhere."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ __all__ = ["Route", "RoutedEvent"]
 
 
 class Route(Enum):
-    """What happens to an event's two copies."""
+    """Route of an event's two copies."""
 
-    DIRECT = "direct"  # the browser's goes with this response, the server's, if there is one, is stored before
-    SERVER = "server"  # the server's alone
-    SEALED = "sealed"  # both wait, in an envelope, for the browser's word
+    DIRECT = "direct"  # the browser copy leaves with this response; a server copy, if any, is stored before
+    SERVER = "server"  # the server copy alone
+    SEALED = "sealed"  # both wait in a signed event until a browser confirms it
     NOWHERE = "nowhere"
 
 
 class RoutedEvent(NamedTuple):
-    """One event and its way.
+    """One event and its route.
 
     Attributes:
         event: the event.
-        way: its way.
+        way: its route.
         has_server: whether a server copy is stored now.
-        deferred: the browser's copy or the envelope, where it is too large to travel and waits with us.
-        visitor: whose event it is, where that is not the request's own state.
+        deferred: the browser copy or signed event, if it is too large for the response and waits in the outbox.
+        visitor: state of the event's visitor, if it is not the request's own state.
     """
 
     event: Event
@@ -41,7 +41,7 @@ class RoutedEvent(NamedTuple):
     visitor: RequestState | None = None
 
     def submission(self, state: RequestState) -> OutboxEntry | None:
-        """What delivery is to store and claim; None where there is nothing."""
+        """Return the entry that delivery stores and claims; None when there is none."""
         if self.way is Route.SEALED:
             if self.deferred is None:
                 return None
@@ -52,6 +52,6 @@ class RoutedEvent(NamedTuple):
         is_direct = self.way is Route.DIRECT
         made = make_entry(self.event, visitor, browser=is_direct, server=self.has_server)
         if self.visitor is not None:
-            # Whoever opens the same envelope twice, in two tabs, counts once.
+            # A signed event that is opened twice, such as in two tabs, counts once.
             made = msgspec.structs.replace(made, once=True, passing=not self.event.once)
         return made if self.deferred is None else msgspec.structs.replace(made, deferred=self.deferred)

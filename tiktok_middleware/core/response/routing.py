@@ -1,4 +1,4 @@
-"""Which way each tracked event takes, by the response that it meets; it writes nothing."""
+"""Choose the route of each tracked event, by the response and the visitor."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 def choose(output: BrowserOutput, pendings: Sequence[TrackedEvent]) -> list[RoutedEvent]:
-    """The way of each event; what closes a channel is counted by its reason.
+    """Return the route of each event. Count each copy that does not go by its reason code.
 
     Args:
-        output: of the response.
-        pendings: what was tracked until now.
+        output: browser output of the response.
+        pendings: events tracked so far.
     """
     if not pendings:
         return []
@@ -59,9 +59,9 @@ def _choice(output: BrowserOutput, pending: TrackedEvent, refusal: str, before: 
 
 
 def _sealed(output: BrowserOutput, event: Event, before: Sequence[RoutedEvent]) -> RoutedEvent | None:
-    """The event in an envelope; None where it is not to be in one."""
+    """Return the event with the sealed route; None if it cannot be sealed."""
     if output.is_shared:
-        # What many browsers repeat under ids of their own is not counted once, nor under an id of the app's.
+        # Each browser makes an id of its own for a shared page: neither `once` nor the app's own id can apply.
         is_alike = not event.once and is_timed(event.event_id)
         return (
             RoutedEvent(event, Route.SEALED) if is_alike and len(output.entry(event)[3]) <= TOKEN_LIMIT_CHARS else None
@@ -74,7 +74,7 @@ def _sealed(output: BrowserOutput, event: Event, before: Sequence[RoutedEvent]) 
 
 
 def _direct(output: BrowserOutput, event: Event, has_server: bool, before: Sequence[RoutedEvent]) -> RoutedEvent | None:
-    """The event with its browser copy in this response, or waiting with us; None where neither fits."""
+    """Return the event with its browser copy in this response or deferred; None if neither fits."""
     choice = RoutedEvent(event, Route.DIRECT, has_server)
     if output.fits([*before, choice]):
         return choice
@@ -87,7 +87,7 @@ def _deferred(output: BrowserOutput, content: object) -> DeferredPayload:
 
 
 def _refusal(output: BrowserOutput) -> str:
-    """Why no browser copy can go with this response; empty when one may."""
+    """Return why no browser copy can go with this response; empty when one may."""
     plan = output.plan
     if plan.place is Place.UNTOUCHABLE:
         return plan.reasons[0] if plan.reasons else "untouchable"
@@ -96,18 +96,18 @@ def _refusal(output: BrowserOutput) -> str:
     if plan.place is Place.ELSEWHERE:
         return "other_origin"
     if plan.timing is not _LIVE and not output.is_page:
-        return "prefetch"  # it would be fired on some other page, although nobody may ever come to this one
+        return "prefetch"  # it would fire on another page, although this one may never be seen
     if output.is_page and output.tells_too_much:
         return "url_holds_identity"
     return output.state.consent.reason or output.runtime.browser_reason
 
 
 def _waste(output: BrowserOutput, event: Event) -> str:
-    """Why the one browser copy that a ``once`` event has would be lost here; empty when it would not."""
+    """Return why the only browser copy of a ``once`` event would be lost here; empty when it would not."""
     if not event.once:
         return ""
     if output.plan.timing is not _LIVE:
-        return "prefetch"  # nobody may ever look at this page
+        return "prefetch"  # this page may never be seen
     if output.plan.place in _ANSWERS and not output.request.is_browser:
-        return "no_browser"  # a payment provider's webhook, say
+        return "no_browser"  # such as a webhook of a payment provider
     return ""

@@ -1,4 +1,4 @@
-"""Count pages that leave without our script by reason, and log each reason once."""
+"""Count the pages that leave without the script, by reason; log a missing package once."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from tiktok_middleware.core.runtime import Runtime
 
 __all__ = ["note_unread", "note_without_place", "reason_of"]
 
-# Why a document has no place for the script. What else ends the search means that the head has no end within reach.
+# Reasons why a document gets no script. Any other end of the search means that the head end is out of reach.
 _NO_PLACE = frozenset({"charset_at_risk", "already_injected", "head_memory_full"})
 
 
 def note_unread(plan: Plan, head: Head, runtime: Runtime) -> None:
-    """Take note of a page whose bytes cannot be read.
+    """Count a page whose bytes cannot be read.
 
     Args:
-        plan: for the response; what is no page, or can be read, is not noted.
-        head: of the response.
+        plan: plan for the response; a response that is no page, or can be read, is not counted.
+        head: head of the response.
         runtime: the configuration.
     """
     if plan.codec is not Codec.OPAQUE or plan.place is not Place.CARRY or runtime.config.browser_reason:
         return
-    reason = plan.reasons[0]  # of the place: for a page that cannot be read it is the codec's
+    reason = plan.reasons[0]  # of the place, which here is the reason of the codec
     if reason == "package_missing":
         packages = " ".join(missing_packages(head.content_encoding))
         runtime.notices.once(
@@ -37,11 +37,11 @@ def note_unread(plan: Plan, head: Head, runtime: Runtime) -> None:
 
 
 def note_without_place(reason: str, place: Place, runtime: Runtime) -> None:
-    """Take note of a page in which no script can stand; a fragment is none.
+    """Count a page that cannot get the script; a fragment is not a page.
 
     Args:
         reason: a snake_case word.
-        place: what remains for its events.
+        place: the place that remains for its events.
         runtime: the configuration.
     """
     if place is Place.CARRY:
@@ -49,7 +49,7 @@ def note_without_place(reason: str, place: Place, runtime: Runtime) -> None:
 
 
 def reason_of(body: Body) -> str:
-    """Return the reason code of a search that ended without a place; ``fragment`` is none."""
+    """Return the reason code of a search that found no head end; ``fragment`` if the body is no document."""
     if not body.is_document:
         return "fragment"
     return body.reason if body.reason in _NO_PLACE else "no_head_end"
