@@ -1,4 +1,4 @@
-"""The door for ASGI: messages in and out, every decision left to the exchange."""
+"""Adapter for ASGI: translates messages into calls of the exchange, which decides."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ _SEARCHING, _DONE = Phase.SEARCHING, Phase.DONE
 ASGIApp = Callable[..., Awaitable[Any]]
 
 
-#: What a server's end may take of ours, in seconds; half of what Docker grants before it kills.
+#: How long the flush may delay a server's shutdown, in seconds: half of the time that Docker gives before it kills.
 _SHUTDOWN_S = 5.0
 
 
 class TikTokMiddleware:
-    """Wraps any ASGI app.
+    """Wrap any ASGI app.
 
     Args:
         app: the app.
-        client: made by hand; configured by the environment where it is not given.
+        client: the client; made from the environment if not given.
 
     Raises:
         ConfigError: a variable is malformed.
@@ -58,14 +58,14 @@ class TikTokMiddleware:
             self.client: Client = client if client is not None else _client()
             _check_app(app, self.client)
         except ConfigError as error:
-            # Starlette makes its middleware when the server is already running, and servers take what is raised
-            # then for an app without lifespan: they would start. The lifespan protocol has a word for it.
+            # Starlette makes its middleware when the server already runs. Servers take an exception at that time as
+            # an app without lifespan, and start. So report the error with ``lifespan.startup.failed``.
             if not is_in_event_loop():
                 raise
             self._error = error
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """One connection."""
+        """Handle one connection."""
         kind = scope["type"]
         if kind != "http" or self._error is not None:
             await self._other(kind, scope, receive, send)
@@ -104,7 +104,7 @@ class TikTokMiddleware:
             await client.wait_async(late)
 
     async def _other(self, kind: str, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """What is no HTTP request, or comes although the configuration is in error."""
+        """Handle a connection that is no HTTP request, or any after a configuration error."""
         if self._error is not None:
             await self._refuse(self._error, kind, receive, send)
         elif kind == "websocket":
@@ -115,14 +115,14 @@ class TikTokMiddleware:
             await self.app(scope, receive, send)
 
     async def _refuse(self, error: ConfigError, kind: str, receive: Receive, send: Send) -> None:
-        """Stop the start with the configuration's error; where the server does not ask, each request."""
+        """Fail the server's start with the configuration error; without lifespan, fail each request."""
         if kind != "lifespan":
             raise error
         await receive()
         await send({"type": "lifespan.startup.failed", "message": f"tiktok_middleware: {error}"})
 
     async def _answer(self, own: Answer | Wanted, receive: Receive, send: Send) -> None:
-        """Our own response."""
+        """Send our own response."""
         if isinstance(own, Wanted):
             body = await _body(receive, own.limit_bytes)
             if body is None:
@@ -132,7 +132,7 @@ class TikTokMiddleware:
         await send({"type": "http.response.body", "body": own.body})
 
     async def _websocket(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """A socket has no page to write into: what is tracked goes by the server channel at once."""
+        """Handle a WebSocket: it has no page, so its events only get a server copy, at once."""
         tracker = self.client.begin(scope)
         if tracker is None:
             await self.app(scope, receive, send)
@@ -150,7 +150,7 @@ class TikTokMiddleware:
 
         async def flush_first(message: Message) -> None:
             if message["type"].startswith("lifespan.shutdown."):
-                await self._flush()  # a server that has its answer goes, and cancels whoever stays
+                await self._flush()  # after this message the server exits and cancels what still runs
             await send(message)
 
         await self.app(scope, receive, flush_first)
@@ -158,34 +158,34 @@ class TikTokMiddleware:
     async def _flush(self) -> None:
         try:
             await _in_thread(lambda: self.client.flush(_SHUTDOWN_S))
-        except Exception as error:  # noqa: BLE001  # ours must not fail the server's end
+        except Exception as error:  # noqa: BLE001  # our failures never stop the shutdown
             self.client.runtime.notices.failure("flush", error)
 
 
 def _client() -> Client:
-    from tiktok_middleware.client import Client  # noqa: PLC0415  # a door costs its import, a client the parts
+    from tiktok_middleware.client import Client  # noqa: PLC0415  # keeps the import of an adapter fast
 
     return Client.from_env()
 
 
 def _check_app(app: Any, client: Client) -> None:
-    from tiktok_middleware._app_check import check_app  # noqa: PLC0415  # imports `inspect`, which an import need not pay
+    from tiktok_middleware._app_check import check_app  # noqa: PLC0415  # imports `inspect`: keeps the import fast
 
     check_app(app, "asgi", client)
 
 
-# How far a response has come. Everything but the usual path is left to an exchange.
+# State of a response. Without a recorded decision an exchange decides.
 _WAITING, _PASSING, _HELD, _SPLICED, _EXCHANGE = range(5)
 
 
 class _Response:
-    """One response on its way out.
+    """One response.
 
     Attributes:
-        state: waiting for the head; passing all messages; holding the head of a usual page; passing pieces of a usual
-            page, whose script has left; or doing what an exchange says.
-        passes: whether all messages pass but the last one.
-        exchange: what decides; None on the usual path.
+        state: waiting for the head; passing all messages; holding the head of a page with a recorded decision; passing
+            the pieces of such a page after its script; or following an exchange.
+        passes: whether all messages but the last pass.
+        exchange: the exchange; None while recorded decisions are enough.
     """
 
     __slots__ = ("_client", "_held", "_send", "_start", "_tracker", "exchange", "passes", "state")
@@ -198,7 +198,7 @@ class _Response:
         self.passes = False
         self.state = _WAITING
         self.exchange: Exchange | None = None
-        self._start: Message | None = None  # the app's head, while it is held
+        self._start: Message | None = None  # head of the app, while it is held
 
     def send(self, message: Message) -> Awaitable[None]:
         """Take a message of the app, and send it to the server now or later."""
@@ -222,23 +222,23 @@ class _Response:
         return self.state == _HELD or (exchange is not None and exchange.phase is _SEARCHING)
 
     async def give_up(self) -> None:
-        """The app has raised: send what is held as the app sent it."""
+        """Send held bytes unchanged, after the app has raised."""
         step = self._given_up()
         if step is not None:
             await self._do(step, {"type": "http.response.body", "more_body": True})
 
     def cancel(self) -> None:
-        """The request was cancelled: nothing more can be sent."""
+        """Discard the events of a cancelled request; nothing more can be sent."""
         self._given_up()
 
-    # -- the usual path
+    # -- recorded decisions
 
     def _head(self, message: Message) -> Awaitable[None]:
         if message["type"] != "http.response.start":
             return self._send(message)
         try:
             headers = message.get("headers")
-            if not isinstance(headers, list):  # any iterable is allowed, and none at all
+            if not isinstance(headers, list):  # headers may be any iterable, or absent
                 headers = list(headers or ())
                 message = {**message, "headers": headers}
             found = look_up(self._tracker, message["status"], headers, ASGI)
@@ -254,7 +254,7 @@ class _Response:
                 self.state = _PASSING
                 return self._send({**message, "headers": encoded(found.headers or [])})
             self.exchange = exchange = Exchange(self._tracker, found)
-        except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
+        except Exception as error:  # noqa: BLE001  # our failures never reach the app
             self._client.runtime.notices.failure("response_started", error)
             self.state = _PASSING
             return self._send(message)
@@ -304,7 +304,7 @@ class _Response:
         await self._send(message)
 
     def _given_up(self) -> Step:
-        """Discard the events of the failed request; what was held."""
+        """Discard the events of the failed request, and return the step that sends what was held."""
         exchange, start = self.exchange, self._start
         if exchange is not None:
             return exchange.give_up()
@@ -313,7 +313,7 @@ class _Response:
         is_held, self.state = self.state == _HELD, _PASSING
         return Forward(start["headers"]) if is_held and start is not None else None
 
-    # -- what an exchange says
+    # -- steps of an exchange
 
     def _through_exchange(self, message: Message) -> Awaitable[None]:
         exchange, kind = self.exchange, message["type"]
@@ -344,35 +344,35 @@ class _Response:
         """Carry out a step of the exchange.
 
         Args:
-            step: what the exchange answered.
-            message: the body message that led to it, whose other keys are kept; None where there is none.
+            step: the step that the exchange returned.
+            message: the body message that led to it, whose other keys are kept; None without one.
         """
         exchange = self.exchange
         if isinstance(step, Commit) and exchange is not None:
             step = await self._client.carry_out_async(exchange, step)
         if not isinstance(step, Forward):
             if message is not None and exchange is not None and exchange.phase is _DONE:
-                await self._send(message)  # we have failed with nothing held
+                await self._send(message)  # our code has failed with nothing held
             return
         start, headers = self._start, step.headers
         if headers is not None and start is not None:
             self._start = None
-            # The app may send the same dict again: it is never written to.
+            # The app may send the same dict again: never change it.
             await self._send(start if headers is start["headers"] else {**start, "headers": encoded(headers)})
         if message is not None:
             await self._send(message if step.body is message.get("body") else {**message, "body": step.body})
 
 
 async def _nothing() -> None:
-    """What sending a head that is held amounts to."""
+    """Do nothing: the head is held."""
 
 
-# Extensions that send a body which never passes here.
+# Extensions that send a body without passing its bytes to the middleware.
 _BODIES_UNSEEN = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
 def _hide_unseen_bodies(scope: MutableMapping[str, Any], tracker: RequestTracker) -> None:
-    """Keep apps from sending a page by an extension that would keep its bytes from us."""
+    """Hide the extensions that send a body past us from the app, if the response may be a page."""
     extensions, headers = scope["extensions"], tracker.headers
     if (
         not _BODIES_UNSEEN.isdisjoint(extensions)
@@ -384,7 +384,7 @@ def _hide_unseen_bodies(scope: MutableMapping[str, Any], tracker: RequestTracker
 
 
 async def _body(receive: Receive, limit_bytes: int) -> bytes | None:
-    """The request's body as soon as it is whole or above the limit; None where its sender has gone."""
+    """Read the request's body until it is complete or above the limit; return None if the client has disconnected."""
     body = b""
     while len(body) <= limit_bytes:
         message = await receive()
@@ -397,6 +397,6 @@ async def _body(receive: Receive, limit_bytes: int) -> bytes | None:
 
 
 async def _in_thread(call: Callable[[], object]) -> None:
-    import anyio.to_thread  # noqa: PLC0415  # starlette brings it; only needed at the very end
+    import anyio.to_thread  # noqa: PLC0415  # only needed at shutdown
 
     await anyio.to_thread.run_sync(call)

@@ -1,4 +1,4 @@
-"""Configuration, signer and delivery put together, once per process; it knows no door and no framework."""
+"""Client: one configuration with its signer and delivery, made once per process."""
 
 from __future__ import annotations
 
@@ -56,22 +56,22 @@ __all__ = ["COMMIT_WAIT_S", "Client", "clients", "deliver_to"]
 
 _T = TypeVar("_T")
 
-#: How long a response waits for its events to be on disk, in seconds; past that it goes and they stay in memory.
+#: How long a response waits for its events to be on disk, in seconds; after that it leaves, and they stay in memory.
 COMMIT_WAIT_S = 0.25
 
-_LOOK_EVERY_S = 0.5  # at what an operator has stopped
+_LOOK_EVERY_S = 0.5  # interval of the check whether an operator has stopped everything
 
 
-#: The clients of this process that are in use.
+#: All clients of this process.
 clients: weakref.WeakSet[Client] = weakref.WeakSet()
 
-#: What the clients of this process deliver to instead of their own deliveries; the last counts.
+#: Deliveries that replace those of all clients of this process; the last one applies.
 _instead: list[DeliveryInterface] = []
 
 
 @contextlib.contextmanager
 def deliver_to(delivery: DeliveryInterface) -> Iterator[None]:
-    """Let every client of this process, also those made meanwhile, use ``delivery`` while the block runs."""
+    """Make every client of this process, also new ones, use ``delivery`` while the block runs."""
     _instead.append(delivery)
     try:
         yield
@@ -80,14 +80,14 @@ def deliver_to(delivery: DeliveryInterface) -> Iterator[None]:
 
 
 class Client(OtherServers):
-    """One configuration at work: it makes the exchanges of requests and hands their events to the delivery.
+    """One configuration at work: makes the trackers of requests, and passes their events to the delivery.
 
     Args:
-        config: the options; those of the environment where it is not given.
-        secret_keys: a framework's own signing keys, newest first, used where ``TIKTOK_SECRET_KEY`` is not set.
-        delivery: stores and sends the events; made from the options where it is not given.
-        clock: Unix seconds.
-        random_bytes: returns that many random bytes, which nobody can guess.
+        config: the options; read from the environment if not given.
+        secret_keys: a framework's own signing keys, newest first, used if ``TIKTOK_SECRET_KEY`` is not set.
+        delivery: stores and sends the events; made from the options if not given.
+        clock: returns Unix seconds.
+        random_bytes: returns that many random bytes from a secure source.
 
     Raises:
         ConfigError: an option is malformed.
@@ -127,7 +127,7 @@ class Client(OtherServers):
             handed_out=self._handed_out,
         )
         self._runtime_off: Runtime | None = None
-        self._stopped: Runtime | None = None  # what serves requests while everything is off
+        self._stopped: Runtime | None = None  # the runtime that serves requests while everything is off
         self._look_at = 0.0
         outbox = "of the delivery given in code"
         if delivery is None:
@@ -153,11 +153,11 @@ class Client(OtherServers):
         is_debug: bool = False,
         **overrides: Any,
     ) -> Client:
-        """The client that the environment describes.
+        """Return a client that is configured by the environment.
 
         Args:
             environ: variables to read instead of ``os.environ``.
-            secret_keys: as above.
+            secret_keys: as for the class.
             is_debug: whether the framework runs in its debug mode.
             overrides: options that outrank the variables.
 
@@ -171,15 +171,15 @@ class Client(OtherServers):
         return cls(config, secret_keys=secret_keys)
 
     def start(self) -> None:
-        """Send what an earlier process left behind; needs not be called, the first event does the same."""
+        """Start to send events that an earlier process left in the outbox. Optional: the first event does the same."""
         if self.config.is_on:
             with self._guard("start"):
                 self._delivery_in_use.wake()
 
     def begin(self, raw: MutableMapping[str, Any]) -> RequestTracker | None:
-        """Return the tracker of a request for the app, and tell it to the raw request.
+        """Return the tracker of a request, and put it into the raw request.
 
-        None where another adapter of this client is around the app already, or where we fail.
+        Return None if an outer adapter of this client has done so already, or if our code fails.
 
         Args:
             raw: the ASGI scope or WSGI environ.
@@ -189,7 +189,7 @@ class Client(OtherServers):
         runtime = self._stopped or self.runtime
         try:
             outer = raw.get(KEY)
-            # The tracker of an earlier try: some middleware calls the app again with the same environ.
+            # A tracker that has ended does not count: some middleware calls the app again with the same environ.
             if outer is not None and outer.runtime is runtime and not outer.has_ended:
                 return None
             if "REQUEST_METHOD" in raw:
@@ -203,7 +203,7 @@ class Client(OtherServers):
             if is_conditional:
                 tracker.state.ask_as_bare(raw)
             raw[KEY] = tracker
-        except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
+        except Exception as error:  # noqa: BLE001  # our failures never reach the app
             self._log.failure("request", error)
             return None
         return tracker
@@ -222,11 +222,11 @@ class Client(OtherServers):
         return self.answer(request)
 
     def exchange(self, request: RequestView) -> Exchange:
-        """The exchange of one request, which no raw request knows of."""
+        """Return the exchange of a request without a raw scope or environ."""
         return Exchange(Tracker(RequestState(request, self.runtime)))
 
     def carry_out(self, exchange: Exchange, step: Commit) -> Forward | None:
-        """What is to be sent, once what a step wants stored is stored."""
+        """Store the events of a step, and return what is to be sent then."""
         try:
             claims = self.wait(self.submit(step))
         except Exception as error:  # noqa: BLE001  # as above
@@ -235,7 +235,7 @@ class Client(OtherServers):
         return _sendable(exchange.committed(claims))
 
     async def carry_out_async(self, exchange: Exchange, step: Commit) -> Forward | None:
-        """The same on an event loop."""
+        """Do the same on an event loop."""
         try:
             claims = await self.wait_async(self.submit(step))
         except Exception as error:  # noqa: BLE001  # as above
@@ -244,13 +244,13 @@ class Client(OtherServers):
         return _sendable(exchange.committed(claims))
 
     def end(self, tracker: RequestTracker, exchange: Exchange | None = None) -> Future[list[Claim]] | None:
-        """Hand over what was tracked since the head left; what is tracked later goes by the server too.
+        """End a request: store the events tracked since the head left. Later ones get a server copy alone too.
 
         Args:
-            tracker: of the request.
-            exchange: of its response, where there is one.
+            tracker: tracker of the request.
+            exchange: exchange of its response, if there is one.
 
-        Returns what an event loop has to wait for, where a process may be frozen as soon as its request is over.
+        Return a future to wait for if the delivery sends inline, because the process may be frozen after the request.
         """
         if exchange is not None:
             exchange.phase = Phase.DONE
@@ -276,9 +276,9 @@ class Client(OtherServers):
         return future if self._delivery_in_use.is_inline else None
 
     def answer(self, request: RequestView) -> Answer | Wanted | None:
-        """Our own response to a request of our path prefix, None for the app's requests.
+        """Return our own response to a request below the endpoint; None for the app's requests.
 
-        Where it depends on the request's body, ``collect`` gives it.
+        If it depends on the request's body, return ``Wanted``: :meth:`collect` then returns the response.
         """
         try:
             own = answer(request, self._stopped or self.runtime)
@@ -287,13 +287,13 @@ class Client(OtherServers):
             if isinstance(own, Wanted):
                 wait_s = self._throttle.wait_s(request, self.runtime.clock())
                 return refuse(self.runtime, 429, "too_many", [("Retry-After", str(wait_s))]) if wait_s else own
-        except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
+        except Exception as error:  # noqa: BLE001  # our failures never reach the app
             self._log.failure("endpoint", error)
             return None
         return own
 
     def collect(self, request: RequestView, body: bytes) -> Answer:
-        """Our response to a page's report, once its events are stored."""
+        """Store the events of a page's report, and return our response."""
         try:
             heard = self._hear(request, body)
             if not isinstance(heard, Report):
@@ -309,11 +309,11 @@ class Client(OtherServers):
             return refuse(self.runtime, 503, "failed")
 
     def unfinished(self) -> Answer:
-        """Return our response to a report whose body does not come."""
+        """Return our response to a report whose body does not come in time."""
         return refuse(self.runtime, 408, "unfinished")
 
     def _hear(self, request: RequestView, body: bytes) -> Report | Answer:
-        """Read a report; of one with more events than its sender may have, only the visitor's word counts."""
+        """Read a report. If it exceeds the rate limit for events, keep only the visitor's choice, or reject it."""
         heard = hear(request, self.runtime, body)
         if not isinstance(heard, Report):
             return heard
@@ -326,7 +326,7 @@ class Client(OtherServers):
         return refuse(self.runtime, 429, "too_many_events", [("Retry-After", str(wait_s))])
 
     async def collect_async(self, request: RequestView, body: bytes) -> Answer:
-        """The same on an event loop."""
+        """Do the same on an event loop."""
         try:
             heard = self._hear(request, body)
             if not isinstance(heard, Report):
@@ -357,34 +357,34 @@ class Client(OtherServers):
         limited_data_use: bool | None = None,
         **identity: object,
     ) -> ServerJob:
-        """A tracker for a webhook, a job or an import, in a ``with`` or ``async with`` block::
+        """Return a tracker for a webhook, a job or an import, for a ``with`` or ``async with`` block::
 
             with client.tracker(order.tiktok_snapshot) as tiktok:
                 tiktok.track("Purchase", once=order.id, value=59.9, currency="EUR", event_time=order.created_at)
 
-        Its events go by the server channel, and are stored durably when the block ends; where it raises they are
+        Its events get a server copy alone, and are stored durably when the block ends. If the block raises, they are
         dropped.
 
         Args:
-            snapshot: what ``request.tiktok.snapshot()`` gave; None or empty where there is none. One that is forged,
-                older than 400 days or cut counts as none, and its visitor's consent as unknown.
+            snapshot: text from ``request.tiktok.snapshot()``; None or empty without one. One that is forged, truncated
+                or older than 400 days counts as missing, and its visitor's consent as unknown.
             source: ``web``; ``offline`` for sales in a shop or by phone, which takes standard events only and needs
-                ``TIKTOK_OFFLINE_ID``; or ``crm`` for what becomes of a lead, which needs ``TIKTOK_CRM_ID`` and takes
+                ``TIKTOK_OFFLINE_ID``; or ``crm`` for the stages of a lead, which needs ``TIKTOK_CRM_ID`` and takes
                 names of stages in any language.
-            lead_id: TikTok's id of the lead, by which a ``crm`` event is matched best.
+            lead_id: TikTok's id of the lead, which matches a ``crm`` event best.
             lead_event_source: name of the CRM system, such as ``HubSpot``.
-            consent: whether the visitor agreed, by your own records. A refusal in the snapshot stands. Without your
-                word the snapshot's counts, and without both events go only under ``TIKTOK_CONSENT=implied``.
-            url: address of the page; its ``ttclid`` counts where none is given.
+            consent: whether the visitor agreed, by your own records. A refusal in the snapshot still applies. If not
+                given, the snapshot's consent applies; without both, events go only under ``TIKTOK_CONSENT=implied``.
+            url: address of the page; its ``ttclid`` is used if none is given.
             ttclid: TikTok's click id.
             ttp: value of the ``_ttp`` cookie.
             ip: the visitor's address.
             user_agent: the visitor's browser.
             limited_data_use: set TikTok's flag on all events of the tracker.
-            identity: what ``identify()`` takes, such as ``email``.
+            identity: fields of ``identify()``, such as ``email``.
 
         Raises:
-            EventError: an argument cannot be right, in strict mode; otherwise it is left out, logged once and counted.
+            EventError: an argument is invalid, in strict mode; otherwise it is left out, logged once and counted.
         """
         context = Context(url, ttclid, ttp, ip, user_agent, lead_id, lead_event_source, limited_data_use)
         tracker = server_tracker(self._looked(), snapshot, source=source, consent=consent, context=context)
@@ -393,11 +393,11 @@ class Client(OtherServers):
         return ServerJob(tracker, self)
 
     def submit(self, commit: Commit) -> Future[list[Claim]]:
-        """The claims, once the events are stored, and, with ``TIKTOK_FLUSH=request``, sent."""
+        """Store events, and with ``TIKTOK_FLUSH=request`` send them; return the future of their claims."""
         return self._submit(commit.submissions)
 
     def wait(self, future: Future[_T], timeout_s: float | None = None) -> _T | None:
-        """What delivery says, or None when it takes longer; than a response may wait, where no time is given."""
+        """Return the result of delivery; None after the timeout, by default :data:`COMMIT_WAIT_S`."""
         try:
             return future.result(COMMIT_WAIT_S if timeout_s is None else timeout_s)
         except Exception as error:  # noqa: BLE001  # a slow or failing disk must not fail the response
@@ -405,7 +405,7 @@ class Client(OtherServers):
             return None
 
     async def wait_async(self, future: Future[_T], timeout_s: float | None = None) -> _T | None:
-        """The same on an event loop, asyncio's or trio's, without blocking it."""
+        """Do the same on an event loop of asyncio or trio, without blocking it."""
         try:
             if not future.done():
                 flush_s = FLUSH_S if self.delivery.is_inline else 0.0
@@ -416,22 +416,22 @@ class Client(OtherServers):
             return None
 
     def take_late(self, state: RequestState, pending: TrackedEvent) -> None:
-        """An event that was tracked after its response had ended; nothing of ours is raised into the app."""
+        """Store an event that was tracked after its response had ended; never raise into the app."""
         with self._guard("late"):
             submission = late_entry(pending, state)
             if submission is not None:
                 self._submit((submission,))
 
     def cancel(self, *, once: object, event: str = "Purchase", timeout_s: float = 2.0) -> bool:
-        """Keep the server copy of an event from being sent, such as an order that was cancelled within TIKTOK_DELAY.
+        """Cancel the server copy of an event, such as of an order that was cancelled within TIKTOK_DELAY.
 
-        Return True if the server copy will never be sent, also where the event is only tracked later; False if it was
-        sent already, is being sent now, or the outbox did not answer in time. A browser copy is not taken back: it left
-        with its page, unless the view said ``browser=False``. Waits for the outbox: on an event loop await
-        `cancel_async`.
+        Return True if the server copy will never be sent, even if the event is only tracked later; False if it was
+        sent already, is being sent now, or the outbox did not answer in time. A browser copy cannot be cancelled: it
+        left with its page, unless the view passed ``browser=False``. This call waits for the outbox: on an event loop
+        await `cancel_async`.
 
         Args:
-            once: the key that was given to ``track(once=...)``, or the ``order_id`` of a ``Purchase``.
+            once: the key that was passed to ``track(once=...)``, or the ``order_id`` of a ``Purchase``.
             event: name of the event.
             timeout_s: seconds to wait for the outbox.
 
@@ -467,18 +467,18 @@ class Client(OtherServers):
         return False
 
     def flush(self, timeout_s: float = 10.0) -> bool:
-        """Whether everything accepted so far is delivered, or dead, within the time."""
+        """Wait for delivery; return whether all accepted events are delivered, or dead letters, within the time."""
         return self.delivery.flush(timeout_s)
 
     def close(self, timeout_s: float = 5.0) -> bool:
-        """Commit everything, send what can be sent within the time; the rest waits on disk."""
+        """Commit all events, and send what can be sent within the time; the rest stays on disk."""
         return self.delivery.close(timeout_s)
 
     def stats(self) -> dict[str, Any]:
-        """Counts of this process: what was tracked, and lost by which reason; with the delivery's own.
+        """Return counts of this process: tracked events, skipped actions by reason, and the delivery's own counts.
 
         ``in_app`` counts the events that were tracked inside an app's browser, such as ``tiktok`` or ``instagram``.
-        ``caches`` gives the sizes of what the middleware remembers of pages: entries, and bytes of their heads.
+        ``caches`` gives the sizes of the caches: numbers of entries, and the bytes of cached page heads.
         """
         runtime = self.runtime
         return {
@@ -494,11 +494,11 @@ class Client(OtherServers):
         }
 
     def _look(self) -> None:
-        """See whether an operator has stopped everything; a runtime that does nothing serves requests then."""
+        """Check whether an operator has stopped everything; then requests are served by a runtime that is off."""
         self._look_at = time.monotonic() + _LOOK_EVERY_S
         try:
             is_off = self._delivery_in_use.is_off
-        except Exception as error:  # noqa: BLE001  # a delivery of the team's own
+        except Exception as error:  # noqa: BLE001  # the delivery may be the application's own
             self._log.failure("is_off", error)
             return
         if is_off and self._runtime_off is None:
@@ -540,7 +540,7 @@ class Client(OtherServers):
     def _guard(self, part: str) -> Any:
         try:
             yield
-        except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
+        except Exception as error:  # noqa: BLE001  # our failures never reach the app
             self._log.failure(part, error)
 
 

@@ -33,7 +33,7 @@ class EntryTaker(Protocol):
         """The claims, or None when storing takes longer."""
 
     async def wait_async(self, future: Future[list[Claim]], timeout_s: float | None = None) -> Sequence[Claim] | None:
-        """The same on an event loop."""
+        """Do the same on an event loop."""
 
     def take_late(self, state: RequestState, pending: TrackedEvent) -> None:
         """An event that is tracked after the end."""
@@ -89,6 +89,6 @@ class ServerJob:
             state.late = self._client.take_late
             submissions = tuple(submission for submission in made if submission is not None)
             return self._client.submit(Commit(submissions)) if submissions else None
-        except Exception as failure:  # noqa: BLE001  # nothing of ours reaches the app
+        except Exception as failure:  # noqa: BLE001  # our failures never reach the app
             notices.failure("job", failure)
             return None

@@ -1,4 +1,4 @@
-"""The door for WSGI (PEP 3333): iterables in and out, every decision left to the exchange."""
+"""Adapter for WSGI (PEP 3333): translates iterables into calls of the exchange, which decides."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ WSGIApp = Callable[..., Iterable[bytes]]
 
 _DONE = Phase.DONE
 
-# Not what inherits from them, which may have something to close.
+# Exact types only: a subclass may have a close().
 _WHOLE = (list, tuple)
 
 
 class TikTokMiddleware:
-    """Wraps any WSGI app.
+    """Wrap any WSGI app.
 
     Args:
         app: the app.
-        client: made by hand; configured by the environment where it is not given.
+        client: the client; made from the environment if not given.
 
     Raises:
         ConfigError: a variable is malformed.
@@ -54,7 +54,7 @@ class TikTokMiddleware:
         _check_app(app, self.client)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """One request."""
+        """Handle one request."""
         client = self.client
         if client.runtime.endpoint in (environ.get("PATH_INFO") or ""):
             own = client.own_response(environ)
@@ -72,10 +72,10 @@ class TikTokMiddleware:
             response.give_up()
             raise
         kind = type(iterable)
-        # While a generator runs, code of the app does: until it ends this stays its current request.
+        # A generator runs code of the app, so the tracker must stay current until the generator ends.
         if kind is not GeneratorType and response.passes:
             response.finish()
-            return iterable  # the app's own object: servers send files by its identity
+            return iterable  # the app's own object: servers recognise files by its identity
         if kind in _WHOLE:
             return response.whole(iterable)  # type: ignore[arg-type]  # a list or a tuple
         body = _Body(iterable, response)
@@ -85,7 +85,7 @@ class TikTokMiddleware:
 
 
 def _answered(own: Answer | Wanted, client: Client, environ: Environ, start_response: StartResponse) -> list[bytes]:
-    """Our own response."""
+    """Send our own response."""
     if isinstance(own, Wanted):
         body = _body(environ, own.limit_bytes + 1)
         own = client.collect(own.request, body) if body is not None else client.unfinished()
@@ -94,42 +94,42 @@ def _answered(own: Answer | Wanted, client: Client, environ: Environ, start_resp
 
 
 def _body(environ: Environ, limit_bytes: int) -> bytes | None:
-    """Return what there is of the request's body, up to the limit; None where it does not come in time."""
+    """Read the request's body up to the limit; return None if it does not come in time."""
     length = str(environ.get("CONTENT_LENGTH") or "")
     if length.isdecimal():
         limit_bytes = min(int(length[:10]), limit_bytes)
     elif not environ.get("wsgi.input_terminated"):
-        return b""  # a read would wait for what may never come
+        return b""  # a read might block for ever
     return read_within(environ, limit_bytes) if limit_bytes else b""
 
 
 def _client() -> Client:
-    from tiktok_middleware.client import Client  # noqa: PLC0415  # a door costs its import, a client the parts
+    from tiktok_middleware.client import Client  # noqa: PLC0415  # keeps the import of an adapter fast
 
     return Client.from_env()
 
 
 def _check_app(app: Any, client: Client) -> None:
-    from tiktok_middleware._app_check import check_app  # noqa: PLC0415  # imports `inspect`, which an import need not pay
+    from tiktok_middleware._app_check import check_app  # noqa: PLC0415  # imports `inspect`: keeps the import fast
 
     check_app(app, "wsgi", client)
 
 
-# How far a response has come. Everything but the usual path is left to an exchange.
+# State of a response. Without a recorded decision an exchange decides.
 _WAITING, _PASSING, _HELD, _SPLICED, _EXCHANGE = range(5)
 
 
 class _Response:
-    """One response on its way out.
+    """One response.
 
-    Its state is one of: waiting for the head; passing all bytes; holding the head of a usual page; passing pieces of
-    a usual page, whose script has left; or doing what an exchange says.
+    Its state is one of: waiting for the head; passing all bytes; holding the head of a page with a recorded decision;
+    passing the pieces of such a page after its script; or following an exchange.
 
     Attributes:
         is_started: whether the server has the head.
     """
 
-    # Defaults live on the class: most responses change few of them.
+    # Defaults are class attributes: most responses change few of them.
     is_started = False
     _state = _WAITING
     _exchange: Exchange | None = None
@@ -151,20 +151,20 @@ class _Response:
 
     @property
     def passes(self) -> bool:
-        """Whether the head has left, and nothing is done to the body."""
+        """Whether the head has left and the body stays unchanged."""
         exchange = self._exchange
         return self.is_started and (self._state == _PASSING or (exchange is not None and exchange.phase is _DONE))
 
     @property
     def passes_pieces(self) -> bool:
-        """Whether pieces leave as they come, whatever is done at the end."""
+        """Whether pieces leave unchanged, even if something is added at the end."""
         exchange = self._exchange
         if exchange is not None:
             return exchange.phase is Phase.PASSING
         return self._state in {_PASSING, _SPLICED}
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Write:
-        """The app's ``start_response``."""
+        """Take the app's call of ``start_response``."""
         if exc_info is not None and (self.is_started or self._has_body):
             self._release()
             return self._start(status, headers, exc_info)  # the server re-raises
@@ -185,7 +185,7 @@ class _Response:
                     self._status, self._exc_info = status, exc_info
                     return self.write
                 self._exchange = exchange = Exchange(self._tracker, found)
-            except Exception as error:  # noqa: BLE001  # nothing of ours reaches the app
+            except Exception as error:  # noqa: BLE001  # our failures never reach the app
                 self._client.runtime.notices.failure("response_started", error)
                 return self._passed(status, headers, exc_info)
         self._state = _EXCHANGE
@@ -204,13 +204,13 @@ class _Response:
         return write
 
     def write(self, data: bytes) -> None:
-        """The app's imperative way of sending (PEP 3333, the ``write()`` callable)."""
+        """Send bytes at once: the ``write()`` callable of PEP 3333."""
         chunk = self.body(data, last=False)
         if chunk and self._write is not None:
             self._write(chunk)
 
     def body(self, data: bytes, *, last: bool) -> bytes:
-        """What may leave now that these bytes have come."""
+        """Take bytes of the app, and return the bytes to send now."""
         if data:
             self._has_body = True
         if self._state == _HELD:
@@ -248,9 +248,9 @@ class _Response:
         return self._send(Forward(headers, data))
 
     def whole(self, pieces: Sequence[bytes]) -> list[bytes]:
-        """What leaves of a body that is there at once.
+        """Return the body to send for a body in a list or tuple.
 
-        As many pieces as the app's: of one alone servers know the Content-Length (PEP 3333), and keep the connection.
+        Keep the number of pieces: for a single one servers set Content-Length (PEP 3333) and keep the connection open.
         """
         last = len(pieces) - 1
         try:
@@ -260,7 +260,7 @@ class _Response:
             self.finish()
 
     def give_up(self) -> bytes:
-        """The app has raised; what was held, which without us would have left before."""
+        """Discard the request's events after the app has raised; return the bytes that were held."""
         exchange, is_held = self._exchange, self._state == _HELD
         chunk = b""
         if exchange is not None:
@@ -274,12 +274,12 @@ class _Response:
         return chunk
 
     def finish(self) -> None:
-        """The response has ended; the thread goes on to other visitors."""
+        """End the response. Clear the current tracker, because the thread serves other requests next."""
         self._client.end(self._tracker, self._exchange)
         tracker_var.set(None)
 
     def _release(self) -> None:
-        """Send what is held as it is."""
+        """Send what is held unchanged."""
         exchange = self._exchange
         step = exchange.failed() if exchange is not None else Forward(self._held[1]) if self._state == _HELD else None
         if exchange is None:
@@ -307,11 +307,11 @@ class _Response:
         try:
             return self._start(self._status, headers, self._exc_info)
         finally:
-            self._exc_info = None  # a traceback that is kept keeps every frame of it
+            self._exc_info = None  # a kept traceback would keep all its frames alive
 
 
 class _Body:
-    """The app's iterable, with what we add; closed exactly once."""
+    """The response's iterable: the app's iterable with our changes; closed exactly once."""
 
     __slots__ = ("_app_iterable", "_error", "_first", "_iterator", "_response")
 
@@ -320,7 +320,7 @@ class _Body:
         self._response = response
         self._iterator: Iterator[bytes] | None = None
         self._error: Exception | None = None
-        self._first: bytes | None = None  # read before the server asked
+        self._first: bytes | None = None  # read by begin()
         try:
             self._iterator = iter(iterable)
         except BaseException:
@@ -328,7 +328,7 @@ class _Body:
             raise
 
     def begin(self) -> None:
-        """Read until the head has left: a server may look for it as soon as the app has returned (Granian does)."""
+        """Read until the head has left: a server may need it as soon as the app has returned (Granian does)."""
         try:
             self._first = next(self)
         except StopIteration:
@@ -343,7 +343,7 @@ class _Body:
         return self
 
     def _passing(self, iterator: Iterator[bytes]) -> Iterator[bytes]:
-        """The same as ``__next__`` for a stream whose pieces pass; a generator takes a fifth of the time."""
+        """Do the same as ``__next__`` for a stream whose pieces pass; a generator takes a fifth of the time."""
         if self._first is not None:
             first, self._first = self._first, None
             yield first
@@ -375,7 +375,7 @@ class _Body:
             if self._response.passes_pieces:
                 return data
             chunk = self._response.body(data, last=False)
-            # A held head holds the bytes: PEP 3333 wants start_response called before anything is given.
+            # While the head is held, yield nothing: PEP 3333 requires start_response before the first item.
             if chunk or self._response.is_started:
                 return chunk
         if self._error is not None:
@@ -383,7 +383,7 @@ class _Body:
         raise StopIteration
 
     def close(self) -> None:
-        """The server is done with this response."""
+        """Close the app's iterable and end the response."""
         self._iterator = None
         try:
             close = getattr(self._app_iterable, "close", None)

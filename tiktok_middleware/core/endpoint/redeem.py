@@ -1,4 +1,4 @@
-"""The events in a page's report, each as the event that it confirms or sends; it reads no body and stores nothing."""
+"""Turn each event of a page's report into the entry to store and the copy to fire; stores nothing itself."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["ReportedEvent", "confirmed", "redeemed", "sent"]
 
 
 class ReportedEvent(NamedTuple):
-    """What becomes of one event of a report.
+    """Result for one event of a report.
 
     Attributes:
         event_id: its id in the browser.
-        submission: what is to be stored; None where it does not count.
-        copy: what the browser is to fire once that is stored, where it does not have it.
+        submission: the entry to store; None if the event does not count.
+        copy: the copy that the browser fires after storing, if it does not have it yet.
     """
 
     event_id: str
@@ -39,14 +39,14 @@ class ReportedEvent(NamedTuple):
 def confirmed(
     tracker: RequestState, token: str, event_id: str, *, browser: bool, with_copy: bool = False
 ) -> ReportedEvent:
-    """Return what becomes of an event that a browser confirms.
+    """Return the result for an event that a browser confirms.
 
     Args:
-        tracker: who reports.
+        tracker: state of the reporting visitor.
         token: the signed event.
-        event_id: the browser's own where the signed event is a template, else the signed one.
+        event_id: the browser's own id if the signed event is a template, else the signed id.
         browser: whether the browser fires its copy.
-        with_copy: whether it gets the copy from the answer.
+        with_copy: whether the answer brings the copy.
     """
     signed_event = _opened(tracker, token)
     happened = opened_event(tracker, signed_event, event_id) if signed_event is not None else None
@@ -58,7 +58,7 @@ def confirmed(
 
 
 def redeemed(tracker: RequestState, token: str, *, browser: bool) -> ReportedEvent:
-    """The same for an event whose envelope was too large for the page, and waited with us."""
+    """Return the same for a signed event that was too large for the page and waited in the outbox."""
     signed_event = _opened(tracker, token)
     if signed_event is None:
         return ReportedEvent("", None)
@@ -73,20 +73,20 @@ def redeemed(tracker: RequestState, token: str, *, browser: bool) -> ReportedEve
 def sent(
     tracker: RequestState, name: str, properties: Mapping[str, object], event_id: str, *, browser: bool
 ) -> ReportedEvent:
-    """What becomes of an event that a page sends by itself.
+    """Return the result for an event that a page sends by itself.
 
     Args:
-        tracker: who reports.
-        name: as the page's script wrote it.
-        properties: the same.
-        event_id: the browser's.
+        tracker: state of the reporting visitor.
+        name: event name from the page's script.
+        properties: parameters from the page's script.
+        event_id: id from the browser.
         browser: whether the browser fires its copy.
     """
     event = _own_event(tracker, name, properties, event_id)
     if event is None:
         return ReportedEvent("", None)
     submission = _counted(event, tracker, browser=browser)
-    # A page may call its event as it likes: it claims nothing that is counted once by its order number.
+    # A page chooses the id. The prefix keeps it from claiming the id of a `once` event, such as an order.
     return ReportedEvent(event_id, msgspec.structs.replace(submission, event_id=f"page:{event.event_id}"))
 
 
@@ -100,7 +100,7 @@ def _opened(tracker: RequestState, token: str) -> SignedEvent | None:
 
 
 def _own_event(tracker: RequestState, name: str, properties: Mapping[str, object], event_id: str) -> Event | None:
-    """The event as the browser has fired it; None where it may not be sent, or nothing of it can be."""
+    """Return the event that the browser has fired; None if it is invalid or not allowed."""
     runtime = tracker.runtime
     try:
         known = event_name(name)[0]
@@ -128,7 +128,7 @@ def _own_event(tracker: RequestState, name: str, properties: Mapping[str, object
 
 
 def _counted(event: Event, visitor: RequestState, *, browser: bool) -> OutboxEntry:
-    """What is to be stored: whoever repeats the report, with the same id, adds nothing."""
+    """Return the entry to store. It counts once, so that a repeated report adds nothing."""
     runtime = visitor.runtime
     runtime.notices.count("confirmed")
     server = not (runtime.config.server_reason or visitor.is_bot)

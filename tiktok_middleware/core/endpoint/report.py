@@ -1,7 +1,7 @@
 """Judge the report of a page: whether the pixel may load, and which of its events count.
 
-The same readers and tables decide a report as decide a page: :class:`ReportedPage` is the request for that page, and
-:class:`RequestState` its visitor. Whatever a browser sends, the result is a value, never an exception.
+The code that decides a page also decides its report: :class:`ReportedPage` is the request for that page, and
+:class:`RequestState` its visitor. For any input from a browser the result is a value, never an exception.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tiktok_middleware.core.visitor.url_redaction import holds_identity
 
 __all__ = ["MAX_BODY_BYTES", "Report", "ReportOutcome", "hear", "refusal", "refuse"]
 
-#: The most that is read of a report.
+#: Limit of a report's body, in bytes.
 MAX_BODY_BYTES = 16_384
 
 _MAX_CONFIRMED, _MAX_EVENTS, _MAX_REFERENCES = 100, 20, 20
@@ -43,11 +43,11 @@ class _Body(msgspec.Struct):
 
     Attributes:
         u, r: the page's address and referrer.
-        w, b: the visitor's word, by this site's code and by a consent platform's script.
+        w, b: the visitor's choice, from this site's code and from a consent platform's script.
         c: signed events that the page fires itself, each with the browser's id.
-        m: signed events of markup: the page fires what the answer brings, never what the markup says.
-        e: events of the page's own.
-        x: references of copies that wait here.
+        m: signed events of markup: the page fires the copy in the answer, never the one in the markup.
+        e: events that the page sends by itself.
+        x: references of copies that wait in the outbox.
     """
 
     u: str = ""
@@ -63,7 +63,7 @@ class _Body(msgspec.Struct):
     ] = []
 
 
-#: How deep a report may be nested. Newer Pythons would read thousands of levels, which what follows could not walk.
+#: Maximum nesting of a report. Newer Pythons decode thousands of levels, which later recursive code could not handle.
 _MAX_DEPTH = 64
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
@@ -72,15 +72,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Report(NamedTuple):
-    """A report that was understood.
+    """A parsed report.
 
     Attributes:
-        tracker: the visitor who sends it.
+        tracker: state of the reporting visitor.
         may_load: whether the pixel may load, and events fire, in this page.
-        references: of what the page asks for and may have.
+        references: references of deferred copies that the page may have.
         said: its body.
-        refused: why none of its events counts; empty where they may.
-        is_told: whether only the page's address or referrer, which hold identity, keep the pixel away.
+        refused: why none of its events counts; empty when they may.
+        is_told: whether the pixel may not load only because the page's address or referrer holds identity.
     """
 
     tracker: RequestState
@@ -92,12 +92,12 @@ class Report(NamedTuple):
 
     @property
     def event_count(self) -> int:
-        """How many events it brings or asks for."""
+        """Number of events that it brings or asks for."""
         return len(self.said.c) + len(self.said.e) + len(self.said.m) + len(self.said.x)
 
     @property
     def has_word(self) -> bool:
-        """Whether it tells the visitor's choice."""
+        """Whether it holds a choice of the visitor."""
         return bool(self.said.w or self.said.b)
 
     def without_events(self) -> Report:
@@ -106,10 +106,10 @@ class Report(NamedTuple):
         return self._replace(said=said, references=())
 
     def judged(self, deferreds: Sequence[bytes | None]) -> ReportOutcome:
-        """Which of its events count.
+        """Return which of its events count.
 
         Args:
-            deferreds: what is kept under each reference, None where nothing is.
+            deferreds: the stored payload of each reference, None if there is none.
         """
         tracker, said, browser = self.tracker, self.said, self.may_load
         if self.refused:
@@ -127,12 +127,12 @@ class Report(NamedTuple):
 
 
 class ReportOutcome(NamedTuple):
-    """A report's events, on their way to an answer.
+    """A report with the results for its events.
 
     Attributes:
-        report: that they came with.
-        verdicts: one for each of them.
-        copies: that the page is to fire as they are.
+        report: the report.
+        verdicts: one result for each event.
+        copies: deferred browser copies, which the page fires unchanged.
     """
 
     report: Report
@@ -141,15 +141,15 @@ class ReportOutcome(NamedTuple):
 
     @property
     def submissions(self) -> tuple[OutboxEntry, ...]:
-        """What is to be stored and claimed."""
+        """Entries to store and claim."""
         return tuple(verdict.submission for verdict in self.verdicts if verdict.submission is not None)
 
     def answer(self, claims: Sequence[Claim] | None) -> Answer:
-        """Our response.
+        """Return the response to the report.
 
         Args:
-            claims: one for each submission, None where delivery could not say in time: then the browser fires, since
-                a copy too many is dropped by TikTok and a lost one is lost.
+            claims: one for each submission; None if delivery did not answer in time. Then the browser fires all
+                copies: TikTok drops duplicates, but a copy that is not fired is lost.
         """
         tracker, may_load = self.report.tracker, self.report.may_load
         said: dict[str, object] = {"load": may_load}
@@ -169,7 +169,7 @@ class ReportOutcome(NamedTuple):
         return _answer(200, _encode(said), cookies)
 
     def _sorted(self, claims: Sequence[Claim] | None) -> tuple[list[object], list[str]]:
-        """What the browser is to fire, and the ids that it must not, since they are counted already."""
+        """Return the copies that the browser fires, and the ids that it must not fire: they are counted already."""
         copies, counted = list(self.copies), []
         stored = [verdict for verdict in self.verdicts if verdict.submission is not None]
         for index, verdict in enumerate(stored):
@@ -182,7 +182,7 @@ class ReportOutcome(NamedTuple):
 
 
 def refusal(request: RequestView, runtime: Runtime) -> Answer | None:
-    """Our answer to what is no report of a page of ours, before any of its body is read; None for one that may be."""
+    """Reject anything but a same-origin POST, before its body is read; return None for one."""
     if request.method != "POST":
         refused = refuse(runtime, 405, "method", [("Allow", "POST")])
         return refused._replace(body=b"") if request.method == "HEAD" else refused
@@ -192,18 +192,18 @@ def refusal(request: RequestView, runtime: Runtime) -> Answer | None:
 
 
 def refuse(runtime: Runtime, status: int, reason: str, headers: Sequence[tuple[str, str]] = ()) -> Answer:
-    """A refusal, counted by its reason."""
+    """Return an error response, and count its reason."""
     runtime.notices.count(f"collect_{reason}")
     return _answer(status, _encode({"error": reason}), headers)
 
 
 def hear(request: RequestView, runtime: Runtime, body: bytes) -> Report | Answer:
-    """The report in a body, or our refusal of it.
+    """Parse a report; return an error response if it is malformed or too large.
 
     Args:
-        request: the request that brought it.
+        request: the request of the report.
         runtime: the configuration.
-        body: as it came, :data:`MAX_BODY_BYTES` at most.
+        body: raw body; more than :data:`MAX_BODY_BYTES` is rejected.
     """
     if len(body) > MAX_BODY_BYTES:
         return refuse(runtime, 413, "too_large")
@@ -235,12 +235,12 @@ def _is_too_deep(body: bytes) -> bool:
 
 
 def _tells_too_much(said: _Body) -> bool:
-    """Return True when the pixel, which reports addresses as they are, must not load in the page that reports."""
+    """Return True when the page's address or referrer holds identity, which the pixel would report unredacted."""
     return holds_identity(said.u.replace("#", "?")) or holds_identity(said.r)
 
 
 def _is_same_origin(request: RequestView) -> bool:
-    """Whether a page of our own origin sent it; browsers without Fetch Metadata name their origin on every POST."""
+    """Return whether a page of our origin sent it. Browsers without Fetch Metadata send ``Origin`` on every POST."""
     site = request.header("sec-fetch-site")
     if site:
         return site == "same-origin"
@@ -256,14 +256,14 @@ def _is_excluded(tracker: RequestState) -> bool:
 
 
 def _visitor(request: RequestView, runtime: Runtime, said: _Body) -> RequestState:
-    """Return who reports, with the consent that the report itself states."""
+    """Return the state of the reporting visitor, with the consent that the report states."""
     reported = said.b if runtime.is_bridged else None
     page = ReportedPage(request, said.u, said.r, reported)
     tracker = RequestState(page, runtime)
     if said.w:
         tracker.state_word(said.w)
     word = said.w or reported or ""
-    # A yes that a refusal outranks is not stored: it would count once the refusal is gone.
+    # A grant that a refusal outranks is not stored: it would apply once the refusal is gone.
     if word == "d" or (word == "g" and tracker.consent.is_granted and (said.w or stored_word(request).letter != "g")):
         tracker.consent_word = word
     if tracker.consent.is_granted:
@@ -272,14 +272,14 @@ def _visitor(request: RequestView, runtime: Runtime, said: _Body) -> RequestStat
 
 
 def _pixel(tracker: RequestState) -> str:
-    """The pixel's script, for a page that was made for a visitor who had refused."""
+    """Return the pixel's script, for a page that was made without it because the visitor had refused."""
     request, runtime = tracker.request, tracker.runtime
     collect = runtime.collect_url(request) if runtime.browser_events else ""
     return runtime.snippet.code(page=runtime.counts_pages, limited=tracker.consent.limited_data_use, collect=collect)
 
 
 def _opened(deferred: bytes) -> Any:
-    """A copy, as a list, or the token of an envelope; ours, since a reference names it."""
+    """Return a copy, as a list, or the token of a signed event. The payload is our own, so it is always valid."""
     return msgspec.json.decode(deferred)
 
 

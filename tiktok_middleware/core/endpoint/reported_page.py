@@ -1,4 +1,4 @@
-"""The page that a script of ours speaks for, as if it had been requested just now; it believes no host but our own."""
+"""Present the page of a report as a request for that page. Scheme and host are those of the report's own request."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ __all__ = ["ReportedPage"]
 
 _MAX_ADDRESS_CHARS = 8192
 
-# What a request for the page would say, instead of what the script's own request says.
+# Headers of a request for the page, which replace those of the script's request.
 _OF_A_PAGE = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "", "origin": ""}
 
 
 class ReportedPage(RequestView):
-    """A page in a browser, by the request that its script has made.
+    """A page in a browser, made of the request of its script.
 
-    Scheme, host, visitor's address, cookies and all headers but the referrer are that request's: only the path and
-    the query are the page's own word.
+    Scheme, host, the visitor's IP address, cookies and most headers come from that request. Path, query and referrer
+    come from the report's body.
 
     Args:
-        request: what the script sent.
+        request: request of the script.
         address: ``location.href``.
         referrer: ``document.referrer``.
-        reported: what a consent platform's script says in that page, ``g``, ``d`` or empty; None where it is not asked.
+        reported: choice from a consent platform's script in the page: ``g``, ``d`` or empty; None without ``bridge``.
     """
 
     __slots__ = ("_referrer", "_request", "reported")
@@ -32,13 +32,13 @@ class ReportedPage(RequestView):
     def __init__(self, request: RequestView, address: str, referrer: str, reported: str | None = None) -> None:
         self._request = request
         path, query = _split(address)
-        proxies, cookies = request._proxies, request.cookie_header  # noqa: SLF001  # its own kind
+        proxies, cookies = request._proxies, request.cookie_header  # noqa: SLF001  # same class
         super().__init__(request.raw, proxies, mount=request.mount, path=path, query=query, cookie_header=cookies)
         self.reported: str | None = reported
         self._referrer = referrer[:_MAX_ADDRESS_CHARS]
 
     def at(self, path: str) -> ReportedPage:
-        """The same visitor's page at this path; without a query where that is another page."""
+        """Return the same visitor's page at this path; without a query if the path differs."""
         if path == self.path:
             return self
         other = ReportedPage(self._request, "", "", self.reported)
@@ -59,14 +59,14 @@ class ReportedPage(RequestView):
         return _OF_A_PAGE[name] if name in _OF_A_PAGE else self._request.header(name)
 
     def _own_scheme(self) -> str:
-        return self._request._own_scheme()  # noqa: SLF001  # its own kind
+        return self._request._own_scheme()  # noqa: SLF001  # same class
 
     def _own_host(self) -> str:
-        return self._request._own_host()  # noqa: SLF001  # its own kind
+        return self._request._own_host()  # noqa: SLF001  # same class
 
 
 def _split(address: str) -> tuple[str, str]:
-    """Path, decoded, and query of an absolute address; of anything else the root."""
+    """Return the decoded path and the query of an absolute address; the root for anything else."""
     address = address[:_MAX_ADDRESS_CHARS].partition("#")[0]
     scheme, separator, rest = address.partition("://")
     if not separator or scheme not in {"http", "https"}:

@@ -1,4 +1,4 @@
-"""Responses of our own addresses: the helper script, named by its content, the pixel file, and reports."""
+"""Answer requests below the endpoint: the helper script (its content hash is in its name), the pixel file, reports."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tiktok_middleware.core.runtime import Runtime
 __all__ = ["Answer", "Wanted", "answer"]
 
 _YEAR_S = 31_536_000
-#: How long browsers keep the pixel file, in seconds: a change of the configuration reaches pages that late.
+#: How long browsers keep the pixel file, in seconds: the delay until a configuration change reaches pages.
 _PIXEL_FILE_S = 300
 
 
 def answer(request: RequestView, runtime: Runtime) -> Answer | Wanted | None:
-    """Return our response, or that it depends on the request's body; None where the request is the app's."""
+    """Return our response; ``Wanted`` if it depends on the request's body; None if the request is for the app."""
     path = request.path
-    if runtime.endpoint not in path or not runtime.is_on or not request.method:  # a socket has none
+    if runtime.endpoint not in path or not runtime.is_on or not request.method:  # a WebSocket has none
         return None
     own = request.mount + runtime.endpoint
     if path == f"{own}/collect":
@@ -29,7 +29,7 @@ def answer(request: RequestView, runtime: Runtime) -> Answer | Wanted | None:
         return _script(request, _pixel_file(request, runtime), f"public, max-age={_PIXEL_FILE_S}")
     if not (name.startswith("helper-") and name.endswith(".js")):
         return None
-    # A page from before a deployment asks for a helper that is gone: today's serves it, but must not be kept as it.
+    # A page from before a deployment requests an older helper: send the current one, but do not let it be cached.
     is_current = path == request.mount + runtime.snippet.helper_path
     return _script(
         request, runtime.snippet.helper, f"public, max-age={_YEAR_S}, immutable" if is_current else "no-cache"
@@ -37,7 +37,7 @@ def answer(request: RequestView, runtime: Runtime) -> Answer | Wanted | None:
 
 
 def _pixel_file(request: RequestView, runtime: Runtime) -> bytes:
-    """The snippet as a script to include, for pages that Python does not serve: the same for every visitor."""
+    """Return the snippet as a script file, for pages that Python does not serve; the same for every visitor."""
     return runtime.snippet.file(
         request.mount,
         page=runtime.counts_pages or runtime.seals_pages,

@@ -1,1 +1,1 @@
-"""What a view uses: ``request.tiktok`` and the trackers outside a request."""
+"""Trackers: ``request.tiktok``, and trackers without a request."""

@@ -1,4 +1,4 @@
-"""An event that waits for the app's transaction: released when it commits, counted when it does not."""
+"""Hold an event until the app's transaction commits; count it if the transaction is rolled back."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["AfterCommit"]
 
 
 class AfterCommit:
-    """What a database is to call after a commit. A rollback lets go of it without a call, and that is counted.
+    """After-commit hook for one event. A rollback discards the hook without calling it, which is counted.
 
     Args:
         pending: the event.
-        release: takes it once the transaction has committed.
-        notices: where a rollback is counted, as ``rolled_back``.
+        release: takes the event once the transaction has committed.
+        notices: counts a rollback, as ``rolled_back``.
     """
 
     __slots__ = ("_notices", "_pending", "_release")

@@ -1,4 +1,4 @@
-"""The tracker of the request that this code runs in, for code far from the request."""
+"""Find the tracker of the current request, for code without access to the request object."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 __all__ = ["KEY", "tracker_of", "tracker_var"]
 
-#: Where raw ASGI scopes and WSGI environs hold the tracker (PEP 3333 wants a dot in such keys).
+#: Where raw ASGI scopes and WSGI environs hold the tracker (PEP 3333 requires a dot in such keys).
 KEY = "tiktok_middleware.tracker"
 
 tracker_var: ContextVar[Tracker | None] = ContextVar("tiktok_middleware_tracker", default=None)
 
 
 def tracker_of(raw: Mapping[str, Any]) -> Tracker:
-    """The tracker that a raw ASGI scope or WSGI environ holds.
+    """Return the tracker that a raw ASGI scope or WSGI environ holds.
 
     Raises:
         LookupError: the middleware is not around the app.

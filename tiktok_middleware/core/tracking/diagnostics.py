@@ -1,6 +1,6 @@
-"""Report what TikTok accepts in a server event but cannot use or does not want; nothing is changed.
+"""Report values that TikTok accepts in a server event but cannot use or does not want; change nothing.
 
-What the application can fix is logged once. What depends on the visitor is only counted.
+Problems that the application can fix are logged once. Those that depend on the visitor are only counted.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _REUSED = (
 
 
 def note_web_copy(user: Mapping[str, object], page: Mapping[str, str], notices: Notices) -> None:
-    """Count, or say once, what is odd about a copy for ``event_source`` web.
+    """Count or log once the problems of a copy for ``event_source`` web.
 
     Args:
-        user: who; empty values are as good as none, and keys that may not leave are absent.
-        page: where, as it is sent; empty where there is no page.
-        notices: is told.
+        user: TikTok's ``user`` object; an empty value counts as missing, and keys that may not leave are absent.
+        page: TikTok's ``page`` object, as it is sent; empty without a page.
+        notices: takes the counts and log lines.
     """
     is_anybody = any(value for key, value in user.items() if key != "locale")
     if "user_agent" in user and not user["user_agent"]:
@@ -45,7 +45,7 @@ def note_web_copy(user: Mapping[str, object], page: Mapping[str, str], notices: 
     if not is_anybody:
         notices.count("nobody")
     url = page.get("url", "")
-    if not url:  # no request: what is missing is the code's to give
+    if not url:  # no request: only the app's code can add what is missing
         notices.count("no_page")
         notices.once("no page", _NO_PAGE)
         if not is_anybody:
@@ -59,12 +59,12 @@ def note_web_copy(user: Mapping[str, object], page: Mapping[str, str], notices: 
 
 
 def note_own_id(event_id: str, before: Sequence[Event], notices: Notices) -> None:
-    """Count, and say once, that a request gives one id of its own to two events.
+    """Count and log once that the app gives the same ``event_id`` to two events of one request.
 
     Args:
-        event_id: of the event that is tracked now.
-        before: what the request has tracked until now.
-        notices: is told.
+        event_id: id of the event that is tracked now.
+        before: events that the request has tracked so far.
+        notices: takes the count and the log line.
     """
     if any(event.event_id == event_id for event in before):
         notices.count("event_id_reused")
@@ -73,7 +73,7 @@ def note_own_id(event_id: str, before: Sequence[Event], notices: Notices) -> Non
 
 @lru_cache(maxsize=2048)
 def _sensitive_path(url: str) -> str:
-    """The word in the path that hints at sensitive data; empty where there is none."""
+    """Return the word in the path that hints at sensitive data; empty without one."""
     try:
         path = urlsplit(url[:_MAX_PATH_CHARS]).path
     except ValueError:

@@ -14,7 +14,7 @@ OPEN_CHANNELS = Channels(Channel(sends=True), Channel(sends=True))
 
 
 def _signed_visitor(reporter: RequestState, signed_event: SignedEvent) -> RequestState:
-    """The reporting visitor, on the page and with the identity that the signed event holds."""
+    """Return the state of the reporting visitor, with the page and identity of the signed event."""
     state = RequestState(reporter.request.at(signed_event.path), reporter.runtime)
     state.identity = signed_event.identity
     limited = reporter.consent.limited_data_use or signed_event.limited_data_use
@@ -23,12 +23,12 @@ def _signed_visitor(reporter: RequestState, signed_event: SignedEvent) -> Reques
 
 
 def opened_event(state: RequestState, signed_event: SignedEvent, event_id: str) -> tuple[Event, RequestState] | None:
-    """Return the event of a signed event for this visitor; None, and counted, where it is not valid for them.
+    """Return the event of a signed event and its visitor; None, and counted, if it is not valid for this visitor.
 
     Args:
-        state: the visitor as they are now.
-        signed_event: as it was opened.
-        event_id: the browser's own for a template, else the id in the signed event.
+        state: current state of the visitor.
+        signed_event: the opened signed event.
+        event_id: the browser's own id for a template, else the id in the signed event.
     """
     notices, now_s = state.runtime.notices, state.runtime.clock()
     if not (is_minted_now(event_id, now_s) if signed_event.is_template else event_id == signed_event.event_id):

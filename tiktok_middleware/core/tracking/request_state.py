@@ -1,4 +1,4 @@
-"""What one request has said and tracked: its events, identity, consent and visitor."""
+"""State of one request: tracked events, identity, consent and visitor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tiktok_middleware.core.visitor.user_data import Identity
 
 __all__ = ["ONCE_MAX_AGE_S", "RequestState", "TrackedEvent"]
 
-#: TikTok drops second copies for 48 h; an hour before that a once event is no longer sent again.
+#: TikTok drops second copies for 48 h; an hour before that, a ``once`` event is no longer sent.
 ONCE_MAX_AGE_S = 47 * 3600
 
 _READS = frozenset({"GET", "HEAD"})
@@ -28,9 +28,9 @@ class TrackedEvent(NamedTuple):
     """A tracked event that has not left yet.
 
     Attributes:
-        event: as ``track()`` returned it.
-        keep: True when it goes even if the request fails.
-        browser, server: why it cannot go by that channel whatever the visitor says; empty where it can.
+        event: the event that ``track()`` returned.
+        keep: True if it is sent even when the request fails.
+        browser, server: why the channel is closed to it, whatever the consent; empty when it is open.
     """
 
     event: Event
@@ -39,36 +39,36 @@ class TrackedEvent(NamedTuple):
     server: str = ""
 
 
-_NOBODY = Identity()  # of most visitors
+_NOBODY = Identity()  # the identity of most visitors
 
 
 class RequestState:
-    """What one request has said and tracked; the public :class:`Tracker` writes it, the response reads it.
+    """State of one request. The public :class:`Tracker` writes it, the exchange reads it.
 
     Attributes:
         pending: events that have not left yet; the exchange takes them.
-        identity: hashes of who the visitor said to be.
+        identity: hashed user data from ``identify()``.
         is_disabled: True after ``disable()``.
-        shared_word: what ``shared()`` was told, None where it was not called.
+        shared_word: argument of ``shared()``; None if it was not called.
         consent_word: ``g`` or ``d`` after ``grant_consent()`` or ``revoke_consent()``, else empty.
         has_page_view: True after ``page()``.
-        has_browser: whether a response can still hand a copy to a browser.
+        has_browser: whether there is a browser that a response can give a copy to.
         source: the event source of its events.
         lead_id: TikTok's id of the lead that the events belong to, for ``crm``.
         lead_event_source: the CRM system's name, for ``crm``.
-        refusal: why no event is sent, as a snake_case word, where an argument was wrong from the start.
+        refusal: why no event is sent, as a snake_case word, if an argument of the tracker was invalid.
         after_commit: calls its argument once the app's transaction has committed; None without such a framework.
-        nonce: of a Content Security Policy that the framework writes later; empty without one.
-        visit: id of the visit, where an event is counted once per visit; else empty.
-        word: what the visitor has told this site in this request; None without.
-        is_doubted: whether only the page can tell if the grant that the cookies hold still stands.
+        nonce: nonce of a Content Security Policy that the framework writes later; empty without one.
+        visit: id of the visit if an event is counted once per visit; else empty.
+        word: the choice that the visitor made on this site in this request; None without one.
+        is_doubted: whether only the page can check that the grant in the cookies is still valid.
         asked_for_marked: whether the request named a page with our script in ``If-None-Match``.
         late: takes events that are tracked after the response has ended; None until then.
         request: the request.
         runtime: the configuration.
     """
 
-    # Defaults live on the class: most requests change none of them.
+    # Defaults are class attributes: most requests change none of them.
     pending: list[TrackedEvent] | tuple[()] = ()
     identity: Identity = _NOBODY
     is_disabled: bool = False
@@ -96,7 +96,7 @@ class RequestState:
 
     @property
     def is_untouched(self) -> bool:
-        """Whether the app has said nothing that its response depends on."""
+        """Whether the app has called nothing that its response depends on."""
         return not (
             self.pending
             or self.consent_word
@@ -108,7 +108,7 @@ class RequestState:
 
     @property
     def consent(self) -> Consent:
-        """The visitor's consent, with what this request's code has said of it."""
+        """The visitor's consent, including changes that this request's code has made."""
         if self._consent is None:
             config = self.runtime.config
             self._consent = read_consent(
@@ -144,15 +144,14 @@ class RequestState:
 
     @property
     def may_send(self) -> bool:
-        """Whether the visitor's consent, as it is now, lets an event go."""
+        """Whether the visitor's current consent allows events."""
         return self.consent.is_granted and not self.is_disabled
 
     @property
     def is_bot(self) -> bool:
         """Whether no person has made this request.
 
-        A webhook, which is not a browser's request and reads nothing, is not a bot. Nor is a job, which has no user
-        agent.
+        A webhook is not a bot: it comes from no browser and is no GET or HEAD. Nor is a job, which has no user agent.
         """
         request = self.request
         agent = request.header("user-agent")
@@ -161,11 +160,11 @@ class RequestState:
         return (request.method in _READS or request.is_browser) and self.runtime.is_bot(agent)
 
     def remember(self, consent: Consent, visitor: Visitor) -> None:
-        """Use a consent and a visitor that were read elsewhere."""
+        """Set a consent and a visitor that were read elsewhere."""
         self._consent, self._visitor = consent, visitor
 
     def accept(self, pending: TrackedEvent) -> None:
-        """Keep an event for the response; after the response, hand it to ``late``."""
+        """Keep an event for the response; after the response, pass it to ``late``."""
         if self.late is not None:
             self.late(self, pending)
         elif self.pending:
@@ -174,7 +173,7 @@ class RequestState:
             self.pending = [pending]
 
     def take(self) -> Sequence[TrackedEvent]:
-        """Return the events that have not left yet, and forget them."""
+        """Return the events that have not left yet, and clear them."""
         taken, self.pending = self.pending, ()
         return taken
 
@@ -186,50 +185,52 @@ class RequestState:
         return dropped
 
     def ask_as_bare(self, raw: MutableMapping[str, Any]) -> None:
-        """Take our mark off a conditional request, where the app's page would get the same script again.
+        """Remove our mark from ``If-None-Match`` if the app's page would get the same script again.
 
         Args:
-            raw: the scope or environ that the app will see.
+            raw: the scope or environ that the app gets.
         """
         runtime, request = self.runtime, self.request
         mark = runtime.snippet.mark
         if not runtime.is_on or mark not in request.if_none_match:
             return
-        # Where consent is read from the request, only a page that is the same for everybody has our mark.
+        # Unless consent is implied, only shared pages have our mark, and those do not depend on the grant.
         if not runtime.browser_reason and (not runtime.is_implied or self.consent.is_granted):
             request.ask_with(raw, bare_tags(request.if_none_match, mark))
             self.asked_for_marked = True
 
     def doubt_consent(self, reason: str) -> None:
-        """Read a grant as unknown, since something that may refuse cannot be read here.
+        """Turn a grant into unknown, because a refusal may exist that this request does not show.
+
+        A choice that this request's code has stated is kept.
 
         Args:
-            reason: a reason code. What this request's code has stated stands.
+            reason: a reason code.
         """
         if self.consent.is_granted and not self.consent_word:
             self.is_doubted = True
             self._consent = self.consent._replace(state=State.UNKNOWN, reason=reason)
 
     def state_word(self, letter: str) -> None:
-        """Take this as what the visitor tells this site now, ``g`` or ``d``."""
+        """Set the choice that the visitor makes on this site now, ``g`` or ``d``."""
         runtime = self.runtime
         platform = runtime.reader(self.request) if runtime.reader.is_platform else None
         self.word = Word(letter, int(runtime.clock() * 1000), platform)
 
     def mint_ttp(self) -> None:
-        """Give a visitor without a ``_ttp`` a new one, where the configuration wants that."""
+        """Make a ``_ttp`` for a visitor without one, if the configuration mints."""
         if self.runtime.mints and not self.visitor.ttp:
             self._visitor = self.visitor.minted(self.runtime.random_bytes(14).hex()[:27])
 
     def grant_consent(self) -> None:
-        """Remember that the visitor agreed. A refusal by Global Privacy Control stands."""
+        """Store that the visitor agreed. A refusal by Global Privacy Control still applies."""
         if self.consent.reason != "gpc":
             self.state_word("g")
             self.consent_word = "g"
             self._consent = self.consent._replace(state=State.GRANTED, reason="")
 
     def revoke_consent(self) -> None:
-        """Remember that the visitor refused."""
+        """Store that the visitor refused."""
         self.state_word("d")
         self.consent_word = "d"
         reason = "gpc" if self.consent.reason == "gpc" else "denied"
@@ -237,11 +238,11 @@ class RequestState:
 
     @property
     def may_be_granted_yet(self) -> bool:
-        """Whether code of this request, or its page, can still get the visitor's consent."""
+        """Whether this request's code or its page can still obtain the visitor's consent."""
         return self.has_browser and self.late is None
 
     def closed_channels(self, *, is_late_once: bool) -> tuple[str, str]:
-        """Why nothing goes by the browser and by the server, whatever the visitor says; the response may close more."""
+        """Return why the browser and server channels are closed, whatever the consent. The response may close more."""
         reason = self._closed() or ("too_old" if is_late_once else "")
         config = self.runtime.config
         if self.source is not WEB:
@@ -254,11 +255,11 @@ class RequestState:
         return reason or browser, server
 
     def closed_now(self) -> str:
-        """Why no event may go as things are now; empty when one may."""
+        """Return why no event may leave now; empty when one may."""
         return self._closed() or self.consent.reason
 
     def _closed(self) -> str:
-        """Why nothing at all may go, whatever the visitor says."""
+        """Return why no event may leave, whatever the consent; empty when one may."""
         config = self.runtime.config
         if not config.is_on:
             return "disabled" if config.pixel_id else "no_pixel"

@@ -1,4 +1,4 @@
-"""The tracker of a request: the request is read only when the app or its response needs it."""
+"""Tracker of a request. It reads the request only when the app or the response needs it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tiktok_middleware.core.tracking.tracker import Tracker
 
 __all__ = ["RequestTracker"]
 
-#: Makes a request of a raw scope or environ, the trusted proxies and the headers.
+#: Makes a request view of a raw scope or environ, the trusted proxies and the headers.
 ReadRequest = Callable[[MutableMapping[str, Any], Proxies, Any], RequestView]
 
 
 class RequestTracker(Tracker):
-    """The tracker of a request, which reads the request when it is first asked.
+    """Tracker of a request, which reads the request on first use.
 
     Args:
-        raw: a copy of the ASGI scope or WSGI environ. Routers write into the original; and the original holds this
-            tracker, so that keeping it would make a cycle.
-        headers: the request's headers, by the names of its protocol.
+        raw: a copy of the ASGI scope or WSGI environ. Routers write into the original, and the original holds this
+            tracker: a reference to it would be a cycle.
+        headers: headers of the request, by the names of its protocol.
         runtime: the configuration.
-        read: makes the request of the two.
+        read: makes the request view.
 
     Attributes:
         late: takes events that are tracked after the response has ended; None until then.
@@ -47,7 +47,7 @@ class RequestTracker(Tracker):
         runtime = self.runtime
         try:
             state = RequestState(self.read(self.raw, runtime.proxies, self.headers), runtime)
-        except Exception as error:  # noqa: BLE001  # ours must never fail the view
+        except Exception as error:  # noqa: BLE001  # our failures never reach the view
             runtime.notices.failure("request", error)
             state = RequestState(UnreadableRequest(self.raw, runtime.proxies), runtime)
             state.refusal = "unreadable_request"
@@ -64,9 +64,9 @@ class RequestTracker(Tracker):
         """Mark the response as ended.
 
         Args:
-            late: takes what is tracked from now on.
+            late: takes events that are tracked from now on.
 
-        Returns the state if events have not left yet, else None.
+        Return the state if events have not left yet, else None.
         """
         self.late = late
         said = self.said

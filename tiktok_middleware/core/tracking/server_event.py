@@ -28,12 +28,12 @@ _BLOCKS_WITH_PRIVATE = frozenset(map(str, (0, 10, 100, 127, 169, 172, 192, 198, 
 
 
 def make_entry(event: Event, tracker: RequestState, *, browser: bool, server: bool) -> OutboxEntry:
-    """What delivery is to store and claim for one event.
+    """Return the entry that delivery stores and claims for one event.
 
     Args:
         event: the event.
-        tracker: of its request: who the visitor is, and where.
-        browser: whether a browser copy is about to be handed out.
+        tracker: state of its request, with visitor and page.
+        browser: whether a browser copy is about to leave.
         server: whether a server copy is wanted.
     """
     request, runtime = tracker.request, tracker.runtime
@@ -62,12 +62,12 @@ def make_entry(event: Event, tracker: RequestState, *, browser: bool, server: bo
         records=records,
         browser=browser,
         once=event.once,
-        passing=event.once_per != "",  # a visit is over long before TikTok's own deduplication ends
+        passing=event.once_per != "",  # a visit ends long before TikTok's deduplication (48 h)
     )
 
 
 def late_entry(pending: TrackedEvent, tracker: RequestState) -> OutboxEntry | None:
-    """An event whose response can no longer carry it: it goes by the server, or, where it may not, nowhere."""
+    """Return the entry of an event that the response cannot carry any more; None if it may not leave."""
     tracker.runtime.notices.count("late" if tracker.may_send else tracker.consent.reason or "disabled_by_app")
     event = pending.event
     event.channels = channels_closed("late", event.channels.server.reason)
@@ -75,20 +75,20 @@ def late_entry(pending: TrackedEvent, tracker: RequestState) -> OutboxEntry | No
 
 
 def late_entries(state: RequestState) -> tuple[OutboxEntry, ...]:
-    """Take the events that are left when a response has ended, and return what is to be stored of them."""
+    """Take the events that are left when a response has ended, and return their entries."""
     made = [late_entry(pending, state) for pending in state.take()]
     return tuple(entry for entry in made if entry is not None)
 
 
 def server_entry(pending: TrackedEvent, tracker: RequestState) -> OutboxEntry | None:
-    """An event that goes by the server alone, or, where it may not, nowhere."""
+    """Return the entry of an event with a server copy alone; None if it may not leave."""
     if pending.server or not tracker.may_send:
         return None
     return make_entry(pending.event, tracker, browser=False, server=True)
 
 
 def _is_limited(event: Event, tracker: RequestState) -> bool:
-    """TikTok's flag: the event's own, or the visitor's choice and the site's setting."""
+    """Return TikTok's limited data use flag: set by the event, the visitor's choice or the site's setting."""
     return event.limited_data_use or tracker.consent.limited_data_use
 
 
@@ -106,13 +106,13 @@ def _user(tracker: RequestState, request: RequestView, runtime: Runtime) -> dict
 
 
 def _locale(accepted: str) -> str:
-    """The first language of an ``Accept-Language`` header (RFC 9110, 12.5.4); empty where it names none."""
+    """Return the first language of an ``Accept-Language`` header (RFC 9110, 12.5.4); empty without one."""
     first = accepted[:_MAX_LANGUAGE_CHARS].partition(",")[0].partition(";")[0].strip().replace("_", "-")
     return first if _LANGUAGE.fullmatch(first) else ""
 
 
 def _address(request: RequestView, runtime: Runtime) -> str:
-    """The visitor's address; a private one is nobody's to TikTok."""
+    """Return the visitor's IP address; empty if it is private and would go to TikTok, which cannot match it."""
     address = request.client
     if not address or not runtime.config.is_tiktok_api or _is_public(address):
         return address
@@ -126,7 +126,7 @@ def _address(request: RequestView, runtime: Runtime) -> str:
 
 
 def _is_public(address: str) -> bool:
-    """Whether an address, as ``ipaddress`` writes it, is reached from everywhere."""
+    """Return whether an address, as ``ipaddress`` formats it, is public."""
     block, dot, _ = address.partition(".")
     return (dot and block not in _BLOCKS_WITH_PRIVATE) or ipaddress.ip_address(address).is_global
 
@@ -137,6 +137,6 @@ def _page(request: RequestView, runtime: Runtime) -> dict[str, str]:
         return {}
     page = {"url": server_address(url, allow=runtime.url_allow, deny=runtime.url_deny)}
     referrer = request.header("referer")
-    if referrer and referrer != url:  # a fetch names the page that it is made from
+    if referrer and referrer != url:  # the referrer of a fetch is the page itself
         page["referrer"] = server_address(referrer, allow=runtime.url_allow, deny=runtime.url_deny)
     return page

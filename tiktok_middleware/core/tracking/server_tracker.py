@@ -31,11 +31,11 @@ _NO_LEAD = (
 
 
 class Context(NamedTuple):
-    """The context arguments of ``client.tracker()``, unread; each outranks the snapshot's.
+    """Context arguments of ``client.tracker()``, not validated yet; each outranks the snapshot's value.
 
     Attributes:
         url: address of the page.
-        ttclid: TikTok's click id; the address's where it is not given.
+        ttclid: TikTok's click id; if not given, the one in ``url``.
         ttp: value of the ``_ttp`` cookie.
         ip: the visitor's address.
         user_agent: the visitor's browser.
@@ -66,13 +66,13 @@ def server_tracker(
 
     Args:
         runtime: the configuration.
-        token: a snapshot; None or empty where there is none.
+        token: a snapshot; None or empty without one.
         source: ``web``, ``offline`` or ``crm``.
         consent: whether the visitor agreed, by the caller's records; see :func:`_consent_of`.
-        context: what the caller says beside the snapshot. What cannot be right is left out.
+        context: context from the caller, beside the snapshot. Invalid values are left out.
 
     Raises:
-        EventError: an argument cannot be right, in strict mode; otherwise it is logged once and counted.
+        EventError: an argument is invalid, in strict mode; otherwise it is logged once and counted.
     """
     problems: list[EventError] = []
     snapshot, trouble = _read(runtime, token)
@@ -95,7 +95,7 @@ def server_tracker(
 
 
 def _state(snapshot: Snapshot, runtime: Runtime, consent: Consent) -> RequestState:
-    """The state of a tracker without a request: its events go by the server channel alone."""
+    """Return the state of a tracker without a request, whose events only get a server copy."""
     state = RequestState(SnapshotRequest(snapshot), runtime)
     state.has_browser = False
     state.identity = snapshot.identity
@@ -108,7 +108,7 @@ _UNREADABLE = "no text"
 
 def _read(runtime: Runtime, token: object) -> tuple[Snapshot | None, str]:
     """Return the snapshot, and why it is missing although there is a token."""
-    if not issubclass(type(token), str):  # isinstance() would ask the object itself
+    if not issubclass(type(token), str):  # isinstance() would run code of the object
         token = None if token is None else _UNREADABLE
     if not token:
         return None, ""
@@ -130,9 +130,9 @@ def _consent_of(
 ) -> Consent:
     """Return the consent that events are sent under.
 
-    A refusal stands, whoever made it. What the snapshot says counts, and the caller's word where it says that the
-    visitor had not chosen yet, or where it cannot be read. Without a snapshot it is as in a request without
-    cookies: implied consent is enough, required consent is not there.
+    A refusal in the snapshot always applies. Otherwise the caller's statement applies; without one, the snapshot's
+    consent; a snapshot that cannot be read means unknown. Without a snapshot the same applies as in a request without
+    cookies: granted under implied consent, else unknown.
     """
     limited = limited or (snapshot is not None and snapshot.consent.limited_data_use)
     if snapshot is not None and snapshot.consent.state is State.DENIED:
@@ -154,14 +154,14 @@ _REFUSED = frozenset({"false", "no", "n", "0", "off", "denied", "d", "refused"})
 
 
 def _vouched(consent: object, problems: list[EventError]) -> State | None:
-    """Return the caller's statement; None without one. What cannot be read is no consent."""
+    """Return the caller's statement; None without one. A value that cannot be read counts as unknown."""
     if consent is None:
         return None
     try:
         if isinstance(consent, State):
             return consent
         word = str(consent).strip().lower() if isinstance(consent, (str, int)) else ""
-    except Exception:  # noqa: BLE001 -- the app's object may do anything when it is read
+    except Exception:  # noqa: BLE001 -- reading an object of the app may raise anything
         word = ""
     if word in _AGREED or word in _REFUSED:
         return State.GRANTED if word in _AGREED else State.DENIED

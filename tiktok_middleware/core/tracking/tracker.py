@@ -46,11 +46,11 @@ class Tracker:
     """``request.tiktok``: takes events and identity, never blocks, and raises in strict mode only.
 
     Args:
-        state: what it writes to.
+        state: state that it writes to.
 
     Attributes:
-        runtime: the configuration, for the package's own parts.
-        said: the state, for the package's own parts; None as long as neither the app nor the response needed it.
+        runtime: the configuration; internal.
+        said: the state, None until the app or the response needs it; internal.
     """
 
     __slots__ = ("__weakref__", "runtime", "said")
@@ -61,7 +61,7 @@ class Tracker:
 
     @property
     def state(self) -> RequestState:
-        """The state, for the package's own parts; made when it is first needed."""
+        """The state, made on first use; internal."""
         said = self.said
         if said is None:
             said = self.said = self._new_state()
@@ -90,23 +90,23 @@ class Tracker:
 
         Args:
             event: a standard name such as ``Purchase``, GA4's or Segment's name of one, or one of your own.
-            properties: parameters as a mapping; those given by keyword outrank it.
-            event_id: an id of your own, hashed where it has not the form of ours; made where it is not given.
-            once: a key such as an order number: the event is counted once, whoever tracks it again.
+            properties: parameters as a mapping; keyword parameters outrank it.
+            event_id: an id of your own, hashed unless it has the form of our ids; made if not given.
+            once: a key such as an order number: the event is counted once, however often it is tracked.
                 A ``Purchase`` with ``order_id`` implies it.
-            event_time: when it happened: Unix seconds, a datetime or ISO 8601 text; now where it is not given.
+            event_time: when it happened: Unix seconds, a datetime or ISO 8601 text; now if not given.
             keep: send the event even if this request fails.
-            on_commit: hold it until the database transaction around this call commits, and drop it where that is
-                rolled back; under ``contrib.django`` alone.
-            limited_data_use: set TikTok's flag on both copies of this event; the visitor's own opt-out sets it too.
-            browser: False keeps the event off the browser.
+            on_commit: hold the event until the database transaction around this call commits, and drop it if that is
+                rolled back; only with ``contrib.django``.
+            limited_data_use: set TikTok's flag on both copies of this event; the visitor's opt-out also sets it.
+            browser: False sends the server copy alone.
             once_per: ``visit`` counts the event once per visit, such as the start of a checkout that is reloaded. A
-                visit ends half an hour after its last such event; before the visitor has agreed each page is one.
+                visit ends half an hour after its last such event; until the visitor agrees, each page is a visit.
             more: parameters by keyword.
 
         Raises:
-            EventError: something cannot be sent, in strict mode; otherwise it is logged once and counted,
-                a bad parameter is left out, and only a name that cannot be read drops the event.
+            EventError: an argument cannot be sent, in strict mode. Otherwise it is logged once and counted: an invalid
+                parameter is left out, and only an invalid event name drops the event.
         """
         try:
             call = read_call(
@@ -127,19 +127,19 @@ class Tracker:
             return self._track(call, keep=keeps, on_commit=waits, is_kept_off=is_kept_off)
         except EventError as error:
             self._invalid(error)
-        except Exception as error:  # noqa: BLE001  # ours must never fail the view
+        except Exception as error:  # noqa: BLE001  # our failures never reach the view
             self.runtime.notices.failure("track", error)
         return _refused(event)
 
     def identify(self, **fields: object) -> None:
-        """Set who the visitor is; the values are hashed at once and the raw ones forgotten.
+        """Set user data of the visitor. Values are hashed at once; the raw values are not kept.
 
         Args:
             fields: ``email``, ``phone``, ``external_id``, ``first_name``, ``last_name``, ``city``, ``state``,
-                ``country``, ``zip_code``; SHA-256 hashes pass as they are, the first three may be lists.
+                ``country``, ``zip_code``; SHA-256 hashes are kept unchanged; the first three may be lists.
 
         Raises:
-            EventError: a value cannot be right, in strict mode; otherwise it is left out and counted.
+            EventError: a value is invalid, in strict mode; otherwise it is left out and counted.
         """
         try:
             identity, problems = read_identity(fields, phone_region=self.runtime.config.phone_region or None)
@@ -149,11 +149,11 @@ class Tracker:
                 self._invalid(problem)
         except EventError:
             raise
-        except Exception as error:  # noqa: BLE001  # ours must never fail the view
+        except Exception as error:  # noqa: BLE001  # our failures never reach the view
             self.runtime.notices.failure("identify", error)
 
     def page(self, properties: Mapping[str, object] | None = None, /, **more: Unpack[OpenProperties]) -> Event:
-        """A matched page view instead of the pixel's own, with parameters if you like."""
+        """Track a matched page view, which replaces the pixel's own; parameters are optional."""
         self.state.has_page_view = True
         return self.track(PAGE_VIEW, properties, **more)
 
@@ -167,44 +167,44 @@ class Tracker:
         cached_s: int = 2_592_000,
         **more: Unpack[OpenProperties],
     ) -> str:
-        """Attributes for an element of your own markup, such as ``data-tiktok-on="load" data-tiktok-envelope="..."``.
+        """Return attributes for an element of your markup: ``data-tiktok-on="load" data-tiktok-envelope="..."``.
 
-        For views that a cache inside the app answers, where no ``track()`` runs: whoever gets the page makes an id
-        for the event and confirms it, under their own consent. Empty where the event cannot be sent.
+        For pages from a cache inside the app, where no ``track()`` runs. Each browser makes its own id for the event
+        and confirms it, under its visitor's consent. Empty if the event cannot be sent.
 
         Args:
             event: as for :meth:`track`.
-            properties: as for :meth:`track`; the same for everybody who gets the markup.
+            properties: as for :meth:`track`; the same for every visitor who gets the markup.
             on: ``load``, or ``click`` or ``submit`` on the element.
-            cached_s: the longest that a cache keeps the markup, in seconds.
+            cached_s: longest time that a cache keeps the markup, in seconds.
             more: parameters by keyword.
 
         Raises:
-            EventError: something cannot be sent, in strict mode; otherwise it is logged once and counted.
+            EventError: an argument cannot be sent, in strict mode; otherwise it is logged once and counted.
         """
         try:
             return self._markup(event, properties, more, on, cached_s)
         except EventError as error:
             self._invalid(error)
-        except Exception as error:  # noqa: BLE001  # ours must never fail the view
+        except Exception as error:  # noqa: BLE001  # our failures never reach the view
             self.runtime.notices.failure("markup", error)
         return ""
 
     def disable(self) -> None:
-        """Leave this response alone: no snippet, no cookie, no event."""
+        """Keep this response unchanged: no snippet, no cookie, no event."""
         self.state.is_disabled = True
 
-    def shared(self, is_shared: bool = True) -> None:  # reads as the sentence it is
-        """Say whether other visitors may get this response too, where its headers do not tell.
+    def shared(self, is_shared: bool = True) -> None:  # the name makes the call readable
+        """Set whether other visitors may get this response too, if its headers do not show it.
 
         Args:
-            is_shared: True for a page that a cache keeps, False for one that is made for this visitor.
+            is_shared: True for a page that a cache keeps, False for a page for this visitor alone.
         """
         self.state.shared_word = is_shared
 
     @property
     def consent(self) -> Consent:
-        """The visitor's consent, with what this request's code has just said of it."""
+        """The visitor's consent, including changes that this request's code has made."""
         return self.state.consent
 
     @property
@@ -213,23 +213,23 @@ class Tracker:
         return self.state.visitor
 
     def grant_consent(self) -> None:
-        """Remember that the visitor agreed. A refusal by Global Privacy Control stands."""
+        """Store that the visitor agreed. A refusal by Global Privacy Control still applies."""
         self.state.grant_consent()
 
     def revoke_consent(self) -> None:
-        """Remember that the visitor refused; our cookies go with this response."""
+        """Store that the visitor refused; this response deletes our cookies."""
         self.state.revoke_consent()
 
     def snapshot(self, max_chars: int | None = None) -> str:
-        """Who this visitor is, as a signed text for an order's row or a payment's metadata.
+        """Return this visitor as a signed text, to store with an order or in a payment's metadata.
 
-        It holds ``ttclid``, ``_ttp``, IP address, user agent, the scrubbed page address, the visitor's consent and what
-        :meth:`identify` hashed; of a visitor who has not agreed, the choice alone. ``Client.tracker()`` takes it for
-        400 days.
+        It holds ``ttclid``, ``_ttp``, IP address, user agent, the scrubbed page address, the visitor's consent and the
+        hashes of :meth:`identify`; for a visitor who has not agreed, only the choice. ``Client.tracker()`` accepts it
+        for 400 days.
 
         Args:
-            max_chars: characters at most, such as 500; who is matched best by is kept best. At least about 80, or
-                the text is empty.
+            max_chars: maximum length, such as 500; the fields that match best are kept first. Below about 80 the text
+                is empty.
 
         Raises:
             EventError: ``max_chars`` is too small, in strict mode; otherwise it is logged once and counted.
@@ -240,7 +240,7 @@ class Tracker:
             return write_snapshot(self._known(), self.runtime.signer, check_max_chars(max_chars))
         except EventError as error:
             self._invalid(error)
-        except Exception as error:  # noqa: BLE001  # ours must never fail the view
+        except Exception as error:  # noqa: BLE001  # our failures never reach the view
             self.runtime.notices.failure("snapshot", error)
         return ""
 
@@ -248,16 +248,16 @@ class Tracker:
         """Log and count arguments that were left out.
 
         Raises:
-            EventError: the first of them, in strict mode.
+            EventError: the first problem, in strict mode.
         """
         for problem in problems:
             self._invalid(problem)
 
     def refuse(self, error: EventError) -> None:
-        """Send nothing that is tracked from now on, because of this.
+        """Send no event that is tracked from now on, because of this error.
 
         Raises:
-            EventError: it, in strict mode.
+            EventError: the error, in strict mode.
         """
         self.state.refusal = "invalid"
         self._invalid(error)
@@ -275,7 +275,7 @@ class Tracker:
             notices.once(sentence, sentence)
         if call.once_per:
             key = self._visit_key()
-        # What never had a browser's copy may be imported by the week; its own outbox counts it once.
+        # Only web events have a browser copy. Others may be imported later: their own outbox counts them once.
         is_late_once = key != "" and now_s - happened_s > ONCE_MAX_AGE_S and state.source.is_web
         browser, server = state.closed_channels(is_late_once=is_late_once)
         if is_kept_off:
@@ -338,7 +338,7 @@ class Tracker:
         return Snapshot(consent, visitor.ttclid, visitor.ttp, request.client, agent, url, self.state.identity)
 
     def _visit_key(self) -> str:
-        """The key under which an event counts once in this visit; empty, and reported, without a browser."""
+        """Return the key that counts an event once in this visit; empty, and reported, without a browser."""
         state = self.state
         if not state.has_browser:
             self._invalid(EventError("once_per", "'visit' without a request", "once=..., by a key of your own"))
@@ -369,5 +369,5 @@ _NO_KEY = (
 
 
 def _refused(event: object) -> Event:
-    name = str.__str__(event)[:50] if issubclass(type(event), str) else ""  # isinstance() would ask the object
+    name = str.__str__(event)[:50] if issubclass(type(event), str) else ""  # isinstance() would run its code
     return Event(name, "", 0, {}, channels_closed("invalid", "invalid"))
