@@ -31,23 +31,23 @@ __all__ = [
 MAX_TEXT_CHARS = 2_000
 MAX_ID_CHARS = 200
 
-# JavaScript counts no further than this: beyond it the browser copy and the server copy would differ.
+# JavaScript represents integers exactly up to this number. Beyond it the browser copy and the server copy would differ.
 MAX_NUMBER = 2**53
 _PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 
-# Classes whose objects promise a str: Django's lazy translations, Flask-Babel's and WTForms', Babel's own.
+# Class names of lazy translations: those of Django, Flask-Babel, WTForms and Babel.
 _PROMISES = frozenset({"Promise", "LazyString", "LazyProxy"})
 
 
-class Refusal(Exception):  # noqa: N818 -- a verdict on a value, turned into an EventError by whoever knows the field
+class Refusal(Exception):  # noqa: N818 -- callers that have the field name turn it into an EventError
     """A value cannot be sent.
 
     Args:
-        found: its type or shape in words, never the value itself.
-        allowed: what would have been right, in words.
+        found: the type or shape of the value in words, never the value itself.
+        allowed: the allowed values, in words.
 
     Attributes:
-        place: where in a list it stands, such as ``[1]``; empty where it stands alone.
+        place: the position of the value in a list, such as ``[1]``; empty if it is not in a list.
     """
 
     place: str = ""
@@ -59,11 +59,11 @@ class Refusal(Exception):  # noqa: N818 -- a verdict on a value, turned into an 
 
 
 class BudgetSpent(Refusal):
-    """The event's size limit is reached: the whole property is refused, however deep the value lies in it."""
+    """The event's size limit is reached. The whole property is refused, even if the value is nested deeply in it."""
 
 
 class Budget:
-    """How many characters one event may still hold, and whether a text was cut."""
+    """The number of characters that one event may still hold, and whether a text was cut."""
 
     __slots__ = ("cut", "left")
 
@@ -75,7 +75,7 @@ class Budget:
         """Subtract the size of one value and its punctuation.
 
         Raises:
-            Spent: nothing is left.
+            BudgetSpent: the size limit is exceeded.
         """
         self.left -= chars + 1
         if self.left < 0:
@@ -90,11 +90,11 @@ def kind(value: object) -> str:
 def number(value: object) -> int | float:
     """Return the value as an int or a float that JSON can hold.
 
-    Takes int, float, Decimal, Fraction, numpy's numbers and a str that is a plain decimal such as ``"59.90"``, as forms
-    and databases give it; a str with a symbol, an exponent or a comma is refused, because it could be read in two ways.
+    Accept int, float, Decimal, Fraction, numpy's numbers, and a str that is a plain decimal such as ``"59.90"``, which
+    forms and databases return. Refuse a str with a symbol, an exponent or a comma, because it is ambiguous.
 
     Raises:
-        Refusal: bool, NaN, infinity, beyond 2**53, or not a number.
+        Refusal: bool, NaN, infinity, a number beyond 2**53, or not a number.
     """
     exact = type(value)
     if exact is float or exact is int:
@@ -120,7 +120,7 @@ def number(value: object) -> int | float:
 
 
 def _float(value: Any) -> float:
-    """Return the float in the precision of its own type: numpy's float32 of 59.9 is 59.9, not 59.900001525878906."""
+    """Return the float in the precision of its own type: 59.9 for numpy's float32 of 59.9, not 59.900001525878906."""
     exact = float(value)
     if getattr(value, "itemsize", 8) < 8:
         return float(f"{exact:.7g}")
@@ -128,7 +128,7 @@ def _float(value: Any) -> float:
 
 
 def _bounded(value: float) -> int | float:
-    """Return the same number if both channels can carry it."""
+    """Return the number unchanged; refuse it if it is not finite or beyond 2**53."""
     if -MAX_NUMBER <= value <= MAX_NUMBER:
         return value
     if isinstance(value, float) and not math.isfinite(value):
@@ -137,7 +137,7 @@ def _bounded(value: float) -> int | float:
 
 
 def whole(value: object) -> int:
-    """Return the value as an int, also ``2.0`` and ``"2"``.
+    """Return the value as an int; ``2.0`` and ``"2"`` are accepted too.
 
     Raises:
         Refusal: as ``number``, or a fraction.
@@ -151,11 +151,10 @@ def whole(value: object) -> int:
 def text(value: object, budget: Budget) -> str:
     """Return the value as a str that UTF-8 can hold, cut after 2,000 characters.
 
-    Takes str and its subclasses, enum members, lazy translations, and what has one obvious spelling: numbers, UUIDs,
-    dates.
+    Accept str and its subclasses, enum members, lazy translations, numbers, UUIDs, dates and times.
 
     Raises:
-        Refusal: bytes, bool, containers and all else.
+        Refusal: bytes, bool, a container or any other type.
     """
     found = value if type(value) is str else _spelling(value)
     if len(found) > MAX_TEXT_CHARS:
@@ -165,10 +164,10 @@ def text(value: object, budget: Budget) -> str:
 
 
 def identifier(value: object, budget: Budget) -> str:
-    """Return an id as a trimmed str, as TikTok wants it; ints and UUIDs are written out.
+    """Return an id as a trimmed str, the type that TikTok requires; ints and UUIDs are converted.
 
     Raises:
-        Refusal: empty, above 200 characters (a cut id would be another id), float, bool or another type.
+        Refusal: empty, longer than 200 characters (a cut id would be a different id), float, bool or another type.
     """
     if type(value) is not str and isinstance(value, (float, Decimal, date)):
         raise Refusal(kind(value), "an id as str or int")
@@ -181,15 +180,15 @@ def identifier(value: object, budget: Budget) -> str:
 
 
 def _paid(found: str, budget: Budget, key: str = "") -> str:
-    """Return the text with valid characters, and subtract its size.
+    """Return the text with valid characters, and subtract its size from the budget.
 
     Args:
         found: the text.
         budget: the size that is left.
-        key: ``id`` for identifiers, whose long numbers are no payment cards.
+        key: ``id`` for identifiers, whose long numbers are not payment card numbers.
 
     Raises:
-        Refusal: the text identifies a person; it must not be stored or sent in clear.
+        Refusal: the text identifies a person, so it must not be stored or sent in clear.
     """
     if not found.isascii():
         found = _mended(found)
@@ -200,7 +199,7 @@ def _paid(found: str, budget: Budget, key: str = "") -> str:
 
 
 def _spelling(value: object, allowed: str = "a str") -> str:
-    """Return the text of a scalar that has one obvious spelling."""
+    """Return a str, enum member, UUID, date, time, lazy translation or number as text."""
     if type(value) is int:
         return str(_bounded(value))
     if isinstance(value, Enum):
@@ -222,7 +221,7 @@ def _spelling(value: object, allowed: str = "a str") -> str:
 
 
 def is_promise(value: object) -> bool:
-    """Return True for a lazy translation, recognised by its class names so that no framework is imported."""
+    """Return True for a lazy translation. Compare class names, so that no framework has to be imported."""
     return any(base.__name__ in _PROMISES for base in type(value).__mro__)
 
 

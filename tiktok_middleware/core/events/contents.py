@@ -1,4 +1,4 @@
-"""Fill in what follows from an event's products: value, currency, ids and counts, in validated properties."""
+"""Derive value, currency, ids and counts from an event's products, and add them to its validated properties."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tiktok_middleware.core.events.parameters import SHORTHAND
 
 __all__ = ["complete", "drop_fractions", "unfold"]
 
-# Cents are rounded per line: what differs by less than this share is the same sum.
+# Shops round cents per line, so two sums that differ by less than this share count as equal.
 _ROUNDING_SHARE = 0.01
 
 
 def unfold(clean: dict[str, Any]) -> list[str]:
     """Move a single product from the event into ``contents``, and return warnings.
 
-    The browser pixel reads ``content_id`` at the top, the server does not (TikTok lists it in ``contents`` only):
-    moved, both channels carry the same. Without an id or a name ``price`` and ``quantity`` stay where they are.
+    The browser pixel reads a top-level ``content_id``, the server does not: TikTok lists it in ``contents`` only.
+    After the move both channels carry the same. Without an id or a name, ``price`` and ``quantity`` are not moved.
     """
     if clean.keys().isdisjoint(SHORTHAND):
         return []
@@ -36,7 +36,7 @@ def unfold(clean: dict[str, Any]) -> list[str]:
 
 
 def complete(clean: dict[str, Any], name: str) -> list[str]:
-    """Fill in what follows from the rest, and return warnings.
+    """Add the properties that can be derived from the others, and return warnings.
 
     Args:
         clean: cleaned properties; changed in place.
@@ -50,8 +50,8 @@ def complete(clean: dict[str, Any], name: str) -> list[str]:
         if is_nameless:
             found.append("properties.contents holds a product without content_id: it matches nothing in a catalogue")
     if total is not None and "value" not in clean and name != "Purchase":
-        clean["value"] = total  # as TikTok's own tags do; an order's value has discounts and shipping in it
-    if "search_string" in clean:  # TikTok's older word and its newer one for the same: both are still documented
+        clean["value"] = total  # TikTok's own tags do the same; an order's value includes discounts and shipping
+    if "search_string" in clean:  # TikTok's older and newer name of one parameter; it documents both
         clean.setdefault("query", clean["search_string"])
     elif "query" in clean:
         clean["search_string"] = clean["query"]
@@ -59,7 +59,7 @@ def complete(clean: dict[str, Any], name: str) -> list[str]:
 
 
 def drop_fractions(clean: dict[str, Any]) -> list[str]:
-    """Make quantities whole numbers, leave out those that are none, and return where those were.
+    """Convert quantities to whole numbers, remove fractions, and return the paths of the removed ones.
 
     Args:
         clean: cleaned properties; changed in place.
@@ -78,7 +78,7 @@ def drop_fractions(clean: dict[str, Any]) -> list[str]:
 
 
 def _fill_currency(clean: dict[str, Any]) -> list[str]:
-    """Move the products' currency, which GA4 may name with each of them, to the event."""
+    """Move the products' currency to the event, and return warnings. GA4 allows a currency in each product."""
     currencies = {item.pop("currency") for item in clean["contents"] if isinstance(item.get("currency"), str)}
     if len(currencies) == 1:
         clean.setdefault("currency", currencies.pop())
@@ -88,7 +88,7 @@ def _fill_currency(clean: dict[str, Any]) -> list[str]:
 
 
 def _fill_from(contents: list[dict[str, Any]], clean: dict[str, Any]) -> tuple[float | None, bool]:
-    """Fill in ids, counts and type; return the products' total price, and whether one has no id."""
+    """Add ids, count and type to the event; return the products' total price, and whether a product has no id."""
     ids: dict[str, None] = {}
     kind = contents[0].get("content_type", "product")
     count: float = 0
@@ -106,14 +106,14 @@ def _fill_from(contents: list[dict[str, Any]], clean: dict[str, Any]) -> tuple[f
             kind = "product"
     if ids:
         clean.setdefault("content_ids", list(ids))
-    if is_countable and count <= MAX_NUMBER:  # goods by weight have no count
+    if is_countable and count <= MAX_NUMBER:  # goods sold by weight have no count
         clean.setdefault("num_items", int(count))
     clean.setdefault("content_type", kind)
     return _total(contents), is_nameless
 
 
 def _total(contents: list[dict[str, Any]]) -> int | float | None:
-    """Return the sum of price x quantity, exact in decimals; None where a product has no price."""
+    """Return the sum of price x quantity, computed in decimals; None if a product has no price or it exceeds 2**53."""
     if not all("price" in item for item in contents):
         return None
     lines = [(item["price"], item.get("quantity", 1)) for item in contents]
@@ -125,7 +125,7 @@ def _total(contents: list[dict[str, Any]]) -> int | float | None:
 
 
 def _warnings(clean: dict[str, Any], total: float | None, name: str) -> list[str]:
-    """Return warnings about what TikTok accepts but does not use."""
+    """Return warnings about a value that TikTok accepts but cannot use as intended."""
     found = []
     value = clean.get("value")
     if value is None:
@@ -141,7 +141,7 @@ def _warnings(clean: dict[str, Any], total: float | None, name: str) -> list[str
 
 
 def _mistake(value: float, total: float, contents: list[dict[str, Any]]) -> str:
-    """Return the mistake that explains a value other than the sum; empty where shipping or a discount may."""
+    """Return the mistake that explains why the value is not the sum; empty if shipping or a discount may explain it."""
     if _is_about(value, sum([item["price"] for item in contents])):
         return "the sum of prices alone: price is per unit, value the total"
     if _is_about(value, 100 * total) or _is_about(100 * value, total):

@@ -1,4 +1,4 @@
-"""Data types: an event, its channels, and the records that are sent to TikTok."""
+"""Data types of an event, its channels, its outbox records and its claim."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ __all__ = [
 ]
 
 
-#: The name that the pixel itself gives a page view, so that both copies match (TikTok has no official server name).
+#: The pixel's own name of a page view, so that both copies match. TikTok documents no name for the server.
 PAGE_VIEW = "Pageview"
 
 
 class Channel(msgspec.Struct, frozen=True, gc=False):
-    """Whether an event goes through one channel, and why not if it does not.
+    """Whether a copy of an event is sent through one channel, and the reason if it is not.
 
     Attributes:
-        sends: True when a copy goes (or has gone) this way.
-        reason: one snake_case word when it does not, such as ``no_token``, ``denied`` or ``already_counted``.
+        sends: True when a copy is sent, or was sent, through this channel.
+        reason: one snake_case word when no copy is sent, such as ``no_token``, ``denied`` or ``already_counted``.
     """
 
     sends: bool
@@ -42,7 +42,7 @@ class Channel(msgspec.Struct, frozen=True, gc=False):
 
 
 class Channels(msgspec.Struct, frozen=True, gc=False):
-    """The two ways an event can take."""
+    """The browser channel and the server channel of an event."""
 
     browser: Channel
     server: Channel
@@ -50,7 +50,7 @@ class Channels(msgspec.Struct, frozen=True, gc=False):
 
 @lru_cache(maxsize=256)
 def channels_closed(browser: str, server: str) -> Channels:
-    """The channels, each closed for the reason given, or open where it is empty; one object for all equal ones."""
+    """Return the channels, each closed for its given reason, or open if the reason is empty. Results are cached."""
     return Channels(Channel(not browser, browser), Channel(not server, server))
 
 
@@ -58,14 +58,14 @@ class Event(msgspec.Struct, gc=False):
     """One tracked event, as ``track()`` returns it.
 
     Attributes:
-        event: TikTok's name of it, such as ``Purchase``.
+        event: TikTok's name of the event, such as ``Purchase``.
         event_id: the id that both copies carry, URL-safe, at most 64 characters.
         event_time: Unix seconds, UTC.
         properties: the cleaned properties, the same on both channels.
-        channels: what is known, at the time of the call, of where it goes.
+        channels: the channels that carry the event, as known at the time of the call.
         once: True when the id is deterministic and the event is counted once.
-        limited_data_use: True when TikTok's flag is set on this event, whatever the visitor's own choice.
-        once_per: ``visit`` when it is counted once per visit; empty otherwise.
+        limited_data_use: True when TikTok's flag is set on this event, regardless of the visitor's choice.
+        once_per: ``visit`` when the event is counted once per visit; empty otherwise.
     """
 
     event: str
@@ -79,7 +79,7 @@ class Event(msgspec.Struct, gc=False):
 
 
 class _Flagged(Protocol):
-    """What has parameters, and TikTok's flag."""
+    """An object with parameters and TikTok's ``limited_data_use`` flag."""
 
     @property
     def properties(self) -> Mapping[str, object]: ...
@@ -89,7 +89,7 @@ class _Flagged(Protocol):
 
 
 def browser_properties(event: _Flagged) -> Mapping[str, object]:
-    """The parameters as the pixel takes them: TikTok's flag of a single event stands among them."""
+    """Return the parameters for the pixel, which reads TikTok's flag of a single event among them."""
     return {**event.properties, "limited_data_use": True} if event.limited_data_use else event.properties
 
 
@@ -99,12 +99,12 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         pixel: TikTok's ``event_source_id``.
         source: TikTok's ``event_source``: ``web``, ``offline`` or ``crm``.
-        event: the event's name (for listings and overflow order; it also stands in ``body``).
+        event: the event's name, for listings and overflow order (also in ``body``).
         event_id: the id (also in ``body``).
-        event_time: Unix seconds; decides when the record expires.
+        event_time: Unix seconds; the record's expiry is computed from it.
         body: UTF-8 JSON of one item of TikTok's ``data`` array.
-        paired: True when a browser copy was handed out, so that it must not be sent once TikTok's
-            48 h deduplication window closes.
+        paired: True when a browser copy was handed out. Such a record must not be sent after TikTok's
+            48 h deduplication window.
     """
 
     pixel: str
@@ -117,11 +117,11 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 class DeferredPayload(msgspec.Struct, frozen=True, gc=False):
-    """A browser copy that is too large for a header, kept for the page that asks for it.
+    """A browser copy that is too large for a header, stored until the page requests it.
 
     Attributes:
-        ref: a random name, as long as a secret.
-        body: JSON of the copy, ``[name, properties, event_id]``, or of the envelope that holds it.
+        ref: a random name, too long to guess.
+        body: JSON of the copy, ``[name, properties, event_id]``, or of the event token that holds it.
     """
 
     ref: str
@@ -129,18 +129,18 @@ class DeferredPayload(msgspec.Struct, frozen=True, gc=False):
 
 
 class OutboxEntry(msgspec.Struct, frozen=True, gc=False):
-    """One event handed to delivery: what to store and what to claim, in one transaction.
+    """The records and the claim of one event, which the outbox stores in one transaction.
 
     Attributes:
-        event_id: the id that a claim is kept under.
-        records: the server copies, one a pixel; empty when no server copy is wanted.
+        event_id: the key of the claim.
+        records: the server copies, one per pixel; empty when there is no server copy.
         browser: True when a browser copy is about to be handed out.
         once: True when each channel may carry this ``event_id`` only once, ever.
-        passing: True when the claim need be remembered for some days only, as for an id that a browser made.
-        deferred: the browser copy, where it is to wait here; kept if its claim is won.
+        passing: True when the claim is kept for a few days only, as for an id that a browser made.
+        deferred: the browser copy, if the outbox has to store it; it is stored only if its claim is won.
         pixels: the pixels that the browser copy goes to; empty for the pixels of the process.
         delay_s: seconds that the server copies wait before they are sent.
-        reported: True for an event that a page reports, which a stranger may have made up.
+        reported: True for an event that a page reports; such an event may be forged.
     """
 
     event_id: str
@@ -155,18 +155,18 @@ class OutboxEntry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False, eq=False):
-    """What a submission won: the channels whose copy may go.
+    """The channels through which a submitted event may be sent.
 
-    A submission without ``once`` wins whatever it asks for. With ``once`` each channel is won by the
-    first submission that asks for it, on any process that shares the outbox; but by none once the other
-    channel's claim is so old that TikTok has forgotten its copy, and would count a second conversion.
+    An event without ``once`` gets every channel that it requests. With ``once``, the first event that requests a
+    channel gets it, across all processes that share the outbox. If the other channel's claim is older than TikTok's
+    deduplication window, the channel is given to no event, because TikTok would count a second conversion.
 
     Attributes:
-        browser: True when the browser copy may go.
+        browser: True when the browser copy may be sent.
         server: True when the server copies are stored.
-        is_decided: False while the store that holds the claims cannot be asked. The browser copy may go, the server
+        is_decided: False while the store that holds the claims is unavailable. The browser copy may be sent; the server
             copies wait until the store has decided.
-        first_at: when the event was claimed first, in Unix seconds, where a channel was lost to an earlier claim.
+        first_at: time of the first claim of the event, in Unix seconds, if an earlier claim has taken a channel.
     """
 
     browser: bool
@@ -175,11 +175,11 @@ class Claim(msgspec.Struct, frozen=True, gc=False, eq=False):
     first_at: float = 0.0
 
     def __eq__(self, other: object) -> bool:
-        """Whether both allow the same; when the event was claimed first does not matter."""
+        """Return whether both allow the same channels; ``first_at`` is not compared."""
         return isinstance(other, Claim) and self._allowed() == other._allowed()
 
     def __hash__(self) -> int:
-        """The hash of what it allows."""
+        """Return the hash of the compared attributes."""
         return hash(self._allowed())
 
     def _allowed(self) -> tuple[bool, bool, bool]:

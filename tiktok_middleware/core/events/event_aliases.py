@@ -31,7 +31,7 @@ RESERVED = {
     "ViewDownloadPage": "ViewContent",
     "ViewForm": "ViewContent",
 }
-"""Names that TikTok counts as a standard event by itself, with that event (help page "reserved events", Sep 2025)."""
+"""Names that TikTok itself counts as a standard event, with that event (help page "reserved events", Sep 2025)."""
 
 FOREIGN_EVENTS: dict[str, str] = {
     # GA4
@@ -61,7 +61,7 @@ FOREIGN_EVENTS: dict[str, str] = {
     "payment_info_submitted": "AddPaymentInfo",
     "checkout_completed": "Purchase",
 }
-"""What other tools call an event that TikTok has too, where the names differ in more than their spelling."""
+"""Other tools' names of TikTok's events, if they differ in more than spelling, with TikTok's name."""
 
 NO_COUNTERPART: tuple[str, ...] = (
     # GA4
@@ -108,4 +108,4 @@ NO_COUNTERPART: tuple[str, ...] = (
     "collection_viewed",
     "product_removed_from_cart",
 )
-"""Names of other tools that no standard event of TikTok means for certain: they are sent as custom events."""
+"""Names of other tools without an unambiguous standard event of TikTok. They are sent as custom events."""

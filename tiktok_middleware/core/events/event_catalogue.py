@@ -1,4 +1,4 @@
-"""TikTok's event names, parameters, user keys and currencies: the one table that validator, sandbox and docs share.
+"""TikTok's event names, parameters, user keys and currencies, for the validator, the sandbox and the docs.
 
 Sources: TikTok's help pages "Supported standard events", "Reserved events", "Custom events" and "Supported events for
 offline event sets", and the parameter tables of ``/event/track/``. Names of other tools: Google's "Recommended events"
@@ -46,7 +46,7 @@ StandardEvent = Literal[
     "Subscribe",
     "ViewContent",
 ]
-"""TikTok's standard events (help page "supported standard events", May 2025), which campaigns can optimise for."""
+"""TikTok's standard events (help page "supported standard events", May 2025). Campaigns can optimise for them."""
 
 STANDARD_EVENTS: frozenset[str] = frozenset(get_args(StandardEvent))
 
@@ -55,7 +55,7 @@ MAX_NAME_CHARS = 50
 """Longest custom name on the web (help page "custom events", February 2026)."""
 
 MAX_CRM_NAME_CHARS = 100
-"""Longest custom name that is sent to a CRM event set. TikTok documents none; its form takes names of any script."""
+"""Longest custom name for a CRM event set. TikTok documents no limit; its form accepts names of any script."""
 
 # fmt: off
 CURRENCIES = frozenset([
@@ -66,10 +66,10 @@ CURRENCIES = frozenset([
     "VND", "ZAR",
 ])
 # fmt: on
-"""The 62 currencies of TikTok's list; it converts no other."""
+"""The 62 currencies of TikTok's list. TikTok converts no other currency."""
 
 Kind = Literal["text", "id", "ids", "texts", "amount", "amounts", "count", "currency", "word", "contents", "any"]
-"""How a parameter's value is written: ``word`` is one of :data:`WORDS`, ``count`` a whole number from 0."""
+"""The kind of a parameter's value: ``word`` is one of :data:`WORDS`, ``count`` is a whole number from 0."""
 
 WORDS: dict[str, tuple[str, ...]] = {
     "content_type": ("product", "product_group"),
@@ -77,7 +77,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "delivery_category": ("in_store", "curbside", "home_delivery"),
     "travel_class": ("eco", "prem", "bus", "first"),
 }
-"""The words that a parameter of the kind ``word`` takes."""
+"""The allowed values of each parameter of the kind ``word``."""
 
 PROPERTY_KINDS: dict[str, Kind] = {
     "value": "amount",
@@ -95,7 +95,7 @@ PROPERTY_KINDS: dict[str, Kind] = {
     "status": "text",
     "delivery_category": "word",
     "predicted_ltv": "amount",
-    # one product: moves into contents
+    # a single product; these are moved into contents
     "content_id": "id",
     "content_name": "text",
     "content_category": "text",
@@ -146,7 +146,7 @@ PROPERTY_KINDS: dict[str, Kind] = {
     "search_type": "text",
     "registration_type": "text",
 }
-"""Every parameter of an event that TikTok reads."""
+"""Every event parameter that TikTok reads."""
 
 ITEM_KINDS: dict[str, Kind] = {
     "content_id": "id",
@@ -158,7 +158,7 @@ ITEM_KINDS: dict[str, Kind] = {
     "price": "amount",
     "quantity": "count",
 }
-"""Every key of one entry of ``contents``. ``quantity`` is an integer in TikTok's own SDKs."""
+"""Every key of an entry of ``contents``. TikTok's own SDKs define ``quantity`` as an integer."""
 
 USER_KEYS: dict[str, frozenset[str]] = {
     "ttclid": frozenset({"web"}),
@@ -180,4 +180,4 @@ USER_KEYS: dict[str, frozenset[str]] = {
     "gaid": frozenset({"app"}),
     "att_status": frozenset({"app"}),
 }
-"""Every key of ``user``, with the event sources that take it."""
+"""Every key of ``user``, with the event sources that accept it."""

@@ -1,4 +1,4 @@
-"""Read event names: TikTok's in any spelling, those of other tools translated, custom ones by TikTok's rule."""
+"""Parse event names: accept TikTok's in any spelling, translate other tools' names, validate custom names."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Named(NamedTuple):
 
     Attributes:
         name: the canonical name.
-        note: what to tell the operator once; empty where the name was sent as it was given.
-        problem: what was wrong with the given name, where it had to be rewritten.
+        note: a message to log once; empty if the name is sent unchanged.
+        problem: the fault of the given name, if it had to be rewritten.
     """
 
     name: str
@@ -66,7 +66,7 @@ _NOT_A_LETTER = re.compile(r"[^A-Za-z]+")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _MOST_CHARS_READ = 4 * MAX_NAME_CHARS
 
-# TikTok scans event names for data it must not receive (Business Products Terms 2.8): children, health, money trouble.
+# TikTok scans event names for data that it must not receive (Business Products Terms 2.8): children, health, debts.
 _SENSITIVE = frozenset(
     "bankruptcy cancer child children clinic credit debt diagnosis disability disease doctor drug health hiv income "  # noqa: SIM905 -- not a word a line
     "kid kids loan medical medication medicine mortgage patient pregnancy pregnant prescription religion salary "
@@ -75,14 +75,14 @@ _SENSITIVE = frozenset(
 
 
 def event_name(name: object) -> tuple[str, str | None]:
-    """Return the name that both channels carry, and a warning where it differs from the given one.
+    """Return the name that both channels carry, and a warning if it differs from the given one.
 
     Args:
         name: a standard name, ``Pageview``, another tool's name for one of these, or a custom name: a letter, then at
             most 49 letters, digits, ``_`` or ``-``.
 
     Raises:
-        EventError: TikTok would not take the name; the message holds the right one where there is one.
+        EventError: TikTok would reject the name; the message holds the correct name if there is one.
     """
     named = read_name(name)
     if named.problem is not None:
@@ -91,59 +91,59 @@ def event_name(name: object) -> tuple[str, str | None]:
 
 
 def read_name(name: object, source: str = "web") -> Named:
-    """Return the name as it is sent, with a note or a problem where it differs from the given one.
+    """Return the name to send, with a note or a problem if it differs from the given one.
 
-    Retired names, other spellings and other tools' names are translated, because TikTok removes the second copy of an
-    event only when both carry the same name. A custom name of another form is rewritten, and its fault reported.
+    Translate retired names, other spellings and other tools' names, because TikTok removes the second copy of an event
+    only if both copies carry the same name. Rewrite an invalid custom name, and report its fault.
 
     Args:
         name: as for :func:`event_name`.
-        source: TikTok's ``event_source``; ``crm`` takes custom names of any script.
+        source: TikTok's ``event_source``; ``crm`` accepts custom names of any script.
 
     Raises:
         EventError: no name can be read from it.
     """
     if issubclass(type(name), Enum):
-        name = name.value  # type: ignore[attr-defined]  # as every member has
-    if not issubclass(type(name), str):  # isinstance() would ask the object itself
+        name = name.value  # type: ignore[attr-defined]  # every member has it
+    if not issubclass(type(name), str):  # isinstance() would read the object's own __class__
         raise EventError("event", f"of type {type(name).__name__}", "a name such as 'Purchase'")
-    name = str.__str__(name)  # enum members and markup-safe strings are str, too
+    name = str.__str__(name)  # enum members and markup-safe strings may be str too
     if name in STANDARD_EVENTS or name == PAGE_VIEW:
         return Named(name)
     return _known(name, source) or (_crm_name(name) if source == "crm" else _custom(name))
 
 
 def fired_name(name: str, known: str) -> str:
-    """Return the name under which TikTok counts a copy that a page's own script has fired.
+    """Return the name under which TikTok counts a copy that a page's own script has sent.
 
-    TikTok translates retired names itself; another spelling of a standard name is a custom event to it.
+    TikTok translates retired names itself. It counts another spelling of a standard name as a custom event.
 
     Args:
-        name: as the script wrote it.
-        known: what :func:`event_name` makes of it.
+        name: the name that the script used.
+        known: the result of :func:`event_name` for this name.
     """
     is_custom = name not in RETIRED and _CUSTOM.fullmatch(name) is not None
     return name if is_custom else known
 
 
 def is_offline_event(name: str) -> bool:
-    """Return whether an offline event set accepts the event: it accepts no custom names."""
+    """Return whether an offline event set accepts the event. Such sets accept no custom names."""
     return name in STANDARD_EVENTS or name in FADING
 
 
 def sensitive_word(text: str) -> str:
-    """Return the first word that hints at data which TikTok must not receive; empty without one.
+    """Return the first word that hints at data that TikTok must not receive; empty if there is none.
 
     Args:
-        text: words in camel case, or with anything but letters between them.
+        text: words in camel case, or separated by characters other than letters.
     """
     return next((word for word in _WORDS.findall(text) if word.lower() in _SENSITIVE), "")
 
 
 def _known(name: str, source: str) -> Named | None:
-    """Return TikTok's event that the name means in any spelling or tool; None where it means none for certain."""
+    """Return TikTok's event for a name in any spelling, or for another tool's name; None if there is no certain one."""
     folded = _fold(_plain(name))
-    if source == "crm" and folded in _RESERVED:  # the name of a stage: no pixel counts it as something else
+    if source == "crm" and folded in _RESERVED:  # a name of a CRM stage, which TikTok does not translate
         return None
     right = _SPELLINGS.get(folded)
     if right is None:
@@ -159,7 +159,7 @@ def _known(name: str, source: str) -> Named | None:
 
 
 def _custom(name: str) -> Named:
-    """Return the name as a custom one for the web, rewritten where TikTok would not accept it."""
+    """Return the name as a custom name for the web, rewritten if TikTok would reject it."""
     if _CUSTOM.fullmatch(name) is not None:
         return Named(name, _note_on(name))
     problem = EventError("event", _fault(name), _CUSTOM_ALLOWED)
@@ -174,7 +174,7 @@ def _custom(name: str) -> Named:
 
 
 def _crm_name(name: str) -> Named:
-    """Return the name of a CRM stage: any script, also with spaces."""
+    """Return the name of a CRM stage, which may use any script and contain spaces."""
     text = " ".join("".join(char if char.isprintable() else " " for char in name[:_MOST_CHARS_READ]).split())
     allowed = f"a name of 1 to {MAX_CRM_NAME_CHARS} characters"
     if not any(map(str.isalnum, text)):
@@ -188,7 +188,7 @@ def _crm_name(name: str) -> Named:
 
 
 def _note_on(name: str) -> str:
-    """Return the note on a custom name; empty without one."""
+    """Return the note on a custom name; empty if there is none."""
     if _fold(name) in _NO_COUNTERPART:
         return f"event {name} has no counterpart among TikTok's standard events: it is sent as a custom event"
     word = sensitive_word(name)
@@ -198,7 +198,7 @@ def _note_on(name: str) -> str:
 
 
 def _rewritten(name: str) -> str:
-    """Return the name with the characters that TikTok accepts; empty where no letter is left."""
+    """Return the name reduced to characters that TikTok accepts; empty if no letter is left."""
     letters = unicodedata.normalize("NFKD", name[:_MOST_CHARS_READ])
     bare = "".join(char for char in letters if not unicodedata.combining(char))
     begin = _NOT_A_LETTER.match(bare)
@@ -213,12 +213,12 @@ def _plain(name: str) -> str:
 
 
 def _shown(name: str) -> str:
-    """Return the given name for a message; it means a known event, so it is not personal."""
+    """Return the given name for a message. It stands for a known event, so it is not personal."""
     return "".join(char for char in name[: 2 * MAX_NAME_CHARS] if char.isprintable()).strip()
 
 
 def _fault(name: str) -> str:
-    """Return what is wrong with a custom name, without the name: a variable in the wrong place may be personal."""
+    """Describe the fault of a custom name without quoting the name, which may be personal data passed by mistake."""
     if not name:
         return "an empty str"
     if len(name) > MAX_NAME_CHARS:

@@ -1,4 +1,4 @@
-"""Make event ids from random bytes, from a key that counts once, or from the application's own id."""
+"""Create event ids from random bytes, from a ``once`` key, or from the application's own id."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _MINTED_WITHIN_S = 48 * 3600  # TikTok's deduplication window
 def once_event_id(name: str, key: str) -> str:
     """Return the id of the event with this name and key: 32 URL-safe characters, the same on every host and release.
 
-    It depends on no secret and no host, so that a webhook, a thank-you page and a later deployment agree.
+    The id depends on no secret and no host, so that a webhook, a thank-you page and a later deployment get the same.
 
     Args:
         name: the canonical event name.
-        key: what the application calls this conversion, such as an order number.
+        key: the application's name of this conversion, such as an order number.
     """
-    # A name holds no NUL, so no other pair of name and key gives the same bytes.
+    # An event name contains no NUL, so no other pair of name and key yields the same bytes.
     digest = sha256(f"once\0{name}\0{key}".encode("utf-8", "surrogatepass")).digest()
     return urlsafe_b64encode(digest[:24]).decode("ascii")
 
@@ -68,10 +68,10 @@ def timed_event_id(now_s: float, random_bytes: bytes) -> str:
 def is_minted_now(event_id: str, now_s: float) -> bool:
     """Return whether an id has the form of :func:`timed_event_id` and a time within 48 hours of now, before or after.
 
-    Older ones are no longer remembered as counted; a clock that is further off than this is wrong.
+    The outbox no longer keeps the claims of older ids. A time further in the future means a wrong clock.
 
     Args:
-        event_id: such as a browser makes.
+        event_id: an id, for example one that a browser made.
         now_s: Unix seconds.
     """
     if _TIMED.fullmatch(event_id) is None:
@@ -80,20 +80,20 @@ def is_minted_now(event_id: str, now_s: float) -> bool:
 
 
 def is_timed(event_id: str) -> bool:
-    """Return whether an id has the form of :func:`timed_event_id`, so that no application chose it."""
+    """Return whether an id has the form of :func:`timed_event_id`, which no application chooses."""
     return _TIMED.fullmatch(event_id) is not None
 
 
 def read_event_id(value: object) -> str:
-    """Return the application's own id as both channels carry it: as it is given, or its hash where it has another form.
+    """Return the application's own id for both channels: unchanged if its form is valid, otherwise its hash.
 
-    TikTok documents no length and no characters of an id; ours fits every header and cookie that may carry it.
+    TikTok documents neither length nor characters of an id. This form fits every header and cookie that may carry it.
 
     Args:
-        value: a text, a number or a UUID; 1 to 64 letters, digits, ``_``, ``.``, ``:`` or ``-`` stay as they are.
+        value: a text, a number or a UUID; 1 to 64 letters, digits, ``_``, ``.``, ``:`` or ``-`` stay unchanged.
 
     Raises:
-        EventError: it is empty, stands for a missing value, or is of another type.
+        EventError: the value is empty, a placeholder for a missing value, or of another type.
     """
     text = _key_text("event_id", value)
     if _ID.fullmatch(text):
@@ -103,18 +103,19 @@ def read_event_id(value: object) -> str:
 
 
 def is_browser_id(value: str) -> bool:
-    """Return whether an id that a page's script chose can be sent unchanged, as the browser's copy was."""
+    """Return whether an id that a page's script chose can be sent unchanged, like the browser copy."""
     return 1 <= len(value) <= _MAX_BROWSER_ID_CHARS and value.isprintable() and not is_placeholder(value)
 
 
 def read_once(value: object) -> str:
-    """Return the key under which an event counts once, as text; ``" 1001"``, ``1001`` and ``"1001"`` are one key.
+    """Return the ``once`` key of an event as text; ``" 1001"``, ``1001`` and ``"1001"`` are the same key.
 
     Args:
         value: a text, a number or a UUID.
 
     Raises:
-        EventError: it is empty, stands for a missing value (all such events would be one), or is of another type.
+        EventError: the value is empty, a placeholder for a missing value (all such events would share one key), or of
+            another type.
     """
     return _key_text("once", value)
 
@@ -135,7 +136,7 @@ def _key_text(field: str, value: object) -> str:
     elif isinstance(value, (int, float, Decimal)):
         text = _number_text(field, value, allowed)
     elif hasattr(type(value), "__index__"):
-        text = _number_text(field, index(value), allowed)  # type: ignore[arg-type]  # it has one
+        text = _number_text(field, index(value), allowed)  # type: ignore[arg-type]  # checked above
     else:
         raise EventError(field, f"of type {type(value).__name__[:50]}", allowed)
     if is_placeholder(text, may_be_zero=True):
@@ -144,9 +145,9 @@ def _key_text(field: str, value: object) -> str:
 
 
 def _number_text(field: str, value: Any, allowed: str) -> str:
-    """Return the number as text, whole ones without a fraction: spreadsheets turn ids into floats."""
+    """Return the number as text, ``1001.0`` as ``"1001"``, because spreadsheets turn ids into floats."""
     if isinstance(value, int):
-        # Python refuses to write out integers of some thousand digits in the decimal system.
+        # Python refuses to convert integers of several thousand digits to decimal text.
         return int.__repr__(value) if abs(value) < 10**64 else int.__format__(value, "x")
     if not math.isfinite(value):
         raise EventError(field, "not a finite number", allowed)

@@ -1,4 +1,4 @@
-"""Convert containers of any Python type to plain JSON, or refuse them with the reason."""
+"""Convert containers of any Python type to plain JSON values, or refuse them with the reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def items(value: object, what: str) -> list[object]:
     """Return the items of a list, tuple, set, query set or generator, at most 1,000 of them.
 
     Raises:
-        Refusal: not several things, or too many.
+        Refusal: the value is not a collection, or has too many items.
     """
     if type(value) is list:
         found = value
@@ -38,9 +38,9 @@ def items(value: object, what: str) -> list[object]:
 
 
 def is_key(key: object) -> bool:
-    """True for a name that may stand in JSON and in a script: no control characters, no ``@``, not ``__proto__``.
+    """Return True for a key that is safe in JSON and in a script: no control characters, no ``@``, not ``__proto__``.
 
-    Nor may it give a person away, as a phone number does.
+    A key that identifies a person, such as a phone number, is not allowed.
     """
     if not isinstance(key, str) or _KEY.fullmatch(key) is None or key == "__proto__":
         return False
@@ -51,12 +51,12 @@ def plain(value: object, budget: Budget, depth: int = 1) -> object:
     """Return any value as plain JSON: str, int, float, bool, or list and dict of these, without None.
 
     Args:
-        value: of a parameter that TikTok does not define.
+        value: the value of a parameter that TikTok does not define.
         budget: the size that is left.
-        depth: how many containers it lies in; at most six.
+        depth: nesting level of the value; containers are refused from six on.
 
     Raises:
-        Refusal: a type that JSON has not, too deep (or inside itself), too large.
+        Refusal: a type that JSON lacks, too deeply nested (or containing itself), or too large.
     """
     if isinstance(value, Enum):
         value = value.value
@@ -92,7 +92,7 @@ def _plain_dict(value: Mapping[object, object], budget: Budget, depth: int) -> d
 
 
 def _enter(depth: int, size: int, budget: Budget) -> None:
-    """Subtract the size of a container before it is walked: empty ones, and the Nones they hold, cost time too."""
+    """Subtract the size of a container before reading its items; otherwise empty containers and None would be free."""
     budget.spend(size)
     if depth >= MAX_DEPTH:
         raise Refusal("nested too deeply", f"at most {MAX_DEPTH} levels")

@@ -1,4 +1,4 @@
-"""Rename parameters from the names that GA4, Segment and shops give them to TikTok's."""
+"""Rename parameters from GA4's, Segment's and shops' names to TikTok's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["renamed_item", "renamed_properties"]
 
 Pairs = list[tuple[object, object]]
 
-# GA4 writes up to five levels of a product's category under keys of their own.
+# GA4 has one key for each of up to five levels of a product's category.
 _CATEGORIES = ("item_category", "item_category2", "item_category3", "item_category4", "item_category5")
 
 
@@ -27,7 +27,7 @@ def renamed_properties(pairs: Pairs, warn: Callable[[str], None]) -> Pairs:
 
     Args:
         pairs: keys and values; keys of any type.
-        warn: is told of a parameter that was given twice, under two names.
+        warn: receives a warning about each parameter that is given under two names.
     """
     if not any(type(key) is str and key in _PROPERTIES for key, _ in pairs):
         return pairs
@@ -38,7 +38,7 @@ def renamed_properties(pairs: Pairs, warn: Callable[[str], None]) -> Pairs:
 
 
 def renamed_item(pairs: Pairs) -> Pairs:
-    """Return the keys of one product under TikTok's names, without GA4's and Segment's keys that TikTok lacks."""
+    """Return one product under TikTok's names, without keys of GA4 and Segment that TikTok lacks."""
     if not any(type(key) is str and key in _ITEM_KEYS for key, _ in pairs):
         return pairs
     levels = {
@@ -54,7 +54,7 @@ def renamed_item(pairs: Pairs) -> Pairs:
 
 
 def _renamed(pairs: Pairs, aliases: dict[str, tuple[str, ...]], targets: dict[str, str]) -> tuple[Pairs, list[str]]:
-    """Return the pairs with aliases replaced, and the aliases that another name of the same parameter outranked."""
+    """Return the pairs with aliases replaced, and the aliases dropped because a preferred name is given too."""
     given = {key for key, value in pairs if type(key) is str and not _is_empty(value)}
     chosen = {name: _first(name, others, given) for name, others in aliases.items()}
     renamed: Pairs = []
@@ -75,5 +75,5 @@ def _is_empty(value: object) -> bool:
 
 
 def _first(name: str, aliases: tuple[str, ...], given: set[str]) -> str | None:
-    """Return the key that counts: TikTok's own, else the first alias that is given."""
+    """Return the key to use: TikTok's name if given, else the first given alias, else None."""
     return next((key for key in (name, *aliases) if key in given), None)

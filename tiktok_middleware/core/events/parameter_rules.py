@@ -1,4 +1,4 @@
-"""The rule of each parameter of an event: what its value becomes on the wire, or why it is refused."""
+"""Rules of the event parameters: each converts a value to the form that is sent, or refuses it with a reason."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tiktok_middleware.errors import EventError
 __all__ = ["ITEM_RULES", "MAX_BYTES", "RULES", "PropertyReport", "Rule"]
 
 MAX_BYTES = 64 * 1024
-"""Largest encoded properties of one event, in bytes. TikTok publishes no limit; 16 such events fit into a request."""
+"""Limit of the encoded properties of one event, in bytes. TikTok publishes none; 16 such events fit into a request."""
 
 _MAX_REPORTS = 20
 
 
 class PropertyReport(Budget):
-    """The size and the faults of one event's properties: the first 20 problems and warnings."""
+    """The remaining size of one event's properties, and their first 20 problems and 20 warnings."""
 
     __slots__ = ("looked_up", "problems", "warnings")
 
@@ -33,17 +33,17 @@ class PropertyReport(Budget):
         self.looked_up: int = 0
 
     def refuse(self, field: str, found: str, allowed: str) -> None:
-        """Record that a property is left out."""
+        """Record a problem: a property is left out."""
         if len(self.problems) < _MAX_REPORTS:
             self.problems.append(EventError(field, found, allowed))
 
     def look_up(self, key: str, *, in_item: bool) -> str | None:
-        """Return the parameter nearest to an unknown key; only for the first 20, since the search is slow."""
+        """Return the parameter nearest to an unknown key. Search for the first 20 keys only, because it is slow."""
         self.looked_up += 1
         return _nearest(key, in_item) if self.looked_up <= _MAX_REPORTS else None
 
     def warn(self, sentence: str) -> None:
-        """Record that a property may not have the effect that was meant."""
+        """Record a warning: a property may not have the intended effect."""
         if len(self.warnings) < _MAX_REPORTS:
             self.warnings.append(sentence)
 
@@ -52,7 +52,7 @@ Rule = Callable[[object, PropertyReport], object]
 
 
 def _amount(value: object, _report: PropertyReport) -> int | float:
-    if type(value) is float and 0 <= value <= MAX_NUMBER:  # what most are
+    if type(value) is float and 0 <= value <= MAX_NUMBER:  # fast path for most amounts
         return value
     found = values.number(value)
     if found < 0:
@@ -84,7 +84,7 @@ def _currency(value: object, report: PropertyReport) -> str:
 
 
 def _one_of(*allowed: str) -> Rule:
-    """Return a rule that takes these words, in any case."""
+    """Return a rule that accepts these words, in upper or lower case."""
 
     def rule(value: object, report: PropertyReport) -> str:
         found = values.text(value, report).strip().lower()
@@ -96,7 +96,7 @@ def _one_of(*allowed: str) -> Rule:
 
 
 def _list_of(what: str, rule: Rule) -> Rule:
-    """Return a rule that takes several values of one kind; a single value becomes a list."""
+    """Return a rule that accepts several values of one kind; a single value becomes a list."""
 
     def rule_for_list(value: object, report: PropertyReport) -> list[object] | None:
         alone = isinstance(value, (str, int))
@@ -127,7 +127,7 @@ _BY_KIND: dict[Kind, Rule] = {
 
 
 def _rules(kinds: dict[str, Kind]) -> dict[str, Rule]:
-    """Return the rule of each parameter except ``contents``, which holds parameters itself."""
+    """Return the rule of each parameter except ``contents``, whose entries have parameters of their own."""
     return {
         name: _one_of(*WORDS[name]) if kind == "word" else _BY_KIND[kind]
         for name, kind in kinds.items()
@@ -135,7 +135,7 @@ def _rules(kinds: dict[str, Kind]) -> dict[str, Rule]:
     }
 
 
-#: A fraction of a product is read like an amount, so that the event's value can be worked out, and is not sent.
+#: A fractional quantity is accepted here to compute the event's value; it is removed before sending.
 ITEM_RULES: dict[str, Rule] = {**_rules(ITEM_KINDS), "quantity": _amount}
 
 RULES: dict[str, Rule] = _rules(PROPERTY_KINDS)
@@ -143,7 +143,7 @@ RULES: dict[str, Rule] = _rules(PROPERTY_KINDS)
 
 @lru_cache(maxsize=1024)
 def _nearest(key: str, in_item: bool) -> str | None:
-    """Return the parameter that this key may mean; None without one."""
+    """Return the parameter that this key may mean; None if there is none."""
     rules = ITEM_KINDS if in_item else PROPERTY_KINDS
     folded = key.lower().replace("-", "_")
     meant = folded if folded in rules else MISNOMERS.get(folded)

@@ -1,4 +1,4 @@
-"""The parameters of an event, typed for editors, and other tools' names of them.
+"""Typed dicts of the event parameters for editors, and other tools' names of these parameters.
 
 Sources: TikTok's page "Report App, Web, Offline, or CRM Events" for e-commerce; Segment's TikTok destination, which
 TikTok's staff co-write, for travel and vehicles.
@@ -42,10 +42,11 @@ class Content(TypedDict, total=False):
 
 
 class Properties(TypedDict, total=False):
-    """Every parameter that TikTok reads; others may be given in a mapping and travel along unread.
+    """Every parameter that TikTok reads. A mapping may hold others; they are sent, but TikTok does not read them.
 
     ``value`` is the total of the event, ``price`` that of one unit. ``content_id``, ``content_name``,
-    ``content_category``, ``brand``, ``price`` and ``quantity`` describe a single product and move into ``contents``.
+    ``content_category``, ``brand``, ``price`` and ``quantity`` describe a single product. They are moved into
+    ``contents``.
     """
 
     value: Amount
@@ -115,7 +116,7 @@ class Properties(TypedDict, total=False):
 
 
 class GivenProperties(Properties, total=False):
-    """What ``track()`` takes by keyword: TikTok's parameters, and GA4's and Segment's names of some of them."""
+    """Keyword parameters of ``track()``: TikTok's parameters, and GA4's and Segment's names of some of them."""
 
     items: Sequence[Mapping[str, object]]
     products: Sequence[Mapping[str, object]]
@@ -126,11 +127,11 @@ class GivenProperties(Properties, total=False):
 if TYPE_CHECKING:
 
     class OpenProperties(GivenProperties, total=False, extra_items=object):  # type: ignore[call-arg]  # PEP 728, not in mypy yet
-        """The same, with properties of the team's own; mypy, which lacks PEP 728, takes those in a mapping."""
+        """The same with custom properties. mypy does not support PEP 728; pass custom properties in a mapping there."""
 
 
 SHORTHAND = ("content_id", "content_name", "content_category", "brand", "price", "quantity")
-"""Keys of a single product that may stand at the event; the pixel takes some of them there, the server none."""
+"""Keys of a single product that may be given at the top level. The pixel reads some of them there, the server none."""
 
 _PERSON = "identify(), which hashes it"
 _OURS = "nothing: the middleware sets it"
@@ -145,7 +146,7 @@ _FOREIGN: dict[str, str] = {
 }
 
 FOREIGN: dict[str, str] = {key.replace("_", ""): place for key, place in _FOREIGN.items()}
-"""Keys that are no parameters of an event, in lower-case letters and digits, with where to give them instead."""
+"""Keys that are not event parameters, in lower-case letters and digits, with the place where they belong."""
 
 ITEM_ALIASES: dict[str, tuple[str, ...]] = {
     "content_id": ("item_id", "product_id", "id", "sku"),
@@ -153,7 +154,7 @@ ITEM_ALIASES: dict[str, tuple[str, ...]] = {
     "content_category": ("item_category", "product_category", "category"),
     "brand": ("item_brand", "product_brand"),
 }
-"""What GA4, Segment and shops call a key of one product; TikTok's own name counts first, then these in their order."""
+"""GA4's, Segment's and shops' names of a product's keys. TikTok's own name is used first, then these in order."""
 
 ITEM_EXTRAS: frozenset[str] = frozenset(
     {
@@ -162,7 +163,7 @@ ITEM_EXTRAS: frozenset[str] = frozenset(
         *("image_url", "list_id", "position", "url", "variant"),
     }
 )
-"""What GA4 and Segment say of a product beside that, and TikTok has no key for."""
+"""Keys of a product in GA4 and Segment for which TikTok has no key."""
 
 PROPERTY_ALIASES: dict[str, tuple[str, ...]] = {
     "contents": ("items", "products", "line_items"),
@@ -174,7 +175,7 @@ PROPERTY_ALIASES: dict[str, tuple[str, ...]] = {
     "content_category": ("item_category", "product_category"),
     "brand": ("item_brand", "product_brand"),
 }
-"""The same for the parameters of an event."""
+"""GA4's, Segment's and shops' names of an event's parameters, in order of preference."""
 
 MISNOMERS: dict[str, str] = {
     **dict.fromkeys(("amount", "total", "total_price", "revenue"), "value"),
@@ -183,4 +184,4 @@ MISNOMERS: dict[str, str] = {
     "category": "content_category",
     **dict.fromkeys(("qty", "count"), "quantity"),
 }
-"""Keys that may mean a parameter of TikTok's or another. They are not renamed; a warning names both."""
+"""Ambiguous keys with the TikTok parameter they may mean. They are not renamed; a warning names both."""

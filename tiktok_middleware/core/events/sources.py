@@ -1,4 +1,4 @@
-"""TikTok's event sources, and what each accepts (``/event/track/``, "Report App, Web, Offline, or CRM Events")."""
+"""TikTok's event sources and the data they accept (``/event/track/``, "Report App, Web, Offline, or CRM Events")."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Source(NamedTuple):
 
     Attributes:
         name: TikTok's ``event_source``.
-        user_keys: keys of the ``user`` object that it accepts.
+        user_keys: accepted keys of the ``user`` object.
         is_web: whether its events have ``page`` and ``limited_data_use``.
         is_standard_only: whether it refuses custom events.
         has_leads: whether its events belong to leads.

@@ -1,4 +1,4 @@
-"""Read when an event happened from dates, texts and numbers of any usual form."""
+"""Parse the time of an event from dates, texts and numbers of any usual form."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tiktok_middleware.errors import EventError
 __all__ = ["MAX_AGE_S", "MAX_AHEAD_S", "Moment", "read_event_time"]
 
 MAX_AGE_S = 28 * 24 * 3600
-"""Older events are neither matched nor reported: 28 days is the longest click window of TikTok's attribution."""
+"""TikTok neither matches nor reports older events: 28 days is the longest click window of its attribution."""
 
 MAX_AHEAD_S = 5 * 60
-"""How far the clocks of two servers may disagree before a time counts as a mistake."""
+"""Tolerated difference between the clocks of two servers, in seconds. A later time counts as a mistake."""
 
 _ALLOWED = "Unix seconds, ISO 8601 text or a datetime"
 
-# Between 2001 and 5138 a number of seconds, milliseconds, micro- or nanoseconds each has a size of its own.
+# For times between 2001 and 5138 the size of a number tells seconds, milli-, micro- and nanoseconds apart.
 _UNITS = ((1e9, 1e11, 1.0), (1e12, 1e14, 1e3), (1e15, 1e17, 1e6), (1e18, 1e20, 1e9))
 
 _NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,9})?")
@@ -35,12 +35,12 @@ _MOST_CHARS = 60
 
 
 class Moment(NamedTuple):
-    """When an event happened.
+    """The time of an event.
 
     Attributes:
-        seconds: whole Unix seconds, not in the future and at most as old as TikTok can use.
-        note: what to tell the operator once; empty where the time was sent as it was given.
-        problem: why the given time could not be read, so that the event happens now; None where it could.
+        seconds: whole Unix seconds, not in the future and not older than TikTok can use.
+        note: a message to log once; empty if the time is sent unchanged.
+        problem: why the given time could not be parsed, so that the current time is used; None if it was parsed.
     """
 
     seconds: int
@@ -49,13 +49,13 @@ class Moment(NamedTuple):
 
 
 def read_event_time(value: object, now_s: float, *, max_age_s: float = MAX_AGE_S, zone: tzinfo | None = None) -> Moment:
-    """Return the moment in the value; now where it holds none.
+    """Return the time that the value holds; the current time if it holds none.
 
     Args:
         value: Unix seconds, milli-, micro- or nanoseconds as a number or text; a datetime, a date or ISO 8601 text.
         now_s: Unix seconds.
-        max_age_s: an older moment is sent as this old.
-        zone: of datetimes and texts that name none; UTC where it is None.
+        max_age_s: maximum age in seconds; an older time is replaced by now minus this age.
+        zone: time zone of datetimes and texts without one; None means UTC.
     """
     now = math.floor(now_s)
     try:
@@ -80,7 +80,7 @@ def _seconds(value: object, zone: tzinfo) -> float:
     """Return Unix seconds.
 
     Raises:
-        EventError: there is not exactly one sensible reading.
+        EventError: the value is not an unambiguous time.
     """
     if isinstance(value, Enum):
         value = value.value
@@ -98,7 +98,7 @@ def _seconds(value: object, zone: tzinfo) -> float:
 
 
 def _stamp(moment: datetime) -> float:
-    """Return Unix seconds, also of moments that ``timestamp()`` cannot reach."""
+    """Return Unix seconds, also for times that ``timestamp()`` does not support."""
     return (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) / timedelta(seconds=1)
 
 

@@ -1,4 +1,4 @@
-"""Read the arguments of one ``track()`` call: a bad one is left out and reported, and only a bad name raises."""
+"""Parse the arguments of one ``track()`` call. An invalid argument is dropped and reported; only a bad name raises."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ __all__ = ["MAX_WEB_AGE_S", "Call", "is_true", "read_call", "read_content"]
 _T = TypeVar("_T")
 
 MAX_WEB_AGE_S = 7 * 86_400 - 3600
-"""Delivery sends a web event until it is 7 days old; an hour is left for sending it."""
+"""Maximum age of a web event, in seconds. Delivery stops at 7 days; this leaves one hour for sending."""
 
 _LIMITED = "limited_data_use"
 _NO = frozenset({"", "0", "false", "no", "off", "none", "null"})
 
 
 class Content(NamedTuple):
-    """What an event says, apart from when and under which id.
+    """Name and parameters of an event, without its time and id.
 
     Attributes:
         name: the canonical name.
         properties: plain JSON values, the same for both channels.
         limited_data_use: whether TikTok's flag is set on this event.
         problems: one error for each argument that was left out or replaced.
-        notes: sentences for the log, each said once.
+        notes: messages to log, each once.
     """
 
     name: str
@@ -45,14 +45,14 @@ class Content(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One event as it was asked for.
+    """The parsed arguments of one ``track()`` call.
 
     Attributes:
-        content: what it says.
-        event_id: the application's own id; empty where one is to be made.
-        key: under which it counts once; empty where it may be repeated.
+        content: name and parameters.
+        event_id: the application's own id; empty if an id has to be created.
+        key: the key under which the event counts once; empty if it may be repeated.
         event_time: whole Unix seconds.
-        once_per: ``visit`` where it counts once per visit; empty otherwise.
+        once_per: ``visit`` if the event counts once per visit; empty otherwise.
     """
 
     content: Content
@@ -80,16 +80,16 @@ def read_call(
 
     Args:
         event: the name.
-        properties: parameters as a mapping; None where there are none.
-        more: parameters by keyword; they outrank the mapping.
+        properties: parameters as a mapping; None if there are none.
+        more: parameters by keyword; they override the mapping.
         event_id: the application's own id, or None.
         once: the key under which the event counts once, or None; a ``Purchase`` takes its ``order_id``.
-        once_per: ``visit``, or None; ``once`` outranks it.
-        event_time: when it happened, or None for now.
+        once_per: ``visit``, or None; ignored if ``once`` is given.
+        event_time: the time of the event, or None for now.
         limited_data_use: TikTok's flag for this event, or None.
         now_s: Unix seconds.
-        source: where the event comes from.
-        zone: of times that name none; UTC where it is None.
+        source: TikTok's event source.
+        zone: time zone of times without one; None means UTC.
 
     Raises:
         EventError: the event has no usable name.
@@ -141,7 +141,7 @@ def is_true(value: object, *, unreadable: bool) -> bool:
 
     Args:
         value: a bool, a number, a word such as ``"no"``; None is False.
-        unreadable: what a value counts as that cannot be read.
+        unreadable: the result for a value that cannot be read.
     """
     if value is None or type(value) is bool:
         return bool(value)
@@ -152,7 +152,7 @@ def is_true(value: object, *, unreadable: bool) -> bool:
 
 
 def _read(field: str, read: Callable[[object], _T], value: object, problems: list[EventError]) -> _T | None:
-    """Return the value as it is read; None, and a problem, where it cannot be read."""
+    """Return the parsed value; if it cannot be parsed, record a problem and return None."""
     try:
         return read(value)
     except EventError as error:
@@ -164,7 +164,7 @@ def _read(field: str, read: Callable[[object], _T], value: object, problems: lis
 
 
 def _period(value: object, problems: list[EventError]) -> str:
-    """Return ``visit``; empty, and a problem, for anything else."""
+    """Return ``visit``; for anything else record a problem and return an empty str."""
     if type(value) is str and value.strip().lower() == "visit":
         return "visit"
     problems.append(EventError("once_per", "another word" if type(value) is str else values.kind(value), "'visit'"))
@@ -172,7 +172,7 @@ def _period(value: object, problems: list[EventError]) -> str:
 
 
 def _order_key(properties: dict[str, object], problems: list[EventError]) -> str:
-    """Return the order's id, which counts a purchase once; a word for a missing id would make one order of all."""
+    """Return the order id as the ``once`` key; drop a placeholder, which would count all purchases as one."""
     order_id = properties.get("order_id")
     if not isinstance(order_id, str):
         return ""
@@ -184,7 +184,7 @@ def _order_key(properties: dict[str, object], problems: list[EventError]) -> str
 
 
 def _together(properties: object, more: Mapping[str, object], problems: list[EventError]) -> dict[str, object]:
-    """Return the parameters of the mapping and the keywords; anything but a mapping is left out."""
+    """Return the parameters of the mapping and the keywords; drop and report anything but a mapping."""
     if properties is None:
         return dict(more)
     try:

@@ -1,6 +1,6 @@
-"""Validate an event's properties and fill in what follows from them.
+"""Validate an event's properties, and add properties that can be derived from them.
 
-A property that cannot be sent is left out and reported; the event goes without it.
+A property that cannot be sent is dropped and reported; the event is sent without it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _Pairs = list[tuple[object, object]]
 
 
 class Cleaned(msgspec.Struct):
-    """Validated properties, with what was left out and what is doubtful.
+    """Validated properties, with problems and warnings.
 
     Attributes:
         properties: plain JSON values, the same for both channels.
         problems: one error for each property that was left out.
-        warnings: sentences about properties that are sent but may not have the effect that was meant.
+        warnings: messages about properties that are sent but may not have the intended effect.
     """
 
     properties: dict[str, object]
@@ -45,15 +45,15 @@ class Cleaned(msgspec.Struct):
 def clean_properties(name: str, properties: Mapping[str, object], *, is_fired: bool = False) -> Cleaned:
     """Return the properties as both channels send them. Never raises.
 
-    Numbers become int or float, ids and dates str, a single product becomes ``contents``; GA4's and Segment's names of
-    parameters become TikTok's. ``value``, ``currency``, ``content_ids``, ``num_items``, ``content_type``, ``query`` and
-    ``search_string`` are filled in where they follow from the rest. Free text is cut after 2,000 characters; ids above
-    200, more than 1,000 products, six levels, 100 keys or 64 KB encoded are refused.
+    Convert numbers to int or float, ids and dates to str, a single product to ``contents``, and GA4's and Segment's
+    parameter names to TikTok's. Add ``value``, ``currency``, ``content_ids``, ``num_items``, ``content_type``,
+    ``query`` and ``search_string`` if they can be derived from the others. Cut free text after 2,000 characters.
+    Refuse ids of more than 200 characters, and more than 1,000 products, six levels, 100 keys or 64 KB encoded.
 
     Args:
         name: the canonical event name.
-        properties: names as TikTok spells them (``Properties``), plus any others that JSON can hold.
-        is_fired: whether the browser has sent its copy already: then nothing is renamed, filled in or moved.
+        properties: parameters under TikTok's names (``Properties``), and any others that JSON can hold.
+        is_fired: whether the browser has already sent its copy; if so, nothing is renamed, added or moved.
     """
     report = PropertyReport()
     pairs = _pairs(properties, _ROOT, report)
@@ -71,7 +71,7 @@ def clean_properties(name: str, properties: Mapping[str, object], *, is_fired: b
 
 
 def _collect(pairs: _Pairs, rules: Mapping[str, Rule], path: str, report: PropertyReport) -> dict[str, object]:
-    """Return what can be sent of one mapping, in its order; report the rest under its path."""
+    """Return the valid entries of one mapping, in order; report each of the others with its path."""
     clean: dict[str, object] = {}
     for key, value in pairs:
         if value is None:
@@ -88,7 +88,7 @@ def _collect(pairs: _Pairs, rules: Mapping[str, Rule], path: str, report: Proper
                 report.warn(f"{path}.{_shown(name)} was cut after {values.MAX_TEXT_CHARS} characters")
         except Refusal as refusal:
             if isinstance(refusal, BudgetSpent) and path != _ROOT:
-                raise  # some of the products would be a wrong sum
+                raise  # the sum of only some products would be wrong
             report.left = left
             report.refuse(f"{path}.{_shown(key)}{refusal.place}", refusal.found, refusal.allowed)
         except Exception:  # noqa: BLE001 -- the app's object may raise anything when it is read
@@ -100,7 +100,7 @@ def _collect(pairs: _Pairs, rules: Mapping[str, Rule], path: str, report: Proper
 
 
 def _pairs(given: Mapping[str, object], path: str, report: PropertyReport) -> _Pairs:
-    """Return the keys and values of a mapping, at most 100; none, and a problem, for anything else."""
+    """Return the items of a mapping, at most 100; for anything else record a problem and return none."""
     if type(given) is not dict and not isinstance(given, Mapping):
         report.refuse(path, values.kind(given), "a mapping of names to values")
         return []
@@ -110,7 +110,7 @@ def _pairs(given: Mapping[str, object], path: str, report: PropertyReport) -> _P
             report.refuse(path, f"a mapping of more than {_MAX_KEYS} keys (the rest is left out)", f"{_MAX_KEYS} keys")
             pairs.pop()
         if type(given) is not dict:
-            pairs = [(key, value) for key, value in pairs]  # what is no pair raises here
+            pairs = [(key, value) for key, value in pairs]  # raises if an item is not a pair
     except Exception:  # noqa: BLE001 -- the app's mapping may raise anything when it is read
         report.refuse(path, "a mapping that raised when it was read", "a dict")
         return []
@@ -124,13 +124,13 @@ def _key(key: object) -> str:
 
 
 def _shown(key: object) -> str:
-    """Return the key for a message if it is a plain name; ``?`` otherwise, since it may be personal."""
+    """Return the key for a message if it is a plain name; otherwise ``?``, because it may be personal."""
     is_name = isinstance(key, str) and key.isascii() and key.replace("-", "_").isidentifier()
     return str(key) if is_name and not text_reveals(str(key)) else "?"
 
 
 def _rule_for_unknown(key: str, path: str, report: PropertyReport) -> Rule:
-    """Refuse a key that is no parameter, warn about one that resembles a parameter, and accept any plain value."""
+    """Return the rule for an unknown key. Refuse a misplaced key; warn if the key resembles a parameter."""
     if not plain.is_key(key):
         raise Refusal("not a plain name", "at most 100 characters, no control characters, no '@'")
     place = FOREIGN.get("".join(filter(str.isalnum, key)).lower())
@@ -144,7 +144,7 @@ def _rule_for_unknown(key: str, path: str, report: PropertyReport) -> Rule:
 
 
 def _measure(clean: dict[str, object], report: PropertyReport) -> None:
-    """Leave out the last properties that exceed the size limit once they are encoded."""
+    """Drop the properties that would exceed the size limit when encoded, in order."""
     left = MAX_BYTES
     for key in list(clean):
         left_before, left = left, left - len(msgspec.json.encode({key: clean[key]}))
@@ -155,12 +155,12 @@ def _measure(clean: dict[str, object], report: PropertyReport) -> None:
 
 
 def _contents(value: object, report: PropertyReport) -> list[dict[str, object]] | None:
-    """Return the products with what can be sent of each, under TikTok's names."""
+    """Return the valid keys of each product, under TikTok's names."""
     return _products(value, report, renamed_item, _ITEM_RULES)
 
 
 def _fired_contents(value: object, report: PropertyReport) -> list[dict[str, object]] | None:
-    """Return the products under the names that the browser has sent."""
+    """Return the valid keys of each product, under the names that the browser has sent."""
     return _products(value, report, _as_given, ITEM_RULES)
 
 
@@ -178,7 +178,7 @@ def _products(
     found = []
     for index, item in enumerate(given):
         path = f"properties.contents[{index}]"
-        pairs = _pairs(item, path, report)  # type: ignore[arg-type]  # it looks
+        pairs = _pairs(item, path, report)  # type: ignore[arg-type]  # _pairs checks the type
         clean = _collect(renamed(pairs), rules, path, report)
         if clean:
             found.append(clean)
@@ -186,7 +186,7 @@ def _products(
 
 
 def _decoded(text: str) -> object:
-    """Return the products in a JSON text, as tag managers pass them; any other text unchanged."""
+    """Return the products in a JSON text, which tag managers pass; return any other text unchanged."""
     stripped = text.strip()
     if not stripped.startswith(("[", "{")) or len(stripped) > MAX_BYTES:
         return text
@@ -196,7 +196,7 @@ def _decoded(text: str) -> object:
         return text
 
 
-#: GA4 may name the currency with each product; the event has it in the end.
+#: GA4 allows a currency in each product; it is moved to the event later.
 _ITEM_RULES: dict[str, Rule] = {**ITEM_RULES, "currency": RULES["currency"]}
 _RULES: dict[str, Rule] = {**RULES, "contents": _contents}
 _FIRED_RULES: dict[str, Rule] = {**RULES, "contents": _fired_contents}

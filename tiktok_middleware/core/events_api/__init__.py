@@ -1,1 +1,1 @@
-"""TikTok's Events API: requests and answers as bytes and values."""
+"""TikTok's Events API: encode requests and parse answers, without I/O."""

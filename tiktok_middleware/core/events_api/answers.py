@@ -1,4 +1,4 @@
-"""Read answers of TikTok's Events API 2.0: which codes are delivered, retried, rejected or halted."""
+"""Classify answers of TikTok's Events API 2.0 as delivered, retry, rejected or halted."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ __all__ = [
 
 
 MAX_RETRY_AFTER_S = 3600.0
-"""The longest wait that an answer may ask for; what asks for more is taken for a mistake."""
+"""Longest accepted ``Retry-After``, in seconds. A longer one counts as a mistake and is reduced to this."""
 
 _MAX_REASON_CHARS = 500
 _MAX_REQUEST_ID_CHARS = 64
 
 
 class Delivered(msgspec.Struct, frozen=True, gc=False, eq=False):
-    """TikTok has the event.
+    """TikTok has accepted the event.
 
     Attributes:
-        warning: TikTok's message where it accepted with a remark, else empty.
-        request_id: TikTok's id of the request, for its support and the ledger; empty where it gave none.
+        warning: TikTok's message if it accepted with a warning, else empty.
+        request_id: TikTok's id of the request, for its support and the ledger; empty if the answer has none.
     """
 
     warning: str = ""
     request_id: str = ""
 
     def __eq__(self, other: object) -> bool:
-        """Whether both are deliveries with the same remark, of whichever request."""
+        """Return whether both are deliveries with the same warning; ``request_id`` is not compared."""
         return isinstance(other, Delivered) and self.warning == other.warning
 
     def __hash__(self) -> int:
-        """The hash of the remark."""
+        """Return the hash of the warning."""
         return hash(self.warning)
 
 
 class Retry(msgspec.Struct, frozen=True, gc=False):
-    """Not now: the same event may be accepted later.
+    """A temporary failure: TikTok may accept the same event later.
 
     Attributes:
-        after_s: seconds that the answer asks us to wait at least, or None where it says nothing.
+        after_s: minimum wait in seconds that the answer requests, or None if it requests none.
         reason: what happened, for logs and listings.
     """
 
@@ -60,7 +60,7 @@ class Retry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
-    """Never: TikTok calls this request invalid, and would again.
+    """A permanent failure: TikTok rejects this request as invalid, and would reject it again.
 
     Attributes:
         reason: TikTok's own message, which names the first offending path.
@@ -70,10 +70,10 @@ class Rejected(msgspec.Struct, frozen=True, gc=False):
 
 
 class Halted(msgspec.Struct, frozen=True, gc=False):
-    """Not for this pixel: its token, its permission or the address is wrong, so that asking again is useless.
+    """A failure of the pixel: its token, its permission or the URL is wrong, so that a retry is useless.
 
     Attributes:
-        reason: what an operator has to mend.
+        reason: what an operator has to fix.
     """
 
     reason: str
@@ -83,7 +83,7 @@ Verdict = Delivered | Retry | Rejected | Halted
 
 
 class _Answer(msgspec.Struct):
-    """What TikTok answers; its ``request_id`` is kept for the support desk."""
+    """The body of TikTok's answer; ``request_id`` is kept for requests to TikTok's support."""
 
     code: int
     message: str | None = None
@@ -117,7 +117,7 @@ def _delivered_with_warning(reason: str, _after_s: float | None) -> Verdict:
 
 _BY_CODE: dict[int, _Maker] = {
     0: _delivered,
-    20001: _delivered_with_warning,  # "partial success": every integration seen takes it for success
+    20001: _delivered_with_warning,  # "partial success": every integration that we examined treats it as success
     40001: _halted,  # no permission for this pixel
     40002: _rejected,  # invalid parameter: the message names the first offending path
     40016: _retry,  # throttled
@@ -129,13 +129,13 @@ _BY_CODE: dict[int, _Maker] = {
     40133: _retry,  # throttled
 }
 
-# What a code that is not listed says by its first three digits; 402xx, 407xx, 5xxxx and all the rest pass with time.
+# Results for unlisted codes by their first three digits. All others, such as 402xx, 407xx and 5xxxx, are temporary.
 _BY_FAMILY: dict[int, _Maker] = {
     400: _rejected,
 }
 
-# Asked only where the body holds no code, so that the answer need not be TikTok's: a gateway, a proxy, a wrong address.
-# 401 and 403 alone prove no bad token, and a 200 without ``code: 0`` proves no delivery.
+# Used only if the body holds no code. Such an answer may come from a gateway, a proxy or a wrong URL instead of TikTok.
+# A bare 401 or 403 does not prove a bad token, and a 200 without ``code: 0`` does not prove delivery.
 _BY_STATUS: dict[int, _Maker] = {
     400: _rejected,
     404: _halted,
@@ -147,13 +147,13 @@ _BY_STATUS: dict[int, _Maker] = {
 
 
 def read_answer(status: int, body: bytes, retry_after: str | None, now_s: float | None = None) -> Verdict:
-    """The verdict on a whole request: TikTok's ``code`` decides, and only without one the HTTP status (TikTok, 1.8).
+    """Return the verdict on a whole request from TikTok's ``code``, or from the HTTP status without one (TikTok, 1.8).
 
     Args:
         status: HTTP status.
-        body: what was read of the answer.
+        body: the part of the answer's body that was read.
         retry_after: the ``Retry-After`` header, in seconds or as a date, or None.
-        now_s: Unix seconds; without it a ``Retry-After`` date is ignored.
+        now_s: Unix seconds; None ignores a ``Retry-After`` date.
     """
     after_s = _read_retry_after(retry_after, now_s)
     try:
@@ -173,7 +173,7 @@ def _describe(answer: _Answer) -> str:
 
 
 def _read_retry_after(value: str | None, now_s: float | None) -> float | None:
-    """Seconds to wait, 0 to `MAX_RETRY_AFTER_S`, or None where the header says nothing (RFC 9110, 10.2.3)."""
+    """Return seconds to wait, 0 to `MAX_RETRY_AFTER_S`, or None without a valid header (RFC 9110, 10.2.3)."""
     if not value:
         return None
     try:

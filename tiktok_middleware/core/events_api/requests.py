@@ -11,10 +11,10 @@ from tiktok_middleware.core.events.event import Event
 __all__ = ["MAX_REQUEST_BYTES", "MAX_REQUEST_EVENTS", "encode_item", "encode_request"]
 
 MAX_REQUEST_EVENTS = 1000
-"""TikTok refuses a whole request that holds more."""
+"""Maximum number of events. TikTok rejects the whole request if it holds more."""
 
 MAX_REQUEST_BYTES = 1_000_000
-"""TikTok documents no limit; this one is ours, on the safe side."""
+"""Maximum size in bytes. TikTok documents no limit; this one is conservative."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -27,14 +27,14 @@ def encode_item(
     limited_data_use: bool | None,
     lead: Mapping[str, str] | None = None,
 ) -> bytes:
-    """One item of TikTok's ``data`` array as UTF-8 JSON, its keys always in the same order (TikTok, ``/event/track/``).
+    """Return one item of TikTok's ``data`` array as UTF-8 JSON with a fixed key order (TikTok, ``/event/track/``).
 
     Args:
         event: the event; its properties are encoded as they are.
-        user: who: what is None, empty or an empty list is left out, since TikTok wants no hash of nothing.
+        user: the ``user`` object. None, empty values and empty lists are left out, because TikTok forbids empty hashes.
         page: ``url`` and ``referrer``, or None for a source without pages.
-        limited_data_use: the flag that the browser copy carries too, or None for a source that has none.
-        lead: ``lead_id``, TikTok's id of it, and ``lead_event_source``, the CRM system's name, for ``crm``.
+        limited_data_use: the same flag as in the browser copy, or None for a source without the flag.
+        lead: ``lead_id``, TikTok's id of the lead, and ``lead_event_source``, the CRM system's name, for ``crm``.
     """
     item: dict[str, object] = {
         "event": event.event,
@@ -50,23 +50,23 @@ def encode_item(
     known = {key: value for key, value in lead.items() if value} if lead else {}
     if known:
         item["lead"] = known
-    # An encoder's own result may keep a far larger buffer alive; what waits in memory is cut to size.
+    # The encoder's result may keep a much larger buffer alive. Copy it, because the item may wait in memory.
     return bytes(memoryview(_encode(item)))
 
 
 def _said(value: object) -> object:
-    """``value``, a list without its empty entries."""
+    """Return the value; a list without its empty entries."""
     return [entry for entry in value if entry] if isinstance(value, (list, tuple)) else value
 
 
 def encode_request(pixel: str, source: str, bodies: Sequence[bytes], test_event_code: str | None) -> bytes:
-    """The body of one POST: the items as they were encoded, joined under one ``event_source_id``.
+    """Return the body of one POST: the encoded items, joined under one ``event_source_id``.
 
     Args:
         pixel: TikTok's ``event_source_id``.
         source: TikTok's ``event_source``.
         bodies: 1 to 1,000 results of `encode_item`.
-        test_event_code: shows the events under Test Events; belongs at the root, beside ``data``.
+        test_event_code: code that shows the events under Test Events; TikTok expects it at the root, beside ``data``.
     """
     head: dict[str, str] = {"event_source": source, "event_source_id": pixel}
     if test_event_code:
