@@ -1,1 +1,1 @@
-"""What identifies a visitor to TikTok: click ids and hashed user data, and what must not leave in an address."""
+"""Visitor data for TikTok: click ids, hashed user data, snapshots, and the redaction of personal data in URLs."""

@@ -1,4 +1,4 @@
-"""Who this is to TikTok: the ``ttclid`` of the ad click and the ``_ttp`` of the browser, opaque and never parsed."""
+"""Read TikTok's ids of a visitor: ``ttclid`` of the ad click and ``_ttp`` of the browser. Both are opaque."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 TTCLID = "ttclid"
 TTP = "_ttp"
-#: Names, by an initial each, the visitor's cookies that were renewed within the last day.
+#: Lists the visitor's cookies that were renewed within the last day, one initial for each.
 FRESH_COOKIE = "_tt_fresh"
 _TTCLID_INITIAL, _TTP_INITIAL = "c", "p"
 
@@ -36,24 +36,24 @@ _TTCLID_COOKIES = (TTCLID, "_ttclid", "tiktok_ttclid")
 
 
 def is_ttclid(text: str) -> bool:
-    """Whether it is of a form that TikTok writes, and no unfilled macro such as ``__CLICKID__``."""
+    """Return whether the text has the form of a click id, and is not an unfilled macro such as ``__CLICKID__``."""
     return _TTCLID.fullmatch(text) is not None and not is_placeholder(text) and not identifier_reveals(text)
 
 
 def is_ttp(text: str) -> bool:
-    """Whether it is of a form that TikTok writes."""
+    """Return whether the text has the form of a ``_ttp`` value."""
     return _TTP.fullmatch(text) is not None and not identifier_reveals(text)
 
 
 class Visitor(NamedTuple):
-    """The two ids, empty where the visitor has none, and what is to be written back.
+    """The two ids, empty if the visitor has none, and the cookies to write.
 
     Attributes:
-        ttclid: the newest click id: the URL's, else that of a referrer of the same host, else a cookie's.
-        ttp: the browser's id.
+        ttclid: the newest click id: from the URL, else from a referrer of the same host, else from a cookie.
+        ttp: TikTok's id of the browser.
         renew: names of the cookies that are new, changed or due for their daily renewal.
-        fresh: the value of :data:`FRESH_COOKIE` once they are renewed.
-        ignored: how many values were not of a form that TikTok writes, and were ignored.
+        fresh: the value of :data:`FRESH_COOKIE` after the renewal.
+        ignored: the number of values that were ignored because they lack TikTok's form.
     """
 
     ttclid: str
@@ -63,18 +63,18 @@ class Visitor(NamedTuple):
     ignored: int
 
     def minted(self, ttp: str) -> Visitor:
-        """The same visitor with a ``_ttp`` that is new."""
+        """Return the same visitor with a new ``_ttp``."""
         fresh = self.fresh.replace(_TTP_INITIAL, "") + _TTP_INITIAL
         return self._replace(ttp=ttp, renew=(*self.renew, TTP), fresh=fresh)
 
 
 def may_be_due(request: RequestView) -> bool:
-    """Whether a cookie may have to be written: a cheap look, for the many requests of a day after the first."""
+    """Return False if certainly no cookie has to be written. Cheap, because most requests of a visitor need none."""
     return TTCLID in request.query or cookies_may_be_due(request.cookie_header) or _KEY in request.header("referer")
 
 
 def cookies_may_be_due(cookies: str) -> bool:
-    """The same by the ``Cookie`` header alone."""
+    """Return the same, judged by the ``Cookie`` header alone."""
     at = cookies.find(_FRESH)
     fresh = cookies[at + len(_FRESH) : at + len(_FRESH) + 2] if at >= 0 else ""
     return (TTCLID in cookies and (_TTCLID_INITIAL not in fresh or _OTHER_TTCLID in cookies)) or (
@@ -88,7 +88,7 @@ _OTHER_TTCLID = f"_{TTCLID}"
 
 
 def read_visitor(request: RequestView) -> Visitor:
-    """The visitor's ids, from the URL and the cookies of this request."""
+    """Return the visitor's ids from the URL, the referrer and the cookies of this request."""
     cookies = request.kept
     ignored = 0
     ttclid = ""
@@ -116,9 +116,9 @@ def read_visitor(request: RequestView) -> Visitor:
 
 
 def _of_referrer(request: RequestView) -> str:
-    """The click id in the address of the page before, where that is of the same host; empty where there is none.
+    """Return the click id in the referrer if it is a page of the same host; empty if there is none.
 
-    TikTok's server tag reads it too: consent may be given on the page after the one that the ad led to.
+    Consent may be given on the page after the landing page. TikTok's server tag reads the referrer too.
     """
     referrer = request.header("referer")
     if _KEY not in referrer:

@@ -1,7 +1,7 @@
 """Normalise and hash one value of a visitor's identity by TikTok's rules.
 
-A value that cannot be right is returned as :class:`UnusableValue` and not raised: a traceback holds local variables,
-and a log of it would hold the raw value.
+Invalid values are returned as :class:`UnusableValue` instead of raised, because a traceback holds local variables, and
+a log of the traceback would hold the raw value.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class UnusableValue(NamedTuple):
     """Why a value is not sent.
 
     Attributes:
-        found: its type or shape in words, never the value.
-        allowed: what would have been right.
+        found: the type or shape of the value in words, never the value.
+        allowed: the allowed values, in words.
     """
 
     found: str
@@ -34,17 +34,17 @@ _HASH = re.compile(r"[0-9a-fA-F]{64}")
 _HASH_OF_NOTHING = sha256(b"").hexdigest()
 _OTHER_HASH = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{128}")
 
-# At least a dot in the domain: no TikTok account has an address on a local host.
+# Require a dot in the domain: no TikTok account has an address on a local host.
 _EMAIL = re.compile(r"[^\s@<>(),;:\"\[\]\\]{1,64}@(?:[^\W_][\w-]{0,62}\.){1,10}[^\W\d_][\w-]{1,62}")
 _PHONE = re.compile(r"(?:tel:)?[+\d\s().\-/\u2010-\u2015\uff0b\u00ad\u200b-\u200f\u2060\u202a-\u202e]{4,60}")
 _EXTENSION = re.compile(r"(?:x|ext\.?|;ext=)\s{0,8}\d{1,6}$", re.IGNORECASE)
 
-# Written out with its country code and without a plus, a number is longer than nearly every national one.
+# A number with its country code, but without a plus, is longer than nearly every national number.
 _SURELY_INTERNATIONAL_DIGITS = 12
 
 
 def email(value: object, _region: str | None = None) -> str | UnusableValue:
-    """The hash of the address, trimmed and lower-cased; dots and ``+tags`` stay, as TikTok hashes them too."""
+    """Return the hash of the trimmed, lower-cased address. Keep dots and ``+tags``, because TikTok hashes them too."""
     allowed = "an address such as name@example.com, or its SHA-256"
 
     def rule(found: str) -> str | UnusableValue:
@@ -59,11 +59,11 @@ def email(value: object, _region: str | None = None) -> str | UnusableValue:
 
 
 def phone(value: object, region: str | None = None) -> str | UnusableValue:
-    """The hash of the number in E.164 with its plus; ``00`` and trunk zeros are understood.
+    """Return the hash of the number in E.164 with its plus. ``00`` prefixes and trunk zeros are converted.
 
     Args:
-        value: an international number, or a national one where there is a region; int or str.
-        region: ISO country code of national numbers.
+        value: an international number, or a national one if a region is given; int or str.
+        region: ISO country code for national numbers.
     """
     allowed = "E.164 such as +12133734253, or its SHA-256"
 
@@ -77,7 +77,7 @@ def phone(value: object, region: str | None = None) -> str | UnusableValue:
 
 
 def external_id(value: object, _region: str | None = None) -> str | UnusableValue:
-    """The hash of the id, trimmed, its case kept; ints and UUIDs are written out."""
+    """Return the hash of the trimmed id. Keep its case; convert ints and UUIDs to str."""
     allowed = "your own id of the person as str or int"
 
     def rule(found: str) -> str | UnusableValue:
@@ -87,7 +87,7 @@ def external_id(value: object, _region: str | None = None) -> str | UnusableValu
 
 
 def person_name(value: object, _region: str | None = None) -> str | UnusableValue:
-    """The hash of the name, lower-cased, without punctuation and white space of any script."""
+    """Return the hash of the lower-cased name without punctuation and white space of any script."""
     allowed = "a name, or its SHA-256"
 
     def rule(found: str) -> str | UnusableValue:
@@ -99,7 +99,7 @@ def person_name(value: object, _region: str | None = None) -> str | UnusableValu
 
 
 def zip_code(value: object, _region: str | None = None) -> str | UnusableValue:
-    """The hash of the postal code, lower-cased, without spaces and dashes."""
+    """Return the hash of the lower-cased postal code without spaces and dashes."""
     allowed = "a postal code as str (an int has lost its leading zeros), or its SHA-256"
 
     def rule(found: str) -> str | UnusableValue:
@@ -110,7 +110,7 @@ def zip_code(value: object, _region: str | None = None) -> str | UnusableValue:
 
 
 def place(value: object, _region: str | None = None) -> str | UnusableValue:
-    """The city or state, lower-cased, without punctuation and white space, readable."""
+    """Return the city or state in clear, lower-cased, without punctuation and white space."""
     allowed = "a plain name or code, not hashed"
     found = _text(value, 100, allowed)
     if not found or isinstance(found, UnusableValue):
@@ -118,14 +118,14 @@ def place(value: object, _region: str | None = None) -> str | UnusableValue:
     if _is_hash(found) or _OTHER_HASH.fullmatch(found):
         return UnusableValue("a hash", allowed)
     bare = _letters_and_digits(found)
-    # This field is sent readable: an address line, an e-mail or a number in the wrong place must not be.
+    # This field is sent in clear. An address line, e-mail address or number that was passed by mistake must not be.
     if "@" in found or sum(map(str.isdigit, bare)) > 4:
         return UnusableValue("a str that holds more than a place's name", allowed)
     return bare or UnusableValue("a str without letters", allowed)
 
 
 def country(value: object, _region: str | None = None) -> str | UnusableValue:
-    """The two-letter code, lower-cased."""
+    """Return the two-letter code, lower-cased."""
     allowed = "a two-letter ISO 3166 code such as 'us'"
     found = _text(value, 100, allowed)
     if not found or isinstance(found, UnusableValue):
@@ -138,7 +138,7 @@ def country(value: object, _region: str | None = None) -> str | UnusableValue:
 
 
 def _text(value: object, limit_chars: int, allowed: str) -> str | UnusableValue:
-    """The value as a trimmed str that UTF-8 can hold; empty where it says nothing."""
+    """Return the value as a trimmed str that UTF-8 can hold; empty for None."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -149,23 +149,23 @@ def _text(value: object, limit_chars: int, allowed: str) -> str | UnusableValue:
     if len(found) > limit_chars:
         return UnusableValue(f"a str of {len(found)} characters", allowed)
     if not found.isascii():
-        found = unicodedata.normalize("NFC", found)  # one name, one hash, however its accents were typed
+        found = unicodedata.normalize("NFC", found)  # both encodings of an accent yield one hash
         if any("\ud800" <= char <= "\udfff" for char in found):
             return UnusableValue("a str with half a character", allowed)
     return found
 
 
 def _visible(found: str) -> str:
-    """The text without zero-width and other format characters, which copying from documents and chats leaves in it."""
+    """Return the text without zero-width and other format characters, which copied text often contains."""
     return "".join(char for char in found if unicodedata.category(char) != "Cf").strip()
 
 
 def _written_out(value: object) -> object:
-    """Ints, whole floats and UUIDs as str, anything else as it is."""
+    """Return ints, whole floats and UUIDs as str, and anything else unchanged."""
     if isinstance(value, UUID):
         return UUID.__str__(value)
     if isinstance(value, float) and abs(value) < 10**15 and value == int(value):
-        value = int(value)  # spreadsheets make floats of numbers
+        value = int(value)  # spreadsheets convert numbers to floats
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**64:
         return int.__repr__(value)
     return value
@@ -178,12 +178,12 @@ def _is_hash(found: str) -> bool:
 def _hashed(
     value: object, limit_chars: int, allowed: str, rule: Callable[[str], str | UnusableValue]
 ) -> str | UnusableValue:
-    """The hash of what the rule makes of the value; a hash passes in lower case, and nothing stays nothing."""
+    """Return the hash of the value normalised by the rule; a given hash in lower case; empty for an empty value."""
     found = _text(value, limit_chars, allowed)
     if not found or isinstance(found, UnusableValue):
         return found
     if _is_hash(found):
-        # The hash of an empty value would match everybody who left the field empty.
+        # The hash of an empty value would match all people who left the field empty.
         empty = found.lower() == _HASH_OF_NOTHING
         return UnusableValue("the hash of an empty value", "the hash of a value") if empty else found.lower()
     normal = rule(found)
@@ -191,14 +191,14 @@ def _hashed(
 
 
 def _letters_and_digits(found: str) -> str:
-    """Lower-cased letters, marks and digits of every script, and nothing else."""
+    """Return only the letters, marks and digits of every script, lower-cased."""
     lowered = unicodedata.normalize("NFC", found.lower())
     return "".join(char for char in lowered if unicodedata.category(char)[0] in "LMN")
 
 
 def _e164(found: str, region: str | None) -> str | UnusableValue:
-    """The number with plus and country code, if its length is one that its country has."""
-    import phonenumbers  # noqa: PLC0415 -- 20 ms and several MB that a site without phone numbers never pays
+    """Return the number with plus and country code, if its length is possible in its country."""
+    import phonenumbers  # noqa: PLC0415 -- costs 20 ms and several MB, so import it only for phone numbers
 
     digits = "".join(char for char in found if char.isdigit())
     is_international = "+" in found or "\uff0b" in found
@@ -220,14 +220,14 @@ def _e164(found: str, region: str | None) -> str | UnusableValue:
 
 
 def _with_country_code(digits: str, national: Any) -> Any:
-    """The number that the digits are with a plus before them; None where they are rather a national number.
+    """Return the digits parsed as an international number; None if they are more likely a national number.
 
-    German and Austrian numbers have so many lengths that ``4915112345678`` could be a national number too. Nobody
-    writes a fixed line's number of that length without its zero, so the mobile number is meant.
+    German and Austrian numbers vary so much in length that ``4915112345678`` may be a national number too. Fixed-line
+    numbers of that length are not written without their leading zero, so the mobile number is meant.
 
     Args:
-        digits: as given, without a plus.
-        national: how they read in the site's own region; None where it has none.
+        digits: the given digits, without a plus.
+        national: the number parsed for the site's own region; None if that failed.
     """
     import phonenumbers  # noqa: PLC0415 -- as above
 

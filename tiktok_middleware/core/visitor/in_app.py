@@ -1,4 +1,4 @@
-"""Detect the browser inside an app, such as TikTok's own, by its user agent."""
+"""Detect in-app browsers, such as TikTok's, by their user agent."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from functools import lru_cache
 
 __all__ = ["IN_APP", "in_app"]
 
-# Marks that the apps' web views write into their user agents, as public lists of in-app browsers name them. Instagram
-# comes before Facebook, whose marks it may carry too.
+# Marks in the user agents of the apps' web views, from public lists of in-app browsers. Instagram comes before
+# Facebook, because its user agent may contain Facebook's marks too.
 _MARKS = {
     "tiktok": r"musical_ly|BytedanceWebview|\btrill_|\baweme_|\bTikTok(?!Spider)|com\.zhiliaoapp\.musically|ugc\.trill",
     "instagram": r"\bInstagram\b|com\.instagram\.android",
@@ -22,7 +22,7 @@ _MARKS = {
     "wechat": r"\bMicroMessenger/|com\.tencent\.mm\b",
 }
 
-#: The apps that are told apart.
+#: Names of the detected apps.
 IN_APP: tuple[str, ...] = tuple(_MARKS)
 
 _MARK = re.compile("|".join(f"(?P<{app}>{marks})" for app, marks in _MARKS.items()))
@@ -30,11 +30,11 @@ _MOST_CHARS = 1024
 
 
 def in_app(user_agent: str, requested_with: str = "") -> str:
-    """Return the app whose web view made a request, one of :data:`IN_APP`; empty for a browser of its own.
+    """Return the app whose web view made a request, one of :data:`IN_APP`; empty for a regular browser.
 
     Args:
         user_agent: the ``User-Agent`` header.
-        requested_with: the ``X-Requested-With`` header: Android's web views name their app's package in it.
+        requested_with: the ``X-Requested-With`` header, which holds the app's package name in Android's web views.
     """
     package = requested_with[:_MOST_CHARS] if "." in requested_with else ""
     return _app(f"{user_agent[:_MOST_CHARS]} {package}")

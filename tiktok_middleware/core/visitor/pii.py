@@ -1,4 +1,4 @@
-"""Detect what identifies a person in text: e-mail addresses, phone numbers, payment cards, tokens, personal values."""
+"""Detect personal data in text: e-mail addresses, phone numbers, payment cards, tokens, and values of personal keys."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ __all__ = [
     "text_reveals",
 ]
 
-#: Stands in the place of something personal.
+#: Replacement for personal data.
 REDACTED = "redacted"
 
-# How often a value may have been encoded, one redirect inside another; deeper nesting hides something.
+# Maximum nesting of percent-encodings, as in a redirect inside another. Deeper nesting counts as personal.
 _MAX_LAYERS = 5
 
 _email, _phone, _national, _credential = map(
@@ -66,7 +66,7 @@ _LONG_RUN = re.compile(r"[A-Za-z0-9]{20,}")
 _PAIRS = re.compile(r"[?&#;,{}\[\]]")
 _PAIR = re.compile(r"[^0-9A-Za-z]*([0-9A-Za-z][0-9A-Za-z_.\[\] -]{0,99})[\"']?[=:](.+)", re.DOTALL)
 
-# Invisible characters, which hide nothing, and digits of Arabic script.
+# Remove invisible characters, and convert digits of Arabic script.
 _FOLDED: dict[int, str | None] = dict.fromkeys([0xAD, *range(0x200B, 0x2010), 0x2060, 0xFEFF], None)
 _FOLDED |= {start + digit: str(digit) for start in (0x660, 0x6F0) for digit in range(10)}
 
@@ -74,7 +74,7 @@ _FOLDED |= {start + digit: str(digit) for start in (0x660, 0x6F0) for digit in r
 def is_suspect(text: str) -> bool:
     """Return False for raw text that certainly holds nothing personal.
 
-    The parts of the pattern are tried one by one, each where its trigger is there: every request asks.
+    For speed, search each part of the pattern only if its trigger is present. Every request calls this.
     """
     if not text.isascii() and (_foreign.search(text) or _at.search(text)):
         return True
@@ -101,7 +101,7 @@ def plain(text: str) -> str:
 
 
 def decoded(text: str) -> str | None:
-    """Return the text behind up to five percent-encodings, or None where there are more."""
+    """Return the text with up to five percent-encodings decoded, or None if there are more."""
     for _ in range(_MAX_LAYERS):
         if "%" not in text:
             break
@@ -115,17 +115,18 @@ def decoded(text: str) -> str | None:
 
 
 def query_decoded(raw: str) -> str | None:
-    """Return the same for a key or value of a query, where ``+`` is a space (WHATWG URL, urlencoded).
+    """Decode a key or value of a query, where ``+`` is a space (WHATWG URL, urlencoded).
 
-    At the start of a value it begins a phone number.
+    A ``+`` at the start of a value is kept, because it begins a phone number.
     """
     return decoded(_SPACE.sub(" ", raw) if "+" in raw else raw)
 
 
 def reveals(text: str, *, may_be_card: bool = True) -> bool:
-    """Return True when decoded text holds an e-mail address, international phone number, card number or token.
+    """Return True if decoded text holds an e-mail address, international phone number, card number or token.
 
-    Base64 is looked through. National phone numbers are not recognised: order numbers and product ids look the same.
+    Base64 is decoded and searched. National phone numbers are not detected, because order numbers and product ids look
+    the same.
     """
     return (
         ("@" in text and _email.search(text) is not None)
@@ -140,21 +141,21 @@ def reveals(text: str, *, may_be_card: bool = True) -> bool:
 
 
 def identifier_reveals(value: str) -> bool:
-    """Return True when an identifier, of letters, digits and ``._~-``, is a card number, or an address in base64."""
+    """Return True if an identifier of letters, digits and ``._~-`` holds a card number, a token or personal base64."""
     if not (_long_number.search(value) or "eyJ" in value or any(map(_text_in_base64.match, _LONG_WORD.findall(value)))):
         return False
     return reveals(value)
 
 
 def may_hold_card(key: str) -> bool:
-    """Return False for a key of identifiers, whose long numbers are no payment cards."""
+    """Return False for a key of identifiers, whose long numbers are not payment card numbers."""
     return _id_key.search(_folded(key)) is None
 
 
 def key_reveals(key: str, text: str) -> bool:
-    """Return True when a key announces something personal and the value can be that.
+    """Return True if the key denotes personal data and the value may be such data.
 
-    A value that is an address or JSON is searched for such keys too.
+    A value that is a URL or JSON is searched for such keys too.
     """
     if text == REDACTED:
         return False
@@ -174,11 +175,11 @@ def key_reveals(key: str, text: str) -> bool:
 
 
 def text_reveals(raw: str, key: str = "") -> bool:
-    """Return True when a text as somebody wrote it identifies a person, under this key.
+    """Return True if a raw text under this key identifies a person.
 
     Args:
         raw: a parameter's value or a header, perhaps encoded.
-        key: the parameter's name; empty where it has none.
+        key: the parameter's name; empty if there is none.
     """
     if not key and not is_suspect(raw):
         return False
@@ -196,9 +197,9 @@ def scrubbed(text: str) -> str:
 
 
 def looks_opaque(text: str) -> bool:
-    """Return True for text with a long run that no person wrote: a session, reset or sign-in token, perhaps a hash.
+    """Return True for text with a long machine-made run, such as a session, reset or sign-in token or a hash.
 
-    UUIDs and the words of a slug are too short to count; long numbers are identifiers.
+    UUIDs and the words of a slug are too short to count. Long numbers count as identifiers.
     """
     for match in _LONG_RUN.finditer(text):
         run = match[0]
@@ -214,7 +215,7 @@ _MAX_PAIR_CHARS = 512
 
 
 def _plain_key_reveals(key: str, text: str) -> bool:
-    """Judge one pair of a value that holds several; their values are searched no further."""
+    """Return whether one key-value pair inside a value is personal, without searching its value for further pairs."""
     return key_reveals(key, text.translate(_NO_PAIRS))
 
 
@@ -227,7 +228,7 @@ def _folded(key: str) -> str:
 
 
 def _holds_card(text: str) -> bool:
-    """Return True when the text holds a number of an issued form whose check digit is right, and no identifier."""
+    """Return True if the text holds a number of an issued form with a valid check digit that is not an identifier."""
     for match in _card_like.finditer(text):
         digits = "".join(filter(str.isdigit, match[0]))
         if _issued.match(digits) and _passes_luhn(digits):
@@ -246,7 +247,7 @@ def _passes_luhn(digits: str) -> bool:
 
 
 def _behind_base64(text: str) -> Iterator[str]:
-    """Yield the texts whose base64, of either alphabet, is a run of characters or a word of one."""
+    """Yield the decoded text of each run of base64 characters (either alphabet), and of each word of a run."""
     for match in _ENCODED_RUN.finditer(text):
         run = match[0]
         words = [word for word in _ALPHANUMERIC.split(run) if len(word) >= 8]

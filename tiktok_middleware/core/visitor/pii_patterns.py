@@ -1,7 +1,7 @@
-r"""Patterns of what identifies a person, for Python and (``SUSPECT...``) for the page's JavaScript.
+r"""Patterns of personal data, for Python and (``SUSPECT...``) for the page's JavaScript.
 
-They use only syntax that both languages read alike: no lookbehind, no ``\w``, ``\d``, ``\s`` or ``\b``. Each is
-bounded, so that the time grows with the length of the text and no faster.
+They use only syntax with the same meaning in both languages: no lookbehind, no ``\w``, ``\d``, ``\s`` or ``\b``.
+Each is bounded, so that the time is linear in the length of the text.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ __all__ = [
 # Letters beyond ASCII: no general punctuation, no emoji, no surrogates.
 BEYOND = r"\u00c0-\u1fff\u2c00-\ud7ff\uf900-\uffef"
 _FILES = "png|jpe?g|gif|svg|webp|avif|ico|css|m?js|json|map|html?|php|pdf|txt|xml|woff|min"
-# A letter or digit precedes the at sign: at the start of a word it begins a handle (`@jane.doe`). Package versions
-# (`react@18.2.0-rc.x`) and image scales (`photo@2x.png`) are no addresses either.
+# A letter or digit must precede the at sign, because at the start of a word it begins a handle (`@jane.doe`). Package
+# versions (`react@18.2.0-rc.x`) and image scales (`photo@2x.png`) are not addresses either.
 EMAIL = (
     rf"[0-9A-Za-z{BEYOND}]@(?!v?[0-9]+\.[0-9x]|[0-9](?:\.[0-9])?x[._-])"
     rf"(?:[0-9A-Za-z_{BEYOND}-]{{1,63}}\.){{1,8}}"
@@ -44,12 +44,12 @@ EMAIL = (
 )
 
 _DAY = r"(?:(?:19|20)[0-9]{2}[-./ ]?[01]?[0-9][-./ ]?[0-3]?[0-9]|[0-3]?[0-9][-./ ]?[0-3]?[0-9][-./ ]?(?:19|20)[0-9]{2})"
-# A day or a range of days; no further digits but those of a time.
+# A day or a range of days, followed by no digits except those of a time.
 _DATES = rf"{_DAY}(?:[ ().-]{{1,3}}{_DAY})?(?![ .-]?[0-9](?![0-9]?:))"
 _MORE_DIGITS = r"(?:[ ().\-/]{0,3}[0-9])"
 # ITU-T E.164: a plus sign and 8 to 15 digits.
 PHONE = rf"(?:^|[ =:,;(/&?'\"\x3c])\+[ (]{{0,2}}(?!{_DATES})[1-9]{_MORE_DIGITS}{{7,14}}(?![0-9])"
-# 7 to 15 digits, for keys that announce a phone number.
+# 7 to 15 digits, for keys that denote a phone number.
 NATIONAL = rf"(?:^|[^0-9])(?!{_DATES})[0-9]{_MORE_DIGITS}{{6,14}}(?![0-9])"
 
 CARD_LIKE = r"(?:^|[^0-9A-Za-z])[2-6](?:[ -]?[0-9]){13,18}(?![0-9A-Za-z])"
@@ -59,10 +59,10 @@ ISSUED = (
     r"|(?:2(?:2[2-9]|[3-6][0-9]|7[01])[0-9]|220[0-4]|2720|35[2-8][0-9]|6011|64[4-9][0-9])[0-9]{12})$"
 )
 
-# JSON Web Tokens and their kin; a payment service's keys.
+# JSON Web Tokens and similar tokens, and a payment service's keys.
 CREDENTIAL = r"(?:^|[^A-Za-z0-9_-])(?:eyJ[A-Za-z0-9_-]{5,2048}\.[A-Za-z0-9_-]{5}|[sr]k_(?:live|test)_[A-Za-z0-9]{8})"
 
-# Keys are read as lower-case words joined by `_`: `customer[firstName]` is `customer_first_name`.
+# Keys are converted to lower-case words joined by `_`: `customer[firstName]` to `customer_first_name`.
 NAME_KEY = (
     r"(?:first|last|full|given|family|sur|middle|maiden|holder|customer|recipient|contact|buyer|guest|patient)_?name$"
     r"|(?:^|_)[fl]name$|(?:vor|nach)name$|(?:^|_)(?:prenom|apellidos?|cognome)$"
@@ -75,16 +75,16 @@ CREDENTIAL_KEY = r"(?:passw(?:or)?d|pwd|(?:^|_)(?:ssn|iban|cvv|cvc))$"
 BIRTH_KEY = r"(?:date_?of_?birth|birth_?date|birthday|(?:^|_)dob)$"
 ID_KEY = r"(?:id|sku|ean|gtin|isbn|asin|items?|products?|variants?|orders?|campaign|adgroup|creative)$"
 
-ESCAPED_PERCENT = "%(?:25)*"  # a percent sign, or one that is encoded itself
+ESCAPED_PERCENT = "%(?:25)*"  # a percent sign, possibly encoded itself
 _SPACE = rf"(?:[ +-]|{ESCAPED_PERCENT}2[0d])?"
-# How base64 of text begins: eight characters for six printable ASCII bytes, or two for the lead of another script;
-# soon a capital letter. Random identifiers seldom begin so.
+# The beginning of base64 of text: eight characters for six printable ASCII bytes, or two for the lead byte of another
+# script, with a capital letter soon after. Random identifiers seldom begin like this.
 TEXT_IN_BASE64 = (
     r"(?=[0-9a-z]{0,30}[A-Z])(?:(?:[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][0-9A-Za-z]){2}"
     r"|[w-z0-6][I-LYZabo-r4-7][0-9A-Za-z+/_-]{6})"
 )
 _WORD_START = rf"(?:^|[^0-9A-Za-z%]|{ESCAPED_PERCENT}[0-9a-fA-F]{{2}})"
-# These ignore case.
+# The following patterns ignore case.
 AT = rf"[0-9a-z\u0080-\uffff](?:@|{ESCAPED_PERCENT}40)"
 ESCAPED = rf"{ESCAPED_PERCENT}(?:3[0-9]|[46][1-9a-f]|[57][0-9a]|d[9b]|ef|f0)"
 PLUS = rf"(?:(?:^|[ =:,;(/&?'\"\x3c]|{ESCAPED_PERCENT}3d)\+|{ESCAPED_PERCENT}2b)(?:[ (]|{ESCAPED_PERCENT}2[08])*[0-9]"
@@ -95,8 +95,8 @@ SUSPECT_KEY = (
     "(?:name|prenom|apellido|cognome|phone|mobil|movil|tel|msisdn|whatsapp|fax|cel|contact"
     f"|passw|pwd|birth|dob|ssn|iban|cvv|cvc)[^&=/]{{0,20}}(?:[=:]|{ESCAPED_PERCENT}3[ad])"
 )
-# An address as browsers write it, in ASCII, without a match of these two holds nothing personal. A page whose address
-# matches asks the endpoint before it loads the pixel, so that they match little else. The first ignores case.
+# A URL that matches neither of these two patterns holds nothing personal; browsers write URLs in ASCII. A page with a
+# matching URL asks the endpoint before it loads the pixel, so false matches cost a request. The first ignores case.
 SUSPECT = "|".join(
     (AT.replace(r"\u0080-\uffff", ""), ESCAPED, PLUS.replace(r"'\"\x3c", ""), LONG_NUMBER, CREDENTIAL_MARK, SUSPECT_KEY)
 )

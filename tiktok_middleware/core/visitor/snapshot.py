@@ -1,4 +1,4 @@
-"""Who a visitor is, kept for later: a signed token for an order's row or a payment's metadata; it stores nothing."""
+"""Encode a visitor as a signed token that an app keeps with an order or a payment, and decode such a token."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tiktok_middleware.errors import EventError, TokenError
 
 __all__ = ["SNAPSHOT_MAX_AGE_S", "Snapshot", "SnapshotRequest", "check_max_chars", "read_snapshot", "write_snapshot"]
 
-#: As long as a claim of a ``once`` event is remembered: a year and a month.
+#: Maximum age of a token: 400 days, as long as the outbox keeps the claim of a ``once`` event.
 SNAPSHOT_MAX_AGE_S = 400 * 86400
 
 _PURPOSE = "snapshot"
@@ -34,15 +34,15 @@ _MAX_VALUES = 10
 
 
 class Snapshot(NamedTuple):
-    """What is known of a visitor.
+    """The known data of a visitor.
 
     Attributes:
-        consent: the choice; who has not agreed leaves nothing here but that.
+        consent: the visitor's choice. Without consent, the token holds nothing else.
         ttclid, ttp: as in :class:`Visitor`.
-        ip: the address, behind trusted proxies.
-        user_agent: as the browser sent it, at most 1,024 characters.
-        url: of the page, as the server channel tells it: scrubbed.
-        identity: hashes.
+        ip: the visitor's IP address, determined behind trusted proxies.
+        user_agent: the browser's user agent, at most 1,024 characters.
+        url: URL of the page, redacted as for the server channel.
+        identity: hashed identity.
     """
 
     consent: Consent
@@ -55,12 +55,12 @@ class Snapshot(NamedTuple):
 
     @property
     def visitor(self) -> Visitor:
-        """The ids, with no cookie to write back."""
+        """The ids, without cookies to write."""
         return Visitor(self.ttclid, self.ttp, (), "", 0)
 
 
 class SnapshotRequest(RequestView):
-    """A snapshot in the place of a request, for code that has none."""
+    """A request view over a snapshot, for code that runs without a request."""
 
     __slots__ = ("_snapshot",)
 
@@ -96,10 +96,10 @@ class SnapshotRequest(RequestView):
 
 
 def check_max_chars(value: object) -> int | None:
-    """A number of characters, or None for as many as it takes.
+    """Return the value if it is a positive whole number of characters, or None for no limit.
 
     Raises:
-        EventError: anything else.
+        EventError: any other value.
     """
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value
@@ -108,19 +108,19 @@ def check_max_chars(value: object) -> int | None:
 
 
 def write_snapshot(snapshot: Snapshot, signer: Signer, max_chars: int | None = None) -> str:
-    """The token: letters, digits, ``-``, ``_`` and ``.``.
+    """Return the token. It consists of letters, digits, ``-``, ``_`` and ``.``.
 
-    Where it may not be as long as all that is known would make it, what TikTok matches best by goes in first, each part
-    if it still fits: ``ttclid``, e-mail, ``_ttp``, phone, the page's origin, IP address, external id, user agent, the
-    page's path and query, further values of a list, name and address.
+    If all data exceeds ``max_chars``, add the parts in order of their value for TikTok's matching, each if it fits:
+    ``ttclid``, e-mail, ``_ttp``, phone, the page's origin, IP address, external id, user agent, the page's path and
+    query, further values of a list, name and address.
 
     Args:
-        snapshot: who it is.
-        signer: signs it.
-        max_chars: characters at most; None for as many as it takes.
+        snapshot: the visitor's data.
+        signer: signs the token.
+        max_chars: maximum length; None for no limit.
 
     Raises:
-        EventError: not even the visitor's choice fits.
+        EventError: ``max_chars`` is too small even for the visitor's choice.
     """
     whole = _packed(snapshot)
     token = signer.dump(whole, purpose=_PURPOSE)
@@ -138,14 +138,14 @@ def write_snapshot(snapshot: Snapshot, signer: Signer, max_chars: int | None = N
 
 
 def read_snapshot(token: object, signer: Signer) -> Snapshot:
-    """The snapshot in a token.
+    """Return the snapshot in a token.
 
     Args:
-        token: what :func:`write_snapshot` gave.
-        signer: knows the key that signed it.
+        token: a result of :func:`write_snapshot`.
+        signer: holds the key that signed the token.
 
     Raises:
-        TokenError: it is forged, older than 400 days, or no snapshot.
+        TokenError: the token is forged, older than 400 days, or not a snapshot.
     """
     if not isinstance(token, str) or len(token) > _MAX_TOKEN_CHARS or not token.isascii():
         raise TokenError("malformed")
@@ -156,7 +156,7 @@ def read_snapshot(token: object, signer: Signer) -> Snapshot:
         raise TokenError("malformed") from None
 
 
-# -- short keys, and hashes as base64: payment metadata often ends at 500 characters
+# -- Encoding with short keys, and hashes as base64, because payment metadata is often limited to 500 characters.
 
 _STATES = {"g": State.GRANTED, "d": State.DENIED, "u": State.UNKNOWN}
 _LETTERS = {state: letter for letter, state in _STATES.items()}
@@ -189,7 +189,7 @@ def _packed(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _parts(whole: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """What may be left out, the most valuable first; a later part of one key stands for the earlier ones."""
+    """Yield the optional parts, most valuable first. A later part with the same key replaces the earlier one."""
     page = urlsplit(whole.get("u", ""))
     origin = f"{page.scheme}://{page.netloc}/"
     first: dict[str, Any] = {key: whole[key][:1] for key in _HASHES if key in whole}
@@ -229,7 +229,7 @@ def _unpacked(packed: Any) -> Snapshot:
 
 
 def _text(packed: Mapping[str, Any], key: str, is_right: Any) -> str:
-    """A text of the right form, or empty where there is none."""
+    """Return the text under a key, or empty if it is missing. Raise ValueError if it is invalid."""
     text = packed.get(key, "")
     if not isinstance(text, str) or (text and not is_right(text)):
         raise ValueError(key)
@@ -248,7 +248,7 @@ def _is_address(text: str) -> bool:
 
 
 def _short(hexadecimal: str) -> str:
-    """32 bytes as 43 characters instead of 64."""
+    """Return a SHA-256 as 43 characters of base64url instead of 64 hexadecimal digits."""
     return urlsafe_b64encode(bytes.fromhex(hexadecimal)).decode("ascii").rstrip("=")
 
 

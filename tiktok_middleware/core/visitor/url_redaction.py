@@ -1,7 +1,7 @@
-"""A page's address as the server channel may tell it; it judges text, and knows neither requests nor consent.
+"""Redact the URL of a page for the server channel, and detect personal data in URLs.
 
-Kept: scheme, host, path, ``ttclid`` and ``utm_*`` (TikTok reads the click id out of the address). The rest of the query
-goes, and what looks like a person or a secret is replaced by ``redacted``, in paths and in kept values too.
+Keep scheme, host, path, ``ttclid`` and ``utm_*``; TikTok reads the click id from the URL. Remove the rest of the query.
+Replace personal data and secrets by ``redacted``, also in the path and in kept values.
 """
 
 from __future__ import annotations
@@ -25,19 +25,20 @@ __all__ = ["REDACTED", "holds_identity", "server_address"]
 
 _NOTHING: frozenset[str] = frozenset()
 
-# Servers and browsers pass on no longer address in practice; what lies beyond is not looked at, so not told.
+# In practice servers and browsers pass on no longer URL. The rest is not examined, so it is not sent.
 _MAX_CHARS = 8_192
 
-# Host: anything but what ends it or has no place in it, because hosts may be written in any script.
+# Host: any characters except delimiters and invalid ones, because hosts may be written in any script.
 _ORIGIN = re.compile(
     r"([hH][tT][tT][pP][sS]?)://(?:[^/?#\\]*@)?"
     r"([^\x00-,/:-@\[-^`{-\xa0\ud800-\udfff]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?(?=[/?#]|$)"
 )
 
-# Together these two say that there is nothing to do: no query, nothing encoded; no long number, no long run.
+# Fast path: nothing to redact if the first matches (no query, nothing encoded), and the second does not (no long number
+# or run).
 _PLAIN = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
 _LONG = re.compile(r"[0-9](?:[.-]?[0-9]){6}|[A-Za-z0-9]{20}|_(?:live|test)_|eyJ")
-# Most addresses end here: lower-case words, few digits.
+# Fast path for most URLs: lower-case words, few digits.
 _LOWER = re.compile(r"[a-z0-9._~/:-]*")
 _MANY_DIGITS = re.compile(r"[2-6](?:-?[0-9]){13}|_(?:live|test)_")
 
@@ -48,15 +49,15 @@ _CLICK_ID_PAIR = re.compile(r"(?<=[?&])ttclid=[A-Za-z0-9._~-]{1,1000}(?=&|#|$)")
 
 
 def server_address(url: str, allow: frozenset[str] = _NOTHING, deny: frozenset[str] = _NOTHING) -> str:
-    """The address without what TikTok may not be told; empty where it is no http address. Never raises.
+    """Return the URL without data that TikTok must not receive; empty if it is not an http URL. Never raises.
 
-    Source: TikTok's Business Products (Data) Terms 2.8 and its page on prohibited data: addresses and UTM parameters
-    are scanned. A click id passes whole or not at all.
+    Source: TikTok's Business Products (Data) Terms 2.8 and its page on prohibited data: TikTok scans URLs and UTM
+    parameters. A click id is kept whole or removed.
 
     Args:
-        url: the address of the page or its referrer.
-        allow: query keys that are kept besides ``ttclid`` and ``utm_*``, their values redacted where needed.
-        deny: lower-case query keys that are always cut; as a word of the path they redact the next one.
+        url: the URL of the page or its referrer.
+        allow: query keys that are kept besides ``ttclid`` and ``utm_*``; their values are redacted if necessary.
+        deny: lower-case query keys that are always removed; in a path, the segment after such a key is redacted.
     """
     if not isinstance(url, str):
         return ""
@@ -75,16 +76,16 @@ def server_address(url: str, allow: frozenset[str] = _NOTHING, deny: frozenset[s
 
 
 def holds_identity(url: str) -> bool:
-    """Return True when a page at this address must not load the pixel, which reports addresses as they are.
+    """Return True if a page at this URL must not load the pixel, because the pixel reports URLs unredacted.
 
     True for an e-mail address, an international phone number, a payment card, an unmistakable token, and for names,
-    phone numbers, birth dates and passwords under keys that announce them; in path and query, percent-encoded or in
-    base64. Not for click ids, order numbers, product ids, dates, handles and slugs, nor for other long tokens:
-    thank-you pages and shop systems are full of those, and the server channel redacts them. An address above 16,384
-    characters counts as holding something: nobody has read it. Never raises.
+    phone numbers, birth dates and passwords under keys that denote them; in path and query, percent-encoded or in
+    base64. False for click ids, order numbers, product ids, dates, handles and slugs. False for other long tokens too:
+    they are common on thank-you pages and in shop systems, and the server channel redacts them. A URL of more than
+    16,384 characters is not examined and yields True. Never raises.
 
     Args:
-        url: the address; its fragment does not count.
+        url: the URL; its fragment is ignored.
     """
     if not isinstance(url, str):
         return False
@@ -96,7 +97,7 @@ def holds_identity(url: str) -> bool:
         return False
     path, _, query = url.partition("#")[0].partition("?")
     if path[:4].lower() == "http":
-        path = path.partition("//")[2].partition("/")[2]  # a host is nobody
+        path = path.partition("//")[2].partition("/")[2]  # a host is not personal
     return _path_reveals(path) or any(map(_pair_reveals, query.split("&")))
 
 
@@ -110,16 +111,16 @@ def _path_reveals(path: str) -> bool:
 
 
 def _segment_reveals(segment: str, before: str) -> bool:
-    """Judge a segment of a path; a long number behind a word such as ``orders`` is no payment card."""
+    """Return whether a path segment is personal. A long number after a word such as ``orders`` is no payment card."""
     if not is_suspect(segment):
         return False
-    # Some software writes spaces in paths as in queries.
+    # Some software encodes spaces in paths as ``+``, as in queries.
     readings = {decoded(segment), query_decoded(segment)}
     return any(text is None or reveals(text, may_be_card=may_hold_card(before)) for text in readings)
 
 
 def _pair_reveals(pair: str) -> bool:
-    """Judge one pair of a query by its value and by what its key announces."""
+    """Return whether one pair of a query is personal, judged by its key and its value."""
     raw_key, equals, raw = pair.partition("=")
     if not is_suspect(pair) or (raw_key == "ttclid" and _CLICK_ID.fullmatch(raw)):
         return False
@@ -133,7 +134,7 @@ def _pair_reveals(pair: str) -> bool:
 
 
 def _host(host: str) -> str:
-    """The host as browsers write it, in ASCII, or empty where it is no host name."""
+    """Return the host in ASCII (IDNA), or empty if it is not a valid host name."""
     if host.isascii():
         return host
     try:
@@ -143,7 +144,7 @@ def _host(host: str) -> str:
 
 
 def _shortened(url: str) -> str:
-    """The beginning of an overlong address, without the word it was cut in."""
+    """Return the beginning of an overlong URL, cut at a delimiter."""
     begin = url[:_MAX_CHARS]
     return begin[: max(begin.rfind(mark) for mark in ("/", "?", "&"))]
 
@@ -154,7 +155,7 @@ def _kept_path(path: str, deny: frozenset[str]) -> str:
     kept = []
     before = ""
     for segment in path.split("/"):
-        raw = segment.partition(";")[0]  # path parameters hold session ids
+        raw = segment.partition(";")[0]  # path parameters may hold session ids
         text = decoded(raw)
         is_denied = before.lower() in deny
         if raw and (is_denied or text is None or looks_opaque(text) or _segment_reveals(raw, before)):
@@ -166,7 +167,7 @@ def _kept_path(path: str, deny: frozenset[str]) -> str:
 
 
 def _kept_pair(pair: str, allow: frozenset[str], deny: frozenset[str]) -> str:
-    """The pair as it may be told, or nothing."""
+    """Return the pair, redacted if necessary; empty if it must be removed."""
     raw_key, _, raw = pair.partition("=")
     key = unquote(raw_key) if "%" in raw_key else raw_key
     if not (key == "ttclid" or key.startswith("utm_") or key in allow) or key in deny or key.lower() in deny:
@@ -183,5 +184,5 @@ def _kept_pair(pair: str, allow: frozenset[str], deny: frozenset[str]) -> str:
 
 
 def _quoted(raw: str) -> str:
-    """The text with what may not stand in an address encoded; what is encoded already stays."""
+    """Return the text with characters that are invalid in a URL encoded. Keep existing percent-encodings."""
     return quote(raw, safe="/%!$&'()*+,=:@~", errors="replace")

@@ -1,6 +1,6 @@
 """Turn a visitor's e-mail address, phone number and other identity into hashes.
 
-Only city, state and country stay readable, normalised, because TikTok takes them in no other form.
+City, state and country are normalised but not hashed, because TikTok accepts them only in clear.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _MISNOMERS: dict[str, str] = {
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename=None):
-    """What may be told of a visitor, ready for both channels.
+    """Hashed identity of a visitor, ready for both channels.
 
     Attributes:
-        email, phone, external_id: SHA-256 in lower-case hexadecimal, several where several were given.
+        email, phone, external_id: SHA-256 in lower-case hexadecimal, one for each given value.
         first_name, last_name, zip_code: the same, one each, or empty.
-        city, state, country: normalised and readable, or empty.
+        city, state, country: normalised and in clear, or empty.
     """
 
     email: tuple[str, ...] = ()
@@ -61,28 +61,29 @@ class Identity(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename
         return f"Identity({', '.join(f'{name}=...' for name, value in self._fields() if value)})"
 
     def __rich_repr__(self) -> list[tuple[str, str]]:
-        """Names only: msgspec's own would show the hashes to rich."""
+        """Return the names only. msgspec's own method would show the hashes in rich's output."""
         return [(name, "...") for name, value in self._fields() if value]
 
     def _fields(self) -> Iterator[tuple[str, str | tuple[str, ...]]]:
         return ((name, getattr(self, name)) for name in self.__struct_fields__)
 
     def merged(self, other: Identity) -> Identity:
-        """What both know; where both know a field the other, newer one is believed.
+        """Return the fields of both; if both have a field, use that of the other, newer one.
 
-        Values are not added up: another e-mail may be another person's. Who has two gives them in one list.
+        Values of one field are not combined, because another e-mail address may belong to another person. Two
+        addresses of one person are given in one list.
         """
         if not self:
             return other
         return msgspec.structs.replace(self, **{name: value for name, value in other._fields() if value})
 
     def limited_to(self, keys: Collection[str]) -> Identity:
-        """The same person, by these fields only."""
+        """Return the identity reduced to these fields."""
         dropped = {name: () if name in _MANY else "" for name, value in self._fields() if value and name not in keys}
         return msgspec.structs.replace(self, **dropped) if dropped else self
 
     def user(self) -> dict[str, object]:
-        """The keys of the Events API's ``user`` object: one value as str, several as list, none left out."""
+        """Return the Events API's ``user`` object: one value as str, several as list, empty fields omitted."""
         found: dict[str, object] = {}
         if not self:
             return found
@@ -92,7 +93,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename
         return found
 
     def pixel(self) -> dict[str, str]:
-        """The argument of ``ttq.identify``: hashes under the pixel's names, the first where there are several."""
+        """Return the argument of ``ttq.identify``: the first value of each field, under the pixel's names."""
         found = {}
         for name, value in self._fields():
             if value:
@@ -105,15 +106,15 @@ _PIXEL_NAMES = {"email": "sha256_email", "phone": "sha256_phone_number"}
 
 
 def read_identity(fields: Mapping[str, object], *, phone_region: str | None) -> tuple[Identity, list[EventError]]:
-    """The identity in these fields, hashed, and an error for each value that cannot be right.
+    """Return the hashed identity in these fields, and an error for each invalid value.
 
-    Empty values (None, ``""``, white space) say nothing and are skipped. Errors name the field and the reason, never
-    the value, and hold no traceback whose frames would. Never raises.
+    Empty values (None, ``""``, white space) are skipped. Errors hold the field and the reason, but neither the value
+    nor a traceback whose frames would hold it. Never raises.
 
     Args:
         fields: ``email``, ``phone``, ``external_id`` (one or several), ``first_name``, ``last_name``, ``city``,
-            ``state``, ``country``, ``zip_code``; SHA-256 hashes pass as they are where TikTok takes hashes.
-        phone_region: ISO country code that gives national phone numbers their prefix, such as ``DE``.
+            ``state``, ``country``, ``zip_code``; SHA-256 hashes are accepted for fields that TikTok accepts hashed.
+        phone_region: ISO country code for national phone numbers, such as ``DE``.
     """
     errors: list[EventError] = []
     known: dict[str, str | tuple[str, ...]] = {}
@@ -132,10 +133,10 @@ def read_identity(fields: Mapping[str, object], *, phone_region: str | None) -> 
 
 
 def _pairs(fields: Mapping[str, object], errors: list[EventError]) -> list[tuple[str, object]]:
-    """The fields, a bounded number of them."""
+    """Return at most 50 of the fields."""
     try:
         return [(name, value) for name, value in islice(fields.items(), 50)]
-    except Exception:  # noqa: BLE001 -- a stranger's mapping may do anything
+    except Exception:  # noqa: BLE001 -- the app's mapping may raise anything
         errors.append(EventError("identify", "a mapping that raised when it was read", "a dict"))
         return []
 
@@ -143,11 +144,11 @@ def _pairs(fields: Mapping[str, object], errors: list[EventError]) -> list[tuple
 def _several(
     name: str, value: object, rule: _Rule, phone_region: str | None, errors: list[EventError]
 ) -> tuple[str, ...]:
-    """The hashes of one or several values, each once."""
-    if not issubclass(type(value), (list, tuple, set, frozenset)):  # isinstance() would ask the object itself
+    """Return the hashes of one or several values, without duplicates."""
+    if not issubclass(type(value), (list, tuple, set, frozenset)):  # isinstance() would read the object's own __class__
         one = _one(f"identify.{name}", value, rule, phone_region, errors)
         return (one,) if one else ()
-    several: Collection[object] = value  # type: ignore[assignment]  # as was just found
+    several: Collection[object] = value  # type: ignore[assignment]  # checked above
     if len(several) > _MAX_VALUES:
         errors.append(EventError(f"identify.{name}", f"{len(several)} values", f"{_MAX_VALUES}; the rest is left out"))
     found: dict[str, None] = {}
@@ -159,10 +160,10 @@ def _several(
 
 
 def _one(field: str, value: object, rule: _Rule, phone_region: str | None, errors: list[EventError]) -> str:
-    """One value as it is sent, or empty."""
+    """Return the value to send; for an invalid value record an error and return an empty str."""
     try:
         found = rule(value, phone_region)
-    except Exception:  # noqa: BLE001 -- a stranger's object may do anything when it is read
+    except Exception:  # noqa: BLE001 -- the app's object may raise anything when it is read
         found = UnusableValue("a value that raised when it was read", "a str")
     if isinstance(found, UnusableValue):
         errors.append(EventError(field, found.found, found.allowed))
@@ -171,7 +172,7 @@ def _one(field: str, value: object, rule: _Rule, phone_region: str | None, error
 
 
 def _stranger(name: object) -> EventError:
-    """The error for a key that is no field, with the field that was probably meant."""
+    """Return the error for an unknown field, with the field that was probably meant."""
     if not isinstance(name, str) or not name.isidentifier() or len(name) > 50:
         return EventError("identify", "given a key that is no name", ", ".join(_RULES))
     folded = name.lower()
