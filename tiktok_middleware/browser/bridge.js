@@ -1,18 +1,18 @@
-// Report what the consent platforms in the page say. Each file of `bridges` brings one question. Its answer is true, false,
-// null (the platform is there and holds no choice), nothing (the platform is not there yet), or a promise of one of these.
-// Where several platforms answer, one refusal is enough. A change is reported once.
+// Report the choices that the page's consent platforms hold. Each file of `bridges` adds a function that reads one.
+// It returns true, false, null (the platform is there and holds no choice), undefined (the platform is not there yet),
+// or a promise of one of these. If several platforms hold a choice, one refusal counts. Each change is reported once.
 (t => {
 if (!t || !t.report || t.bridge) return;
 let reads = [], said, silent = 0, acted = 0;
 let decide = found => {
   let words = found.filter(one => typeof one === 'boolean'), word = words.includes(false) ? 'd' : words[0] ? 'g' : '';
-  // An empty record counts at once where it was a grant. A platform that is still loading gets five seconds.
+  // The end of a grant counts at once. Any other empty record counts after five seconds: the platform may be loading.
   if (word === said || !word && said !== 'g' && !(found.includes(null) && ++silent > 5)) return;
   said = word;
   t.report(word);
 };
 let look = () => {
-  // A platform writes a choice right after a click or a key.
+  // A platform stores a choice right after a click or a key press.
   let isActing = Date.now() - acted < 3000;
   let found = reads.map(read => {
     try { return read(isActing, look); } catch {}
@@ -31,7 +31,7 @@ t.bridge = (read, ...events) => {
 for (let name of ['click', 'keydown', 'touchend']) document.addEventListener(name, soon, true);
 for (let name of ['pagehide', 'storage', 'focus']) window.addEventListener(name, look);
 document.addEventListener('visibilitychange', look);
-// Before a navigation asks for its page, so that its request tells of a refusal.
+// Read before a navigation requests its page, so that the request carries a refusal.
 if (window.navigation) navigation.addEventListener('navigate', look);
 queueMicrotask(look);
 setInterval(look, 1000);

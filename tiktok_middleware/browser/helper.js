@@ -1,18 +1,19 @@
-// Read the events that come with answers, post sealed events to our endpoint, follow changes of consent, and provide
-// `window.tiktok`. Nothing of the page's own is wrapped or replaced, and nothing is thrown.
+// Read the events that responses carry, post sealed events to our endpoint, follow changes of consent, and provide
+// `window.tiktok`. The helper wraps or replaces nothing of the page, and throws nothing.
 (d => {
 let t = window.tiktok, pages = [];
 if (!t || !t.todo || t.listens) return;
 t.listens = 1;
-// live: events may go; t.off: consent was refused here. items wait for the endpoint, as [kind, what to post, copy to fire
-// once that is answered, time]; refs name copies that wait there. said: further fields of the next post. platform: what
-// the bridge has reported. parked: calls that TikTok's script has not run yet, of a visitor who has refused since.
-// t.s: p says that there is a platform, m matches its cookies, x says that pages cannot read them, d lists the domains of our cookies.
+// live: events may be sent. t.off: consent was refused in this page. items: posts that wait for the endpoint, each
+// [kind, what to post, copy to fire after the answer, time]. refs: references of copies that are stored at the
+// endpoint. said: more fields of the next post. platform: what the bridge has reported. parked: calls that TikTok's
+// script had not run when the visitor refused. t.s: p: there is a platform; m: pattern of its cookies; x: pages cannot
+// read them; d: domains of our cookies.
 let script = d.currentScript || {src: ''}, url = script.src.replace(/helper-[^\/]*$/, 'collect'), nonce = script.nonce,
   settings = t.s || {}, items = [], refs = [], parked = [], pause = 1, idle = 0,
   said, posts, live, paused, busy, at, seen, heard, platform, needs, watcher;
 
-// Our cookies go to all hosts of the site: the broadest domain that the browser takes is the site's own.
+// Our cookies are for all hosts of the site: the broadest domain that the browser accepts is the site's.
 let domains = settings.d || location.hostname.split('.').map((_, at, all) => all.slice(at).join('.')).reverse();
 let write = (name, value, age) => {
   for (let domain of [...domains, '']) {
@@ -26,27 +27,27 @@ let own = () => (/(?:^|; )_tt_consent=(.)/.exec(d.cookie) || [])[1];
 let record = (text = d.cookie) => text.split('; ')
   .filter(pair => settings.m ? RegExp(settings.m).test(pair) : !/^_?tt/.test(pair)).join();
 
-// All that a page, a visitor or another script can set off; none of it may disturb them.
+// Run a call that the page, the visitor or another script triggers; its errors must not reach them.
 let act = (call, ...args) => {
   try { call(...args); } catch {}
 };
 let isNews = () => said || live && (items[0] || refs[0]);
 
-// What is not answered before the page is left goes with the next page's first post.
+// Store the items without an answer: if the page is left, the next page's first post carries them.
 let later = () => {
   if (live || t.off) act(() => sessionStorage.setItem('tiktok:kept', JSON.stringify(t.off ? [] : items.slice(-20))));
   Promise.resolve().then(flush).catch(() => {});
 };
 
-// An id that sorts by time, as the server's own ids do.
+// Make an id that sorts by time, like the server's ids.
 let mint = () => {
   let id = ('0' + Date.now().toString(16)).slice(-12);
   for (let byte of crypto.getRandomValues(new Uint8Array(10))) id += (256 + byte).toString(16).slice(1);
   return id;
 };
 
-// A sealed event with an id may have been counted elsewhere: it is confirmed before it fires. Others fire, then are.
-// One that is too large to be sealed has an empty token.
+// A sealed event with an id may have been counted elsewhere: it is confirmed before it fires. Other events fire first
+// and are confirmed later. An event that is too large to be sealed has an empty token.
 let take = (name, props, given, token) => {
   watch();
   route();
@@ -61,7 +62,7 @@ let take = (name, props, given, token) => {
 
 let flush = async () => {
   if (busy || d.prerendering || !url || !isNews()) return;
-  // Another tab has refused since: what this page's platform said before counts no longer.
+  // The visitor has refused in another tab since: this page's earlier report of the platform is outdated.
   if (!said && own() === 'd' && heard !== 'd') return refuse();
   let sent = t.off ? [] : items.splice(0, 5), was = said || {}, asked = record(), mine = own(), off = t.off;
   let body = {u: location.href, r: d.referrer, x: refs, c: [], e: [], m: [], ...platform, ...needs, ...said};
@@ -83,13 +84,13 @@ let flush = async () => {
   });
   if (!answer.load) items = [...sent, ...items];
   if (!answer) {
-    // Without leave the page waits on; with it, what waited for the answer fires, and is confirmed later.
+    // Without consent the page keeps waiting. With consent the waiting copies fire now, and are confirmed later.
     said = {...was, ...said};
     if (live) fire();
     return;
   }
   for (let id of answer.no || []) t.fired[id] = 1;
-  // A refusal that another tab has stored meanwhile counts.
+  // A refusal that another tab has stored during the post counts.
   if (answer.load && heard === 'd' && mine !== 'd') answer = {};
   if (answer.load && t.off === off && was.w !== 'd' && was.b !== 'd') {
     if (!was.h) pause = 1;
@@ -101,7 +102,7 @@ let flush = async () => {
   later();
 };
 
-// The page of a visitor who had refused has no pixel: the answer brings it.
+// The page of a visitor who had refused has no pixel: the answer contains its script.
 let start = answer => {
   live = 1;
   paused = 0;
@@ -121,8 +122,8 @@ let start = answer => {
   });
 };
 
-// A later address that may hold identity is judged by the endpoint before anything is told of it. Where the browser tells
-// of route changes, they are page views.
+// If a later URL may contain identity, the endpoint checks it before anything is reported with it. If the browser
+// reports route changes, they are page views.
 let here = () => location.href.replace(/#\w.*/, '');
 let route = () => {
   if (at === (at = here()) || !live && !paused) return;
@@ -130,7 +131,7 @@ let route = () => {
   if (t.routes) t.emit([[]]);
 };
 
-// Hold events back until the endpoint has answered: the record of consent has changed.
+// Hold events until the endpoint has answered, because the record of consent may have changed.
 let ask = () => {
   if (live) {
     live = 0;
@@ -140,7 +141,7 @@ let ask = () => {
   say('h', 1);
 };
 
-// Stop both channels. What TikTok's script has not taken yet it does not find; it waits here for a change of mind.
+// Stop both channels. Calls that TikTok's script has not run yet move to `parked`, in case consent is granted later.
 let refuse = () => {
   if (paused) items = t.held = [];
   live = paused = 0;
@@ -154,8 +155,8 @@ let refuse = () => {
   end('_ttp', 'ttclid', '_tt_fresh');
 };
 
-// A hello (h), what the visitor told this site (w), or what the bridge reads (b). A refusal is stored here at once: the
-// post may not arrive.
+// Queue a hello (h), the visitor's choice on this site (w), or the choice that the bridge reads (b). A refusal is
+// stored in a cookie at once, because the post may not arrive.
 let say = (key, word) => {
   said = {...said, [key]: word};
   if (t.off && word === 'g') t.off = 0;
@@ -182,7 +183,7 @@ let calls = {
     if (!c.w) live = 1;
     else if (live) c.r && c.r();
     if (seen == null) seen = record(c.d), heard = own();
-    // On a page that many share: a click id or the pixel's cookie that no server has written, or not for a day.
+    // On a shared page: post a hello for a click id or pixel cookie that no server has written, or none within a day.
     if (c.h && (c.w || click && !(/_tt_fresh=c/.test(all) && all.includes('ttclid=' + click)) || /_ttp=/.test(all) && !/_tt_fresh=c?p/.test(all))) say('h', 1);
     for (let event of c.s || []) take(...event);
     later();
@@ -191,8 +192,8 @@ let calls = {
   track(name, props, options) { take(name, props, (options || {}).event_id); },
   grantConsent() { say('w', 'g'); },
   revokeConsent() { say('w', 'd'); },
-  // What the bridge reads: granted, denied, or no choice (any more). A grant that an earlier page has reported ends with
-  // the platform's record.
+  // Take the bridge's report: granted, denied, or no choice (any more). A grant that an earlier page has reported ends
+  // when the platform's record ends.
   report(word) {
     platform = word && {b: word};
     if (!word && own() === 'g' && !holds('_tt_said')) end('_tt_consent');
@@ -200,21 +201,21 @@ let calls = {
   }
 };
 
-// The browser reports an answer's Server-Timing header with its resource timing.
+// Read the events of a response's Server-Timing header, which the browser reports with the resource timing.
 let hear = ({name, description: text}) => {
   if (name !== 'tiktok') return;
   if (text[0] !== '~') return t.emit(JSON.parse(atob(text)));
   refs.push(text.slice(1));
   later();
 };
-// Ours are those of this host and of hosts below it, as an API has them.
+// Read events only from responses of this host and its subdomains, such as an API's.
 let read = entry => {
   if (settings.x && /^(fetch|xml)/.test(entry.initiatorType) && /accept|decline|reject|revoke/i.test(entry.name) && !entry.name.includes(url)) ask();
   ('.' + new URL(entry.name).hostname).endsWith('.' + location.hostname.replace(/^www\./, '')) && entry.serverTiming.forEach(hear);
 };
 
-// Markup: data-tiktok-on says when the event happens whose signed token is in data-tiktok-envelope. The page fires what the
-// endpoint reads in the token, never what the markup says.
+// Markup: data-tiktok-on names the moment of an event, data-tiktok-envelope holds its signed token. The page fires
+// the event that the endpoint reads from the token, never values of the markup itself.
 let open = element => {
   let token = JSON.parse(element.dataset.tiktokEnvelope)[3];
   if (!token || t.off) return;
@@ -232,8 +233,8 @@ let scan = () => {
   watcher.observe(d, {childList: true, subtree: true});
 };
 
-// A change of the platform's cookies is a reason to ask; a refusal that another tab has stored counts at once. Where the
-// platform's cookies have no known name, each question makes the next one later.
+// Ask the endpoint when the platform's cookies have changed. A refusal that another tab has stored counts at once. If
+// the names of the platform's cookies are not known, the delay grows with each question.
 let watch = () => {
   if (t.off) end('_ttp', 'ttclid', '_tt_fresh');
   if (busy || said || seen == null) return;

@@ -1,9 +1,9 @@
-// The TikTok Pixel's base code, in our own writing: an array that keeps every call until events.js replays it.
-// `c` holds what the server knows: u script address, p pixels, o load options, v page view, i identity hashes,
-// e events as [name, properties, id], k names of cookies to clear once they have fired, g gate: 1 asks for
-// Global Privacy Control and our own refusal cookie first, 2 only for the cookie, 3 leaves the Control to the server;
-// w wait for leave, h a page that many visitors share, j path of the helper where a <base> would lead it elsewhere.
-// What it cannot do by itself it leaves to the helper, in `todo`.
+// Our own version of the TikTok Pixel's base code: an array that keeps every call until events.js replays it.
+// `c` holds the server's values: u script URL, p pixels, o load options, v page view, i identity hashes, e events as
+// [name, properties, id], k names of cookies to clear once the events have fired, w wait for consent, h page that
+// many visitors share, j path of the helper if a <base> would change its URL, g gate: 1 checks Global Privacy
+// Control and our refusal cookie first, 2 checks the cookie only, 3 checks the cookie and leaves the Control to the server.
+// `todo` holds the tasks for the helper.
 (function (w, d, c) {
 var t = w.tiktok = w.tiktok || {}, l = w.location, q;
 function methods(target) {
@@ -32,14 +32,14 @@ function load(x) {
   s.src = x;
   first.parentNode.insertBefore(s, first);
 }
-// Once in a tab: history navigation and restored pages run this again with the same ids. An id counts as fired when
-// TikTok's script has taken it over, so that a visitor who leaves before that takes it along to the next page.
+// An event fires once in a tab: history navigation and restored pages run this code again with the same ids. An id is
+// stored as fired when TikTok's script has taken it over; if the visitor leaves earlier, the next page takes it along.
 function isFired(id) {
   try {
     return t.fired[id] || sessionStorage.getItem('tiktok:' + id);
   } catch (e) {}
 }
-// The site may have a pixel of its own: what is ours goes to our pixels alone.
+// The site may have another pixel: our events go to our pixels only.
 function each(call) {
   c.p.forEach(function (id) { call(q.instance ? q.instance(id) : q); });
 }
@@ -47,7 +47,7 @@ t.fired = t.fired || {};
 function emit(events, names) {
   var ids = [];
   q = w.ttq;
-  // Another tab may have refused.
+  // The visitor may have refused in another tab.
   if (t.off || t.off !== 0 && isRefused()) return;
   events.forEach(function (event) {
     // A route change.
@@ -72,7 +72,7 @@ function run(limited) {
     q = w.ttq = w.ttq || [];
     w.TiktokAnalyticsObject = 'ttq';
     if (!q.load) stub();
-    // Where the browser tells of route changes, the helper judges each address first: the pixel's observer stays off.
+    // If the browser reports route changes, the helper checks each URL first: the pixel's own observer stays off.
     if (w.navigation && c.o.historyObserver !== false) c.o.historyObserver = !(t.routes = 1);
     var fresh = c.p.filter(function (id) { return !(q._i && q._i[id]); });
     fresh.forEach(function (id) { q.load(id, c.o); });
@@ -83,8 +83,8 @@ function run(limited) {
     held.forEach(function (events) { t.emit(events); });
   } catch (e) {}
 }
-// Whether addresses may hold identity; where they do, the endpoint judges them before the pixel, which reports them, may
-// load. A click id is TikTok's own.
+// Return whether URLs may contain identity. If so, the endpoint checks them before the pixel, which reports them, may
+// load. A click id is TikTok's own value and is ignored.
 t.suspects = function (x) {
   x = x.replace(/[?&]ttclid=[^&#\s]*/g, '');
   return /SUSPECT/i.test(x) || /SUSPECT_BASE64/.test(x);
@@ -92,8 +92,8 @@ t.suspects = function (x) {
 function isRefused() {
   return /(^|;\s)_tt_consent=d/.test(d.cookie);
 }
-// A refusal is stored at once with its time, whether the helper comes or not: for the broadest domain that this page may
-// write for.
+// Store a refusal and its time at once, whether or not the helper loads later: for the broadest domain for which this
+// page may write cookies.
 function refuse() {
   ['_tt_consent=d', '_tt_said=d.' + Date.now()].forEach(function (pair) {
     for (var parts = l.hostname.split('.'), n = parts.length; n-- && d.cookie.indexOf(pair) < 0;) d.cookie = pair + '; Max-Age=15552000; Path=/; SameSite=Lax; Domain=' + parts.slice(n).join('.');
@@ -102,9 +102,9 @@ function refuse() {
   w.ttq.revokeConsent(), w.ttq.disableCookie();
 }
 function begin() {
-  // A sandboxed page may not even read its cookies.
+  // A sandboxed page must not even read its cookies: reading raises.
   try {
-    // A cache gives a frame what it gives a window: only there it is a page view.
+    // A cache returns the same page to a frame and to a window: only in a window it is a page view.
     if (c.h && w.top !== w) c.v = 0, c.s = (c.s || []).filter(function (event) { return event[0] !== 'Pageview'; });
     var signal = c.g && navigator.globalPrivacyControl;
     if (t.off || signal && c.g < 2 || c.g && isRefused()) c.w = 1, c.h = 0;
@@ -124,7 +124,7 @@ try {
       try { if (name[0] === 'r') refuse(); } catch (e) {}
     };
   });
-  // What comes while nobody sees the page yet, or before there is leave, waits with it.
+  // Events that arrive before the page is visible, or before consent, wait in `held`.
   t.emit = t.emit || function (events) { (t.held = t.held || []).push(events); };
   if (c.j) load(l.origin + c.j);
   if (d.prerendering) d.addEventListener('prerenderingchange', begin, {once: true});

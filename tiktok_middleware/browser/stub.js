@@ -1,5 +1,5 @@
-// The script of a page whose visitor has refused: the way back, and nothing of TikTok's. Calls wait for the helper.
-// `j` is the helper's path where a `<base>` of the page would lead an element's address elsewhere, else 0.
+// The script of a page whose visitor has refused: it loads nothing of TikTok, and lets the visitor grant consent. Calls
+// wait for the helper. `j` is the helper's path if a `<base>` of the page would change an element's URL, else 0.
 (function (w, d, j) {
 try {
   var me = d.currentScript, t = w.tiktok = w.tiktok || {};

@@ -1,4 +1,4 @@
-/* Adds to the cart without leaving the page; without this file every form still works by itself. */
+/* Add to the cart without leaving the page. Every form also works without this file. */
 "use strict";
 
 function showCount(count) {
@@ -6,7 +6,7 @@ function showCount(count) {
     badge.textContent = count;
     badge.hidden = count === 0;
     badge.classList.remove("badge-new");
-    void badge.offsetWidth; // starts the animation anew
+    void badge.offsetWidth; // restarts the animation
     badge.classList.add("badge-new");
   }
 }
@@ -49,7 +49,7 @@ for (const form of document.querySelectorAll("[data-add-to-cart]")) {
   });
 }
 
-/* One order for two quick clicks; a page that comes back by the back button may send again. */
+/* Submit a form once, also on two quick clicks; a page that the back button restores may submit again. */
 for (const form of document.querySelectorAll("[data-form]")) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) event.preventDefault();

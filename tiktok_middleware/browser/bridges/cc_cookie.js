@@ -1,4 +1,4 @@
-// vanilla-cookieconsent 3: the category that the setting names, once there is a choice for the current revision.
+// vanilla-cookieconsent 3: read the category that the setting names, after a choice for the current revision.
 (() => {
 let category = (window.tiktok && tiktok.s || {}).cc_cookie;
 window.tiktok && tiktok.bridge && tiktok.bridge(() => {

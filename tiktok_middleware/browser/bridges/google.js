@@ -1,6 +1,6 @@
-// Google Consent Mode: the state of advertising after the last `update` in the data layer. A field that no `update` names
-// keeps its `default`; of defaults for regions the strictest counts, since the page does not tell the visitor's region.
-// A `default`, or a refusal that comes without an action of the visitor, is no choice.
+// Google Consent Mode: read the state of advertising after the last `update` in the data layer. A field without
+// `update` keeps its `default`. Of the defaults for regions the strictest counts, because the page does not contain
+// the visitor's region. A `default` is no choice, nor is a refusal without an action of the visitor.
 (() => {
 let fields = ['ad_storage', 'ad_user_data', 'ad_personalization'], base = {}, strict = {}, updated = {}, count, last, choice = null;
 window.tiktok && tiktok.bridge && tiktok.bridge(isActing => {

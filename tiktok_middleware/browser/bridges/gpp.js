@@ -1,5 +1,5 @@
-// IAB GPP in the page: an opt-out of sale, sharing or targeted advertising, or Global Privacy Control, in any section.
-// Who has not opted out has said nothing.
+// IAB GPP in the page: read an opt-out of sale, sharing or targeted advertising, or Global Privacy Control, in any
+// section. Without an opt-out there is no choice.
 (() => {
 let choice, heard;
 let isOut = ([name, value]) => value && typeof value === 'object' ? Object.entries(value).some(isOut) :

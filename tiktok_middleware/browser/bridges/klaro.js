@@ -1,4 +1,4 @@
-// Klaro: the service that the setting names, once the visitor has saved a choice that is still complete.
+// Klaro: read the service that the setting names, after the visitor has saved a choice that is still complete.
 (() => {
 let service = (window.tiktok && tiktok.s || {}).klaro, watched;
 window.tiktok && tiktok.bridge && tiktok.bridge((_, look) => {

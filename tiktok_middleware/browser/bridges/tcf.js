@@ -1,5 +1,5 @@
-// IAB TCF in the page: the purposes that are asked for, by consent, once the visitor has chosen or an earlier choice was
-// found. A banner that asks while nothing is known is no choice.
+// IAB TCF in the page: read the consent for the configured purposes, after the visitor has chosen or an earlier choice
+// was loaded. A banner that is shown before any choice is no choice.
 (() => {
 let choice, heard, asked = (window.tiktok && tiktok.s || {}).tcf || [1, 3, 4, 7];
 window.tiktok && tiktok.bridge && tiktok.bridge((_, look) => {

@@ -1,5 +1,5 @@
-// Usercentrics 3 and 2: the service named TikTok where there is one, else the category `marketing`. A default that nobody
-// clicked is no choice.
+// Usercentrics 3 and 2: read the service named TikTok if there is one, else the category `marketing`. A default without
+// a click is no choice.
 window.tiktok && tiktok.bridge && tiktok.bridge(async () => {
   let cmp = window.__ucCmp, ui = window.UC_UI, isOurs = service => /tiktok/i.test(service.name);
   if (cmp) {

@@ -1,4 +1,4 @@
-// The page: asks for events, keeps the rows in step, filters them.
+// The inspector page: fetch events, update the rows, filter them.
 const LIMIT = 300;
 const POLL_MS = 800;
 const $ = (id) => document.getElementById(id);
@@ -37,7 +37,7 @@ function toggled(key) {
   render();
 }
 
-// Rows are replaced only where something changed, so that a selection or the focus stays where it is.
+// Replace only the rows that have changed, so that the selection and the focus are kept.
 function render() {
   const now = Date.now() / 1000;
   const list = $("rows");

@@ -1,7 +1,7 @@
-// One event as a row that opens: both copies field by field.
+// Render one event as a row that opens and shows both copies field by field.
 const SVG = "http://www.w3.org/2000/svg";
 
-// Two circles, browser left and server right: filled where a copy came, overlapping where they agree.
+// Draw two circles, browser left and server right: filled if the copy arrived, overlapping if both copies agree.
 function glyph(state) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 32 20");
@@ -35,7 +35,7 @@ function side(event, channel, settings, now) {
 }
 
 function result(event, now) {
-  // A conversion that only the browser reported is what this tool is here to find.
+  // Highlight a conversion that only the browser has reported: finding these is the purpose of the inspector.
   const alone = event.state === "browser_only" && event.event !== "Pageview" && now - event.last_at >= PATIENCE_S;
   const cell = element("span", `result ${event.state}${alone ? " alone" : ""}`);
   const errors = event.notes.filter((note) => note.level === "error").length;
@@ -66,7 +66,7 @@ function group(title, pairs, render, differing) {
       element("td", value === undefined ? "absent" : "", value === undefined ? "not sent" : render(name, value));
     body.append(element("tr", differs ? "differs" : "", label, cell(left), cell(right)));
   });
-  // Written out, for on narrow screens the rows are laid out as a grid and would lose their meaning.
+  // Set the role explicitly: narrow screens lay the rows out as a grid, which removes their implicit role.
   body.setAttribute("role", "rowgroup");
   return pairs.length ? body : "";
 }

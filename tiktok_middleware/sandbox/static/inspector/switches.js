@@ -1,4 +1,4 @@
-// The switches: what the sandbox is set to, changed as soon as a control is.
+// The switches: show the sandbox's settings, and change a setting as soon as its control changes.
 const NUMBERS = ["pixel_delay_ms", "api_mode_times", "api_delay_ms"];
 const NORMAL = { pixel_mode: "ok", pixel_delay_ms: null, api_mode: "ok", api_mode_times: null, api_delay_ms: 0 };
 const form = document.getElementById("form");
@@ -10,7 +10,7 @@ function showSettings(found) {
   Object.keys(NORMAL).forEach((name) => {
     const control = form.elements[name];
     const value = found[name] === null || (name === "api_delay_ms" && found[name] === 0) ? "" : String(found[name]);
-    // What is being typed is not taken away.
+    // Do not overwrite a control that the user edits.
     if (control !== document.activeElement && control.value !== value) control.value = value;
   });
   ["pixel_mode", "api_mode"].forEach((name) => {

@@ -1,4 +1,4 @@
-// Words and elements: everything that came from outside enters the page as text, never as markup.
+// Texts and elements: values from outside enter the page as text, never as markup.
 const STATES = {
   matched: "Matched",
   different: "Different",
@@ -27,7 +27,7 @@ function shown(value) {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-// Enough of a match key to compare two by eye, not enough to be one.
+// Return a part of a match key: enough to compare two keys by eye, not enough to use as a key.
 function masked(key, value) {
   if (Array.isArray(value)) return value.map((one) => masked(key, one)).join(", ");
   const text = shown(value);
@@ -37,7 +37,7 @@ function masked(key, value) {
   return text;
 }
 
-// {contents: [{price: 1}]} as [["contents[0].price", 1]], so that both copies can stand in one table.
+// Return {contents: [{price: 1}]} as [["contents[0].price", 1]], so that one table can show both copies.
 function flat(value, path = "") {
   if (value === null || typeof value !== "object" || !Object.keys(value).length) return [[path, value]];
   return Object.keys(value).flatMap((key) => {
@@ -53,7 +53,7 @@ function money(event) {
   return typeof currency === "string" ? `${amount} ${currency}` : amount;
 }
 
-// Why one side is empty, and what to do about it.
+// Return why one side is empty, and what to do about it.
 function absence(event, channel, settings, now) {
   if (channel === "server") {
     if (event.event === "Pageview") return "Page views come from the browser alone. Nothing to match.";

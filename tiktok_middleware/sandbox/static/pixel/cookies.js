@@ -16,7 +16,7 @@ function writeCookie(name, value, maxAge, domain) {
   document.cookie = name + "=" + value + "; max-age=" + maxAge + "; path=/; samesite=lax" + where + secure;
 }
 
-// The widest domain that the browser lets this host write to: it refuses public suffixes, and any for a bare host.
+// Return the widest domain for which the browser accepts this host's cookies: no public suffix; none for a bare host.
 let widest;
 function cookieDomain() {
   if (widest !== undefined) return widest;
@@ -34,7 +34,7 @@ function cookieDomain() {
   return widest;
 }
 
-// A value as the pixel writes it since late 2025: a ULID and a suffix.
+// Make a _ttp value in the form that the pixel has used since late 2025: a ULID and a suffix.
 function mintTtp() {
   const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
   let time = Date.now();
@@ -59,7 +59,7 @@ function decoded(value) {
   }
 }
 
-// What the cookies say of this visitor; written and kept alive where that is allowed.
+// Return the visitor's ids from the cookies; write and renew the cookies if that is allowed.
 function visitorIds(mayWrite) {
   const landed = clickId();
   if (!mayWrite) return { ttp: "", ttclid: landed };
@@ -67,6 +67,6 @@ function visitorIds(mayWrite) {
   writeCookie("_tt_enable_cookie", "1", THIRTEEN_MONTHS_S, domain);
   writeCookie("_ttp", readCookie("_ttp") || mintTtp(), THIRTEEN_MONTHS_S, domain);
   if (landed) writeCookie("ttclid", encodeURIComponent(landed), THIRTY_DAYS_S, domain);
-  // Read back: a browser that keeps no cookies has none to report.
+  // Read the cookies back: a browser that stores no cookies has no ids to report.
   return { ttp: readCookie("_ttp"), ttclid: landed || decoded(readCookie("ttclid")) };
 }

@@ -1,9 +1,9 @@
-// The pixel: takes window.ttq over from the page's stub and reports what it is told.
+// The sandbox's pixel script: replaces the methods of the page's window.ttq stub and reports the events.
 const script = document.currentScript;
 const ttq = window[window.TiktokAnalyticsObject || "ttq"];
-// Behind anything but an array TikTok's script finds no queue, and all that was called is lost without a word.
+// If window.ttq is not an array, TikTok's script finds no queue, and all earlier calls are lost without an error.
 if (!Array.isArray(ttq) || !ttq._i || !script) return;
-// A second pixel's script finds the first one's takeover, and only adds what was loaded since.
+// If the script already runs for another pixel, only add the pixels that were loaded since.
 if (ttq._sandbox) {
   ttq._sandbox();
   return;
@@ -24,7 +24,7 @@ let held = [];
 let callbacks = [];
 let live = false;
 
-// Whatever goes wrong in here is never the page's trouble.
+// Errors in this script must not reach the page.
 function safely(work) {
   return function () {
     try {
@@ -40,7 +40,7 @@ function unique() {
 }
 
 function post(body) {
-  // Text is sent without a preflight, and a beacon outlives the page.
+  // Text needs no preflight, and a beacon is sent even if the page is closed.
   if (navigator.sendBeacon && navigator.sendBeacon(reportUrl, body)) return;
   const keepalive = body.length < 60000;
   fetch(reportUrl, { method: "POST", body, keepalive, mode: "no-cors", credentials: "omit" }).catch(() => undefined);
@@ -62,7 +62,7 @@ function report(pixel, event, properties, options) {
     event_id: options && options.event_id ? String(options.event_id) : "",
     message_id: "messageId-" + unique(),
     timestamp: Date.now(),
-    // Copied now: the page may change its object before this is sent.
+    // Copy now: the page may change its object before the report is sent.
     properties: JSON.parse(JSON.stringify(given)),
     limited_data_use: limited === true || limited === 1,
     context: {
@@ -136,7 +136,7 @@ function replay(queue, id) {
   while (queue.length) run(id, queue.shift());
 }
 
-// Every method of the stub becomes ours, and so does push, by which some pages queue.
+// Replace every method of the stub, and also push, which some pages use to queue calls.
 function bind(queue, id) {
   METHODS.concat(ttq.methods || []).forEach((name) => {
     queue[name] = safely((...args) => (actions[name] ? actions[name](id, ...args) : undefined));

@@ -1,4 +1,4 @@
-// What ttq.identify() was given, as the pixel sends it on: hashed, with a label for each key that was not as it should be.
+// Hash the arguments of ttq.identify() as the pixel sends them, and label each key whose value was raw or invalid.
 const HASH = /^[0-9a-f]{64}$/i;
 const NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const PLAIN = ["city", "state", "country"];
@@ -26,7 +26,7 @@ function identified(values) {
       labels[key] = { label: "invalid" };
       return null;
     }
-    // TikTok hashes it here; that a raw value reached the page at all is what the inspector reports.
+    // TikTok's pixel hashes raw values too; the label lets the inspector report that the page contained one.
     if (target !== "external_id") labels[key] = { label: "raw" };
     return sha256(NORMALISED[target](text));
   };

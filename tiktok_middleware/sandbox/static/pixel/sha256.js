@@ -1,4 +1,4 @@
-// SHA-256 of a text as lower-case hex, at once: crypto.subtle answers later, and only on secure pages.
+// Synchronous SHA-256 of a text as lower-case hex: crypto.subtle is asynchronous and needs a secure page.
 const ROUNDS = (function () {
   const primes = [];
   for (let n = 2; primes.length < 64; n += 1) {
