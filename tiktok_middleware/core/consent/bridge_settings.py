@@ -1,4 +1,4 @@
-"""What the helper script needs to follow a consent platform in the page: bridge files and their settings."""
+"""Select the bridge scripts, and the settings of the helper script, for the consent platform in the page."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from tiktok_middleware.errors import ConfigError
 
 __all__ = ["PageSide", "bridges", "page_side"]
 
-#: Settings whose record lies in a cookie on some sites, and elsewhere on others: where the cookie is missing, the page
-#: is asked.
+#: Settings whose record is in a cookie on some sites only, with the bridge that reads the record in the page if the
+#: cookie is missing.
 _ASKED_TOO = {"tcf": "tcf", "gpp": "gpp"}
 
 
 class PageSide(NamedTuple):
-    """The page's part of a consent setting.
+    """The part of a consent setting that the page needs.
 
     Attributes:
-        bridges: names of the platforms whose scripts are asked.
-        settings: what the scripts are told, as JSON.
+        bridges: names of the platforms that the page reads through a bridge script.
+        settings: the scripts' settings, to be sent as JSON.
     """
 
     bridges: tuple[str, ...]
@@ -29,19 +29,19 @@ class PageSide(NamedTuple):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The scripts of ``browser/bridges``, each once."""
+        """The required scripts of ``browser/bridges``, without duplicates."""
         return tuple(dict.fromkeys(BRIDGES[name] for name in self.bridges))
 
 
 def page_side(setting: str, cookie_domain: str = "auto") -> PageSide:
-    """What the page is told.
+    """Return the bridges and settings for the page.
 
     Args:
         setting: the value of ``TIKTOK_CONSENT``.
         cookie_domain: the value of ``TIKTOK_COOKIE_DOMAIN``.
 
     Raises:
-        ConfigError: the setting names a platform that no script here asks, or lacks the name that it needs.
+        ConfigError: the setting names a platform without a bridge, or lacks a required name.
     """
     settings: dict[str, object] = {}
     if cookie_domain != "auto":
@@ -58,19 +58,19 @@ def page_side(setting: str, cookie_domain: str = "auto") -> PageSide:
         settings["tcf"] = tcf_purposes(rest.removeprefix("tcf").removeprefix(":") if kind == "bridge" else rest)
     cookies = cookie_names(setting)
     if cookies is not None:
-        # A name that ends in a hyphen is the beginning of one.
+        # A name that ends in a hyphen is a prefix.
         made = "|".join(re.escape(name) + ("" if name.endswith("-") else "=") for name in cookies)
         settings["m"] = f"^({made})"
     if kind == "django":
-        settings["x"] = 1  # HttpOnly: what the page cannot see it asks for after the platform's own request
+        settings["x"] = 1  # HttpOnly cookie: the page asks the endpoint after the platform's own request
     return PageSide(names, settings)
 
 
 def bridges(setting: str) -> tuple[str, ...]:
-    """The platforms whose scripts in the page are asked; all that keep their record there for ``bridge`` alone.
+    """Return the platforms that the page reads through a bridge; for plain ``bridge``, all browser-only platforms.
 
     Raises:
-        ConfigError: the setting names a platform that no script here asks, or lacks the name that it needs.
+        ConfigError: the setting names a platform without a bridge, or lacks a required name.
     """
     kind, colon, rest = setting.partition(":")
     if kind in _ASKED_TOO:

@@ -1,4 +1,4 @@
-"""May we? The visitor's choice, read from the request; what cannot be read is unknown, never granted."""
+"""Read the visitor's consent from a request. An unreadable record counts as unknown, never as granted."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ __all__ = [
     "stored_word",
 ]
 
-#: Our own first-party cookie: what ``grant_consent()`` and ``revoke_consent()`` said last, ``g`` or ``d``.
+#: Our own first-party cookie: ``g`` after ``grant_consent()``, ``d`` after ``revoke_consent()``.
 OWN_COOKIE = "_tt_consent"
 
-#: Where no platform's cookie is read, a Cookie header without any of these texts says nothing about consent.
+#: If no platform's cookie is read, a Cookie header without any of these texts holds no consent.
 SPOKEN_BY = (OWN_COOKIE, *OPT_OUT_WORDS)
 
 
 class Consent(NamedTuple):
-    """A visitor's consent, for both channels alike.
+    """A visitor's consent. It applies to both channels.
 
     Attributes:
         state: granted, denied or unknown.
         limited_data_use: TikTok's flag for both channels.
-        reason: why it is not granted, in a snake_case word.
+        reason: one snake_case word when consent is not granted.
     """
 
     state: State
@@ -53,12 +53,12 @@ class Consent(NamedTuple):
 
     @property
     def is_granted(self) -> bool:
-        """Whether cookies may be set and events may go."""
+        """Whether cookies may be set and events may be sent."""
         return self.state is State.GRANTED
 
 
 class Answer(NamedTuple):
-    """What a reader says of a request.
+    """The result of a reader for one request.
 
     Attributes:
         state: granted, denied or unknown.
@@ -73,14 +73,14 @@ _PLAIN_ANSWERS = {state: Answer(state) for state in State}
 
 
 class Reader:
-    """What ``TIKTOK_CONSENT`` names: the platform's answer for a request.
+    """Reads a visitor's consent from a request, as configured by ``TIKTOK_CONSENT``.
 
     Args:
-        read: from the request to the platform's state, or to an :class:`Answer`.
-        changed_at_ms: from the request to the time of the platform's record, Unix milliseconds; 0 where it has none.
-        is_platform: whether there is a record beside our own; False for ``implied`` and ``required``.
-        is_bridged: whether the platform's script in the page is asked, where the request does not tell.
-        may_limit: whether its answers may set TikTok's flag, for some visitors and not for others.
+        read: returns the platform's state, or an :class:`Answer`, for a request.
+        changed_at_ms: returns the time of the platform's record, in Unix milliseconds; 0 if it has none.
+        is_platform: whether a platform has a record of its own; False for ``implied`` and ``required``.
+        is_bridged: whether a bridge in the page reads the platform if the request holds no answer.
+        may_limit: whether the answers may set TikTok's flag for some visitors only.
     """
 
     __slots__ = ("_read", "changed_at_ms", "is_bridged", "is_platform", "may_limit")
@@ -104,15 +104,15 @@ class Reader:
         return self.answer(request).state
 
     def answer(self, request: RequestView) -> Answer:
-        """The state, with TikTok's flag."""
+        """Return the state and TikTok's flag."""
         found = self._read(request)
         return found if type(found) is Answer else _PLAIN_ANSWERS[found]  # type: ignore[index]  # a State
 
     def while_current(self, is_current: Callable[[RequestView], bool]) -> Reader:
-        """The same reader, for which a grant of an older policy version is no choice yet.
+        """Return a reader that treats a grant of an older policy version as unknown.
 
         Args:
-            is_current: whether the record is of the version that is asked for now.
+            is_current: returns whether the request's record is of the current policy version.
         """
 
         def read(request: RequestView) -> Answer:
@@ -132,15 +132,15 @@ class Reader:
 def make_reader(
     setting: str, *, implied: State = State.UNKNOWN, failed: Callable[[BaseException], None] = lambda _: None
 ) -> Reader:
-    """The reader that ``TIKTOK_CONSENT`` names.
+    """Return the reader for a value of ``TIKTOK_CONSENT``.
 
     Args:
-        setting: a value of the right form.
-        implied: what a consent platform's own default, that nobody clicked, counts as.
-        failed: is told what a team's own function raised.
+        setting: a value of valid form.
+        implied: the state for a platform's default grant without a click.
+        failed: receives exceptions that the app's own function raised.
 
     Raises:
-        ConfigError: the platform is unknown or lacks its setting, or an ``import:`` path leads to nothing callable.
+        ConfigError: the platform is unknown or lacks its setting, or an ``import:`` path has no callable target.
     """
     kind, _, rest = setting.partition(":")
     if setting in _WITHOUT_PLATFORM:
@@ -177,17 +177,17 @@ _FUNCTION = "import:package.module:function"
 def read_consent(
     request: RequestView, reader: Reader, *, gpc: str, limited_data_use: bool, word: Word | None = None
 ) -> Consent:
-    """The consent that this request carries.
+    """Return the consent of the request's visitor.
 
-    A legal opt-out (Global Privacy Control, GPP, ``usprivacy``) outranks everything. Then ``precedence.WINNERS``
-    decides between the platform's record and what the visitor told this site.
+    A legal opt-out (Global Privacy Control, GPP, ``usprivacy``) overrides everything. Then ``precedence.WINNERS``
+    decides between the platform's record and the choice that this site has stored.
 
     Args:
         request: the request.
         reader: from :func:`make_reader`.
-        gpc: what ``Sec-GPC: 1`` means: ``deny``, ``limit`` or ``ignore`` (https://w3c.github.io/gpc/).
+        gpc: the effect of ``Sec-GPC: 1``: ``deny``, ``limit`` or ``ignore`` (https://w3c.github.io/gpc/).
         limited_data_use: the site's own setting.
-        word: what the visitor has told this site just now, instead of what our cookies hold.
+        word: the visitor's new choice, which replaces the one in our cookies; None without a new choice.
     """
     limited = limited_data_use
     if gpc != "ignore" and has_signal(request.header("sec-gpc")):
@@ -211,9 +211,9 @@ def read_consent(
 
 
 def stored_word(request: RequestView) -> Word:
-    """What our cookies hold of the visitor's word.
+    """Return the visitor's choice in our cookies.
 
-    A page that reports what its platform says is not granted anything by what an earlier page has reported.
+    If this request's page reports its platform's state, a grant that an earlier page has reported is ignored.
     """
     cookies = request.cookie_header
     if OWN_COOKIE not in cookies:
@@ -224,7 +224,7 @@ def stored_word(request: RequestView) -> Word:
 
 
 def is_superseded(request: RequestView, reader: Reader) -> bool:
-    """Whether the platform's record has changed since our cookies were written, so that they count no longer."""
+    """Return whether the platform's record has changed since our cookies were written, which makes them obsolete."""
     if SAID_COOKIE not in request.cookie_header or not reader.is_platform:
         return False
     word = stored_word(request)
@@ -238,12 +238,12 @@ def _decide(request: RequestView, reader: Reader, platform: State, word: Word) -
 
 
 def has_signal(header: str) -> bool:
-    """Return whether a ``Sec-GPC`` header, perhaps sent several times, says 1 (https://w3c.github.io/gpc/)."""
+    """Return whether a ``Sec-GPC`` header, possibly repeated, is 1 (https://w3c.github.io/gpc/)."""
     return any(part.strip() == "1" for part in header.split(","))
 
 
 def _of_long_header(cookies: str, *, limited: bool) -> Consent:
-    """Return the consent behind a cookie header that is too long to be read: never granted."""
+    """Return denied or unknown, never granted, for a cookie header that is too long to be parsed."""
     if _STORED_REFUSAL.search(cookies):
         return Consent(State.DENIED, limited, "denied")
     return Consent(State.UNKNOWN, limited, "cookies_too_long")
@@ -259,12 +259,12 @@ _REASONS = {State.DENIED: "denied", State.UNKNOWN: "consent_unknown"}
 
 
 def _reported(request: RequestView) -> State:
-    """What the platform's script said in the page that reports; a request by itself tells nothing."""
+    """Return the state that the page has reported with this request; unknown if it has reported none."""
     return {"g": State.GRANTED, "d": State.DENIED}.get(request.reported or "", State.UNKNOWN)
 
 
 def _known(state: State, request: RequestView) -> State:
-    """The cookie's answer; where it has none, the page's."""
+    """Return the cookie's state; if it is unknown, the state that the page has reported."""
     return _reported(request) if state is State.UNKNOWN else state
 
 
@@ -285,12 +285,12 @@ def _imported(setting: str) -> Callable[[RequestView], object]:
 def _guarded(
     function: Callable[[RequestView], object], failed: Callable[[BaseException], None]
 ) -> Callable[[RequestView], Answer]:
-    """The team's own function, where anything but a clear yes or no is unknown."""
+    """Wrap the app's own function: exceptions and unclear results count as unknown."""
 
     def read(request: RequestView) -> Answer:
         try:
             return _own_answer(function(request))
-        except Exception as error:  # noqa: BLE001  # the team's code: whatever it raises, the visitor has not said yes
+        except Exception as error:  # noqa: BLE001  # the app's code may raise anything; that is never a grant
             failed(error)
             return _PLAIN_ANSWERS[State.UNKNOWN]
 
@@ -301,11 +301,11 @@ _OWN_STATES = {True: State.GRANTED, False: State.DENIED, "granted": State.GRANTE
 
 
 def _own_answer(answer: Any) -> Answer:
-    """What a team's own function returned: a yes or no, alone or in a pair with TikTok's flag; else unknown."""
+    """Convert the result of the app's own function: yes or no, with or without TikTok's flag; else unknown."""
     limited: object = False
     if isinstance(answer, Mapping):
         answer, limited = answer.get("consent", answer.get("state")), answer.get("limited_data_use", False)
-    elif isinstance(answer, tuple) and len(answer) >= 2:  # a Consent is one, too
+    elif isinstance(answer, tuple) and len(answer) >= 2:  # a Consent is a tuple too
         answer, limited = answer[0], answer[1]
     elif answer == "limited":
         answer, limited = "granted", True

@@ -1,4 +1,4 @@
-"""Notice a consent reader whose platform's cookie no visitor brings: a wrong name, or a record that lies elsewhere."""
+"""Detect that no visitor has the configured platform's cookie, as with a wrong name or a record stored elsewhere."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from tiktok_middleware.core.consent.platforms import READERS, cookie_names, sign
 
 __all__ = ["PAGES", "VISITORS", "Silence", "silence_of"]
 
-#: How many pages of how many visitors without the cookie are no accident.
+#: Numbers of pages and of visitors without the cookie that cause the warning.
 PAGES, VISITORS = 500, 50
 
 
 class Silence:
-    """Counts pages and visitors until the platform's cookie is seen for the first time.
+    """Counter of pages and visitors, until the platform's cookie is seen for the first time.
 
     Args:
         setting: the value of ``TIKTOK_CONSENT``.
-        names: of the cookies that it reads; one that ends in a hyphen is the beginning of names.
+        names: names of the cookies that it reads; a name that ends in a hyphen is a prefix.
 
     Attributes:
         names: the same.
-        is_over: whether nothing remains to be noticed.
+        is_over: whether counting has ended.
     """
 
     __slots__ = ("_pages", "_setting", "_visitors", "is_over", "names")
@@ -33,11 +33,11 @@ class Silence:
         self.is_over: bool = False
 
     def saw_page(self, cookie_header: str, visitor: tuple[str, str]) -> bool:
-        """Count a page; True once, when the cookie has been missing for too long.
+        """Count a page. Return True once, when the cookie has been missing for too long.
 
         Args:
             cookie_header: the raw ``Cookie`` header.
-            visitor: address and user agent; only a hash is kept.
+            visitor: IP address and user agent; only their hash is kept.
         """
         if any(name in cookie_header for name in self.names):
             self.is_over = True
@@ -50,7 +50,7 @@ class Silence:
 
     @property
     def message(self) -> str:
-        """What to log."""
+        """The warning to log."""
         listed = " or ".join(f"{name}..." if name.endswith("-") else name for name in self.names[:3])
         return (
             f"TIKTOK_CONSENT={self._setting} reads the cookie {listed}, which no visitor of {PAGES} pages has had, so"
@@ -59,7 +59,7 @@ class Silence:
 
     @property
     def reasons(self) -> str:
-        """Why a reader finds no cookie."""
+        """Usual reasons for a missing cookie."""
         kind = self._setting.partition(":")[0]
         renamed = f" (write {kind}:...@NAME)" if kind in READERS and READERS[kind].has_cookie_name else ""
         named = {"klaro": "bridge:klaro:SERVICE", "cc_cookie": "bridge:cc_cookie:CATEGORY"}.get(kind, "bridge:NAME")
@@ -70,7 +70,7 @@ class Silence:
 
 
 def silence_of(setting: str) -> Silence | None:
-    """What watches the reader of ``TIKTOK_CONSENT``; None where no named cookie is read, or the page is asked too."""
+    """Return a counter for a value of ``TIKTOK_CONSENT``; None if it reads no named cookie, or uses a bridge."""
     if bridges(setting):
         return None
     names = tuple(name for name in cookie_names(setting) or () if name not in signal_names())

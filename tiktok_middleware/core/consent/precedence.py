@@ -1,7 +1,7 @@
-"""Decide which consent record counts: the platform's own, or the visitor's word that this site has stored.
+"""Decide which consent record counts: the platform's record, or the visitor's choice that this site has stored.
 
-``WINNERS`` is the whole rule. Legal opt-outs (Global Privacy Control, GPP, ``usprivacy``) are read before it and
-outrank every cell.
+``WINNERS`` is the complete rule. Legal opt-outs (Global Privacy Control, GPP, ``usprivacy``) are read first and
+override every cell.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tiktok_middleware.core.consent.state import State
 
 __all__ = ["SAID_COOKIE", "WINNERS", "Newer", "Word", "newer", "read_word", "said_value", "winner"]
 
-#: Beside our consent cookie: when the visitor's word was stored, and what the platform said at that moment.
+#: Name of the cookie with the time when the visitor's choice was stored, and the platform's state at that time.
 SAID_COOKIE = "_tt_said"
 
 _SAID = re.compile(r"([gd])\.([0-9]{12,14})(?:\.([gdu]))?", re.ASCII)
@@ -25,12 +25,12 @@ _LETTERS = {state: letter for letter, state in _STATES.items()}
 
 
 class Word(NamedTuple):
-    """What the visitor told this site, as our cookies keep it.
+    """The visitor's choice on this site, as stored in our cookies.
 
     Attributes:
-        letter: ``g``, ``d``, or empty where nothing is stored.
-        at_ms: Unix milliseconds of the moment it was stored; 0 where that is not known.
-        platform: what the platform's record said at that moment; None where that is not known.
+        letter: ``g`` (granted), ``d`` (denied), or empty if nothing is stored.
+        at_ms: time of storage in Unix milliseconds; 0 if unknown.
+        platform: the platform's state at that time; None if unknown.
     """
 
     letter: str = ""
@@ -39,7 +39,7 @@ class Word(NamedTuple):
 
 
 class Newer(Enum):
-    """Which of two records was written later."""
+    """The record that was written later."""
 
     PLATFORM = "platform"
     OWN = "own"
@@ -48,7 +48,7 @@ class Newer(Enum):
 
 _G, _D, _U = State.GRANTED, State.DENIED, State.UNKNOWN
 
-# Columns: the platform's record is newer; ours is newer; nothing tells.
+# Columns: the platform's record is newer; ours is newer; the order is unclear.
 _ROWS: dict[tuple[State, str], tuple[State, State, State]] = {
     (_G, ""): (_G, _G, _G),
     (_G, "g"): (_G, _G, _G),
@@ -57,30 +57,31 @@ _ROWS: dict[tuple[State, str], tuple[State, State, State]] = {
     (_D, "g"): (_D, _G, _D),
     (_D, "d"): (_D, _D, _D),
     (_U, ""): (_U, _U, _U),
-    # A platform's record that was there when the visitor agreed and is gone now has taken the grant with it.
+    # If the platform had a record when the visitor agreed, and has none now, the grant has ended.
     (_U, "g"): (_U, _G, _G),
     (_U, "d"): (_D, _D, _D),
 }
 
-#: By the platform's state, our stored letter, and which of the two is newer: the state that counts.
+#: The state that counts, by the platform's state, our stored letter, and the newer record.
 WINNERS: Mapping[tuple[State, str, Newer], State] = {
     (platform, letter, order): states[column]
     for (platform, letter), states in _ROWS.items()
     for column, order in enumerate((Newer.PLATFORM, Newer.OWN, Newer.UNCLEAR))
 }
-assert len(WINNERS) == len(list(product(State, ("", "g", "d"), Newer)))  # every cell is there
+assert len(WINNERS) == len(list(product(State, ("", "g", "d"), Newer)))  # the table is complete
 
 
 def newer(word: Word, platform: State, changed_at_ms: Callable[[], int]) -> Newer:
-    """Which record was written later.
+    """Return which record was written later.
 
-    A platform whose answer differs from the one that it gave when our word was stored has changed since. Else times
-    decide. Of a platform without times that still gives the same answer nothing tells.
+    If the platform's state differs from its state when our choice was stored, the platform's record is newer. Otherwise
+    compare the times. If the platform's record has no time, the order is unclear.
 
     Args:
-        word: what our cookies hold.
-        platform: what the platform's record says now.
-        changed_at_ms: Unix milliseconds of the platform's record, 0 where it has no time; asked only when needed.
+        word: the choice in our cookies.
+        platform: the platform's current state.
+        changed_at_ms: returns the time of the platform's record in Unix milliseconds, 0 without one; called only when
+            needed.
     """
     if platform is _U and word.platform in {None, _U}:
         return Newer.OWN
@@ -95,14 +96,14 @@ def newer(word: Word, platform: State, changed_at_ms: Callable[[], int]) -> Newe
 
 
 def winner(platform: State, word: Word, changed_at_ms: Callable[[], int]) -> State:
-    """The state that counts."""
+    """Return the state that counts."""
     if not word.letter:
         return platform
     return WINNERS[platform, word.letter, newer(word, platform, changed_at_ms)]
 
 
 def read_word(own: Iterable[str], said: Iterable[str]) -> Word:
-    """The visitor's stored word; of conflicting copies the refusal.
+    """Return the visitor's stored choice; the refusal if copies conflict.
 
     Args:
         own: every value of our consent cookie.
@@ -119,5 +120,5 @@ def read_word(own: Iterable[str], said: Iterable[str]) -> Word:
 
 
 def said_value(word: str, at_ms: int, platform: State) -> str:
-    """The value of :data:`SAID_COOKIE` for a word that is stored now."""
+    """Return the value of :data:`SAID_COOKIE` for a choice that is stored now."""
     return f"{word}.{at_ms}.{_LETTERS[platform]}"

@@ -1,4 +1,4 @@
-"""Opt-outs of the United States that override every grant; they say no or nothing, never yes."""
+"""Read opt-outs of the United States. They override every grant, and never grant consent themselves."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from tiktok_middleware.core.consent.platforms._decoding import State, attempt, p
 __all__ = ["WORDS", "opt_out"]
 
 
-#: A header that says so holds one of these.
+#: A ``Cookie`` header with an opt-out holds one of these texts.
 WORDS = ("GPP", "__gpp", "privacy")
 
 
 def opt_out(header: str) -> str:
-    """``gpp_opt_out`` or ``usprivacy_opt_out`` where a cookie says so, else nothing.
+    """Return ``gpp_opt_out`` or ``usprivacy_opt_out`` if a cookie holds that opt-out; otherwise an empty str.
 
     Args:
         header: the raw ``Cookie`` header.
     """
     if not any(word in header for word in WORDS):
-        return ""  # nearly always
+        return ""  # fast path for nearly all requests
     if any(_says_so(gpp.has_opt_out, value) for value in gpp.values_in(header)):
         return "gpp_opt_out"
     said = [value for name, value in pairs_of(header, "privacy") if name in usprivacy.NAMES]

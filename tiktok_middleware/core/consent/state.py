@@ -1,4 +1,4 @@
-"""The three answers to whether we may; they know nothing of who asks."""
+"""Consent states."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["State"]
 
 
 class State(Enum):
-    """A visitor's choice, as far as it can be read."""
+    """A visitor's choice; ``UNKNOWN`` if there is none or it cannot be read."""
 
     GRANTED = "granted"
     DENIED = "denied"

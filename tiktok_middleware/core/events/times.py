@@ -21,7 +21,7 @@ MAX_AHEAD_S = 5 * 60
 
 _ALLOWED = "Unix seconds, ISO 8601 text or a datetime"
 
-# For times between 2001 and 5138 the size of a number tells seconds, milli-, micro- and nanoseconds apart.
+# For times between 2001 and 5138 the size of a number shows whether it counts seconds, milli-, micro- or nanoseconds.
 _UNITS = ((1e9, 1e11, 1.0), (1e12, 1e14, 1e3), (1e15, 1e17, 1e6), (1e18, 1e20, 1e9))
 
 _NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,9})?")

@@ -1,9 +1,9 @@
-"""One file for each consent platform, named after it: where its record lies and how it is read.
+"""Readers of consent platforms. Each file is named after its platform, and defines its cookies and how to read them.
 
-All of them are pure and fail closed: what cannot be read is unknown.
+All readers are pure and fail closed: an unreadable record counts as unknown.
 
-Rules that hold for every reader: a value is bounded and decoded once; keys and words are compared whole and in
-their exact case; a grant needs the platform's exact word, and somebody's click; copies that disagree say no.
+Rules for every reader: limit the length of a value and decode it once; compare keys and values exactly, including case;
+grant only on the platform's exact value and after a click; deny if copies disagree.
 """
 
 from tiktok_middleware.core.consent.platforms.registry import (

@@ -1,6 +1,6 @@
-"""Shared decoding: cookies with all their copies, percent-encoding, JSON, base64, key lists, bit fields, times, states.
+"""Decode cookies with all their copies, percent-encoding, JSON, base64, key lists, bit fields and times.
 
-All of it is strict. What is not whole raises ``ValueError`` and counts as unknown.
+All functions are strict: incomplete or invalid input raises ``ValueError``, which readers treat as unknown.
 """
 
 from __future__ import annotations
@@ -45,27 +45,27 @@ __all__ = [
 
 
 def most_careful(states: Collection[State]) -> State:
-    """The answer of copies that may disagree: any refusal, then any doubt, then the grant; none at all is unknown.
+    """Combine states of copies: denied if any is denied, else unknown if any is unknown or none is given, else granted.
 
-    Host-only and domain copies of a cookie live side by side, and platforms disagree on which of them wins.
+    Host-only and domain copies of a cookie may coexist, and platforms disagree on which of them counts.
     """
     if State.DENIED in states:
         return State.DENIED
     return State.UNKNOWN if State.UNKNOWN in states or not states else State.GRANTED
 
 
-all_needed = most_careful  # purposes that must all be granted combine by the same rule as copies
+all_needed = most_careful  # the same rule combines purposes that must all be granted
 
 
 def one_enough(states: Collection[State]) -> State:
-    """The answer of independent witnesses: any refusal wins, then one grant is enough."""
+    """Combine states of independent sources: denied if any is denied, else granted if any is granted."""
     if State.DENIED in states:
         return State.DENIED
     return State.GRANTED if State.GRANTED in states else State.UNKNOWN
 
 
 def yes_or_no(value: object, *, yes: object = True, no: object = False) -> State:
-    """Granted or denied for exactly these two values, type included; unknown for everything else."""
+    """Return granted or denied for exactly these two values, including their type; otherwise unknown."""
     if type(value) is type(yes) and value == yes:
         return State.GRANTED
     return State.DENIED if type(value) is type(no) and value == no else State.UNKNOWN
@@ -73,16 +73,16 @@ def yes_or_no(value: object, *, yes: object = True, no: object = False) -> State
 
 # -- cookies
 
-#: The visitor writes this text: what is longer is unreadable. Browsers keep 4096 bytes of a cookie, name included.
+#: Longer values count as unreadable, because clients control them. Browsers keep 4096 bytes of a cookie, name included.
 MAX_VALUE_CHARS = 8192
 
 _BLANK = " \t"
 
 
 def pairs_of(header: str, within: str) -> Iterator[tuple[str, str]]:
-    """Name and value of each cookie whose text holds ``within``, in the header's order.
+    """Yield name and value of each cookie whose text holds ``within``, in the header's order.
 
-    ``SimpleCookie`` loses whatever follows raw JSON or a value with spaces, which these platforms write.
+    ``SimpleCookie`` drops all cookies after raw JSON or a value with spaces, which these platforms write.
     """
     if within in header:
         for pair in header.split(";"):
@@ -93,12 +93,12 @@ def pairs_of(header: str, within: str) -> Iterator[tuple[str, str]]:
 
 
 def values_of(header: str, name: str) -> list[str]:
-    """Every value of the cookies of exactly this name."""
+    """Return the values of all cookies with exactly this name."""
     return [value for found, value in pairs_of(header, name) if found == name]
 
 
 def values_by_name(header: str, *names: str) -> dict[str, list[str]]:
-    """The same of several names, in one walk."""
+    """Return the values of all cookies with these names, by name, in one pass."""
     values: dict[str, list[str]] = {name: [] for name in names}
     for name, value in pairs_of(header, ""):
         if name in values:
@@ -107,12 +107,12 @@ def values_by_name(header: str, *names: str) -> dict[str, list[str]]:
 
 
 def read_copies(header: str, name: str, read: Callable[[str], State]) -> State:
-    """The most careful answer of all cookies of this name; unknown where there is none.
+    """Return the combined state of all cookies with this name (see ``most_careful``); unknown if there is none.
 
     Args:
         header: the raw ``Cookie`` header.
-        name: the cookie's whole name.
-        read: from one value to its answer; raises ``ValueError`` for what it cannot read.
+        name: the cookie's full name.
+        read: returns the state of one value; raises ``ValueError`` if it cannot read the value.
     """
     if name not in header:
         return State.UNKNOWN
@@ -120,7 +120,7 @@ def read_copies(header: str, name: str, read: Callable[[str], State]) -> State:
 
 
 def attempt(read: Callable[[str], State], value: str) -> State:
-    """What ``read`` answers; unknown where the value is too long or cannot be read."""
+    """Return the result of ``read``; unknown if the value is too long or cannot be read."""
     if len(value) > MAX_VALUE_CHARS:
         return State.UNKNOWN
     try:
@@ -131,18 +131,18 @@ def attempt(read: Callable[[str], State], value: str) -> State:
 
 # -- values
 
-#: More categories than any site has.
+#: Maximum number of categories; no site has so many.
 MAX_GROUPS = 64
 
-#: By two hexadecimal digits in either case, the byte in the guise of latin-1.
+#: Maps two hexadecimal digits, in any case, to the byte decoded as latin-1.
 _CHARACTERS = {high + low: chr(int(high + low, 16)) for high in hexdigits for low in hexdigits}
 
 
 def decoded(value: str) -> str:
-    """The value percent-decoded once, as strict UTF-8; ``+`` stays what it is.
+    """Return the value percent-decoded once, as strict UTF-8. ``+`` is kept.
 
     Args:
-        value: as the server gave it, bytes in the guise of latin-1.
+        value: the value from the server, whose bytes are decoded as latin-1.
     """
     first, *others = value.split("%")
     try:
@@ -153,23 +153,23 @@ def decoded(value: str) -> str:
 
 
 def record(value: str) -> dict[str, object]:
-    """The JSON object that a value holds, percent-encoded or raw."""
+    """Return the JSON object in a percent-encoded or raw value."""
     return _parsed(decoded(value))
 
 
 def base64_record(value: str) -> dict[str, object]:
-    """The JSON object inside standard base64, whose padding may be encoded or left out."""
+    """Return the JSON object in standard base64, whose padding may be percent-encoded or missing."""
     text = decoded(value).rstrip("=")
     return _parsed(b64decode(text + "=" * (-len(text) % 4), validate=True))
 
 
 def record_in(holder: dict[str, object], key: str) -> dict[str, object]:
-    """The object under a key."""
+    """Return the object under a key."""
     return _as_record(holder.get(key))
 
 
 def list_in(holder: dict[str, object], key: str) -> list[object]:
-    """The list under a key."""
+    """Return the list under a key."""
     found = holder.get(key)
     if not isinstance(found, list):
         raise ValueError(f"{key} is no list")  # noqa: TRY004  # unreadable input, caught as such
@@ -177,10 +177,10 @@ def list_in(holder: dict[str, object], key: str) -> list[object]:
 
 
 def key_values(parts: Iterable[str], separator: str) -> dict[str, str]:
-    """Values by whole key.
+    """Return the parts as a dict of keys and values.
 
     Raises:
-        ValueError: too many parts, a part without separator, or a key that comes twice.
+        ValueError: too many parts, a part without separator, or a repeated key.
     """
     found: dict[str, str] = {}
     for part in parts:
@@ -211,10 +211,10 @@ _FIRST_MS, _LAST_MS = 1_000_000_000_000, 99_999_999_999_999
 
 
 def iso_ms(text: object) -> int:
-    """Unix milliseconds of an ISO 8601 time in UTC.
+    """Return Unix milliseconds of an ISO 8601 time in UTC.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not such a time.
     """
     found = _ISO.fullmatch(text) if isinstance(text, str) else None
     if found is None:
@@ -224,10 +224,10 @@ def iso_ms(text: object) -> int:
 
 
 def number_ms(value: object) -> int:
-    """Unix milliseconds of a number of seconds or milliseconds.
+    """Return Unix milliseconds of a number of seconds or milliseconds.
 
     Raises:
-        ValueError: it is none of this century.
+        ValueError: the value is not a time of this century.
     """
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 15:
         value = int(value)
@@ -240,12 +240,12 @@ def number_ms(value: object) -> int:
 
 
 def latest(header: str, name: str, read: Callable[[str], int]) -> int:
-    """The latest time that copies of a cookie hold, Unix milliseconds; 0 without one.
+    """Return the latest time in all copies of a cookie, in Unix milliseconds; 0 if there is none.
 
     Args:
         header: the raw ``Cookie`` header.
         name: the cookie's name.
-        read: from one value to its time; raises ``ValueError`` without one.
+        read: returns the time of one value; raises ``ValueError`` if it has none.
     """
     times = [0]
     for value in values_of(header, name):
@@ -263,15 +263,15 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Bits:
-    """The bits of a base64url text without padding, six a character, most significant first.
+    """The bits of a base64url text without padding, six per character, most significant first.
 
-    Published readers that slice without asking find empty slices past the end, and read them as consent.
+    Reads past the end raise ``ValueError``. Some published readers get empty slices there, and treat them as consent.
 
     Args:
         text: one segment of a TC or GPP string.
 
     Raises:
-        ValueError: the text is empty or holds a foreign character.
+        ValueError: the text is empty or holds an invalid character.
     """
 
     __slots__ = ("text",)
@@ -285,19 +285,19 @@ class Bits:
         self.text = f"{int.from_bytes(whole, 'big'):0{8 * len(whole)}b}"[: 6 * len(text)]
 
     def need(self, end: int) -> None:
-        """Make sure that the bits before ``end`` are there.
+        """Check that all bits before ``end`` exist.
 
         Raises:
-            ValueError: the text was cut before.
+            ValueError: the text is shorter.
         """
         if end > len(self.text):
             raise ValueError("cut short")
 
     def take(self, offset: int, width: int) -> int:
-        """The unsigned number in ``width`` bits from ``offset``.
+        """Return the unsigned number in ``width`` bits from ``offset``.
 
         Raises:
-            ValueError: the text was cut before its end.
+            ValueError: the text is shorter.
         """
         end = offset + width
         if end > len(self.text):

@@ -1,4 +1,4 @@
-"""What a consent platform's file provides: how its setting is written, which cookies it reads, and the reader."""
+"""Description of a consent platform: the form of its setting, the cookies that it uses, and its reader."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tiktok_middleware.core.consent.state import State
 
 __all__ = ["OPT_OUT", "Platform", "Setting", "no_time"]
 
-#: A last part of a setting: the site's banner grants before anybody clicks, so that a grant counts as a default.
+#: Optional last part of a setting: the site's banner grants before any click, so a grant counts as a default.
 OPT_OUT = "opt-out"
 
 _PART = re.compile(r"[^\s;,](?:[^;,\r\n]*[^\s;,])?")
@@ -18,12 +18,12 @@ _COOKIE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class Setting(NamedTuple):
-    """What a site says of its platform.
+    """A site's setting for its platform.
 
     Attributes:
-        parts: what stands between commas behind the colon.
-        cookie: the cookie's name, where the site has changed it; else empty.
-        implied: what a default that nobody clicked counts as, unknown or granted.
+        parts: the comma-separated parts after the colon.
+        cookie: the cookie's name if the site has changed it; else empty.
+        implied: the state for a default grant without a click: unknown or granted.
     """
 
     parts: tuple[str, ...] = ()
@@ -31,12 +31,12 @@ class Setting(NamedTuple):
     implied: State = State.UNKNOWN
 
     def part(self, otherwise: str = "") -> str:
-        """The first part, or what it is without one."""
+        """Return the first part, or ``otherwise`` if there is none."""
         return self.parts[0] if self.parts else otherwise
 
 
 def no_time(_header: str, _setting: Setting) -> int:
-    """0: the record does not tell when it was written."""
+    """Return 0, because the platform's record has no time."""
     return 0
 
 
@@ -45,17 +45,17 @@ def _any_parts(_parts: tuple[str, ...]) -> bool:
 
 
 class Platform(NamedTuple):
-    """One platform.
+    """One consent platform.
 
     Attributes:
-        usage: how the setting is written, such as ``klaro:SERVICE``.
-        where: what stands in for the capitals, and where to find it; empty where nothing does.
-        cookies: names of the cookies that hold its record; one that ends in a hyphen is the beginning of names.
-        read: from the raw ``Cookie`` header and the setting to the visitor's state.
-        changed_at_ms: from the same to the time of the record, Unix milliseconds; 0 without one.
-        least, most: how many parts have to and may be given.
+        usage: the form of the setting, such as ``klaro:SERVICE``.
+        where: meaning of the words in capitals, and where to find them; empty if there are none.
+        cookies: names of the cookies with the platform's record; a name that ends in a hyphen is a prefix.
+        read: returns the visitor's state from the raw ``Cookie`` header and the setting.
+        changed_at_ms: returns the time of the record from the same, in Unix milliseconds; 0 if it has none.
+        least, most: minimum and maximum number of parts.
         has_cookie_name: whether ``@NAME`` may follow, for a site that has renamed the cookie.
-        accepts: whether parts of the right number are right.
+        accepts: returns whether the parts are valid, given that their number is.
     """
 
     usage: str
@@ -69,10 +69,10 @@ class Platform(NamedTuple):
     accepts: Callable[[tuple[str, ...]], bool] = _any_parts
 
     def setting(self, colon: str, rest: str, implied: State) -> Setting:
-        """The setting that stands behind the platform's name.
+        """Parse the text after the platform's name.
 
         Raises:
-            ValueError: the words say what is allowed.
+            ValueError: the setting is invalid; the message describes what is allowed.
         """
         text, at, cookie = rest.rpartition("@") if self.has_cookie_name and "@" in rest else (rest, "", "")
         if at and not _COOKIE.fullmatch(cookie):
@@ -84,5 +84,5 @@ class Platform(NamedTuple):
 
     @property
     def allowed(self) -> str:
-        """What the setting may be, in words."""
+        """The allowed settings, in words."""
         return f"{self.usage}, where {self.where}" if self.where else f"{self.usage}, with nothing after it"

@@ -1,4 +1,4 @@
-"""Whatever platform is there: each cookie's name leads to its reader; it knows no value."""
+"""Detect the consent platforms of a request by cookie names, and combine their states."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from tiktok_middleware.core.consent.platforms._decoding import State, one_enough
 
 __all__ = ["PLATFORMS", "auto"]
 
-_IUBENDA = "_iub_cs-"  # its cookies are named by site ids
+_IUBENDA = "_iub_cs-"  # the cookie names end in site ids
 
-#: The platforms that need no name from the site, by each cookie that may hold an answer of theirs.
+#: The platforms that need no name from the site, by the name of each cookie that may hold their record.
 PLATFORMS: Mapping[str, str] = {
     "OptanonConsent": "onetrust",
     "CookieConsent": "cookiebot",
@@ -38,11 +38,13 @@ PLATFORMS: Mapping[str, str] = {
 
 
 def auto(header: str, readers: Mapping[str, Callable[[str], State]]) -> State:
-    """Denied where any platform says so, else granted where any does: leftovers of a replaced one stay for a year.
+    """Return denied if any platform denies, else granted if any grants.
+
+    Several may be present, because the cookies of a replaced platform remain for a year.
 
     Args:
         header: the raw ``Cookie`` header.
-        readers: by platform.
+        readers: the readers by platform.
     """
     found = {PLATFORMS.get(name) or PLATFORMS.get(name[: len(_IUBENDA)]) for name, _ in pairs_of(header, "")}
     return one_enough({readers[name](header) for name in found if name})

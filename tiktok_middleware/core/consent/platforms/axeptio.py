@@ -1,4 +1,4 @@
-"""Axeptio for brands: a JSON record of the choice, and a list of the authorised vendors beside it."""
+"""Axeptio for brands: one cookie with a JSON record of the choice, another with a list of the authorised vendors."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _COOKIE, _LIST = "axeptio_cookies", "axeptio_authorized_vendors"
 
 
 def _read(header: str, setting: Setting) -> State:
-    """Granted where the choice is complete and neither cookie leaves the vendor out.
+    """Return granted if the choice is complete and neither cookie denies the vendor.
 
-    Both cookies exist before the choice; only ``$$completed`` tells that there was one.
+    Both cookies exist before the choice; only ``$$completed`` shows that the visitor has chosen.
     """
     vendor = setting.part()
     if _COOKIE not in header:
@@ -31,7 +31,7 @@ def _read(header: str, setting: Setting) -> State:
     records = values_of(header, _COOKIE)
     lists = values_of(header, _LIST)
     listed = [attempt(lambda value: _in_list(value, vendor), value) for value in lists]
-    # A record that does not name the vendor leaves it to the list; without a list that is a refusal.
+    # If the record does not contain the vendor, the list decides. Without a list, that is a refusal.
     otherwise = most_careful(listed) if listed else State.DENIED
     chosen = [attempt(lambda value: _in_record(value, vendor, otherwise), value) for value in records]
     if State.UNKNOWN in chosen or not chosen:

@@ -1,4 +1,4 @@
-"""Borlabs Cookie: the cookie ``borlabs-cookie``, a JSON object with the accepted services by group."""
+"""Borlabs Cookie: the cookie ``borlabs-cookie``, a JSON object with the accepted services of each group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""c15t: the cookie ``c15t``, a comma list of ``key:value``; ``c.`` begins a category, left out where it is off."""
+"""c15t: the cookie ``c15t``, a comma-separated list of ``key:value``. Keys ``c.NAME`` are the enabled categories."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _read(header: str, setting: Setting) -> State:
 
 
 def _answer(fields: dict[str, str], category: str) -> State:
-    number_ms(fields.get("i.t"))  # the time of the choice; without it there was none
+    number_ms(fields.get("i.t"))  # the time of the choice; without it the visitor has not chosen
     answer = fields.get(f"c.{category}", "0")
     return {"1": State.GRANTED, "0": State.DENIED}.get(answer, State.UNKNOWN)
 

@@ -1,4 +1,4 @@
-"""Civic Cookie Control: the cookie ``CookieControl``, a JSON object with ``accepted`` or ``revoked`` by name."""
+"""Civic Cookie Control: the cookie ``CookieControl``, a JSON object with ``accepted`` or ``revoked`` for each name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _read(header: str, setting: Setting) -> State:
 
 
 def _answer(found: dict[str, object], name: str) -> State:
-    """A plain refusal leaves the names out."""
+    """Return the state of the named category. A plain refusal omits the names."""
     choices = record_in(found, "optionalCookies")
     answer = yes_or_no(choices.get(name), yes="accepted", no="revoked")
     if answer is State.DENIED:

@@ -1,4 +1,4 @@
-"""Complianz: the cookie ``cmplz_marketing``, on the main site of a WordPress network ``cmplz_rt_marketing``."""
+"""Complianz: the cookie ``cmplz_marketing``, or ``cmplz_rt_marketing`` on the main site of a WordPress network."""
 
 from __future__ import annotations
 

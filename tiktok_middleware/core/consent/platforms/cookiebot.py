@@ -1,4 +1,4 @@
-"""Cookiebot: the cookie ``CookieConsent``, a JavaScript literal, or ``0`` (declined) or ``-1`` (nobody was asked)."""
+"""Cookiebot: the cookie ``CookieConsent``, a JavaScript literal, ``0`` (declined) or ``-1`` (visitor not asked)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _answer(text: str, implied: State) -> State:
 
 
 def _literal(text: str) -> dict[str, str]:
-    """The pairs between the braces, quotes kept; every character must belong to one."""
+    """Return the pairs between the braces, including quotes. Every character must belong to a pair."""
     if text[:1] != "{" or text[-1:] != "}":
         raise ValueError("no literal")
     body, at = text[1:-1], 0

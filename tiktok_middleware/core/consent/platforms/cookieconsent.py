@@ -9,7 +9,7 @@ __all__ = ["PLATFORM"]
 
 
 def _read(header: str, setting: Setting) -> State:
-    """``allow`` or ``deny``; ``dismiss`` closes the banner and is no choice."""
+    """Return the state for ``allow`` or ``deny``. ``dismiss`` only closes the banner, so it is unknown."""
     name = setting.cookie or "cookieconsent_status"
     return read_copies(header, name, lambda value: yes_or_no(value, yes="allow", no="deny"))
 

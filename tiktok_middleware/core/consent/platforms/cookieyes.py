@@ -1,4 +1,4 @@
-"""CookieYes: ``cookieyes-consent`` of version 3; where it is absent, the cookies of version 2."""
+"""CookieYes: the cookie ``cookieyes-consent`` of version 3, or the cookies of version 2 if it is absent."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def _read(header: str, setting: Setting) -> State:
 
 
 def _answer(text: str, setting: Setting) -> State:
-    """The category, once there was an action.
+    """Return the state of the category after an action of the visitor.
 
-    Under Californian law ``consent:yes`` means that the visitor opted out, and ``consent:no`` beside a category that is
-    on that the notice was closed: nobody has clicked for it.
+    Under Californian law ``consent:yes`` means that the visitor opted out. ``consent:no`` with an enabled category
+    means that the visitor closed the notice, which is no click for the category.
     """
     fields = key_values(text.split(","), ":")
     action = fields.get("action")
@@ -39,7 +39,7 @@ def _answer(text: str, setting: Setting) -> State:
 
 
 def _read_version_2(header: str, parts: tuple[str, ...]) -> State:
-    """Version 2 writes a cookie for each category before any choice; ``viewed_cookie_policy`` tells of the choice."""
+    """Read version 2, which sets category cookies before any choice; ``viewed_cookie_policy`` shows the choice."""
     if "viewed_cookie_policy" not in header:
         return State.UNKNOWN
     viewed = values_of(header, "viewed_cookie_policy")

@@ -1,4 +1,4 @@
-"""Didomi: the cookie ``didomi_token``, JSON in base64 with ids of purposes and vendors, enabled or disabled."""
+"""Didomi: the cookie ``didomi_token``, JSON in base64 with the ids of enabled and disabled purposes and vendors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COOKIE = "didomi_token"
 
 
 def _read(header: str, setting: Setting) -> State:
-    """The purpose, and the vendor where one is given. Legitimate interest never counts."""
+    """Return the state of the purpose, and of the vendor if one is given. Legitimate interest never counts."""
     purpose, *vendors = setting.parts
     return read_copies(header, _COOKIE, lambda value: _answer(base64_record(value), purpose, vendors))
 

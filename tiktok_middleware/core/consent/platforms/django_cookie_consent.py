@@ -1,4 +1,4 @@
-"""django-cookie-consent: the cookie ``cookie_consent``, a list ``group=version|other=-1``; -1 declines."""
+"""django-cookie-consent: the cookie ``cookie_consent``, a list ``group=version|other=-1``; ``-1`` means declined."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ def _read(header: str, setting: Setting) -> State:
 
 
 def _answer(text: str, group: str) -> State:
-    """The version is the time of the group's newest cookie when the visitor accepted; empty for a group without any."""
+    """Return the state of a group.
+
+    An accepted version is the time of the group's newest cookie at acceptance, or empty for a group without cookies.
+    """
     version = _versions(text).get(group)
     if version == "-1":
         return State.DENIED
@@ -34,7 +37,7 @@ def _versions(text: str) -> dict[str, str]:
 
 
 def accepted_versions(header: str, cookie: str, group: str) -> list[str]:
-    """The versions of a group that the visitor has accepted, one for each copy of the cookie.
+    """Return the versions of a group that the visitor has accepted, one for each copy of the cookie.
 
     Args:
         header: the raw ``Cookie`` header.

@@ -1,4 +1,4 @@
-"""IAB's Global Privacy Platform string: opt-outs of the United States, and the TC string that some put into it.
+"""IAB's Global Privacy Platform string: opt-outs of the United States, and an optional TC string.
 
 Layouts: IAB Tech Lab, Global Privacy Platform, "Consent String Specification" and the sections' own pages.
 """
@@ -22,7 +22,7 @@ from tiktok_middleware.core.consent.platforms.usprivacy import sale_flag
 
 __all__ = ["NAMES", "PLATFORM", "has_opt_out", "values_in"]
 
-#: No name is standard: seen at several platforms, at OneTrust, at InMobi.
+#: No name is standard. These are used by several platforms, by OneTrust and by InMobi, in this order.
 NAMES = ("__gpp", "OTGPPConsent", "IABGPP_HDR_GppString")
 
 _TCF_SECTION, _USPRIVACY_SECTION = 2, 6
@@ -30,19 +30,19 @@ _GPC_SEGMENT = 1
 _NOT_APPLICABLE, _OPTED_OUT, _STAYED, _INVALID = range(4)
 _MAX_SECTIONS = 64
 
-#: What the digits of a number in Fibonacci coding are worth; a section id with more of them is none.
+#: Weights of the digits of a Fibonacci-coded number. A section id with more digits is invalid.
 _FIBONACCI = [1, 2]
 while len(_FIBONACCI) < 24:
     _FIBONACCI.append(_FIBONACCI[-2] + _FIBONACCI[-1])
 
 
 class _Layout(NamedTuple):
-    """Where a section of the United States keeps its opt-outs.
+    """Bit positions of the opt-outs in a section of the United States.
 
     Attributes:
-        opt_outs: bit offsets of sale, sharing and targeted advertising, two bits each, as far as it has them.
-        newest: the highest number in the first six bits that this layout is known for.
-        has_gpc: whether segments after the core tell of Global Privacy Control.
+        opt_outs: bit offsets of those of sale, sharing and targeted advertising that exist, two bits each.
+        newest: the highest number in the first six bits for which this layout is known.
+        has_gpc: whether segments after the core may hold Global Privacy Control.
     """
 
     opt_outs: tuple[int, ...]
@@ -50,8 +50,8 @@ class _Layout(NamedTuple):
     has_gpc: bool = True
 
 
-# The last four states begin with the version of an agreement, not of a layout. From 24 on those six bits would be a
-# section id, with which the specification's newest form begins; the IAB's libraries do not write it.
+# The sections of the last four states begin with the version of an agreement, not of a layout. From 24 on, these six
+# bits would be a section id, as in the specification's newest form, which the IAB's libraries do not write.
 _LAYOUTS: dict[int, _Layout] = {
     7: _Layout((18, 20, 22), newest=2),
     **dict.fromkeys((8, 9, 10, 12, 13, 14, 15, 16, 17, 19, 20, 21, 22, 23), _Layout((12, 14))),
@@ -62,14 +62,14 @@ _LAYOUTS: dict[int, _Layout] = {
 
 
 def values_in(header: str) -> list[str]:
-    """The GPP strings of a header."""
+    """Return the GPP strings of a ``Cookie`` header."""
     if "GPP" not in header and "__gpp" not in header:
         return []
     return [value for found in values_by_name(header, *NAMES).values() for value in found]
 
 
 def has_opt_out(value: str) -> bool:
-    """Whether any section that can be read says that the visitor opted out.
+    """Return whether any readable section holds an opt-out.
 
     Raises:
         ValueError: the string has no readable list of sections.
@@ -79,7 +79,7 @@ def has_opt_out(value: str) -> bool:
 
 
 def _read(header: str, setting: Setting) -> State:
-    """Denied by any opt-out. Who did not opt out has not clicked; a TC string inside counts as a click."""
+    """Return denied for any opt-out. No opt-out is a default without a click; an inner TC string counts as a click."""
     return most_careful([attempt(lambda text: _answer(text, setting.implied), value) for value in values_in(header)])
 
 
@@ -95,7 +95,7 @@ def _answer(value: str, implied: State) -> State:
 
 
 def _us_answers(section: int, text: str, implied: State) -> list[State]:
-    """One answer, or none where the section does not apply to the visitor."""
+    """Return one state, or none if the section does not apply to the visitor."""
     flags, is_whole = _read_section(section, text)
     if _OPTED_OUT in flags:
         return [State.DENIED]
@@ -105,21 +105,21 @@ def _us_answers(section: int, text: str, implied: State) -> list[State]:
 
 
 def _read_section(section: int, text: str) -> tuple[set[int], bool]:
-    """The flags that can be read, and whether those are all: an opt-out counts although the rest is cut off."""
+    """Return the readable flags, and whether all were readable. An opt-out counts even if the rest is cut off."""
     flags = set()
     try:
         for flag in _flags(section, text):
-            flags.add(flag)  # what came before an error is kept
+            flags.add(flag)  # flags before an error are kept
     except ValueError:
         return flags, False
     return flags, True
 
 
 def _flags(section: int, text: str) -> Iterator[int]:
-    """What a section's opt-out fields and its GPC segments hold, one by one.
+    """Yield the values of a section's opt-out fields and GPC segments.
 
     Raises:
-        ValueError: when it comes to what is cut off, or at once where the layout is not a known one.
+        ValueError: on reaching a part that is cut off, or at once if the layout is unknown.
     """
     if section == _USPRIVACY_SECTION:
         yield {"Y": _OPTED_OUT, "N": _STAYED, "-": _NOT_APPLICABLE}[sale_flag(text)]
@@ -139,7 +139,7 @@ def _flags(section: int, text: str) -> Iterator[int]:
 
 
 def _sections(value: str) -> tuple[list[int], list[str]]:
-    """The ids that the header lists, and the sections that are there."""
+    """Return the section ids that the header lists, and the sections that are present."""
     first, *texts = decoded(value).split("~")
     header = Bits(first)
     count = header.take(12, 12)
@@ -161,7 +161,7 @@ def _sections(value: str) -> tuple[list[int], list[str]]:
 
 
 def _fibonacci(bits: Bits, offset: int) -> tuple[int, int]:
-    """A number of at least 1 in Fibonacci coding, which ends with two ones, and the offset after it."""
+    """Return a Fibonacci-coded number, which is at least 1 and ends with two ones, and the offset after it."""
     end = bits.text.find("11", offset, offset + len(_FIBONACCI) + 1)
     if end < 0:
         raise ValueError("number without end")

@@ -1,4 +1,4 @@
-"""iubenda: a JSON record a site id, and beside it one for the opt-outs of the United States."""
+"""iubenda: a cookie with a JSON record for each site id, and another for the opt-outs of the United States."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
 __all__ = ["PLATFORM"]
 
 _NAME = re.compile(r"_iub_cs-s?[0-9]{1,12}(-uspr)?")
-_MARKETING = "5"  # of iubenda's five purposes: necessary, functionality, experience, measurement, marketing
+_MARKETING = "5"  # the fifth of iubenda's purposes: necessary, functionality, experience, measurement, marketing
 
 
 def _read(header: str, _setting: Setting) -> State:
-    """Granted where purpose 5 is on, or where the site asked one question for everything and heard yes."""
+    """Return granted if purpose 5 is on, or if the site has a single question for all purposes and it was accepted."""
     answers, opt_outs = [], []
     for name, value in pairs_of(header, "_iub_cs-"):
         found = _NAME.fullmatch(name)
@@ -47,7 +47,7 @@ def _answer(value: str) -> State:
 
 
 def _opt_out(value: str) -> State:
-    """Denied at the first flag that is off; granted only means that nobody opted out."""
+    """Return denied if any flag is off. Granted only means that the visitor has not opted out."""
     flags = [yes_or_no(flag) for key, flag in record(value).items() if key in {"s", "sh", "adv"}]
     return most_careful(flags)
 

@@ -1,6 +1,6 @@
 """Ketch: the cookie ``_ketch_consent_v1_``, JSON in base64 with a status for each purpose.
 
-It is written with the law's defaults before any choice, and cannot tell a default from a click.
+Ketch writes the cookie with the law's defaults before any choice, so a default looks like a click.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _COOKIE = "_ketch_consent_v1_"
 
 
 def _read(header: str, setting: Setting) -> State:
-    """A site that names its purpose says that its status counts; else a grant is only as good as a default."""
+    """Return the purpose's state. If the setting names no purpose, a grant counts as a default without a click."""
     if _COOKIE not in header:
         return State.UNKNOWN
     if "true" in values_of(header, "gpcsignal"):
@@ -44,7 +44,7 @@ def _is_advertising(kept: object) -> bool:
 
 
 def _status(kept: object) -> State:
-    """The status of a purpose; older cookies hold it without a record around it."""
+    """Return the state of a purpose. Older cookies hold the status directly, without a record."""
     return yes_or_no(kept.get("status") if isinstance(kept, dict) else kept, yes="granted", no="denied")
 
 

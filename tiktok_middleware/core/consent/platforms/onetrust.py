@@ -23,14 +23,14 @@ _COOKIE, _CLOSED = "OptanonConsent", "OptanonAlertBoxClosed"
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
 
-#: United States bundles: at 0 the visitor opted out of sale and sharing, whatever else is on.
+#: Category groups of the United States. A 0 means an opt-out of sale and sharing, regardless of other categories.
 _SALE_GROUPS = ("OSSTA_BG", "SPD_BG")
 
 
 def _read(header: str, setting: Setting) -> State:
-    """Granted where all ids are on and somebody chose.
+    """Return granted if all ids are on and the visitor has chosen.
 
-    The cookie exists before any choice, with the law's defaults: 0 where consent is opt-in, 1 where it is opt-out.
+    The cookie exists before any choice, with the law's defaults: 0 for opt-in, 1 for opt-out.
     """
     ids = setting.parts or ("C0004",)
     return read_copies(header, _COOKIE, lambda value: _answer(value, header, ids, setting.implied))
@@ -52,7 +52,7 @@ def _answer(value: str, header: str, ids: tuple[str, ...], implied: State) -> St
 
 
 def _is_chosen(fields: dict[str, str], header: str) -> bool:
-    """Whether somebody clicked: counted in the cookie itself, or timed in the one beside it."""
+    """Return whether the visitor has clicked: this cookie counts clicks, and the other holds the time of the click."""
     count = fields.get("interactionCount", "")
     if count.isascii() and count.isdecimal() and count.strip("0"):
         return True

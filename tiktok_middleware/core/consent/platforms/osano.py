@@ -1,4 +1,4 @@
-"""Osano: the cookie ``osano_consentmanager`` where it is plain JSON; mostly it is encrypted, and then unknown."""
+"""Osano: the cookie ``osano_consentmanager`` if it is plain JSON. Usually it is encrypted, and the state is unknown."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def _read(header: str, _setting: Setting) -> State:
     )
 
 
-#: Read by ``auto`` alone: a site with Osano needs its bridge.
+#: Used by ``auto`` only, because a site with Osano needs its bridge.
 PLATFORM = Platform("osano", "", (_COOKIE,), _read)

@@ -1,4 +1,4 @@
-"""The platforms by the name they have in ``TIKTOK_CONSENT``, and what each needs to be told."""
+"""The consent platforms by their name in ``TIKTOK_CONSENT``, and the readers for its values."""
 
 from __future__ import annotations
 
@@ -50,23 +50,23 @@ __all__ = [
     "tcf_purposes",
 ]
 
-#: What ``bridge:NAME`` may name, and the script of ``browser/bridges`` that asks it.
+#: Names allowed in ``bridge:NAME``, with their script in ``browser/bridges``.
 BRIDGES: Mapping[str, str] = {
     **{name: name for name in ("usercentrics", "osano", "termly", "google")},
     "sourcepoint": "tcf",
     **{name: name for name in ("tcf", "gpp", "klaro", "cc_cookie")},
 }
-#: Platforms that keep the choice where no server sees it; ``bridge`` alone asks all of them.
+#: Platforms that store the choice only in the browser. Plain ``bridge`` uses the bridges of all of them.
 BROWSER_ONLY = ("usercentrics", "osano", "termly", "sourcepoint", "google")
 
-#: Bridges that have to be told a name, as the reader of that platform has.
+#: Bridges that require a name, like the readers of these platforms.
 NAMED_BRIDGES = ("klaro", "cc_cookie")
 
 _SIGNALS = (*usprivacy.NAMES, *gpp.NAMES)
 
 
 def _auto(header: str, setting: Setting) -> State:
-    """Every platform that needs no name: a refusal by any of them wins, then one grant is enough."""
+    """Read all platforms that need no name: denied if any denies, else granted if any grants."""
     alone = Setting(implied=setting.implied)
     names = set(auto.PLATFORMS.values())
     platforms = {name: platform for name, platform in READERS.items() if name in names} | {"osano": osano.PLATFORM}
@@ -108,12 +108,12 @@ READERS: Mapping[str, Platform] = MappingProxyType(
 
 
 class HeaderReader(NamedTuple):
-    """The reader of one site's platform; it reads the raw ``Cookie`` header, copies and all.
+    """Reader of one site's platform. It reads the raw ``Cookie`` header, including all copies of a cookie.
 
     Attributes:
         platform: the platform.
-        setting: what the site says of it.
-        has_defaults: whether a grant may be the banner's own default, that nobody clicked.
+        setting: the site's setting for it.
+        has_defaults: whether a grant may be the banner's default without a click.
     """
 
     platform: Platform
@@ -121,30 +121,30 @@ class HeaderReader(NamedTuple):
     has_defaults: bool = False
 
     def __call__(self, header: str) -> State:
-        """The visitor's state."""
+        """Return the visitor's state."""
         state = self.platform.read(header, self.setting)
         return self.setting.implied if self.has_defaults and state is State.GRANTED else state
 
     def changed_at_ms(self, header: str) -> int:
-        """When the record was written, Unix milliseconds; 0 where it does not tell."""
+        """Return the time of the record in Unix milliseconds; 0 if it has none."""
         return self.platform.changed_at_ms(header, self.setting)
 
     @property
     def cookies(self) -> tuple[str, ...]:
-        """The cookies that hold the record; one that ends in a hyphen is the beginning of names."""
+        """Names of the cookies with the record; a name that ends in a hyphen is a prefix."""
         return (self.setting.cookie,) if self.setting.cookie else self.platform.cookies
 
 
 def reader_for(setting: str, *, implied: State) -> HeaderReader:
-    """The reader that a setting names.
+    """Return the reader for a setting.
 
     Args:
         setting: such as ``onetrust``, ``onetrust:C0004,C0005``, ``klaro:tiktok-pixel@choices`` or
             ``tarteaucitron:tiktok,opt-out``.
-        implied: what a platform's own default that nobody clicked counts as: unknown or granted.
+        implied: the state for a platform's default grant without a click: unknown or granted.
 
     Raises:
-        ValueError: the words say what is allowed, and where to find a name that is missing.
+        ValueError: the setting is invalid; the message describes what is allowed, and where to find a missing name.
     """
     if implied is State.DENIED:
         raise ValueError("a default that nobody clicked counts as unknown or granted")
@@ -160,9 +160,9 @@ def reader_for(setting: str, *, implied: State) -> HeaderReader:
 
 
 def cookie_names(setting: str) -> tuple[str, ...] | None:
-    """The cookies that a change of consent shows in; None where they are not known.
+    """Return the cookies that change when the visitor's consent changes; None if they are unknown.
 
-    A name that ends in a hyphen is the beginning of one.
+    A name that ends in a hyphen is a prefix.
 
     Args:
         setting: the value of ``TIKTOK_CONSENT``.
@@ -179,15 +179,15 @@ def cookie_names(setting: str) -> tuple[str, ...] | None:
 
 
 def signal_names() -> tuple[str, ...]:
-    """Cookies with legal opt-outs, which are read beside every platform."""
+    """Return the cookies with legal opt-outs, which are read in addition to every platform."""
     return _SIGNALS
 
 
 def tcf_purposes(rest: str) -> list[int]:
-    """The purposes that the setting ``tcf`` asks for.
+    """Return the purposes that a ``tcf`` setting requires.
 
     Args:
-        rest: what stands behind its colon.
+        rest: the text after its colon.
     """
     return list(tcf.asked_of(tuple(part.strip() for part in rest.split(",") if part)).purposes)
 

@@ -1,4 +1,4 @@
-"""Securiti: the cookie ``__privaci_cookie_consents``, a JSON object with 1 by category id."""
+"""Securiti: the cookie ``__privaci_cookie_consents``, a JSON object with 1 for each granted category id."""
 
 from __future__ import annotations
 

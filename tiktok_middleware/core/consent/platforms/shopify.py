@@ -1,4 +1,4 @@
-"""Shopify: the cookie ``_tracking_consent`` of version 2; version 3 is no JSON and is not documented."""
+"""Shopify: the cookie ``_tracking_consent`` of version 2. Version 3 is not JSON and is undocumented."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""tarteaucitron: the cookie ``tarteaucitron``, a list ``!key=true!other=wait``; ``wait`` is no choice yet."""
+"""tarteaucitron: the cookie ``tarteaucitron``, a list ``!key=true!other=wait``; ``wait`` means no choice yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""IAB TCF 2: purposes, and on request a vendor, of the TC string; it knows no platform.
+"""IAB TCF 2: read the purposes, and optionally a vendor, from the TC string of any platform.
 
 Offsets: IAB Tech Lab, "Transparency and Consent String with Global Vendor & CMP List Formats", core segment.
 """
@@ -22,7 +22,7 @@ from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
 __all__ = ["DEFAULT", "PLATFORM", "Asked", "asked_of", "read_tc_string"]
 
 _VERSION, _CREATED, _POLICY, _OWN_SITE, _PURPOSES, _ONE_TREATMENT, _VENDORS = 0, 6, 132, 138, 152, 200, 213
-_OLDEST_POLICY = 4  # strings of older policies are invalid since 30 September 2023
+_OLDEST_POLICY = 4  # strings of older policies have been invalid since 30 September 2023
 _DISCLOSED_SINCE = 17_723_232_000  # 1 March 2026, deciseconds: from then on TCF 2.3 requires the disclosed vendors
 _MAX_RANGES = 2000
 _DISCLOSED_SEGMENT, _CONSENT_REQUIRED = 1, 1
@@ -32,23 +32,23 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,4}")
 
 
 class Asked(NamedTuple):
-    """What the visitor must have consented to.
+    """The purposes and the vendor that need the visitor's consent.
 
     Attributes:
         purposes: TCF purpose numbers, 1 to 24.
-        vendor: id in the Global Vendor List; None: the purposes decide alone, for TikTok is in no list.
+        vendor: id in the Global Vendor List; None if only the purposes count, because TikTok is not in the list.
     """
 
     purposes: tuple[int, ...] = (1, 3, 4, 7)
     vendor: int | None = None
 
 
-#: Storing, an advertising profile, personalised advertising, measuring it.
+#: Purposes: storage, advertising profile, personalised advertising, measurement of advertising.
 DEFAULT = Asked()
 
 
 def _read(header: str, setting: Setting) -> State:
-    """Granted where the visitor consented to all that is asked; legitimate interest never counts."""
+    """Return granted if the visitor consented to everything required. Legitimate interest never counts."""
     asked = asked_of(setting.parts)
     if "consent-v2" not in header:
         return State.UNKNOWN
@@ -57,10 +57,10 @@ def _read(header: str, setting: Setting) -> State:
 
 
 def asked_of(parts: tuple[str, ...]) -> Asked:
-    """What a site's setting asks for.
+    """Return the purposes and the vendor that a site's setting requires.
 
     Raises:
-        ValueError: a part is no purpose and no vendor, or there are two vendors.
+        ValueError: a part is neither a purpose nor a vendor, or there are two vendors.
     """
     vendors = [part.partition("=")[2] for part in parts if part.startswith("vendor=")]
     purposes = [part for part in parts if not part.startswith("vendor=")]
@@ -73,10 +73,10 @@ def asked_of(parts: tuple[str, ...]) -> Asked:
 
 
 def read_tc_string(text: str, asked: Asked) -> State:
-    """Granted or denied; anything less than all that is asked is denied.
+    """Return granted if the string grants everything required; otherwise denied.
 
     Raises:
-        ValueError: the string is cut, foreign, of another version, of a policy that has ended, or not of this site.
+        ValueError: the string is cut, malformed, of another version, of an expired policy, or not of this site.
     """
     first, *others = text.split(".")
     core = Bits(first)
@@ -96,7 +96,7 @@ def _mask(purpose: int) -> int:
 
 
 def _check_disclosure(core: Bits, segments: list[Bits]) -> None:
-    """Make sure that the segment of disclosed vendors is whole, and there where it has to be."""
+    """Check that the segment of disclosed vendors is complete, and present if it is required."""
     disclosed = [segment for segment in segments if segment.take(0, 3) == _DISCLOSED_SEGMENT]
     for segment in disclosed:
         _vendors(segment, 3, None)
@@ -105,9 +105,9 @@ def _check_disclosure(core: Bits, segments: list[Bits]) -> None:
 
 
 def _allows_vendor(core: Bits, asked: Asked) -> bool:
-    """Whether the visitor, and the publisher in its restrictions, allow the vendor; true where nobody asks.
+    """Return whether the visitor and the publisher's restrictions allow the vendor; True if no vendor is required.
 
-    Walks to the end of the core either way: a string that was cut is not to be trusted in any part.
+    Always parse to the end of the core, because no part of a cut string can be trusted.
     """
     is_allowed, offset = _vendors(core, _VENDORS, asked.vendor)
     _, offset = _vendors(core, offset, None)  # legitimate interest never counts
@@ -121,7 +121,7 @@ def _allows_vendor(core: Bits, asked: Asked) -> bool:
 
 
 def _vendors(bits: Bits, offset: int, vendor: int | None) -> tuple[bool, int]:
-    """Whether a vendor section holds the vendor, or nobody asks; and the offset after it."""
+    """Return whether a vendor section holds the vendor (True if it is None), and the offset after the section."""
     top, is_range, offset = bits.take(offset, 16), bits.take(offset + 16, 1), offset + 17
     if is_range:
         return _ranges(bits, offset, vendor)
@@ -134,7 +134,7 @@ def _ranges(bits: Bits, offset: int, vendor: int | None) -> tuple[bool, int]:
     if count > _MAX_RANGES:
         raise ValueError("too many ranges")
     if vendor is None:
-        flags = bits.text  # a slice past the end is no flag; `need` finds that out in one go
+        flags = bits.text  # a slice past the end is empty; `need` checks the length once
         for _ in range(count):
             offset += 33 if flags[offset : offset + 1] == "1" else 17
         bits.need(offset)
@@ -157,7 +157,7 @@ def _accepts(parts: tuple[str, ...]) -> bool:
 
 
 def _changed_at_ms(header: str, _setting: Setting) -> int:
-    """The last update; of strings that round it to a day nothing tells."""
+    """Return the time of the last update; 0 for strings that round it to a day."""
     return max(latest(header, name, _updated_ms) for name in _NAMES)
 
 

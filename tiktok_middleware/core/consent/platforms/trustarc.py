@@ -23,10 +23,10 @@ _SEPARATOR = re.compile(r"[,|]")
 
 
 def _read(header: str, setting: Setting) -> State:
-    """Every one of the three cookies that is there must agree.
+    """Return granted if all present cookies of the three grant.
 
-    The permit list counts from 1 (3 is advertising), the other two from 0 (2 is advertising). Only a choice writes
-    the other two: where the site takes silence for consent, a permit list alone is nobody's click.
+    The permit list counts from 1 (3 is advertising), the other two from 0 (2 is advertising). TrustArc writes the other
+    two only after a choice. On a site with implied consent, a permit list alone is a default without a click.
     """
     if "notice_" not in header and "cmapi_cookie_privacy" not in header and "gpcishonored" not in header:
         return State.UNKNOWN

@@ -1,4 +1,4 @@
-"""IAB's US Privacy string: four characters, of which the third says whether the visitor opted out of sale."""
+"""IAB's US Privacy string: four characters, the third of which is ``Y`` if the visitor opted out of sale."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from tiktok_middleware.core.consent.platforms._decoding import decoded, record
 
 __all__ = ["NAMES", "is_opted_out", "sale_flag"]
 
-#: The standard's cookie, and a spelling found in the wild.
+#: The standard's cookie name, and another spelling that some sites use.
 NAMES = ("usprivacy", "us_privacy")
 
 _STRING = re.compile(r"1[YN-]([YN-])[YN-]", re.IGNORECASE)
 
 
 def sale_flag(text: str) -> str:
-    """``Y`` (opted out), ``N`` or ``-`` (does not apply).
+    """Return ``Y`` (opted out), ``N`` or ``-`` (does not apply).
 
     Raises:
-        ValueError: the text is not such a string.
+        ValueError: the text is not a US Privacy string.
     """
     found = _STRING.fullmatch(text)
     if found is None:
@@ -27,7 +27,7 @@ def sale_flag(text: str) -> str:
 
 
 def is_opted_out(value: str) -> bool:
-    """Whether a cookie's value says so; iubenda wraps the string in JSON.
+    """Return whether a cookie's value holds an opt-out. iubenda wraps the string in JSON.
 
     Raises:
         ValueError: the value cannot be read.

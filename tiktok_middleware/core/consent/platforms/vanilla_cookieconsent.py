@@ -20,7 +20,7 @@ def _read(header: str, setting: Setting) -> State:
 
 
 def _answer(found: dict[str, object], category: str, revisions: list[int]) -> State:
-    """A record of another revision is asked for again, and then says nothing."""
+    """Return the category's state; unknown for another revision, because the platform asks again then."""
     if revisions and found.get("revision") != revisions[0]:
         return State.UNKNOWN
     return State.GRANTED if category in list_in(found, "categories") else State.DENIED
