@@ -1,4 +1,4 @@
-"""One configuration, made ready once at start: what requests look up and none computes."""
+"""Prepare one configuration at start, so that requests look up values instead of computing them."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _MAX_CHARS = 1024
 
 
 class BoundedCache(dict[_K, _V]):
-    """Results by everything that they depend on, bounded because visitors write part of the keys."""
+    """Cache of results, keyed by all their inputs. It is bounded because visitors control part of the keys."""
 
     __slots__ = ()
 
     def keep(self, key: _K, answer: _V) -> None:
-        """Keep ``answer`` under ``key``, unless the texts of the key are long: such a key rarely repeats."""
+        """Store ``answer`` under ``key``, unless the texts of the key are long: such a key rarely repeats."""
         if _chars(key) <= _MAX_CHARS:
             if len(self) >= _MAX_ENTRIES:
                 self.clear()
@@ -57,19 +57,19 @@ def _chars(part: object) -> int:
 
 
 class Notices(Protocol):
-    """Where the core says what it noticed; what becomes of it is not its business."""
+    """Receives what the core has to report: counts, log lines and errors."""
 
     def count(self, reason: str) -> None:
-        """One more of this reason, a snake_case word."""
+        """Count one more occurrence of a reason code, a snake_case word."""
 
     def tracked_in(self, app: str) -> None:
-        """One more event that was tracked inside this app's browser."""
+        """Count one more event that was tracked in the built-in browser of this app."""
 
     def once(self, cause: str, message: str) -> None:
-        """A line for the log, said once per cause."""
+        """Log a message once per cause."""
 
     def failure(self, part: str, error: BaseException) -> None:
-        """A mistake of ours that was kept away from the app."""
+        """Report an error of the middleware itself that was kept away from the app."""
 
 
 def _never(_: str) -> bool:
@@ -86,44 +86,44 @@ class Runtime:
 
     Attributes:
         config: the options.
-        signer: for what browsers keep.
-        snippet: for what pages run.
-        reader: of consent.
-        proxies: whose forwarding headers count.
-        is_excluded: whether a path carries no snippet and sends nothing.
-        url_allow, url_deny: query keys of the server channel's page address.
-        browser_events: names that a page may send by itself.
-        cookie_domain: the ``Domain`` of the visitor's cookies for a host name; empty for host-only.
-        extend_policy: adds the pixel's hosts to a Content Security Policy; None where policies are left alone.
-        clock: Unix seconds.
-        random_bytes: that many random bytes.
-        notices: where to say what was noticed.
-        is_bot: whether a user agent is no person's.
-        has_secret_key: whether the signer's key is a secret of its own, which lasts longer than an access token.
+        signer: signs what browsers keep.
+        snippet: makes the scripts of pages.
+        reader: reads the consent state.
+        proxies: the trusted proxies.
+        is_excluded: returns whether a path gets no snippet and sends no events.
+        url_allow, url_deny: query keys that page addresses on the server channel keep, or lose.
+        browser_events: names of events that a page may send by itself.
+        cookie_domain: returns the ``Domain`` of the visitor's cookies for a host name; empty for host-only.
+        extend_policy: adds the pixel's hosts to a Content Security Policy; None if policies are not changed.
+        clock: returns the time, in Unix seconds.
+        random_bytes: returns a number of random bytes.
+        notices: receives counts, log lines and errors.
+        is_bot: returns whether a user agent is a bot's.
+        has_secret_key: whether the signer's key is a separate secret, which lasts longer than an access token.
         handed_out: called with the events whose browser copies leave with a response.
-        page_watch: is told of each page that leaves with our script; None where nobody watches.
-        is_on: whether there is anything to do at all.
-        endpoint: the path prefix of our own answers.
-        has_exclusions: whether there are paths that carry nothing at all.
-        browser_reason, server_reason: why nothing may go by a channel; empty when something may.
-        limited_data_use: TikTok's flag, as the site sets it for everybody.
+        page_watch: called for each page that leaves with our script; None if not needed.
+        is_on: whether the middleware does anything at all.
+        endpoint: the path prefix that the middleware answers itself.
+        has_exclusions: whether any paths are excluded.
+        browser_reason, server_reason: why nothing may be sent through a channel; empty if the channel is open.
+        limited_data_use: TikTok's flag, as the site sets it for all visitors.
         pixels: the pixel codes.
-        is_tiktok_api: whether server events would reach TikTok's own hosts.
-        gate: what the script of a page asks the browser itself, as ``Snippet.page`` takes it; where consent is implied
-            it asks for refusals too: whoever keeps a page, against its headers, for other visitors, keeps nothing that
-            loads the pixel for those who said no.
-        is_implied: whether who says nothing has agreed.
+        is_tiktok_api: whether server events go to TikTok's own hosts.
+        gate: which signals the page's script checks in the browser; values as for ``Snippet.page``. With implied
+            consent the script checks for refusals too: a cache may store a page against its headers, and the stored
+            page must not load the pixel for visitors who have refused.
+        is_implied: whether a visitor who has made no choice counts as having agreed.
         counts_pages: whether the script of a document counts a page view.
-        seals_pages: whether page views are confirmed by the browser, and counted on both channels.
-        mints: whether a visitor without a ``_ttp`` gets one.
-        writes_ids: whether pages are given an id of their own.
-        decisions, targets, heads, click_cookies: what the usual path remembers; see ``response.decision_cache``.
-        cookie_attributes: what follows the values of the visitor's cookies, by scheme and host.
-        page_memory: for the heads of pages that are still being searched.
-        silence: watches for the platform's cookie; None once it was seen, or where none is read.
-        is_bridged: whether the page itself reports what the visitor chose.
-        match_keys: keys of TikTok's ``user`` object that may leave, on both channels.
-        zone: of event times that name none; None for UTC.
+        seals_pages: whether the browser confirms page views, which are then counted on both channels.
+        mints: whether a visitor without a ``_ttp`` cookie gets one.
+        writes_ids: whether pages get an id of their own.
+        decisions, targets, heads, click_cookies: caches for frequent responses; see ``response.decision_cache``.
+        cookie_attributes: attributes of the visitor's cookies, by scheme and host.
+        page_memory: bounds the memory for heads of pages that are still being searched.
+        silence: watches for the consent platform's cookie; None once it was seen, or if no such cookie is read.
+        is_bridged: whether the page itself reports the visitor's choice.
+        match_keys: keys of TikTok's ``user`` object that may be sent, on both channels.
+        zone: time zone for event times that have none; None for UTC.
     """
 
     config: Config
@@ -191,18 +191,18 @@ class Runtime:
         self.cookie_attributes = BoundedCache()
         self.click_cookies = BoundedCache()
         self.match_keys = config.allowed_match_keys
-        if "ttclid" not in self.match_keys:  # TikTok reads it in the page's address too
+        if "ttclid" not in self.match_keys:  # TikTok also reads it from the page's address
             self.url_deny |= {"ttclid"}
         self.page_memory = PageMemory()
         self.is_bridged = self.reader.is_bridged
         self.silence = silence_of(config.consent)
 
     def helper_url(self, request: RequestView) -> str:
-        """The path of the helper script under this request's mount point."""
+        """Return the path of the helper script under this request's mount point."""
         return url_prefix(request.mount) + self.snippet.helper_path
 
     def collect_url(self, request: RequestView) -> str:
-        """The path that pages report to."""
+        """Return the path to which pages report events."""
         return f"{url_prefix(request.mount)}{self.config.endpoint}/collect"
 
 
@@ -222,16 +222,16 @@ def make_runtime(
     has_secret_key: bool = True,
     handed_out: Callable[[Sequence[Event]], None] = _unheard,
 ) -> Runtime:
-    """The configuration made ready.
+    """Return the prepared configuration.
 
     Args:
         config: checked options.
         signer: as in :class:`Runtime`.
         reader: as in :class:`Runtime`.
-        pixel_js: text of the base code.
-        helper_js: text of the helper script.
-        stub_js: text of the script for visitors who have refused.
-        registrable_domain: of a host name, by the public suffix list; empty where there is none.
+        pixel_js: source text of the base code.
+        helper_js: source text of the helper script.
+        stub_js: source text of the script for visitors who have refused.
+        registrable_domain: returns a host name's registrable domain by the public suffix list; empty if it has none.
         clock: as in :class:`Runtime`.
         random_bytes: as in :class:`Runtime`.
         notices: as in :class:`Runtime`.
@@ -240,7 +240,7 @@ def make_runtime(
         handed_out: as in :class:`Runtime`.
 
     Raises:
-        ConfigError: ``TIKTOK_BROWSER_EVENTS`` holds what is no event's name.
+        ConfigError: ``TIKTOK_BROWSER_EVENTS`` contains an invalid event name.
     """
     snippet = Snippet(
         pixel_js=pixel_js,
@@ -273,7 +273,7 @@ def make_runtime(
 
 
 def _load_options(config: Config) -> dict[str, object]:
-    """Arguments of ``ttq.load`` that differ from the pixel's own defaults."""
+    """Return the arguments of ``ttq.load`` that differ from the pixel's own defaults."""
     options: dict[str, object] = {}
     if not config.auto_events:
         options["autoConfig"] = False
@@ -283,7 +283,7 @@ def _load_options(config: Config) -> dict[str, object]:
 
 
 def _browser_events(names: str) -> frozenset[str]:
-    """The names as they are sent; retired ones under their new name."""
+    """Return the event names as they are sent. A retired name becomes its new name."""
     try:
         return frozenset(event_name(name)[0] for name in names.split(",") if name)
     except EventError as error:
@@ -304,7 +304,7 @@ def _domain_rule(setting: str, registrable_domain: Callable[[str], str]) -> Call
         return registrable_domain
 
     def fixed(hostname: str) -> str:
-        # A domain that the page's host is not under would make browsers drop the cookie.
+        # Browsers drop a cookie whose domain does not include the page's host.
         return setting if hostname == setting or hostname.endswith("." + setting) else ""
 
     return fixed

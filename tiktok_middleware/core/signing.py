@@ -1,4 +1,4 @@
-"""What we hand to a browser comes back unaltered, or not at all; it knows no keys but those it is given."""
+"""Sign values that browsers keep, and reject values that were altered or have expired."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from tiktok_middleware.errors import TokenError
 
 __all__ = ["Signer", "derive_key"]
 
-# Another host may have signed a moment ago by a clock that is ahead of ours.
+# Another host, whose clock is ahead of ours, may have signed the token a moment ago.
 _SKEW_S = 60
 
 
 def derive_key(secret: str) -> str:
-    """A signing key made from another secret, so that the secret itself never signs anything."""
+    """Return a signing key derived from another secret, so that the secret itself never signs anything."""
     return hashlib.sha256(b"tiktok-middleware signing key\0" + secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Signer:
-    """Signs small JSON values for one purpose each.
+    """Signs small JSON values. A token is valid for one purpose only.
 
     Args:
-        keys: newest first: the first signs, all of them verify, so that a rotation loses nothing.
-        clock: gives the time, in Unix seconds, that tokens carry and are aged by.
+        keys: newest first. The first key signs and all keys verify, so older tokens survive a key rotation.
+        clock: returns the time, in Unix seconds, for the timestamps of tokens and for their age.
     """
 
     def __init__(self, keys: Sequence[str], clock: Callable[[], float]) -> None:
-        # itsdangerous wants its newest key last.
+        # itsdangerous expects the newest key last.
         self._keys = list(reversed(keys))
         self._clock = clock
         self._serializers: dict[str, URLSafeTimedSerializer] = {}
@@ -42,11 +42,11 @@ class Signer:
         self._signer = ClockedSigner
 
     def dump(self, value: Any, *, purpose: str) -> str:
-        """A URL-safe and cookie-safe token holding the value (JSON types) and the time."""
+        """Return a URL-safe and cookie-safe token with the value (JSON types) and the time."""
         return str(self._serializer(purpose).dumps(value))
 
     def load(self, token: str, *, purpose: str, max_age_s: int) -> Any:
-        """The value that :meth:`dump` was given.
+        """Return the value that was passed to :meth:`dump`.
 
         Raises:
             TokenError: the token is ``forged``, ``expired`` or ``malformed``.

@@ -1,1 +1,1 @@
-"""Requests, cookies, and response heads, as far as the middleware reads or changes them."""
+"""Read requests, cookies and response heads, and change response headers."""

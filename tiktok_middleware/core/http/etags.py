@@ -1,7 +1,7 @@
-"""Entity tags of pages that carry our script: another tag than the app's, from which the app's can be had back.
+"""Mark the entity tags of pages that contain our script, and restore the app's own tags from them.
 
-So a conditional request (RFC 9110 section 13) is answered by the app as if we were not there, and a page that the
-browser keeps is asked for anew once our script changes.
+The app then answers a conditional request (RFC 9110 section 13) as it would without the middleware. The mark names the
+script, so a browser requests a cached page again after the script has changed.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ _MAX_HEADER_CHARS = 8192
 
 
 def marked_tag(tag: str, mark: str) -> str:
-    """The tag of the app's page with our script in it: weak, since the bytes are no longer the app's; empty for no tag.
+    """Return the tag of the app's page with our script in it; empty if ``tag`` is no entity tag.
+
+    The tag is weak, because the bytes are no longer the app's.
 
     Args:
         tag: the app's ``ETag``.
-        mark: names the script; letters and digits.
+        mark: name of the script; letters and digits.
     """
     found = _TAG.fullmatch(tag.strip())
     if found is None:
@@ -28,11 +30,11 @@ def marked_tag(tag: str, mark: str) -> str:
 
 
 def bare_tags(if_none_match: str, mark: str) -> str:
-    """The header as the app would have got it without us.
+    """Return the ``If-None-Match`` header that the app would have received without the middleware.
 
     Args:
-        if_none_match: the request's header; tags without our mark stay as they are.
-        mark: of today's script: a page with yesterday's is not taken for fresh.
+        if_none_match: the request's header; tags without this mark stay as they are.
+        mark: name of the current script, so that a page with an older script does not count as fresh.
     """
     if len(if_none_match) > _MAX_HEADER_CHARS:
         return if_none_match

@@ -1,4 +1,4 @@
-"""Tables by header name, in any case of letters and in the types of both doors; it knows no header itself."""
+"""Look up values by header name: in any letter case, as ASGI's bytes or WSGI's text."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ __all__ = ["ByHeaderName"]
 
 _T = TypeVar("_T")
 
-# Apps send few names, again and again; the bound is for the one that makes them up.
+# Apps repeat few names. The bound protects against an app that generates header names.
 _MAX_NAMES = 4096
 
 
 class ByHeaderName(dict["bytes | str", "_T | None"]):
-    """What a table says of a header: one look-up for a name that was met before, however it is written.
+    """A table by header name. A spelling of a name that was looked up before costs one dictionary look-up.
 
     Args:
-        table: by lower-case name.
-        otherwise: what to say of a lower-case name that is not in the table.
+        table: values by lower-case name.
+        otherwise: returns the value for a lower-case name that is not in the table.
     """
 
     __slots__ = ("_otherwise", "_table")

@@ -1,4 +1,4 @@
-"""A whole response of ours, or the word that a request's body is wanted for it; it decides nothing."""
+"""Values for responses that the middleware sends itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Wanted"]
 
-# http.HTTPStatus has them all, at the price of an import that a door need not pay.
+# http.HTTPStatus has all phrases, but importing it takes time that the adapters can save.
 _PHRASES = {
     200: "OK",
     400: "Bad Request",
@@ -23,7 +23,7 @@ _PHRASES = {
 
 
 class Answer(NamedTuple):
-    """A whole response of ours."""
+    """A complete response of the middleware itself."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -31,15 +31,15 @@ class Answer(NamedTuple):
 
     @property
     def status_line(self) -> str:
-        """The status as WSGI wants it."""
+        """The status line in WSGI's form, such as ``200 OK``."""
         return f"{self.status} {_PHRASES[self.status]}"
 
 
 class Wanted(NamedTuple):
-    """The answer depends on the request's body.
+    """The request's body is needed before the response can be made.
 
     Attributes:
-        limit_bytes: one byte more than this is all that need be read.
+        limit_bytes: longest body that is accepted. Reading one byte more is enough to reject it.
         request: the request.
     """
 

@@ -1,4 +1,4 @@
-"""Which of a request's forwarding headers count, and what they say of the visitor; it keeps nothing of a request."""
+"""Read the visitor's address, scheme and host from the forwarding headers of trusted proxies."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from collections.abc import Callable, Iterator
 
 __all__ = ["FORWARDED", "FORWARDED_FOR", "Proxies", "parsed_address"]
 
-#: The header of most proxies, to which each adds the peer that it saw.
+#: The header that most proxies use. Each proxy appends the address of its peer.
 FORWARDED_FOR = "x-forwarded-for"
-#: The standard's (RFC 7239), to which each adds peer, scheme and host.
+#: The standard header (RFC 7239). Each proxy appends peer, scheme and host.
 FORWARDED = "forwarded"
 
 Header = Callable[[str], str]
 
 
 class Proxies:
-    """Which peers' forwarding headers count: a number of hops, or networks.
+    """The trusted proxies: a number of hops, or a list of networks.
 
     Args:
         setting: a checked value of ``TIKTOK_TRUSTED_PROXIES``, such as ``2`` or ``10.0.0.0/8``.
-        header: where the visitor's address stands, lower-case: one of the two above, or the name of a header that
-            holds it alone, as the outermost proxy wrote it, such as ``cf-connecting-ip``.
+        header: name of the header with the visitor's address, lower-case: :data:`FORWARDED_FOR`, :data:`FORWARDED`,
+            or a header in which the outermost proxy writes this address alone, such as ``cf-connecting-ip``.
 
     Attributes:
-        are_any: whether anybody's can count.
-        hops: the number; 0 where networks are named.
-        networks: the networks.
+        are_any: whether any proxy is trusted.
+        hops: number of trusted hops; 0 if networks are given.
+        networks: the trusted networks.
     """
 
     def __init__(self, setting: str, header: str = FORWARDED_FOR) -> None:
@@ -39,11 +39,11 @@ class Proxies:
         self._header = header
 
     def address(self, peer: str, header: Header) -> str:
-        """The visitor's address: the first one, from the right, that no trusted proxy wrote.
+        """Return the visitor's address: counted from the right, the first address that is not a trusted proxy's.
 
         Args:
             peer: address of the connection.
-            header: the request's values of a header, joined by commas; the left end is whatever the visitor typed.
+            header: returns the request's values of a header, joined by commas. Visitors control the left end of them.
         """
         written = header(self._header)
         if self._header not in _CHAINS:
@@ -57,19 +57,19 @@ class Proxies:
         return chain[-1]
 
     def trusts(self, peer: str) -> bool:
-        """Whether what this peer says of scheme and host counts."""
+        """Return whether the forwarding headers of this peer count."""
         return self.hops > 0 or (bool(self.networks) and self._is_trusted(peer))
 
     def scheme(self, header: Header) -> str:
-        """What the outermost trusted proxy was spoken to with, lower-case; empty where none says so."""
+        """Return the scheme of the request to the outermost trusted proxy, lower-case; empty if not in the headers."""
         return self._outermost(header, "proto", "x-forwarded-proto")
 
     def host(self, header: Header) -> str:
-        """The host that the outermost trusted proxy was asked for, lower-case; empty where none says so."""
+        """Return the host of the request to the outermost trusted proxy, lower-case; empty if not in the headers."""
         return self._outermost(header, "host", "x-forwarded-host")
 
     def _outermost(self, header: Header, parameter: str, name: str) -> str:
-        """Of what each proxy may add, the outermost trusted one's; most replace what they find."""
+        """Return the outermost trusted proxy's value. Most proxies replace the values that they find."""
         written = _forwarded(header(FORWARDED), parameter) if self._header == FORWARDED else _listed(header(name))
         return written[-min(max(self.hops, 1), len(written))].lower() if written else ""
 
@@ -79,8 +79,8 @@ class Proxies:
 
 
 _CHAINS = frozenset({FORWARDED_FOR, FORWARDED})
-# Quoted strings, separators, and all between. A quote that nobody closes ends with the header: a pattern that fails
-# there would start again at each further quote.
+# Quoted strings, separators, and the text between them. An unclosed quote extends to the end of the header: a pattern
+# that failed there would start again at each further quote, in quadratic time.
 _PIECE = re.compile(r"\"(?:[^\"\\]|\\.?)*\"?|[,;]|[^,;\"]+", re.DOTALL)
 _PAIR = re.compile(r"\s{0,8}([A-Za-z]{1,32})=(\"(?:[^\"\\]|\\.)*\"|[^\s;\"]*)")
 
@@ -90,7 +90,7 @@ def _listed(values: str) -> list[str]:
 
 
 def _forwarded(values: str, parameter: str) -> list[str]:
-    """Return a parameter of each element (RFC 7239 section 4); empty where a proxy did not write it."""
+    """Return a parameter's value in each element (RFC 7239 section 4); empty if the element lacks the parameter."""
     found: list[str] = []
     for element in _split(_PIECE.findall(values), ","):
         if "".join(element).strip():
@@ -101,7 +101,7 @@ def _forwarded(values: str, parameter: str) -> list[str]:
 
 
 def _split(pieces: list[str], separator: str) -> Iterator[list[str]]:
-    """Yield the pieces between separators; a quoted one is no separator."""
+    """Yield the pieces between separators. A separator inside a quoted string does not count."""
     start = 0
     for at, piece in enumerate(pieces):
         if piece == separator:
@@ -118,7 +118,7 @@ def _bare_address(part: str) -> str:
 
 
 def parsed_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address; an IPv4 address in IPv6 clothes, as dual-stack servers show it, is the IPv4 address."""
+    """Return the address, None if the text is none. An IPv4-mapped IPv6 address (dual-stack servers) becomes IPv4."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a request says of itself, read only when asked; it knows ASGI scopes and WSGI environs, and no framework."""
+"""Read requests from ASGI scopes and WSGI environs. Most values are computed only when they are used."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ __all__ = [
 
 _MAX_QUERY_CHARS = 8192
 
-# A host goes into addresses and into the Domain of cookies: what is no name, IPv4 or IPv6 address is not believed.
+# Hosts are used in addresses and in the Domain of cookies, so only names, IPv4 and IPv6 addresses are accepted.
 _HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9._-]{0,253}[a-z0-9_.])?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
-#: What a request holds under :class:`Names`: as its server gave it, None where it has no such header.
+#: A request's raw header values for :class:`Names`, as the server gave them; None for a header that is absent.
 Values = tuple[Union[bytes, str, None], ...]  # noqa: UP007  # a run-time alias on Python 3.10
 
 
 class Names:
-    """Several header names, as each door looks them up.
+    """Several header names, in the forms that ASGI scopes and WSGI environs use.
 
     Args:
-        names: lower-case.
+        names: header names, lower-case.
     """
 
     __slots__ = ("in_environ", "in_scope", "texts")
@@ -46,23 +46,24 @@ class Names:
         self.in_environ: tuple[str, ...] = tuple(map(_environ_key, names))
 
 
-# What needs no percent-encoding, and an address that there is but one way to write.
+# Paths that need no percent-encoding, and IPv4 addresses in their only spelling.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/:@!$&'()*+,;=~._-]*")
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 
 
 class RequestView:
-    """One request, whichever door it came through.
+    """One request, from an ASGI scope or a WSGI environ.
 
     Attributes:
-        raw: a copy of the ASGI scope or WSGI environ: routers behind us write into the original, and the original
-            knows our tracker, which knows us: in a circle nothing would be freed with its request.
-        mount: the path prefix that we are mounted under, without a trailing slash.
-        path: the whole decoded path, mount point included.
+        raw: a copy of the ASGI scope or WSGI environ. It is a copy for two reasons: the app's routers write into the
+            original, and the original refers to the tracker, which refers to this object. With that reference cycle,
+            nothing would be freed at the end of the request.
+        mount: the path prefix that the app is mounted under, without a trailing slash.
+        path: the whole decoded path, including the mount point.
         query: the raw query string.
         cookie_header: the ``Cookie`` header; empty when absent.
-        if_none_match: the entity tags of a conditional request; empty when it is none.
+        if_none_match: the entity tags of a conditional request; empty for other requests.
     """
 
     __slots__ = (
@@ -78,10 +79,10 @@ class RequestView:
         "raw",
     )
 
-    #: What a consent platform's script says in the page that reports: ``g``, ``d`` or empty. None for other requests.
+    #: Consent as a page reports it from its consent platform: ``g``, ``d`` or empty. None for other requests.
     reported: str | None = None
 
-    def __init__(  # what nearly every request is asked for, each door at its own price
+    def __init__(  # what nearly every request needs; the subclasses set it in their own, faster way
         self,
         raw: MutableMapping[str, Any],
         proxies: Proxies,
@@ -104,37 +105,37 @@ class RequestView:
 
     @property
     def method(self) -> str:
-        """The method, upper-case."""
+        """Return the method, upper-case."""
         raise NotImplementedError
 
     @property
     def peer(self) -> str:
-        """Address of the connection; empty when unknown, as on a Unix socket."""
+        """Return the address of the connection; empty when unknown, as on a Unix socket."""
         raise NotImplementedError
 
     def header(self, name: str) -> str:
-        """The header's values, joined by commas (cookies by semicolons); empty when absent.
+        """Return the header's values, joined by commas (cookies by semicolons); empty when absent.
 
         Args:
-            name: lower-case.
+            name: header name, lower-case.
         """
         raise NotImplementedError
 
     def values(self, names: Names) -> Values:
-        """Several headers at once, unread: what can be looked up without being understood."""
+        """Return the raw values of several headers at once, without decoding them."""
         return tuple(map(self.header, names.texts))
 
-    def ask_with(self, raw: MutableMapping[str, Any], if_none_match: str) -> None:  # noqa: ARG002  # for the doors
-        """Let the app find other entity tags in a conditional request.
+    def ask_with(self, raw: MutableMapping[str, Any], if_none_match: str) -> None:  # noqa: ARG002  # for the subclasses
+        """Replace the entity tags of a conditional request before the app reads them.
 
         Args:
-            raw: the scope or environ that the app will see.
-            if_none_match: the tags.
+            raw: the scope or environ that the app receives.
+            if_none_match: the new tags.
         """
         self.if_none_match = if_none_match
 
     def at(self, path: str) -> RequestView:  # noqa: ARG002  # only a reported page can be on another path
-        """Return this visitor's request for the page at ``path``; this request, where its path is its own."""
+        """Return this visitor's request for the page at ``path``; here always this request itself."""
         return self
 
     def _own_scheme(self) -> str:
@@ -145,32 +146,32 @@ class RequestView:
 
     @property
     def cookies(self) -> Mapping[str, str]:
-        """Cookies by name, the first of each name."""
+        """Return the cookies by name, the first of each name."""
         if self._cookies is None:
             self._cookies = read_cookies(self.cookie_header)
         return self._cookies
 
     def cookies_hold(self, text: str) -> bool:
-        """Whether a text stands anywhere in the ``Cookie`` header."""
+        """Return whether the ``Cookie`` header contains a text."""
         return text in self.cookie_header
 
     @property
     def kept(self) -> Mapping[str, str]:
-        """The same of those cookies that TikTok and we keep, all of whose names hold ``tt``; others may be missing."""
+        """Return TikTok's and our own cookies by name. All their names contain ``tt``; other cookies may be missing."""
         if self._kept is None:
             self._kept = read_cookies(self.cookie_header, "tt")
         return self._kept
 
     @property
     def place(self) -> tuple[str, ...]:
-        """What :attr:`scheme` and :attr:`host` are made of: unchecked where no proxy is trusted."""
+        """Return the values that determine :attr:`scheme` and :attr:`host`; not validated if no proxy is trusted."""
         if self._proxies.are_any:
             return self.scheme, self.host
         return self._own_scheme(), self.header("host"), self._own_host()
 
     @property
     def scheme(self) -> str:
-        """``http`` or ``https``, as the visitor's browser used it."""
+        """Return the scheme that the visitor's browser used, ``http`` or ``https``."""
         if self._proxies.are_any and self._proxies.trusts(self.peer):
             forwarded = self._proxies.scheme(self.header)
             if forwarded in {"http", "https"}:
@@ -179,9 +180,9 @@ class RequestView:
 
     @property
     def host(self) -> str:
-        """The host as the browser named it, with its port where it is not the scheme's own.
+        """Return the host as the browser sent it, with the port if it is not the scheme's default.
 
-        What cannot be a host is not believed; the server's own name stands in for it.
+        An invalid host is replaced by the server's own name.
         """
         if self._proxies.are_any and self._proxies.trusts(self.peer):
             forwarded = self._proxies.host(self.header)
@@ -194,12 +195,12 @@ class RequestView:
         return own if _HOST.fullmatch(own) else "localhost"
 
     def is_own(self, host: str) -> bool:
-        """Whether an origin's host, lower-case, is ours; proxies may write a default port out, browsers do not."""
+        """Return whether an origin's host, lower-case, is ours. Proxies may add a default port; browsers do not."""
         return self.host in {host, f"{host}:443", f"{host}:80"}
 
     @property
     def hostname(self) -> str:
-        """The host without its port."""
+        """Return the host without its port."""
         host = self.host
         if host.startswith("["):
             return host[1:].partition("]")[0]
@@ -207,7 +208,7 @@ class RequestView:
 
     @property
     def url(self) -> str:
-        """The absolute address of the request, path percent-encoded, with its query."""
+        """Return the absolute address of the request: percent-encoded path, and query."""
         query = self.query
         path = self.path
         if _PLAIN_PATH.fullmatch(path) is None:
@@ -216,12 +217,12 @@ class RequestView:
 
     @property
     def is_browser(self) -> bool:
-        """Whether it looks like a browser's request, rather than an app's or a payment provider's."""
+        """Return whether this looks like a browser's request, rather than an app's or a payment provider's."""
         return self.header("user-agent").startswith("Mozilla/") or any(self.values(_OF_BROWSERS))
 
     @property
     def page_url(self) -> str:
-        """The page that the visitor is on: for a fetch the page it came from, where it is of the same site."""
+        """Return the visitor's page: the request's address; for a same-origin fetch the sending page's."""
         if (
             self.header("sec-fetch-mode") in {"cors", "same-origin", "no-cors"}
             and self.header("sec-fetch-site") == "same-origin"
@@ -231,28 +232,31 @@ class RequestView:
 
     @property
     def target(self) -> str:
-        """Path and query as they came, without scheme and host."""
+        """Return path and query as received, without scheme and host."""
         query = self.query
         return f"{self.path}?{query}" if query else self.path
 
     @property
     def client(self) -> str:
-        """The visitor's IP address, behind the trusted proxies; empty when it is not an address."""
+        """Return the visitor's IP address, behind the trusted proxies; empty when it is not an address."""
         address = self.peer
         if self._proxies.are_any:
             address = self._proxies.address(address, self.header)
-        if _IPV4.fullmatch(address):  # what most are, and as it is written
+        if _IPV4.fullmatch(address):  # most addresses; they need no parsing
             return address
         return str(parsed_address(address) or "")
 
     def query_value(self, key: str) -> str:
-        """The last value of a query key, decoded; empty when absent or empty."""
+        """Return the last value of a query key, decoded; empty when absent or empty."""
         query = self.query
         return query_value(query, key) if key in query else ""
 
 
 def query_value(query: str, key: str) -> str:
-    """The last value of a key in a raw query string, decoded; empty when absent, empty, or in a query too long."""
+    """Return the last non-empty value of a key in a raw query string, decoded.
+
+    Empty if there is none, or if the query is longer than 8,192 characters.
+    """
     if len(query) > _MAX_QUERY_CHARS:
         return ""
     for pair in reversed(query.split("&")):
@@ -263,7 +267,7 @@ def query_value(query: str, key: str) -> str:
 
 
 class UnreadableRequest(RequestView):
-    """Stands in for a request that we failed to read: it says nothing."""
+    """Placeholder for a request that could not be read: all its values are empty."""
 
     __slots__ = ()
 
@@ -286,12 +290,12 @@ class UnreadableRequest(RequestView):
 
 
 class ScopeRequest(RequestView):
-    """A request as an ASGI scope tells it.
+    """A request from an ASGI scope.
 
     Args:
-        raw: the scope; it is copied, unless its headers are given.
-        proxies: whose forwarding headers count.
-        headers: as :func:`headers_by_name` gives them, together with a ``raw`` that nobody else writes to.
+        raw: the scope; it is copied, unless ``headers`` are given.
+        proxies: the trusted proxies.
+        headers: the result of :func:`headers_by_name`. If given, no other code may write to ``raw``.
     """
 
     __slots__ = ()
@@ -304,7 +308,7 @@ class ScopeRequest(RequestView):
         self.mount: str = ""
         if mount:
             self.mount = mount = str(mount).rstrip("/")
-            # ASGI 3: `path` holds `root_path` too, but servers before that rule left it out.
+            # In ASGI 3, `path` includes `root_path`; older servers leave it out.
             if path != mount and not path.startswith(mount + "/"):
                 path = mount + path
         self.path: str = path
@@ -318,7 +322,7 @@ class ScopeRequest(RequestView):
 
     @property
     def method(self) -> str:
-        return str(self.raw.get("method", ""))  # a socket has none
+        return str(self.raw.get("method", ""))  # WebSocket scopes have no method
 
     @property
     def peer(self) -> str:
@@ -341,7 +345,7 @@ class ScopeRequest(RequestView):
 
     def _own_scheme(self) -> str:
         scheme = str(self.raw.get("scheme") or "http")
-        return {"ws": "http", "wss": "https"}.get(scheme, scheme)  # a socket belongs to a page
+        return {"ws": "http", "wss": "https"}.get(scheme, scheme)  # a WebSocket belongs to a page
 
     def _own_host(self) -> str:
         server = self.raw.get("server")
@@ -352,9 +356,9 @@ class EnvironRequest(RequestView):
     """A request as a WSGI environ tells it.
 
     Args:
-        raw: the environ; it is copied, unless its headers are given.
-        proxies: whose forwarding headers count.
-        headers: ``raw`` itself, where nobody else writes to it.
+        raw: the environ; it is copied, unless ``headers`` are given.
+        proxies: the trusted proxies.
+        headers: ``raw`` itself, if no other code writes to it.
     """
 
     __slots__ = ()
@@ -402,16 +406,16 @@ class EnvironRequest(RequestView):
 
 
 def headers_by_name(scope: MutableMapping[str, Any]) -> Mapping[bytes, bytes]:
-    """Return a scope's headers by lower-case name; a repeated one is joined, as RFC 9110 and RFC 9113 say.
+    """Return a scope's headers by lower-case name. Repeated headers are joined as in RFC 9110 and RFC 9113.
 
     Args:
-        scope: its headers become a list, if they are another iterable.
+        scope: if its headers are another iterable, they are replaced by a list.
     """
     pairs = scope["headers"]
     if not isinstance(pairs, list):
-        pairs = scope["headers"] = list(pairs)  # the app must still find all of them
+        pairs = scope["headers"] = list(pairs)  # so that the app can still iterate over all of them
     found = dict(pairs)
-    # Nearly always that is all. Every request has a Host; a server that keeps the case of names writes `Host`.
+    # Fast path: no repeated names, and lower-case names. A server that keeps the letter case would send `Host`.
     if len(found) == len(pairs) and b"host" in found:
         return found
     found = {}
@@ -430,7 +434,7 @@ def _environ_key(name: str) -> str:
 
 
 def _from_wsgi(text: str) -> str:
-    """A path as text: PEP 3333 hands over its bytes in the guise of latin-1."""
+    """Return a path as text. PEP 3333 passes its bytes decoded as latin-1."""
     return text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 

@@ -1,4 +1,4 @@
-"""The response head, as far as what may be done with a response depends on it; it decides nothing."""
+"""Read the response headers on which the treatment of a response depends."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ __all__ = ["PLANNED", "Head", "place_of", "says_html", "seconds_left"]
 
 
 class Head(NamedTuple):
-    """The response headers that matter to us, as text; empty where absent.
+    """The response headers that the middleware reads, as text; empty if absent.
 
-    A header that comes several times is joined by commas.
+    The values of a repeated header are joined by commas.
     """
 
     content_type: str = ""
     content_encoding: str = ""
     cache_control: str = ""
-    targeted: str = ""  # what is said to one cache alone, such as CDN-Cache-Control, whose word outranks the others'
+    targeted: str = ""  # headers for one cache alone, such as CDN-Cache-Control; they override the others there
     x_accel_expires: str = ""
     expires: str = ""
     content_disposition: str = ""
-    # What follows decides nothing about the response: see `PLANNED`.
+    # The plan of a response does not depend on the following fields: see `PLANNED`.
     content_length: str = ""
     content_security_policy: str = ""
     content_security_policy_report_only: str = ""
@@ -33,7 +33,7 @@ class Head(NamedTuple):
 
     @classmethod
     def read(cls, headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]) -> Head:
-        """The head, from ASGI's pairs of bytes or WSGI's pairs of text, in any case of letters."""
+        """Return the head from ASGI's pairs of bytes or WSGI's pairs of text, with names in any letter case."""
         texts = [""] * len(cls._fields)
         for name, value in headers:
             place = _PLACES[name]
@@ -44,16 +44,16 @@ class Head(NamedTuple):
 
     @property
     def has_policy(self) -> bool:
-        """Whether the page says what scripts it allows."""
+        """Whether the response has a Content Security Policy."""
         return bool(self.content_security_policy or self.content_security_policy_report_only)
 
 
-#: How many fields, from the first on, ``policy.plan`` reads: alike in these, two responses get the same plan.
+#: ``policy.plan`` reads only this many fields, from the first on. Responses with equal values there get the same plan.
 PLANNED = Head._fields.index("content_length")
 
 
 def _targeted(name: str) -> int | None:
-    """The place of a header that speaks to one cache (RFC 9213 and the vendors' own names)."""
+    """Return the index of the field for headers that control one cache (RFC 9213 and vendors' names), else None."""
     return Head._fields.index("targeted") if is_targeted(name) else None
 
 
@@ -63,16 +63,16 @@ _PLACES = ByHeaderName(
 
 
 def place_of(name: str) -> int | None:
-    """The index of a response header in :class:`Head`; None where it is not read.
+    """Return the index of a response header in :class:`Head`; None if it is not read.
 
     Args:
-        name: lower-case.
+        name: header name, lower-case.
     """
     return _PLACES[name]
 
 
 def seconds_left(expires: str, now_s: float) -> float:
-    """Return how long a response with this ``Expires`` may be kept, in seconds; 0 or less where it may not.
+    """Return how long a response with this ``Expires`` may be cached, in seconds; 0 or less if it may not.
 
     Args:
         expires: the header's value.
@@ -83,11 +83,11 @@ def seconds_left(expires: str, now_s: float) -> float:
     try:
         return parsedate_to_datetime(expires).timestamp() - now_s
     except (ValueError, OverflowError):
-        return 0.0  # RFC 9111 section 5.3: what is not a date, "0" above all, is already past
+        return 0.0  # RFC 9111 section 5.3: an invalid date, especially "0", is in the past
 
 
 def says_html(headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]) -> bool:
-    """Whether a response calls itself some kind of HTML: a look at one header, for the many that do not."""
+    """Return whether the ``Content-Type`` is some kind of HTML. This quick check sorts out most other responses."""
     for name, value in headers:
         if name in _CONTENT_TYPE or (len(name) == _CONTENT_TYPE_CHARS and name.lower() in _CONTENT_TYPE):
             return _is_html(value)

@@ -1,4 +1,7 @@
-"""The response's headers after we touched it: still true, and kept from shared caches; decided once for both doors."""
+"""Correct a response's headers after the response was changed, and keep personal responses out of shared caches.
+
+Both adapters use these rules.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ Headers = Union[list[tuple[bytes, bytes]], list[tuple[str, str]]]  # noqa: UP007
 
 
 class _Changed:
-    """What has become of the response; see :func:`with_changes`."""
+    """How the response was changed; see :func:`with_changes`."""
 
     __slots__ = ("body_growth_bytes", "extend_policy", "is_private", "mark", "now_s")
 
@@ -47,16 +50,16 @@ def with_changes(
     mark: str = "",
     now_s: float = 0.0,
 ) -> Headers:
-    """A copy of the headers that is right for the changed response; as text where there were none.
+    """Return a copy of the headers that fits the changed response; as text if the app sent no headers.
 
     Args:
-        headers: as the app sent them, in the types of its door.
+        headers: as the app sent them: bytes from ASGI, text from WSGI.
         added: name and value of headers to add, such as ``Set-Cookie``.
-        body_growth_bytes: how much longer the body is; 0 when it is untouched, None when nobody knows yet.
-        is_private: whether the response now holds what only this visitor may see.
-        mark: names our script where the body holds nothing else of ours: then entity tags are marked, not dropped.
-        extend_policy: gives each Content Security Policy the sources that the script needs.
-        now_s: Unix seconds, which ``Expires`` is compared with.
+        body_growth_bytes: how much longer the body is; 0 when it is unchanged, None when not known yet.
+        is_private: whether the response now contains data for this visitor alone.
+        mark: name of our script if the body contains no other additions; entity tags are then marked, not removed.
+        extend_policy: returns a Content Security Policy with the sources that the script needs.
+        now_s: current time, Unix seconds; compared with ``Expires``.
     """
     changed = _Changed(body_growth_bytes, extend_policy, mark, is_private=is_private, now_s=now_s)
     kept: list[Any] = []
@@ -81,16 +84,16 @@ def with_changes(
     return kept
 
 
-# -- what each kind of header says then; nothing: it goes
+# -- one function for each kind of header: it returns the new value, or an empty one to remove the header
 
 
 def _of_the_bytes(text: str, changed: _Changed) -> str:
-    """What describes the very bytes of the body goes once a script is among them."""
+    """Remove a header that describes the exact bytes of the body if the body was changed."""
     return text if changed.body_growth_bytes == 0 else ""
 
 
 def _length(text: str, changed: _Changed) -> str:
-    """What is no number is the app's own mistake, and its server's to answer."""
+    """Add the growth to the length. A value that is no number is the app's mistake and is left to its server."""
     growth_bytes = changed.body_growth_bytes
     if growth_bytes is None:
         return ""
@@ -110,7 +113,7 @@ _SPEAKS_OF_SHARING = ("private", "no-store", "no-cache")
 
 
 def _caching(text: str, changed: _Changed) -> str:
-    """A Cache-Control that keeps the response from shared caches."""
+    """Make ``Cache-Control`` private if the response is personal and not already kept out of shared caches."""
     if not changed.is_private or any(word in text.lower() for word in _SPEAKS_OF_SHARING):
         return text
     kept = [part.strip() for part in text.split(",") if not _SHARES.match(part)]
@@ -121,7 +124,7 @@ _FORBIDS = re.compile(r"(?:^|,)\s*(?:no-store|private|no-cache)\s*(?:,|$)", re.I
 
 
 def _targeted(text: str, changed: _Changed) -> str:
-    """What lets one kind of cache keep the response goes once it is one visitor's; what forbids it stays."""
+    """Remove a header that lets one cache store a personal response; keep one that forbids it."""
     return "" if changed.is_private and not _FORBIDS.search(text) else text
 
 
@@ -130,7 +133,10 @@ def _accelerated(text: str, changed: _Changed) -> str:
 
 
 def _expiry(text: str, changed: _Changed) -> str:
-    """A date in the past forbids caching. Without it, browsers would keep a permanent redirect for good."""
+    """Remove a future date from a personal response. Keep a past date: it forbids caching.
+
+    Without a past date, browsers would keep a permanent redirect forever.
+    """
     return "" if changed.is_private and seconds_left(text, changed.now_s) > 0 else text
 
 
@@ -157,15 +163,17 @@ _CHANGES: ByHeaderName[Callable[[str, _Changed], str]] = ByHeaderName(
 )
 
 
-#: What a header has to do with: the bytes of the body, or caches alone.
+#: What a header describes: the bytes of the body, or caching alone.
 OF_THE_BYTES, CACHING = "of the bytes", "caching"
 
 
 def change_of(name: str) -> str:
-    """When :func:`with_changes` may change a header: with the body, only for one visitor (caching), or never (empty).
+    """Return when :func:`with_changes` may change a header.
+
+    :data:`OF_THE_BYTES`: when the body is changed. :data:`CACHING`: only when the response is personal. Empty: never.
 
     Args:
-        name: lower-case.
+        name: header name, lower-case.
     """
     change = _CHANGES[name]
     if change is None:
@@ -177,7 +185,7 @@ _FOR_CACHES = frozenset({_caching, _targeted, _accelerated, _expiry})
 
 
 def encoded(headers: Headers) -> Headers:
-    """The headers as ASGI wants them: pairs of bytes, names that were text in lower case."""
+    """Return the headers as ASGI's pairs of bytes. Names that were text become lower-case."""
     if not headers or isinstance(headers[0][0], bytes):
         return headers
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]

@@ -1,4 +1,4 @@
-"""The path prefix of our own addresses, from what a request says the app is mounted under."""
+"""Make the path prefix of the middleware's own addresses from a request's mount point."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ __all__ = ["url_prefix"]
 
 @lru_cache(maxsize=256)
 def url_prefix(mount: str) -> str:
-    """Return the mount point as the beginning of a path: empty, or with exactly one leading slash and none at its end.
+    """Return the mount point as a path prefix: empty, or with exactly one leading slash and no trailing slash.
 
-    Proxies and visitors can write it (``root_path``, ``SCRIPT_NAME``, ``X-Forwarded-Prefix``). A second slash, or a
-    backslash or a tab that browsers read as one or leave out, would make the rest a host.
+    Proxies and visitors can control its value (``root_path``, ``SCRIPT_NAME``, ``X-Forwarded-Prefix``). With a second
+    leading slash, browsers would read the rest as a host. They also read a backslash as a slash, and skip tabs.
 
     Args:
-        mount: decoded, in any form.
+        mount: the decoded mount point, in any form.
     """
     path = quote(mount, errors="replace").strip("/")
     return f"/{path}" if path else ""
