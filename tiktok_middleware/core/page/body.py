@@ -1,4 +1,4 @@
-"""One interface for the search in a response body, whether it is plain or has a content coding."""
+"""Search a response body for the place of the script, with one interface for plain and encoded bodies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _NO_TAGS = HeadTags()
 
 
 class Body(Protocol):
-    """A body that arrives in pieces: ``feed`` until FOUND or NEVER, then ``splice`` or ``surrender``, then ``more``."""
+    """A body that arrives in pieces.
+
+    Call ``feed`` until it returns FOUND or NEVER, then ``splice`` or ``surrender``, then ``more`` for each later piece.
+    """
 
     @property
     def is_document(self) -> bool:
@@ -25,15 +28,15 @@ class Body(Protocol):
 
     @property
     def reason(self) -> str:
-        """Why the search ended without a place, in a snake_case word."""
+        """Why the search ended without a place: a reason code."""
 
     @property
     def tags(self) -> HeadTags:
-        """What the head's tags say to us."""
+        """The head's tags that affect the script."""
 
     @property
     def held_bytes(self) -> int:
-        """How much is kept of what was fed, while the search goes on."""
+        """How many bytes are held while the search continues."""
 
     @property
     def is_open(self) -> bool:
@@ -41,43 +44,48 @@ class Body(Protocol):
 
     @property
     def is_untouched(self) -> bool:
-        """Whether what follows the search can leave as it comes, without ``more``."""
+        """Whether the bytes after the search can be sent unchanged, without ``more``."""
 
     def feed(self, piece: bytes, *, last: bool) -> Search:
-        """One step of the search."""
+        """Search the next piece."""
 
     def release(self) -> bytes:
-        """While the search goes on: what no longer matters to it."""
+        """Return the bytes that the search no longer needs; only while the search continues."""
 
     def splice(self, script: bytes) -> bytes:
-        """After FOUND: all that was fed and has not left, with the script in its place."""
+        """Return all bytes that were fed and not sent, with the script in its place; only after FOUND."""
 
     def forget(self) -> None:
-        """What was spliced has left: from now on it can no longer be surrendered."""
+        """Drop the copy of the spliced bytes after they were sent; ``surrender`` can no longer return them."""
 
     def growth_bytes(self, script: bytes, spliced: bytes, promised: str) -> int | None:
-        """How much longer the body is than the ``Content-Length`` promised; None where nobody knows yet."""
+        """Return how much longer the body is than its ``Content-Length``; None if not known yet."""
 
     def surrender(self, piece: bytes = b"") -> bytes:
-        """After NEVER, or when we fail, even after ``splice``: all that was fed and has not left, without a script.
+        """Return all bytes that were fed and not sent, without a script.
+
+        Call it after NEVER, or after an error of the middleware, even after ``splice``.
 
         Args:
-            piece: what was to be fed or passed on when we failed.
+            piece: the piece that was being fed or passed on when the error occurred.
         """
 
     def more(self, piece: bytes, *, last: bool) -> bytes:
-        """After the search: what leaves for the next piece."""
+        """Return the bytes to send for the next piece after the search."""
 
     def end(self, script: bytes) -> bytes:
-        """After the last piece, given to ``more`` as one that is not the last: a script, and the end."""
+        """Return a script and the end of the body, after the last piece.
+
+        That piece must have been passed to ``more`` with ``last=False``.
+        """
 
 
 def open_body(content_encoding: str, *, is_charset_named: bool, is_page: bool) -> Body:
-    """Return the body of a response, all of whose codings are known.
+    """Return the body of a response. All its content codings must be known.
 
     Args:
         content_encoding: the response's ``Content-Encoding``.
-        is_charset_named: whether the response says how its bytes are to be read.
+        is_charset_named: whether the response's ``Content-Type`` names its charset.
         is_page: whether the bytes are a page even if they do not begin like one.
     """
     if content_encoding and has_coding(content_encoding):
@@ -89,12 +97,12 @@ class PlainBody:
     """A body without a content coding.
 
     Args:
-        is_charset_named: as of :func:`open_body`.
-        is_page: as of :func:`open_body`.
+        is_charset_named: as for :func:`open_body`.
+        is_page: as for :func:`open_body`.
 
     Attributes:
         is_document: whether the bytes begin like a document, as far as is known.
-        is_untouched: plain bytes behind the place are never changed.
+        is_untouched: always True, because plain bytes after the place are never changed.
     """
 
     __slots__ = ("_after", "_before", "_injector", "_is_charset_named", "_is_page", "is_document")
@@ -105,38 +113,38 @@ class PlainBody:
         self._is_charset_named = is_charset_named
         self._is_page = is_page
         self._injector: Injector | None = None
-        self._before: list[bytes | memoryview] = []  # searched, and free to leave
-        self._after: bytes | memoryview = b""  # behind the place
+        self._before: list[bytes | memoryview] = []  # searched, and ready to be sent
+        self._after: bytes | memoryview = b""  # bytes after the place
         self.is_document: bool = False
 
     @property
     def place(self) -> int:
-        """After FOUND: how many of the bytes that have not left stand before the place."""
+        """How many unsent bytes precede the place; only after FOUND."""
         return sum(map(len, self._before))
 
     @property
     def reason(self) -> str:
-        """Why the search ended without a place, in a snake_case word."""
+        """Why the search ended without a place: a reason code."""
         return self._injector.reason if self._injector is not None else ""
 
     @property
     def tags(self) -> HeadTags:
-        """What the head's tags say to us; nothing, where the head is written plainly."""
+        """The head's tags that affect the script; none if the first step found the place."""
         return self._injector.tags if self._injector is not None else _NO_TAGS
 
     @property
     def held_bytes(self) -> int:
-        """How much is kept of what was fed, while the search goes on."""
+        """How many bytes are held while the search continues."""
         unsearched = len(self._injector.held) if self._injector is not None else 0
         return sum(map(len, self._before)) + unsearched
 
     @property
     def is_open(self) -> bool:
-        """A script can always be added to plain bytes."""
+        """Always True: a script can always be added to plain bytes."""
         return True
 
     def feed(self, piece: bytes, *, last: bool) -> Search:
-        """One step of the search."""
+        """Search the next piece."""
         injector = self._injector
         if injector is None:
             cut, is_end = first_run(piece, is_charset_named=self._is_charset_named)
@@ -158,33 +166,33 @@ class PlainBody:
         return _FOUND
 
     def release(self) -> bytes:
-        """While the search goes on: what no longer matters to it."""
+        """Return the bytes that the search no longer needs; only while the search continues."""
         before, self._before = self._before, []
         return b"".join(before)
 
     def splice(self, script: bytes) -> bytes:
-        """After FOUND: all that was fed and has not left, with the script in its place."""
+        """Return all bytes that were fed and not sent, with the script in its place; only after FOUND."""
         return b"".join((*self._before, script, self._after))
 
     def forget(self) -> None:
-        """What was spliced has left."""
+        """Drop the spliced bytes after they were sent."""
         self._before, self._after = [], b""
 
     def growth_bytes(self, script: bytes, spliced: bytes, promised: str) -> int | None:  # noqa: ARG002  # see ``Body``
-        """A plain body grows by its script, whatever follows."""
+        """Return the length of the script: a plain body grows by exactly that."""
         return len(script)
 
     def surrender(self, piece: bytes = b"") -> bytes:
-        """After NEVER, or when we fail: all that was fed and has not left, without a script."""
+        """Return all bytes that were fed and not sent, without a script."""
         unsearched = self._injector.held if self._injector is not None else b""
         held = b"".join((*self._before, self._after, unsearched, piece))
         self._before, self._after = [], b""
         return held
 
     def more(self, piece: bytes, *, last: bool) -> bytes:  # noqa: ARG002  # see ``Body``
-        """After the search: the piece itself."""
+        """Return the piece itself."""
         return piece
 
     def end(self, script: bytes) -> bytes:
-        """After the last piece: the script."""
+        """Return the script."""
         return script

@@ -1,4 +1,4 @@
-"""Where a document names its character encoding, as browsers look for it before they parse.
+"""Find where a document names its character encoding, as browsers do before they parse it.
 
 The algorithm is the HTML standard's "prescan a byte stream to determine its encoding"
 (https://html.spec.whatwg.org/multipage/parsing.html#prescan-a-byte-stream-to-determine-its-encoding), and the names are
@@ -24,8 +24,8 @@ _SPACE = "\t\n\f\r "
 _PARAMETER = re.compile(r";\s*charset\s*=\s*(?:\"([^\"]*)\"?|([^\s;\"]+))", re.IGNORECASE)
 _META = re.compile(rb"<meta[\t\n\f\r /]", re.IGNORECASE)
 _TAG = re.compile(rb"</?[A-Za-z][^\t\n\f\r >]*(?=[\t\n\f\r >])")
-# One attribute, or the end of the tag. Every alternative ends at a byte that is there: an attribute that the bytes cut
-# off does not match, and the prescan ends as the standard wants it.
+# One attribute, or the end of the tag. Every alternative must be followed by a byte, so an attribute that is cut off
+# at the end of the bytes does not match. The prescan then ends, as the standard requires.
 _ATTRIBUTE = re.compile(
     rb"[\t\n\f\r /]*(?:(?=>)|([^\t\n\f\r />][^\t\n\f\r />=]*)"
     rb"(?:" + _W + rb"*=" + _W + rb"*(?:\"([^\"]*)\"|'([^']*)'|(?=>)|([^\t\n\f\r >\"'][^\t\n\f\r >]*)(?=[\t\n\f\r >]))"
@@ -38,18 +38,18 @@ _CONTENT_CHARSET = re.compile(
 
 
 def is_label(text: str) -> bool:
-    """Whether browsers have an encoding of this name."""
+    """Return whether browsers have an encoding of this name."""
     return text.strip(_SPACE).lower() in LABELS
 
 
 def names_charset(content_type: str) -> bool:
-    """Whether a ``Content-Type`` names an encoding that browsers have; what they do not know they do not follow."""
+    """Return whether a ``Content-Type`` names an encoding that browsers have. Browsers ignore other names."""
     found = _PARAMETER.search(content_type) if "harset" in content_type or "HARSET" in content_type else None
     return found is not None and is_label(found[1] or found[2] or "")
 
 
 def prescan(data: bytes) -> tuple[int, int] | None:
-    """Return where the ``<meta>`` that decides over the encoding begins and ends; None where there is none.
+    """Return where the ``<meta>`` that determines the encoding begins and ends; None if there is none.
 
     Args:
         data: the first bytes of the document; browsers look at :data:`PRESCAN_BYTES`.
@@ -78,16 +78,16 @@ def prescan(data: bytes) -> tuple[int, int] | None:
 
 
 def declared_by(tag: bytes) -> bool:
-    """Whether a ``<meta>`` start tag names an encoding that browsers have.
+    """Return whether a ``<meta>`` start tag names an encoding that browsers have.
 
     Args:
-        tag: all of it, from its "<" to its ">".
+        tag: the whole tag, from its "<" to its ">".
     """
     return _META.match(tag) is not None and _read_meta(tag, 5, len(tag))[1]
 
 
 def _skip_attributes(data: bytes, position: int, end: int) -> int:
-    """Where the tag's ">" is; -1 where the bytes end before."""
+    """Return the position of the tag's ">"; -1 if the bytes end before it."""
     while (found := _ATTRIBUTE.match(data, position, end)) is not None:
         position = found.end()
         if found[1] is None:
@@ -96,7 +96,7 @@ def _skip_attributes(data: bytes, position: int, end: int) -> int:
 
 
 def _read_meta(data: bytes, position: int, end: int) -> tuple[int, bool]:
-    """Where the ">" of a ``<meta>`` is, -1 where the bytes end before; and whether it names an encoding."""
+    """Return the index of a ``<meta>`` tag's ">", -1 if the bytes end before it, and whether it names an encoding."""
     values: dict[bytes, bytes] = {}
     while (found := _ATTRIBUTE.match(data, position, end)) is not None:
         position = found.end()
@@ -107,7 +107,7 @@ def _read_meta(data: bytes, position: int, end: int) -> tuple[int, bool]:
 
 
 def _names_encoding(values: dict[bytes, bytes]) -> bool:
-    """Whether these attributes of a ``<meta>`` name an encoding; ``charset`` outranks ``content``."""
+    """Return whether these attributes of a ``<meta>`` name an encoding; ``charset`` overrides ``content``."""
     charset = values.get(b"charset")
     if charset is not None:
         return is_label(charset.decode("latin-1"))
@@ -116,7 +116,7 @@ def _names_encoding(values: dict[bytes, bytes]) -> bool:
 
 
 def _extracted(content: bytes) -> str:
-    """The label in the ``content`` of a ``<meta>``: "extracting a character encoding from a meta element"."""
+    """Return the label in a ``<meta>``'s ``content``: "extracting a character encoding from a meta element"."""
     found = _CONTENT_CHARSET.search(content)
     label = next(filter(None, found.groups()), b"") if found is not None else b""
     return label.decode("latin-1")

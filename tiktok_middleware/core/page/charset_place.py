@@ -1,7 +1,7 @@
-"""Where a script may stand in a document whose encoding only the document itself names.
+"""Find the place of a script in a document whose encoding is named only by the document itself.
 
-Browsers look for that name in the first 1,024 bytes alone. A script at the end of the head must not push a declaration
-that follows it out of their reach: then it stands behind the declaration, or nowhere.
+Browsers look for the declaration only in the first 1,024 bytes. If it follows the end of the head, a script at the end
+of the head could push it beyond that limit. In this case the script goes after the declaration, or nowhere.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from tiktok_middleware.core.page.html_tokens import COMMENT_END, RAW_END, skip_s
 
 __all__ = ["AT_RISK", "UNDECIDED", "is_declared_before", "place_behind_charset"]
 
-#: No place: a script would change how the browser reads the page.
+#: No place: a script would change the encoding that the browser uses.
 AT_RISK = -1
-#: Not enough bytes to say.
+#: Too few bytes to decide.
 UNDECIDED = -2
 
 _NAME = re.compile(rb"</?([A-Za-z][^\t\n\f\r />]*)")
-# Between these tags, a script could become part of something else than the document's body.
+# Inside these elements, a script would not be part of the document's body.
 _UNCLEAR = frozenset({b"svg", b"math", b"frameset", b"template", b"plaintext"})
 
 
 class _Tag(NamedTuple):
-    """One tag; ``end`` is 0 where the bytes end before it does."""
+    """One tag; ``end`` is 0 if the bytes end before the tag does."""
 
     name: bytes
     start: int
@@ -35,11 +35,11 @@ class _Tag(NamedTuple):
 
 
 def is_declared_before(data: bytes, position: int) -> bool:
-    """Whether a browser has found the encoding before this position.
+    """Return whether a browser finds the encoding before this position.
 
     Args:
-        data: the first bytes of the document, as many as there are of the first 1,024.
-        position: in ``data``.
+        data: the first 1,024 bytes of the document, or as many as have arrived.
+        position: index in ``data``.
     """
     if data.startswith(BOM):
         return True
@@ -51,8 +51,8 @@ def place_behind_charset(beginning: bytes, head_end: int, *, is_all: bool) -> in
     """Return where the script goes: the end of the head, a place behind the declaration, AT_RISK or UNDECIDED.
 
     Args:
-        beginning: the first 1,024 bytes of the document, or what has come of them.
-        head_end: where the script would go otherwise; may be beyond ``beginning``.
+        beginning: the first 1,024 bytes of the document, or as many as have arrived.
+        head_end: index of the end of the head; may be beyond ``beginning``.
         is_all: whether the document ends with ``beginning``.
     """
     if is_declared_before(beginning, head_end):
@@ -63,7 +63,7 @@ def place_behind_charset(beginning: bytes, head_end: int, *, is_all: bool) -> in
         return head_end
     tags = list(_tags(beginning))
     found = prescan(beginning)
-    # Chromium reads tags as its parser does, not as the standard's prescan: what either finds stays in reach.
+    # Chromium finds tags with its parser, not with the standard's prescan. Both declarations must stay in reach.
     declaration = next(
         (tag for tag in tags if tag.name == b"meta" and declared_by(beginning[tag.start : tag.end])), None
     )
@@ -74,7 +74,7 @@ def place_behind_charset(beginning: bytes, head_end: int, *, is_all: bool) -> in
 
 
 def _is_cut_off_meta(tags: list[_Tag], head_end: int) -> bool:
-    """Whether a declaration may begin within the bytes that Chromium looks at, and end behind them."""
+    """Return whether a declaration may begin within the bytes that Chromium reads, and end after them."""
     return bool(tags) and tags[-1].end == 0 and tags[-1].start >= head_end and b"meta".startswith(tags[-1].name)
 
 
@@ -90,7 +90,7 @@ def _first_place(tags: list[_Tag], head_end: int, barrier: int) -> int:
 
 
 def _tags(data: bytes) -> Iterator[_Tag]:
-    """The document's tags: start tags, and the end tags of raw text; the last may be cut off."""
+    """Yield the document's start tags, and the end tags of raw text. The last tag may be cut off."""
     position, size = 0, len(data)
     while (position := data.find(b"<", position)) >= 0:
         named = _NAME.match(data, position)
@@ -117,7 +117,7 @@ def _tags(data: bytes) -> Iterator[_Tag]:
 
 
 def _after_markup(data: bytes, position: int) -> int:
-    """Behind a comment, a doctype, a bogus comment, or a "<" that is text; -1 where the bytes end before."""
+    """Return the position after a comment, doctype, bogus comment, or literal "<"; -1 if the bytes end before."""
     if data.startswith(b"<!--", position):
         if data.startswith((b">", b"->"), position + 4):
             return data.index(b">", position) + 1
@@ -129,7 +129,7 @@ def _after_markup(data: bytes, position: int) -> int:
 
 
 def _raw_end(name: bytes, data: bytes, position: int) -> int:
-    """Where the end tag of raw text begins; -1 where the bytes end before."""
+    """Return where the end tag of raw text begins; -1 if the bytes end before it."""
     if name == b"script":
         _, start, is_over = skip_script(name, data, position, len(data))
         return start if is_over else -1

@@ -1,1 +1,1 @@
-"""What a page receives: the snippet, signed events, and redirect cookies."""
+"""Make what a page receives: the snippet, signed events, and redirect cookies."""

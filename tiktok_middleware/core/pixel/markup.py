@@ -1,4 +1,4 @@
-"""Events in an app's own markup, for views that a cache answers without running them; it reads no request."""
+"""Make attributes for events in an app's own markup. They also work in pages that a cache answers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from tiktok_middleware.core.pixel.snippet import SnippetEntry, ascii_json
 
 __all__ = ["MOMENTS", "Attributes", "attributes"]
 
-#: When an event in markup happens: once its page is there, or on what the visitor does with the element.
+#: When an event in markup happens: when the page has loaded, or when the visitor clicks or submits the element.
 MOMENTS = ("load", "click", "submit")
 
 
 class Attributes(str):
-    """Attributes of an element, which template engines take as they are."""
+    """Attributes of an element, as safe markup that template engines do not escape again."""
 
     __slots__ = ()
 
@@ -22,10 +22,10 @@ class Attributes(str):
 
 
 def attributes(moment: str, entry: SnippetEntry) -> Attributes:
-    """The attributes that the helper script looks for.
+    """Return the attributes that the helper script looks for.
 
     Args:
         moment: one of :data:`MOMENTS`.
-        entry: the event, with its envelope.
+        entry: the event, with its token.
     """
     return Attributes(f'data-tiktok-on="{moment}" data-tiktok-envelope="{html.escape(ascii_json(entry))}"')

@@ -1,8 +1,9 @@
-"""Events on their way over a redirect: signed cookies, read on the next page; it sets nothing itself.
+"""Write and read redirect cookies: signed cookies that carry events over a redirect to the next page.
 
-One kind holds browser copies whose server copies are stored; each response has one of its own, since two that a browser
-fetches side by side know nothing of each other. The other holds envelopes: a POST that another site has sent
-came without the visitor's cookies, so that only the page that follows knows who they are and what they allow.
+There are two kinds. The first holds browser copies whose server copies are stored. Each response has its own cookie of
+this kind, so that responses that a browser fetches in parallel do not overwrite each other's events. The second holds
+signed events. It is for a POST from another site, which arrives without the visitor's cookies: the identity and the
+consent of the visitor are known only on the page that follows.
 """
 
 from __future__ import annotations
@@ -33,24 +34,26 @@ __all__ = [
     "write_sealed",
 ]
 
-#: How the names of the copies' cookies begin. Scripts may read them: the page clears them once their events have fired.
+#: Prefix of the names of cookies with browser copies. Scripts can read them, and the page clears them after the events
+#: have fired.
 CARRY = "_tt_carry"
-#: Name of the envelopes' cookie, which the response that opens it deletes.
+#: Name of the cookie with signed events. The response that opens it deletes it.
 SEALED = "_tt_carry_sealed"
-#: Cookies that every later request repeats must stay small, all of them together; what does not fit waits with us.
+#: Limit for all these cookies together, because every later request repeats them. What does not fit is stored, and the
+#: cookie holds a reference to it.
 COOKIE_LIMIT_CHARS = 1024
-#: Long enough for a slow payment page, short enough that a forgotten cookie says nothing.
+#: Long enough for a slow payment page, and short enough that a forgotten cookie sends no old events.
 COOKIE_MAX_AGE_S = 3600
 
 
 class RedirectEvents(NamedTuple):
-    """What the copies' cookies hold.
+    """The contents of the cookies with browser copies.
 
     Attributes:
-        copies: to be fired, in the browser's order of their cookies: oldest first.
-        references: of copies that wait with us.
-        names: of the cookies that hold them.
-        faults: why other cookies hold nothing, a word each: forged, expired or malformed.
+        copies: the copies to fire, in the browser's order of their cookies: oldest first.
+        references: references to copies that are stored.
+        names: names of the cookies that held them.
+        faults: why other cookies were rejected, one word each: forged, expired or malformed.
     """
 
     copies: Sequence[BrowserCopy] = ()
@@ -60,11 +63,11 @@ class RedirectEvents(NamedTuple):
 
 
 class RedirectToken(NamedTuple):
-    """What the envelopes' cookie holds.
+    """The contents of the cookie with signed events.
 
     Attributes:
-        signed_events: to be opened.
-        references: of envelopes that wait with us.
+        signed_events: the events.
+        references: references to signed events that are stored.
     """
 
     signed_events: Sequence[SignedEvent] = ()
@@ -72,19 +75,19 @@ class RedirectToken(NamedTuple):
 
 
 def carry_names(request: RequestView) -> list[str]:
-    """Return the names of the copies' cookies that the request brings and that we could have written."""
+    """Return the names of the request's cookies with browser copies; only names that the middleware could have set."""
     names = (name for name in request.kept if name.startswith(CARRY) and name != SEALED)
     return [name for name in names if is_cookie_name(name)][:_MOST]
 
 
 def carry_name(copies: Sequence[BrowserCopy], references: Sequence[str]) -> str:
-    """The name of the cookie for these: no other response's, whoever made it at the same time."""
+    """Return the name of the cookie for these events. It differs for each response, even for parallel ones."""
     held = [*(f"{name} {event_id}" for name, _, event_id in copies), *references]
     return f"{CARRY}.{hashlib.sha256(chr(0).join(held).encode()).hexdigest()[:_MARK_CHARS]}"
 
 
 def read_carry(request: RequestView, signer: Signer) -> RedirectEvents:
-    """What the request's cookies carry; never raises for what a browser sends."""
+    """Return the events in the request's cookies. Invalid cookies never raise; they are listed in ``faults``."""
     copies: list[BrowserCopy] = []
     references: list[str] = []
     names: list[str] = []
@@ -93,7 +96,7 @@ def read_carry(request: RequestView, signer: Signer) -> RedirectEvents:
         try:
             items = _items(request.kept[name], signer, CARRY)
             if not all(isinstance(item, str) or _is_copy(item) for item in items):
-                raise TokenError("malformed")  # noqa: TRY301  # as what the signer finds
+                raise TokenError("malformed")  # noqa: TRY301  # handled like the signer's errors
         except TokenError as error:
             faults.append(error.reason)
             continue
@@ -104,21 +107,21 @@ def read_carry(request: RequestView, signer: Signer) -> RedirectEvents:
 
 
 def write_carry(copies: Sequence[BrowserCopy], signer: Signer, references: Sequence[str] = ()) -> str:
-    """A cookie's value; longer than :data:`COOKIE_LIMIT_CHARS` where the copies are too many."""
+    """Return a cookie's value. With too many copies it is longer than :data:`COOKIE_LIMIT_CHARS`."""
     return signer.dump([*copies, *references], purpose=_PURPOSES[CARRY])
 
 
 def read_sealed(request: RequestView, signer: Signer, pixels: Sequence[str], now_s: float) -> RedirectToken:
-    """What the request's other cookie carries; nothing where it carries no cookie.
+    """Return the signed events in the request's cookie; empty without that cookie.
 
     Args:
         request: the request.
-        signer: that of :func:`write_sealed`.
-        pixels: as for ``open_envelope``.
-        now_s: Unix seconds.
+        signer: the one that was used in :func:`write_sealed`.
+        pixels: as for ``open_signed_event``.
+        now_s: current time, Unix seconds.
 
     Raises:
-        TokenError: the cookie, or an envelope in it, is forged, expired or not ours.
+        TokenError: the cookie, or an event in it, is forged, expired, malformed, or made for other ``pixels``.
     """
     items = _items(request.kept.get(SEALED, ""), signer, SEALED)
     signed_events = [unpack(item, pixels, now_s) for item in items if not isinstance(item, str)]
@@ -126,13 +129,13 @@ def read_sealed(request: RequestView, signer: Signer, pixels: Sequence[str], now
 
 
 def write_sealed(sealed: RedirectToken, signer: Signer, pixels: Sequence[str]) -> str:
-    """The other cookie's value; as above."""
+    """Return the value of the cookie with signed events; it may be longer than :data:`COOKIE_LIMIT_CHARS` too."""
     packed: list[object] = [pack(signed_event, pixels) for signed_event in sealed.signed_events]
     return signer.dump([*packed, *sealed.references], purpose=_PURPOSES[SEALED])
 
 
 _MARK_CHARS = 8
-# What fits beside each other into the limit, and some more; each costs a check of its signature.
+# More cookies than fit into the limit. The number is bounded because each costs a check of its signature.
 _MOST = 16
 
 _PURPOSES = {CARRY: "carry", SEALED: "carried envelopes"}

@@ -1,4 +1,4 @@
-"""Events that a browser hands back to be confirmed: sealed here, opened here; it knows no request and no clock."""
+"""Write and open signed events: tokens that a browser hands back to the endpoint to confirm an event."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ __all__ = [
     "write_signed_event",
 ]
 
-#: A token has to fit, with the page's address, into one body that the endpoint takes.
+#: A token and the page's address must fit together into one request body of the endpoint.
 TOKEN_LIMIT_CHARS = 12_288
 
-#: How long an envelope for one visitor can be confirmed: a tab left open overnight still may, a found page may not.
+#: How long a signed event of one visitor can be confirmed: long enough for a tab that stays open overnight, too short
+#: for an old saved page.
 SEALED_LIFE_S = 86_400
 
 _GRACE_S = 86_400
-_MAX_CACHE_S = 31_536_000  # RFC 9111 knows no limit; nobody keeps a page for longer than this in earnest
+_MAX_CACHE_S = 31_536_000  # RFC 9111 sets no limit, but no real cache keeps a page for longer
 _MAX_LIFE_S = _MAX_CACHE_S + _GRACE_S
 
 _PURPOSE = "envelope"
@@ -41,18 +42,18 @@ _LIMITED, _ONCE = 1, 2
 
 
 class SignedEvent(NamedTuple):
-    """One event that waits for a browser's word.
+    """One event that a browser has yet to confirm.
 
     Attributes:
-        event: TikTok's name of it.
-        properties: cleaned, the same on both channels.
-        path: of the page that it belongs to.
-        expires: Unix second after which it is worthless.
-        event_id: empty in a template, where each browser makes its own.
+        event: TikTok's name of the event.
+        properties: validated properties, the same on both channels.
+        path: path of the event's page.
+        expires: Unix second after which the event can no longer be confirmed.
+        event_id: empty in a template, because each browser makes its own.
         event_time: Unix seconds; 0 in a template, whose events happen when they are confirmed.
-        once: whether the id is counted once, whoever sends it.
+        once: whether the id is counted once, whichever browser or visitor sends it.
         limited_data_use: TikTok's flag.
-        identity: hashes of who the visitor said to be; nobody in a template.
+        identity: hashes of the visitor's user data; empty in a template.
     """
 
     event: str
@@ -67,27 +68,27 @@ class SignedEvent(NamedTuple):
 
     @property
     def is_template(self) -> bool:
-        """Whether everybody who gets the page may confirm it, each under an id of their own."""
+        """Whether every visitor of the page may confirm the event, each with an id of its own."""
         return not self.event_id
 
 
 def template_life_s(cache_s: int) -> int:
-    """How long a template is good for: as long as a cache keeps the page, and a day.
+    """Return how long a template is valid, in seconds: as long as a cache keeps the page, and one day more.
 
     Args:
-        cache_s: the longest that any cache keeps it, in seconds.
+        cache_s: the longest time that any cache keeps the page, in seconds.
     """
     return min(max(cache_s, 0), _MAX_CACHE_S) + _GRACE_S
 
 
 def template(event: Event, *, path: str, expires: int, limited_data_use: bool) -> SignedEvent:
-    """The envelope of an event on a page that many visitors get: no id, no time, nobody's identity."""
+    """Return the signed event for a page that many visitors get: without id, time and identity."""
     limited = limited_data_use or event.limited_data_use
     return SignedEvent(event.event, event.properties, path, expires, limited_data_use=limited)
 
 
 def seal(event: Event, *, path: str, expires: int, limited_data_use: bool, identity: Identity) -> SignedEvent:
-    """The envelope of an event of one visitor."""
+    """Return the signed event of one visitor."""
     return SignedEvent(
         event.event,
         event.properties,
@@ -102,18 +103,18 @@ def seal(event: Event, *, path: str, expires: int, limited_data_use: bool, ident
 
 
 def write_signed_event(signed_event: SignedEvent, signer: Signer, pixels: Sequence[str]) -> str:
-    """The token; longer than :data:`TOKEN_LIMIT_CHARS` where it cannot be handed back.
+    """Return the token. If it is longer than :data:`TOKEN_LIMIT_CHARS`, the endpoint cannot accept it.
 
     Args:
-        signed_event: what it holds.
-        signer: signs it.
-        pixels: the codes that the page loads.
+        signed_event: the event.
+        signer: signs the token.
+        pixels: the pixel codes that the page loads.
     """
     return signer.dump(pack(signed_event, pixels), purpose=_PURPOSE)
 
 
 def pack(signed_event: SignedEvent, pixels: Sequence[str]) -> list[object]:
-    """The envelope as JSON values, as short as can be."""
+    """Return the signed event as a short list of JSON values."""
     flags = signed_event.limited_data_use * _LIMITED + signed_event.once * _ONCE
     packed: list[object] = [
         signed_event.event,
@@ -131,16 +132,16 @@ def pack(signed_event: SignedEvent, pixels: Sequence[str]) -> list[object]:
 
 
 def open_signed_event(token: str, signer: Signer, pixels: Sequence[str], now_s: float) -> SignedEvent:
-    """What the token holds.
+    """Return the event in a token.
 
     Args:
         token: from a browser.
-        signer: that of :func:`write_envelope`.
-        pixels: the codes of the configuration as it is now.
-        now_s: Unix seconds.
+        signer: the one that was used in :func:`write_signed_event`.
+        pixels: the pixel codes of the current configuration.
+        now_s: current time, Unix seconds.
 
     Raises:
-        TokenError: it is ``forged``, ``expired`` or ``malformed``, or made for other ``pixels``.
+        TokenError: the token is ``forged``, ``expired`` or ``malformed``, or made for other ``pixels``.
     """
     if len(token) > TOKEN_LIMIT_CHARS:
         raise TokenError("malformed")
@@ -148,7 +149,7 @@ def open_signed_event(token: str, signer: Signer, pixels: Sequence[str], now_s: 
 
 
 def unpack(packed: Any, pixels: Sequence[str], now_s: float) -> SignedEvent:
-    """The envelope that :func:`pack` was given; the rest as for :func:`open_envelope`."""
+    """Return the signed event that was passed to :func:`pack`; for the rest see :func:`open_signed_event`."""
     try:
         event, properties, path, expires, check, flags, *rest = packed
         event_id, event_time, *someone = rest or ("", 0)
@@ -165,7 +166,7 @@ def unpack(packed: Any, pixels: Sequence[str], now_s: float) -> SignedEvent:
             identity,
         )
         is_over = expires < now_s
-    except (TypeError, ValueError):  # signed by us, but by another release
+    except (TypeError, ValueError):  # signed with our key, but by another release
         raise TokenError("malformed") from None
     if is_over:
         raise TokenError("expired")
@@ -175,5 +176,5 @@ def unpack(packed: Any, pixels: Sequence[str], now_s: float) -> SignedEvent:
 
 
 def _check(pixels: Sequence[str]) -> str:
-    """Names a set of pixels: an event of a page that loaded others cannot be matched any more."""
+    """Return a checksum of the pixels. An event of a page that loaded other pixels can no longer be matched."""
     return hashlib.sha256(",".join(sorted(pixels)).encode("utf-8", "surrogatepass")).hexdigest()[:8]

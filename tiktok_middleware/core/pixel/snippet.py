@@ -1,4 +1,4 @@
-"""Events and configuration as safe ``<script>`` bytes and as header values; it reads no request and no file."""
+"""Make the scripts of pages and the event headers of other responses, safely escaped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["BrowserCopy", "Snippet", "SnippetEntry", "answer_headers", "ascii_js
 #: One browser copy: event name, properties, event id.
 BrowserCopy = tuple[str, Mapping[str, object], str]
 
-#: A sealed event as a page takes it: event name, properties, event id (empty: the browser makes one), envelope.
+#: A sealed event for a page: event name, properties, event id (empty: the browser makes one), token.
 SnippetEntry = tuple[str, Mapping[str, object], str, str]
 
 _encode = msgspec.json.Encoder().encode
@@ -28,25 +28,25 @@ _encode_escaped = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), all
 
 
 def encode_copies(copies: Sequence[BrowserCopy]) -> str:
-    """Browser copies as compact ASCII JSON: ``[[name, properties, event_id], ...]``."""
+    """Return browser copies as compact ASCII JSON: ``[[name, properties, event_id], ...]``."""
     return ascii_json(copies)
 
 
 def ascii_json(value: Any) -> str:
-    """Compact JSON; what is not ASCII is escaped, by the slower of the two encoders, which knows how."""
+    """Return compact ASCII JSON. The slower of two encoders is used only for text that needs escapes."""
     try:
         encoded = _encode(value)
-    except UnicodeEncodeError:  # half of a surrogate pair
+    except UnicodeEncodeError:  # a lone surrogate
         return _encode_escaped(value)
     return encoded.decode("ascii") if encoded.isascii() else _encode_escaped(value)
 
 
 def answer_headers(copies: Sequence[BrowserCopy], references: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """The headers that bring events with an answer.
+    """Return the headers that carry events with an answer to a script.
 
-    ``TikTok-Events`` holds them as JSON for whoever reads the answer; ``Server-Timing``
-    (https://www.w3.org/TR/server-timing/) holds the same, base64, where the helper script can read it
-    without wrapping ``fetch`` or ``XMLHttpRequest``. A reference names a copy that waits at the endpoint.
+    ``TikTok-Events`` holds the copies as JSON, for code that reads the answer. ``Server-Timing``
+    (https://www.w3.org/TR/server-timing/) holds the same in base64: the helper script can read that header without
+    wrapping ``fetch`` or ``XMLHttpRequest``. A reference names a copy that the helper fetches from the endpoint.
     """
     encoded = encode_copies(copies)
     announced = [b64encode(encoded.encode("ascii")).decode("ascii")] if copies else []
@@ -56,15 +56,16 @@ def answer_headers(copies: Sequence[BrowserCopy], references: Sequence[str] = ()
 
 
 def _script_json(value: Any) -> str:
-    """JSON that no HTML parser can end or misread inside ``<script>``: ASCII, without ``<``, ``>`` and ``&``."""
+    """Return JSON that is safe inside ``<script>``: ASCII, without ``<``, ``>`` and ``&``."""
     return ascii_json(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _compact(source: str) -> str:
-    """A script file without its full-line comments and the white space that it does not need.
+    """Return a script file without full-line comments and unnecessary white space.
 
-    Written for the files of our own ``browser`` folder alone: there a comment has a line of its own, a text stands in
-    single quotes, no blank in a regular expression, and a semicolon or a brace at the end of every statement.
+    This works only for the files of our own ``browser`` folder. They keep four rules: a comment has its own line,
+    strings use single quotes, regular expressions contain no blanks, and every statement ends with a semicolon or a
+    brace.
     """
     lines = (line.strip() for line in source.splitlines())
     code = "\n".join(line for line in lines if line and not line.startswith("//"))
@@ -74,7 +75,7 @@ def _compact(source: str) -> str:
 
 
 def _with_patterns(code: str) -> str:
-    """Return the code with the patterns of identity in the place of their names."""
+    """Return the code with the placeholders replaced by the patterns that detect personal data."""
     return code.replace("/SUSPECT/", f"/{SUSPECT}/").replace("/SUSPECT_BASE64/", f"/{SUSPECT_BASE64}/")
 
 
@@ -86,7 +87,7 @@ class Snippet:
     """Makes the scripts of one configuration.
 
     Args:
-        pixel_js: the base code, a function expression up to its third argument.
+        pixel_js: the base code: a call of a function expression, cut off before its third argument.
         helper_js: the helper script.
         stub_js: the script of a page whose visitor has refused.
         pixels: the pixel codes.
@@ -112,7 +113,7 @@ class Snippet:
         self._stub = _compact(stub_js)
         self._config: dict[str, object] = {"u": pixel_url, "p": list(pixels), "o": dict(options)}
         self._cached = lru_cache(maxsize=64)(self._constant)
-        #: Names the scripts of this configuration; changes with whatever they are made of.
+        #: Name of this configuration's scripts; changes with everything that they are made of.
         self.mark: str = hashlib.sha256(self.page("", page=True)).hexdigest()[:8]
 
     def constant(
@@ -128,7 +129,7 @@ class Snippet:
         collect: str = "",
         has_base: bool = False,
     ) -> bytes:
-        """The script elements of a page without events or identity, the same for every visitor but for the nonce."""
+        """Return the script elements of a page without events or identity. They differ in the nonce alone."""
         made = self._cached((mount, page, gate, limited, wait, hello, collect, has_base))
         return made.replace(b"<script", f'<script nonce="{nonce}"'.encode("ascii")) if nonce else made
 
@@ -156,24 +157,24 @@ class Snippet:
         nonce: str = "",
         has_base: bool = False,
     ) -> bytes:
-        """The script elements of one page.
+        """Return the script elements of one page.
 
         Args:
             mount: path prefix that the app is mounted under.
             page: whether this is a page view.
-            gate: 1 when the page asks the browser for its privacy signals first, 2 when only for our own cookie, 3
-                when it leaves what the signals mean to the endpoint.
+            gate: 1 if the page checks the browser's privacy signals first, 2 if it checks only our own cookie, 3 if
+                the endpoint decides what the signals mean.
             limited: TikTok's limited data use.
             identity: hashes for ``ttq.identify``.
             copies: events to fire.
-            clear_cookies: names of the cookies to clear after they have fired.
-            wait: whether the pixel waits for the visitor's leave.
-            hello: whether the page may be another visitor's than the one it was made for, and so asks the endpoint.
-            collect: where the page reports events of its own; empty where it may have none.
-            sealed: events that the browser is to confirm.
-            references: of copies that wait at the endpoint.
-            nonce: of the page's Content Security Policy.
-            has_base: whether a ``<base>`` of the page would lead our paths to another address.
+            clear_cookies: names of the cookies to clear after the events have fired.
+            wait: whether the pixel waits for the visitor's consent.
+            hello: whether the page may reach other visitors than the one it was made for; it then asks the endpoint.
+            collect: path to which the page reports its own events; empty if it may have none.
+            sealed: events that the browser has to confirm.
+            references: references to copies that the page fetches from the endpoint.
+            nonce: nonce of the page's Content Security Policy.
+            has_base: whether a ``<base>`` element would make our paths point to another address.
         """
         helper_path = url_prefix(mount) + self.helper_path
         config = dict(self._config)
@@ -196,18 +197,18 @@ class Snippet:
         return self._elements(f"{self._base}{_script_json(config)});", nonce, "" if has_base else helper_path)
 
     def refused(self, mount: str, nonce: str = "", *, has_base: bool = False) -> bytes:
-        """The script elements of a page whose visitor has refused: no pixel id and nothing of TikTok's."""
+        """Return the script elements of a page whose visitor has refused: without pixel id and TikTok's code."""
         helper_path = url_prefix(mount) + self.helper_path
         code = f"{self._stub}{_script_json(helper_path if has_base else 0)});"
         return self._elements(code, nonce, "" if has_base else helper_path)
 
     def code(self, *, page: bool, limited: bool, collect: str) -> str:
-        """What the page of a visitor who had refused runs once they have agreed."""
+        """Return the code that a page runs when a visitor who had refused agrees later."""
         elements = self.page("", page=page, limited=limited, collect=collect).decode("ascii")
         return elements[len("<script>") : elements.index("</script>")]
 
     def _elements(self, code: str, nonce: str, helper_path: str) -> bytes:
-        """A script element, and one for the helper where its path can stand in the markup."""
+        """Return a script element, and a second one for the helper if its path is given."""
         attribute = f' nonce="{nonce}"' if nonce else ""
         helper = f'<script{attribute} src="{helper_path}" async></script>' if helper_path else ""
         return f"<script{attribute}>{code}</script>{helper}".encode("ascii")
@@ -215,15 +216,15 @@ class Snippet:
     def file(self, mount: str, *, page: bool, gate: int, limited: bool, wait: bool, collect: str) -> bytes:
         """Return the snippet as a script file, for pages that Python does not serve.
 
-        Addresses are relative to the file's own, wherever the page that includes it is.
+        Paths are resolved against the file's own address, not against the address of the page that includes it.
 
         Args:
-            mount: as for :meth:`page`, and so are the others.
-            page: whether including it is a page view.
-            gate: what the page asks the browser first.
+            mount: as for :meth:`page`, like all the others.
+            page: whether a page that includes the file counts as a page view.
+            gate: what the page checks in the browser first.
             limited: TikTok's limited data use.
-            wait: whether the pixel waits for the visitor's leave.
-            collect: where the page reports events of its own; empty where it may have none.
+            wait: whether the pixel waits for the visitor's consent.
+            collect: path to which the page reports its own events; empty if it may have none.
         """
         config = {**self._config, "h": 1, **({"v": 1} if page else {}), **({"g": gate} if gate else {})}
         if limited:
@@ -242,7 +243,7 @@ class Snippet:
         return f"{self._base}{given});{load}".encode("ascii")
 
     def late(self, copies: Sequence[BrowserCopy], sealed: Sequence[SnippetEntry] = (), *, nonce: str = "") -> bytes:
-        """A second script for events that were tracked after the first one had left."""
+        """Return a second script, for events that were tracked after the first script had left."""
         attribute = f' nonce="{nonce}"' if nonce else ""
         calls = [f"tiktok.emit({_script_json(copies)})"] if copies else []
         calls += [f"tiktok.todo.push({_script_json(['seal', *entry])})" for entry in sealed]
