@@ -120,7 +120,8 @@ class Runtime:
         decisions, targets, heads, click_cookies: caches for frequent responses; see ``response.decision_cache``.
         cookie_attributes: attributes of the visitor's cookies, by scheme and host.
         page_memory: bounds the memory for heads of pages that are still being searched.
-        silence: watches for the consent platform's cookie; None once it was seen, or if no such cookie is read.
+        silence: watches whether the consent platform's cookie is missing; None once that is decided, or if no such
+            cookie is read.
         is_bridged: whether the page itself reports the visitor's choice.
         match_keys: keys of TikTok's ``user`` object that may be sent, on both channels.
         zone: time zone for event times that have none; None for UTC.

@@ -1,10 +1,10 @@
-"""The names of encodings that browsers have (https://encoding.spec.whatwg.org/#names-and-labels)."""
+"""List the encoding names that browsers accept (https://encoding.spec.whatwg.org/#names-and-labels)."""
 
 from __future__ import annotations
 
 __all__ = ["LABELS"]
 
-#: In lower case.
+#: All labels of the Encoding standard, lower-case.
 LABELS = frozenset(
     """
     866 ansi_x3.4-1968 arabic ascii asmo-708 big5 big5-hkscs chinese cn-big5 cp1250 cp1251 cp1252 cp1253 cp1254

@@ -1,7 +1,7 @@
-"""One content coding of one body, read and written anew; what gzip, deflate, br and zstd have in common. It knows
-nothing of documents or scripts, and never holds more than one bounded part of what it reads.
+"""Decode and re-encode one content coding of one body: the common part of gzip, deflate, br and zstd.
 
-Reading ends where the input stops making sense; from that byte on everything is ``rest`` and leaves as it came.
+It never holds more than one bounded part of the decoded bytes. Decoding ends at the first invalid byte. That byte and
+all bytes after it are ``rest``, which is sent unchanged.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 
 __all__ = ["PART_BYTES", "CodingStream", "CodingWriter"]
 
-#: How much a decoder may give at once, so that a bomb is read in parts (br gives up to half as much again).
+#: Limit for one part of decoded bytes, so that a decompression bomb is decoded in parts (br exceeds it by up to half).
 PART_BYTES = 65_536
-# How much a decoder gets at once: what it has not read yet is copied at every part.
+# Limit for the input of one decoder call, because the unread input is copied at every part.
 _SLICE_BYTES = 16_384
 
 
 class CodingWriter(NamedTuple):
-    """The three verbs of an encoder."""
+    """The three functions of an encoder."""
 
     write: Callable[[bytes], bytes]
     flush: Callable[[], bytes]
@@ -30,8 +30,8 @@ class CodingStream(ABC):
     """One coding of one body.
 
     Attributes:
-        is_complete: whether the input's last stream has come to its end; what is unfinished stays so.
-        is_broken: whether the input makes no sense; what follows a complete stream does not break it.
+        is_complete: whether the input's last stream has ended. If it has not, the output is not ended either.
+        is_broken: whether the input is invalid. Bytes after a complete stream do not make it invalid.
     """
 
     __slots__ = ("_ahead", "_is_closed", "_is_dirty", "_rest", "_stream", "_writer", "is_broken", "is_complete")
@@ -39,8 +39,8 @@ class CodingStream(ABC):
     def __init__(self) -> None:
         self.is_complete: bool = False
         self.is_broken: bool = False
-        self._stream: Any = None  # the decoder, between the begin of a stream and its end
-        self._ahead = b""  # too few bytes to say whether a stream begins here
+        self._stream: Any = None  # the decoder, between the start of a stream and its end
+        self._ahead = b""  # too few bytes to decide whether a stream begins here
         self._rest: list[bytes] = []
         self._writer: CodingWriter | None = None
         self._is_dirty = False
@@ -48,11 +48,11 @@ class CodingStream(ABC):
 
     @property
     def has_rest(self) -> bool:
-        """Whether bytes have come that are not of this coding."""
+        """Whether bytes have arrived that do not belong to this coding."""
         return bool(self._rest) or self._is_closed
 
     def read(self, coded: bytes) -> Iterator[bytes]:
-        """The bytes that become readable with these, in bounded parts."""
+        """Yield the bytes that can be decoded with this input, in bounded parts."""
         for start in range(0, len(coded), _SLICE_BYTES):
             data = self._ahead + coded[start : start + _SLICE_BYTES]
             self._ahead = b""
@@ -65,17 +65,17 @@ class CodingStream(ABC):
                 data = yield from self._read_stream(data)
 
     def write(self, plain: bytes) -> bytes:
-        """Coded bytes; the encoder may keep some until ``pause``."""
+        """Return encoded bytes. The encoder may keep some of them until ``pause``."""
         if not plain:
             return b""
         self._is_dirty = True
         return self._encoder.write(plain)
 
     def pause(self, *, is_end: bool) -> bytes:
-        """What makes all that was written readable now, then what could not be read.
+        """Return the bytes that make everything written so far decodable, followed by the input's undecodable bytes.
 
         Args:
-            is_end: no more will be written: the stream ends, if that of the input did.
+            is_end: whether no more will be written. The stream then ends if the input's stream has ended.
         """
         coded = b""
         if is_end and not self._is_closed:
@@ -121,16 +121,16 @@ class CodingStream(ABC):
 
     @abstractmethod
     def _begins(self, data: bytes) -> bool | None:
-        """Whether a stream begins with these bytes; None while they are too few to say."""
+        """Return whether a stream begins with these bytes; None while they are too few to decide."""
 
     @abstractmethod
     def _new_reader(self, data: bytes) -> Any:
-        """A decoder for the stream that begins with these bytes."""
+        """Return a decoder for the stream that begins with these bytes."""
 
     @abstractmethod
     def _new_writer(self) -> CodingWriter:
-        """An encoder."""
+        """Return an encoder."""
 
     @abstractmethod
     def _read_stream(self, data: bytes) -> Generator[bytes, None, bytes]:
-        """What is in these bytes up to the end of the stream; returns the bytes after that."""
+        """Yield the decoded bytes up to the end of the stream; return the bytes after that end."""

@@ -1,8 +1,7 @@
-"""The content codings that are known (RFC 9110 section 8.4.1): how gzip, deflate, br and zstd are read and written, and
-whether they can be here. It knows nothing of documents or scripts.
+"""Decode and encode content codings (RFC 9110 section 8.4.1): gzip and deflate, and br and zstd if installed.
 
-The decoders of br and zstd do not tell where their input stopped making sense: for them it is the whole slice of
-at most 16 KiB in which that happened.
+The decoders of br and zstd do not report the position of the first invalid byte. For them the whole slice with that
+byte, at most 16 KiB, counts as invalid.
 """
 
 from __future__ import annotations
@@ -19,23 +18,24 @@ from tiktok_middleware.core.page.zstandard_reader import ZstandardReader
 
 __all__ = ["has_coding", "is_known", "layers_of", "missing_packages"]
 
-# The levels are the knee of the curve, measured on 175 KB of real pages. gzip: level 4 takes 1.7 ms, 1 takes 1.3 and
-# is 18% larger, 6 takes 3.7 and is 6% smaller. br: 4 takes 1.8 ms, 1 takes 0.5 and is 16% larger, 5 takes 2.7 and is 7%
-# smaller. zstd: 3 takes 0.5 ms, 1 takes 0.4 and is 6% larger, 6 takes 1.7 and is 9% smaller.
+# The levels are the best compromise between time and size, measured on 175 KB of real pages. gzip: level 4 takes
+# 1.7 ms, 1 takes 1.3 and is 18% larger, 6 takes 3.7 and is 6% smaller. br: 4 takes 1.8 ms, 1 takes 0.5 and is 16%
+# larger, 5 takes 2.7 and is 7% smaller. zstd: 3 takes 0.5 ms, 1 takes 0.4 and is 6% larger, 6 takes 1.7 and is 9%
+# smaller.
 _GZIP_LEVEL, _BROTLI_QUALITY, _ZSTD_LEVEL = 4, 4, 3
-# 256 KiB: the default windows of br and zstd take megabytes a stream and make a page no smaller.
+# 256 KiB. The default windows of br and zstd need megabytes for each stream and do not make pages smaller.
 _WINDOW_BITS = 18
-# RFC 9659: browsers refuse larger windows, and so does our memory.
+# RFC 9659: browsers refuse larger windows. The limit also bounds our memory.
 _ZSTD_MAX_WINDOW_BITS = 23
 
 
 class _Zlib(CodingStream):
-    """What the two codings around a deflate stream have in common."""
+    """Common part of gzip and deflate, which both contain a deflate stream."""
 
     __slots__ = ("_container",)
     _container: int  # zlib's wbits
 
-    def _new_reader(self, data: bytes) -> Any:  # noqa: ARG002  # others look at it
+    def _new_reader(self, data: bytes) -> Any:  # noqa: ARG002  # subclasses use it
         return zlib.decompressobj(self._container)
 
     def _new_writer(self) -> CodingWriter:
@@ -45,7 +45,7 @@ class _Zlib(CodingStream):
     def _read_stream(self, data: bytes) -> Generator[bytes, None, bytes]:
         stream = self._stream
         while True:
-            before = stream.copy()  # 1 us; an error takes what was read in the same call with it
+            before = stream.copy()  # 1 us; after an error, the bytes decoded in the same call are lost
             try:
                 plain = stream.decompress(data, PART_BYTES)
             except zlib.error:
@@ -63,7 +63,7 @@ class _Zlib(CodingStream):
 
 
 def _salvage(stream: Any, data: bytes) -> tuple[bytes, bytes]:
-    """What can be read before the byte that makes no sense, and the bytes from there on."""
+    """Return the bytes decoded before the first invalid byte, and the input from that byte on."""
     parts: list[bytes] = []
     with suppress(zlib.error):
         parts.extend(stream.decompress(bytes((byte,))) for byte in data)
@@ -71,7 +71,7 @@ def _salvage(stream: Any, data: bytes) -> tuple[bytes, bytes]:
 
 
 class _Gzip(_Zlib):
-    """gzip, of any number of members (RFC 1952 section 2.2); they are written as one."""
+    """gzip with any number of members (RFC 1952 section 2.2). The output has one member."""
 
     __slots__ = ()
     _container = 16 + zlib.MAX_WBITS
@@ -81,7 +81,7 @@ class _Gzip(_Zlib):
 
 
 class _Deflate(_Zlib):
-    """deflate with its zlib header, or without as some servers send it and all browsers accept."""
+    """deflate with its zlib header, or without it: some servers omit the header and all browsers accept that."""
 
     __slots__ = ()
 
@@ -105,7 +105,7 @@ class _Brotli(CodingStream):
 
     __slots__ = ()
 
-    def _begins(self, data: bytes) -> bool | None:  # noqa: ARG002  # no stream says what it is
+    def _begins(self, data: bytes) -> bool | None:  # noqa: ARG002  # br streams have no magic number
         return not self.is_complete
 
     def _new_reader(self, data: bytes) -> Any:  # noqa: ARG002
@@ -125,14 +125,14 @@ class _Brotli(CodingStream):
             if plain:
                 yield plain
             if stream.is_finished():
-                return self._end(b"")  # bytes after the end, in one slice with it, are an error to this decoder
+                return self._end(b"")  # this decoder raises an error for bytes after the end in the same slice
             if stream.can_accept_more_data():
                 return b""
             coded = b""
 
 
 class _Zstd(CodingStream):
-    """zstd (RFC 8878), of any number of frames; they are written as one."""
+    """zstd (RFC 8878) with any number of frames. The output has one frame."""
 
     __slots__ = ()
 
@@ -176,7 +176,7 @@ class _Zstd(CodingStream):
 
 @cache
 def _brotli() -> Any:
-    """The first package that can bound what it gives at once, which began with 1.2; None where there is none."""
+    """Return the first installed package that can bound its output (since version 1.2); None if there is none."""
     for name in ("brotli", "brotlicffi"):
         module = _module(name)
         if module is not None and hasattr(module.Decompressor, "can_accept_more_data"):
@@ -186,7 +186,7 @@ def _brotli() -> Any:
 
 @cache
 def _zstd() -> Any:
-    """Python's own module (3.14 and on), its backport, or the older package; None where there is none."""
+    """Return Python's own module (since 3.14), its backport, or the older package; None if there is none."""
     names = ("compression.zstd", "backports.zstd", "zstandard")
     return next((module for module in map(_module, names) if module is not None), None)
 
@@ -208,7 +208,7 @@ _LAYERS: dict[str, Callable[[], CodingStream]] = {
 _PACKAGES: dict[str, tuple[str, Callable[[], Any]]] = {"br": ("brotli", _brotli), "zstd": ("backports.zstd", _zstd)}
 
 
-# Names under which bodies are really coded: those of IANA's registry, and some that are in use without being in it.
+# Names of content codings: those of IANA's registry, and some that are in use but not registered.
 _CODINGS = frozenset(
     "aes128gcm aws-chunked br bzip2 compress dcb dcz deflate exi gzip lz4 lzip lzma pack200-gzip peerdist sdch"  # noqa: SIM905
     " snappy x-bzip2 x-compress x-gzip xpress xz zstd".split()
@@ -216,7 +216,7 @@ _CODINGS = frozenset(
 
 
 def _names(content_encoding: str) -> list[str]:
-    """The codings. A header that names none, such as ``utf-8``, means nothing: browsers take the body as it is."""
+    """Return the codings. If the header names no real coding, such as ``utf-8``, browsers ignore it: return none."""
     names = [name.strip() for name in content_encoding.lower().split(",")]
     if not any(name.partition(";")[0].rstrip() in _CODINGS for name in names):
         return []
@@ -224,7 +224,7 @@ def _names(content_encoding: str) -> list[str]:
 
 
 def missing_packages(content_encoding: str) -> list[str]:
-    """Packages that would have to be installed to read these codings, such as ``brotli``.
+    """Return the packages that must be installed to decode these codings, such as ``brotli``.
 
     Args:
         content_encoding: the header's value.
@@ -234,7 +234,7 @@ def missing_packages(content_encoding: str) -> list[str]:
 
 
 def has_coding(content_encoding: str) -> bool:
-    """Whether the header names any coding; ``identity`` is none, nor is what is no name of one.
+    """Return whether the header names any coding. ``identity`` and unknown names do not count.
 
     Args:
         content_encoding: the header's value.
@@ -243,18 +243,18 @@ def has_coding(content_encoding: str) -> bool:
 
 
 def is_known(content_encoding: str) -> bool:
-    """Whether a body of these codings can be read and written here; one without any can.
+    """Return whether a body with these codings can be decoded and encoded. A body without codings can.
 
     Args:
-        content_encoding: the header's value; codings in the order in which they were applied (RFC 9110 section 8.4).
+        content_encoding: the header's value: codings in the order in which they were applied (RFC 9110 section 8.4).
     """
     return all(name in _LAYERS for name in _names(content_encoding)) and not missing_packages(content_encoding)
 
 
 def layers_of(content_encoding: str) -> list[CodingStream]:
-    """The layers of a body, the outermost first.
+    """Return the codings of a body, the outermost first.
 
     Args:
-        content_encoding: the header's value, which ``is_known``.
+        content_encoding: the header's value; :func:`is_known` must be true for it.
     """
     return [_LAYERS[name]() for name in reversed(_names(content_encoding))]

@@ -1,5 +1,6 @@
-"""Reads a page's Content Security Policy (https://www.w3.org/TR/CSP3/): the nonce it allows, what it keeps from
-running, and what would have to be added. It knows no response and logs nothing; a policy in ``<meta>`` it does not see.
+"""Read Content Security Policies (https://www.w3.org/TR/CSP3/): the allowed nonce, blocked loads and missing sources.
+
+This module reads header values. ``head_tags`` finds policies in ``<meta>``.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from tiktok_middleware.core.page.csp_sources import NONCE, Address
 
 __all__ = ["Blocked", "Policies", "allows_inline", "extended", "framework_nonce", "pixel_hosts", "read_policies"]
 
-#: Longer headers are not judged; few servers and browsers take them at all.
+#: Longer headers are not read. Few servers and browsers accept them.
 POLICY_LIMIT_CHARS = 32_768
 
 _BARE_NONCE = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 
 
 class _Reading:
-    """Policies whose nonces are replaced by the number of their first appearance."""
+    """Parsed policies in which each nonce is replaced by a number, in the order of first appearance."""
 
     def __init__(self, enforced: str, report_only: str) -> None:
         self.enforced: list[Policy] = [policy for policy in map(Policy, enforced.split(",")) if policy.directives]
@@ -35,7 +36,8 @@ class _Reading:
             if not candidates:
                 return ""
         for nonces in [policy.scripts.nonces for policy in reported if policy.scripts.nonces]:
-            # A policy that only reports narrows the choice, so that it has nothing to report, and never empties it.
+            # Prefer a nonce that the report-only policy allows too, so that it reports nothing. Keep all candidates
+            # if it allows none of them.
             candidates = [nonce for nonce in candidates if nonce in nonces] or candidates or list(nonces)
         return candidates[0] if candidates else ""
 
@@ -47,8 +49,8 @@ class Policies:
     """All policies of one response.
 
     Attributes:
-        nonce: the one that every enforced policy with nonces allows for inline scripts; empty where they have none in
-            common. Where only a policy that reports names one: that.
+        nonce: a nonce that all enforced policies with nonces allow for inline scripts; empty if they have none in
+            common. If only a report-only policy has a nonce: that nonce.
     """
 
     __slots__ = ("_reading", "nonce")
@@ -58,12 +60,12 @@ class Policies:
         self.nonce: str = nonce
 
     def verdict(self, pixel_url: str, page_origin: str, helper_path: str = "/_tiktok/helper.js") -> tuple[Blocked, ...]:
-        """What the enforced policies block of ours; empty where all runs.
+        """Return which of our scripts and requests the enforced policies block; empty if none.
 
         Args:
-            pixel_url: of TikTok's script.
-            page_origin: scheme, host and port; may be empty.
-            helper_path: of our helper script.
+            pixel_url: address of TikTok's script.
+            page_origin: scheme, host and port of the page; may be empty.
+            helper_path: path of our helper script.
         """
         if not self._reading.enforced:
             return ()
@@ -79,18 +81,18 @@ _NO_POLICIES = Policies(_Reading("", ""), "")
 
 
 def read_policies(enforced: Sequence[str], report_only: Sequence[str] = ()) -> Policies:
-    """The policies of a response; it never raises, and judges nothing that is longer than 32 KB.
+    """Return the policies of a response. It never raises, and ignores policies longer than 32 KB together.
 
     Args:
-        enforced: the values of its ``Content-Security-Policy`` headers, each a list with commas.
-        report_only: the same of ``Content-Security-Policy-Report-Only``, which blocks nothing.
+        enforced: the values of the ``Content-Security-Policy`` headers, each a comma-separated list.
+        report_only: the same for ``Content-Security-Policy-Report-Only``, which blocks nothing.
     """
     if not enforced and not report_only:
         return _NO_POLICIES
     texts = ",".join(enforced), ",".join(report_only)
     if len(texts[0]) + len(texts[1]) > POLICY_LIMIT_CHARS:
         return _NO_POLICIES
-    # Apart from its nonces a policy is the same for every response, and so is what we think of it.
+    # Apart from its nonces, a policy is the same for every response, so the parsed policy can be cached.
     nonces: dict[str, int] = {}
     reading = _read(_numbered(texts[0], nonces), _numbered(texts[1], nonces))
     return Policies(reading, list(nonces)[int(reading.nonce)] if reading.nonce else "")
@@ -101,26 +103,26 @@ def _numbered(text: str, nonces: dict[str, int]) -> str:
 
 
 def framework_nonce(request: object) -> str:
-    """The nonce that a framework keeps for this request; reading it puts it into the header that is still to come.
+    """Return the nonce that a framework keeps for this request. Reading it adds it to the response's later header.
 
     Args:
-        request: of Django with its own CSP middleware (``_csp_nonce``) or with django-csp (``csp_nonce``), of Flask
-            with Flask-Talisman (``csp_nonce``), or Starlette's ``request.state``.
+        request: a request of Django with its own CSP middleware (``_csp_nonce``) or with django-csp (``csp_nonce``),
+            of Flask with Flask-Talisman (``csp_nonce``), or Starlette's ``request.state``.
     """
     try:
         value = getattr(request, "csp_nonce", None)
         nonce = str(getattr(request, "_csp_nonce", None) if value is None else value)
-    except Exception:  # noqa: BLE001  # they are lazy: django-csp raises an error of its own when the header has left
+    except Exception:  # noqa: BLE001  # nonces are lazy: django-csp raises its own error after the header was sent
         return ""
     return nonce if nonce != "None" and _BARE_NONCE.fullmatch(nonce) else ""
 
 
 def allows_inline(directives: Mapping[str, object]) -> bool:
-    """Whether a framework's configured policy lets any inline script run; a nonce would put an end to that.
+    """Return whether a framework's configured policy allows every inline script. A nonce would disable that.
 
     Args:
-        directives: sources by directive, one or several, as in Django's ``SECURE_CSP``; its placeholder for the nonce
-            counts for none.
+        directives: one or several sources by directive, as in Django's ``SECURE_CSP``. Django's placeholder for the
+            nonce does not count as a nonce.
     """
     texts = (
         f"{name} {sources if isinstance(sources, str) else ' '.join(map(str, sources))}"
@@ -132,14 +134,15 @@ def allows_inline(directives: Mapping[str, object]) -> bool:
 
 
 def extended(header_value: str, hosts: Mapping[str, Sequence[str]]) -> str:
-    """The header with hosts added where it restricts them and where our inline script can run; else as it is.
+    """Return the header with the missing hosts added. A policy that blocks our inline script is not changed.
 
-    Nothing but the directive in question is widened: where ``default-src`` governs, one of its own is added with what
-    that allows. No policy is given ``'unsafe-inline'``, a nonce, or hosts for scripts that would be void.
+    Only the directive in question is extended. If ``default-src`` governs it, a directive of its own is added, with
+    the sources of ``default-src``. This function never adds ``'unsafe-inline'``, a nonce, or script hosts that
+    ``'strict-dynamic'`` would make void.
 
     Args:
-        header_value: of either header; a list with commas is extended policy by policy.
-        hosts: sources by directive, as :func:`pixel_hosts` gives them.
+        header_value: value of either header; each policy of a comma-separated list is extended.
+        hosts: sources by directive, from :func:`pixel_hosts`.
     """
     if len(header_value) > POLICY_LIMIT_CHARS:
         return header_value
@@ -180,7 +183,7 @@ def _extended_policy(text: str, hosts: tuple[tuple[str, tuple[str, ...]], ...]) 
 
 
 def _rewritten(text: str, changed: dict[str, str], added: Sequence[str]) -> str:
-    """The policy with some directives exchanged, each the first of its name, and some added at its end."""
+    """Return the policy with some directives replaced (the first of each name) and some added at its end."""
     parts = text.split(";")
     for index, part in enumerate(parts):
         words = words_of(part)

@@ -1,4 +1,4 @@
-"""What a Content Security Policy keeps from running of ours, and what it lacks; it reads no header and changes none."""
+"""Find which of our scripts and requests a Content Security Policy blocks, and which sources it lacks."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _TEXT_CHARS = 300
 
 
 class Blocked(NamedTuple):
-    """One directive that keeps something of ours from running.
+    """One directive that blocks a script or a request of ours.
 
     Attributes:
-        needs: what it blocks: ``inline``, ``helper``, ``pixel``, ``pixel_parts`` (the scripts that TikTok's own
+        needs: what it blocks: ``inline``, ``helper``, ``pixel``, ``pixel_parts`` (the scripts that TikTok's script
             loads), ``requests``, ``images``.
-        directive: as it stands in the policy, without the values of nonces and cut at 300 characters; the same for
+        directive: the directive in the policy, without the values of nonces, and cut at 300 characters; the same for
             every response of one policy.
-        add: what is missing, such as ``script-src https://analytics.tiktok.com``. Its sources belong into the
-            directive of that name, in place of ``'none'``; where the policy has none of that name it is to be added
-            as it stands, what ``default-src`` allowed included. Empty where nothing can be added.
+        add: the missing directive, such as ``script-src https://analytics.tiktok.com``. If the policy has a directive
+            of that name, add the sources to it and remove ``'none'``. If not, add the whole directive; it includes
+            the sources of ``default-src``. Empty if adding sources does not help.
     """
 
     needs: tuple[str, ...]
@@ -34,14 +34,14 @@ class Blocked(NamedTuple):
 
     @property
     def advice(self) -> str:
-        """What the operator can do, as the end of a sentence."""
+        """What the operator can do; text for the end of a sentence."""
         if self.add:
             return f"add: {self.add}"
         return "drop it, or define a Trusted Types policy named default that lets TikTok's script addresses through"
 
 
 class _Load(NamedTuple):
-    """Something that our page loads, and what we know of it."""
+    """A script or request that our snippet loads, and its properties."""
 
     need: str
     address: Address
@@ -51,7 +51,7 @@ class _Load(NamedTuple):
 
 
 def pixel_hosts(pixel_url: str) -> dict[str, tuple[str, ...]]:
-    """For each directive the sources that TikTok's script needs; another host's script is taken to need its own alone.
+    """Return the sources that TikTok's script needs, by directive. A script on another host needs only that host.
 
     Args:
         pixel_url: address of the script.
@@ -67,7 +67,7 @@ def pixel_hosts(pixel_url: str) -> dict[str, tuple[str, ...]]:
 def blocked_by(
     policies: Sequence[Policy], nonce: str, pixel_url: str, page: Address, helper_path: str
 ) -> tuple[Blocked, ...]:
-    """What any of the policies blocks; arguments as of ``Policies.verdict``, with the nonce that our scripts carry."""
+    """Return what any policy blocks. ``nonce`` is the one in our scripts; for the rest see ``Policies.verdict``."""
     loads = _loads(pixel_url, page, helper_path)
     found: dict[Blocked, None] = {}
     for policy in policies:
@@ -110,7 +110,7 @@ def _blocked_scripts(policy: Policy, loads: Sequence[_Load], page: Address, nonc
 
 
 def _lets_script_run(sources: SourceList, load: _Load, page: Address, nonce: str) -> bool:
-    """https://www.w3.org/TR/CSP3/#script-pre-request, and #match-element-to-source-list for what is inline."""
+    """Apply https://www.w3.org/TR/CSP3/#script-pre-request, or #match-element-to-source-list for inline scripts."""
     if load.has_nonce and nonce in sources.nonces:
         return True
     if load.need == "inline":

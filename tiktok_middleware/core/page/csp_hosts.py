@@ -1,4 +1,4 @@
-"""TikTok's hosts that a Content Security Policy must allow for the pixel."""
+"""List TikTok's hosts that a Content Security Policy must allow for the pixel."""
 
 from __future__ import annotations
 

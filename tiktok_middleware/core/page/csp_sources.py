@@ -1,4 +1,4 @@
-"""What one source list of a Content Security Policy lets load (CSP Level 3); it knows neither directives nor pages."""
+"""Match addresses against a source list of a Content Security Policy (CSP Level 3)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ NONCE = re.compile(r"'nonce-([A-Za-z0-9+/_-]+={0,2})'", re.IGNORECASE)
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[^\]]*\]|[^:/?#@]+)(?::([0-9]{1,5}))?(/[^?#]*)?", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": "80", "ws": "80", "https": "443", "wss": "443"}
 
-# https://www.w3.org/TR/CSP3/#framework-directive-source-list, with underscores in hosts, as browsers have it. No two
-# neighbours share a character that could be given to either, so that a long token is read once.
+# https://www.w3.org/TR/CSP3/#framework-directive-source-list, with underscores in hosts, as browsers allow them. No
+# character can match two neighbouring parts of a pattern, so a long token is read only once.
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _HOST = re.compile(
     r"(?:([a-z][a-z0-9+.-]*)://)?"
@@ -28,16 +28,16 @@ _HOST = re.compile(
 )
 _HASH = re.compile(r"'sha(?:256|384|512)-[a-z0-9+/_-]+={0,2}'", re.IGNORECASE)
 
-# Beside itself a scheme names what it can be upgraded to (https://www.w3.org/TR/CSP3/#match-schemes). The standard
-# lets ws name http and https as well; Chromium refuses them, and a warning too many is better than a silence.
+# A scheme matches itself and its upgrades (https://www.w3.org/TR/CSP3/#match-schemes). In the standard, ws also matches
+# http and https. Chromium refuses them, so we do too: an unnecessary warning is better than a missing one.
 _UPGRADES = {"http": ("http", "https"), "ws": ("ws", "wss")}
 
 
 class Address(NamedTuple):
-    """An absolute address, in lower case up to its path; all empty where the text is none.
+    """An absolute address, in lower case up to its path; all fields are empty if the text is no address.
 
     Attributes:
-        port: digits; the scheme's own where the text names none.
+        port: digits; the scheme's default port if the text has none.
     """
 
     scheme: str = ""
@@ -47,7 +47,7 @@ class Address(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> Address:
-        """The address that the text begins with; it never raises."""
+        """Return the address at the beginning of the text; it never raises."""
         found = _ADDRESS.match(text)
         if found is None:
             return cls()
@@ -56,7 +56,7 @@ class Address(NamedTuple):
 
     @property
     def origin(self) -> str:
-        """Scheme, host and, where it is not the scheme's own, port: a source expression for all paths of the host."""
+        """Scheme, host and any non-default port: a source expression for all paths of the host."""
         if not self.host:
             return ""
         port = "" if self.port == _DEFAULT_PORTS.get(self.scheme) else f":{self.port}"
@@ -64,7 +64,7 @@ class Address(NamedTuple):
 
 
 class _HostSource(NamedTuple):
-    """A host and what narrows it; empty where it does not say."""
+    """A host source; scheme, port and path are empty if it has none."""
 
     scheme: str
     host: str
@@ -74,7 +74,7 @@ class _HostSource(NamedTuple):
     def allows(self, address: Address, page: Address) -> bool:
         if self == _ANYTHING:
             return address.scheme in {"http", "https", page.scheme}
-        # A page that we know nothing of is taken for one of https, which allows less.
+        # An unknown page counts as an https page, which allows less.
         scheme = self.scheme or page.scheme or "https"
         if address.scheme not in _upgrades(scheme):
             return False
@@ -92,10 +92,11 @@ class SourceList:
         sources: the directive's words, without its name.
 
     Attributes:
-        nonces: all that are well-formed.
-        is_strict_dynamic: only a nonce or hash lets a script of the markup run, and what runs may load any script.
-        allows_any_inline: ``'unsafe-inline'`` stands there and is not void.
-        has_self: ``'self'`` stands there.
+        nonces: all well-formed nonces.
+        is_strict_dynamic: whether ``'strict-dynamic'`` is listed. Scripts in the markup then need a nonce or a hash,
+            and scripts that run may load any script.
+        allows_any_inline: whether ``'unsafe-inline'`` is listed and not void.
+        has_self: whether ``'self'`` is listed.
     """
 
     def __init__(self, sources: Sequence[str]) -> None:
@@ -118,11 +119,11 @@ class SourceList:
         return [_HostSource((m[1] or "").lower(), m[2].lower(), m[3] or "", m[4] or "") for m in found]
 
     def allows(self, address: Address, page: Address) -> bool:
-        """Whether an address is named (https://www.w3.org/TR/CSP3/#match-url-to-source-expression).
+        """Return whether the list allows an address (https://www.w3.org/TR/CSP3/#match-url-to-source-expression).
 
         Args:
-            address: what is to load.
-            page: of the page, which ``'self'`` and sources without a scheme lean on.
+            address: address to load.
+            page: address of the page; ``'self'`` and sources without a scheme depend on it.
         """
         if not address.host:
             return False
@@ -156,7 +157,7 @@ def _is_of_port(address: Address, scheme: str, port: str) -> bool:
 
 
 def _is_of_path(path: str, source: str) -> bool:
-    """A source's path ending in a slash names all below it, any other itself alone."""
+    """Return whether a source's path allows a path: with a trailing slash everything below it, else itself alone."""
     if not source:
         return True
     if source.endswith("/"):

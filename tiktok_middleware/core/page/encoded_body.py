@@ -1,13 +1,13 @@
-"""A script into a coded body that arrives in pieces, by way of ``core.html``; it knows nothing of headers or events.
+"""Insert a script into a body that has a content coding and arrives in pieces.
 
-The body is read as far as needed to find the place; until a place is found it can leave byte for byte as it came.
-From the place on (or from ``release``, for a page that streams before its head has ended) everything is written anew:
-what follows refers back to what came before, so that no coded byte behind the place could stay as it is. What the
-app made readable in a step leaves readable in that step. What goes wrong in the input goes wrong in the output:
+The body is decoded as far as needed to find the place. Until then it can be sent unchanged, byte for byte. From the
+place on, everything is encoded again, because encoded bytes refer back to earlier ones and cannot stay as they are. The
+same happens after ``release``, for a page that streams before its head has ended. Bytes that the app flushed in a step
+are flushed in the same step. Invalid input leads to invalid output:
 
-* before anything was written anew, all leaves untouched;
-* after it, what could be read leaves written anew, and from the byte that makes no sense on, everything as it came;
-* bytes after the end of the stream follow the end of ours; a stream without an end stays without one.
+* Before anything was encoded again, the whole body is sent unchanged.
+* Afterwards, the bytes before the first invalid byte are encoded again, and the rest is sent unchanged.
+* Bytes after the end of the stream follow the end of our stream. A stream without an end stays without an end.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ from tiktok_middleware.core.page.head_tags import HeadTags
 
 __all__ = ["CodedInjector"]
 
-# Coded bytes that read as less than the bound of the search: empty blocks, comments. No page has so many.
+# Limit for encoded bytes that decode to less than the bound of the search, such as empty blocks. Real pages have fewer.
 _MAX_HELD_BYTES = 2 * LIMIT_BYTES
 
 
 class CodedInjector:
-    """Searches one coded document for the place of the script and writes it anew from there.
+    """Searches one encoded document for the place of the script, and encodes it again from there.
 
-    ``feed`` until it answers FOUND or NEVER; then ``splice`` or ``surrender`` once, ``more`` for each further piece.
+    Call ``feed`` until it returns FOUND or NEVER, then ``splice`` or ``surrender`` once, then ``more`` for each later
+    piece.
 
     Args:
         layers: the codings of the body, from ``codings.layers_of``, the outermost first.
-        injector: searches the readable bytes.
+        injector: searches the decoded bytes.
 
     Attributes:
-        is_untouched: whether all that has left is as the app sent it; then a promised length can still be kept.
+        is_untouched: whether all bytes that were sent are the app's own. The ``Content-Length`` can then still be kept.
     """
 
     __slots__ = (
@@ -61,50 +62,50 @@ class CodedInjector:
         self._injector = injector if injector is not None else Injector()
         self._is_searching = True
         self._is_feeding = False
-        self._untouched: list[bytes] = []  # what was fed, as long as it can leave as it came
+        self._untouched: list[bytes] = []  # what was fed, while it can still be sent unchanged
         self._held_bytes = 0
-        self._before: list[bytes] = []  # read, and free to leave
-        self._after = b""  # read, behind the place
-        self._unread: Iterator[bytes] = iter(())  # what is still to be read of the last piece
+        self._before: list[bytes] = []  # decoded, and ready to be sent
+        self._after = b""  # decoded, after the place
+        self._unread: Iterator[bytes] = iter(())  # the part of the last piece that is still to be decoded
         self._is_last = False
         self._reason = ""
         self._has_place = False
-        self._undo = b""  # what was spliced, as the app sent it
+        self._undo = b""  # the spliced bytes, as the app sent them
 
     @property
     def is_document(self) -> bool:
-        """Whether the readable bytes begin like a document, as far as is known."""
+        """Whether the decoded bytes begin like a document, as far as is known."""
         return bool(self._injector.is_document)
 
     @property
     def reason(self) -> str:
-        """Why the search ended without a place, in a snake_case word."""
+        """Why the search ended without a place: a reason code."""
         return self._reason or self._injector.reason
 
     @property
     def tags(self) -> HeadTags:
-        """What the head's tags say to us."""
+        """The head's tags that affect the script."""
         return self._injector.tags
 
     @property
     def held_bytes(self) -> int:
-        """How much is kept of what was fed, coded and read, while the search goes on."""
+        """How many bytes are held while the search continues: encoded and decoded ones."""
         return self._held_bytes + sum(map(len, self._before)) + len(self._injector.held)
 
     @property
     def is_open(self) -> bool:
-        """Whether ``end`` can still add a script: all of the body has been read, to its proper end."""
+        """Whether ``end`` can still add a script: the whole body was decoded, up to a valid end."""
         is_whole = all(layer.is_complete and not layer.has_rest for layer in self._layers)
         return is_whole and not self.is_untouched and self._has_place
 
     def feed(self, piece: bytes, *, last: bool) -> Search:
-        """One step of the search; FOUND and NEVER are final.
+        """Search the next piece. FOUND and NEVER are final.
 
         Args:
-            piece: the next coded bytes of the body.
+            piece: the next encoded bytes of the body.
             last: True when no more follow.
         """
-        self._is_feeding = True  # until this has come back: see ``surrender``
+        self._is_feeding = True  # until this method returns: see ``surrender``
         self._is_last = last
         if self.is_untouched:
             self._untouched.append(piece)
@@ -116,32 +117,37 @@ class CodedInjector:
         return search
 
     def release(self) -> bytes:
-        """While the search goes on: what no longer matters to it, written anew; afterwards nothing is untouched."""
+        """Return the bytes that the search no longer needs, encoded again; only while the search continues.
+
+        After that the body can no longer be sent unchanged.
+        """
         if not any(self._before):
             return b""
         self._begin_writing()
         return self._write(self._take(b""), last=False)
 
     def splice(self, script: bytes) -> bytes:
-        """After FOUND: all that was fed, with the script in its place; the whole body if the piece was the last.
+        """Return all bytes that were fed, with the script in its place; only after FOUND.
+
+        If the last piece was fed, this is the whole body.
 
         Args:
-            script: in the bytes of the document.
+            script: the script, without a content coding.
         """
         self._undo = b"".join(self._untouched)
         self._begin_writing()
         return self._write(self._take(script), last=self._is_last)
 
     def forget(self) -> None:
-        """What was spliced has left: from now on it can no longer be surrendered."""
+        """Drop the copy of the spliced bytes after they were sent; ``surrender`` can no longer return them."""
         self._undo = b""
 
     def growth_bytes(self, script: bytes, spliced: bytes, promised: str) -> int | None:  # noqa: ARG002  # see ``Body``
-        """How much longer the body is than was promised; None unless ``spliced`` is all of it.
+        """Return how much longer the body is than its ``Content-Length``; None unless ``spliced`` is the whole body.
 
         Args:
-            script: as given to ``splice``.
-            spliced: what ``splice`` gave.
+            script: the script that was passed to ``splice``.
+            spliced: the result of ``splice``.
             promised: the ``Content-Length`` of the body as the app sent it.
         """
         if not self._is_last or not promised.isdecimal() or len(spliced) == int(promised):
@@ -149,12 +155,12 @@ class CodedInjector:
         return len(spliced) - int(promised)
 
     def surrender(self, piece: bytes = b"") -> bytes:
-        """After NEVER, or when we fail, even after ``splice``: all that was fed and has not left, without a script.
+        """Return all bytes that were fed and not sent, without a script; unchanged if possible.
 
-        It is untouched if it can be.
+        Call it after NEVER, or after an error of the middleware, even after ``splice``.
 
         Args:
-            piece: what was to be fed when we failed, whether ``feed`` has seen it or not.
+            piece: the piece that was being fed when the error occurred, whether ``feed`` had started or not.
         """
         if self._undo:
             undo, self._undo = self._undo, b""
@@ -171,19 +177,21 @@ class CodedInjector:
         return self._write(chain(plain, self._read(unseen)), last=self._is_last)
 
     def more(self, piece: bytes, *, last: bool) -> bytes:
-        """After ``splice`` or ``surrender``: what leaves for the next piece.
+        """Return the bytes to send for the next piece, after ``splice`` or ``surrender``.
 
         Args:
-            piece: the next coded bytes of the body.
-            last: True when no more follow, not even by ``end``.
+            piece: the next encoded bytes of the body.
+            last: True when no more follow, not even through ``end``.
         """
         return piece if self.is_untouched else self._write(self._read(piece), last=last)
 
     def end(self, script: bytes) -> bytes:
-        """After the last piece, given to ``more`` as one that is not the last: a script if ``is_open``, and the end.
+        """Return a script, if ``is_open``, and the end of the body, after the last piece.
+
+        That piece must have been passed to ``more`` with ``last=False``.
 
         Args:
-            script: in the bytes of the document; may be empty.
+            script: the script, without a content coding; may be empty.
         """
         return b"" if self.is_untouched else self._write((script,) if self.is_open else (), last=True)
 
@@ -212,7 +220,7 @@ class CodedInjector:
         return self._step(b"", last=True) if last else Search.MORE
 
     def _step(self, plain: bytes, *, last: bool) -> Search:
-        self._after = plain  # should the search fail, this is where it stands
+        self._after = plain  # so that it is not lost if the search fails
         place = self._injector.feed(plain, last=last)
         self._is_searching = place.search is Search.MORE
         self._before.append(place.data[: place.cut])
@@ -226,14 +234,15 @@ class CodedInjector:
 
     @property
     def _has_ended_badly(self) -> bool:
-        """Whether no script could be written any more."""
+        """Whether a script can no longer be written."""
         return any(layer.is_broken or (layer.has_rest and not self.is_untouched) for layer in self._layers)
 
     # -- writing
 
     def _take(self, between: bytes) -> Iterator[bytes]:
-        """All that was read and is still to be read of the last piece, which is kept no longer."""
-        # In one part: an encoder's first call is its dearest, and brotli's pays for a second small one as much again.
+        """Return the decoded bytes and the rest of the last piece, and drop them."""
+        # Joined into one part, because the first call of an encoder is its slowest, and in brotli a second small call
+        # is as slow.
         read, unread = b"".join((*self._before, between, self._after)), self._unread
         self._before, self._after, self._unread = [], b"", iter(())
         return chain((read,), unread)
@@ -244,7 +253,7 @@ class CodedInjector:
         self._held_bytes = 0
 
     def _write(self, plain: Iterable[bytes], *, last: bool) -> bytes:
-        """The coded bytes of these, which can all be read on arrival."""
+        """Return these bytes encoded and flushed, so that the receiver can decode all of them at once."""
         out = []
         for part in plain:
             coded = part
@@ -258,7 +267,7 @@ class CodedInjector:
         coded = b""
         for depth in reversed(range(len(self._layers))):
             layer = self._layers[depth]
-            # What is no longer of an outer coding cannot be of an inner one either.
+            # Bytes that do not belong to an outer coding cannot belong to an inner one either.
             is_end = last or any(outer.has_rest for outer in self._layers[: depth + 1])
             coded = layer.write(coded) + layer.pause(is_end=is_end)
         return coded

@@ -1,9 +1,9 @@
-"""Find the place for a script in HTML that arrives in pieces: the end of the head, as the HTML standard's parser
-sees it (https://html.spec.whatwg.org/multipage/parsing.html).
+"""Find the end of the head in HTML that arrives in pieces: the place for the script.
 
-The search follows the parser's insertion modes from the first byte to the end of the head, in linear time. It holds
-bytes back only while a name, or what could be the end of raw text, is unfinished, and where the place depends on what
-follows (see ``charset_place``).
+The search follows the insertion modes of the HTML standard's parser
+(https://html.spec.whatwg.org/multipage/parsing.html) from the first byte to the end of the head, in linear time. It
+holds bytes back in two cases only: while a name or a possible end of raw text is incomplete, and while the place
+depends on later bytes (see ``charset_place``).
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from tiktok_middleware.core.page.html_tokens import (
 
 __all__ = ["LIMIT_BYTES", "OURS", "HeadEnd", "Injector", "Search", "first_run"]
 
-#: How far the end of the head is searched for. The longest of 656 heads of real pages had 1,076,000 bytes, the next
-#: 938,000.
+#: Limit for the search for the end of the head. The longest of 656 heads of real pages had 1,076,000 bytes, the second
+#: longest 938,000.
 LIMIT_BYTES = 1 << 20
 
-#: What every page's script of ours begins with, whichever client has written it.
+#: First bytes of our script in every page, whichever client wrote it.
 OURS = b"(function(w,d,c){var t=w.tiktok=w.tiktok||{}"
 
 _DOCTYPE = b"<!doctype"
@@ -46,13 +46,13 @@ _STAY_IN_HEAD = frozenset({b"html", b"head", b"base", b"basefont", b"bgsound", b
 _READ = frozenset({b"meta", b"base"})
 _RAW_IN_HEAD = frozenset({b"title", b"style", b"noscript", b"noframes", b"script"})
 _RAW_IN_TEMPLATE = _RAW_IN_HEAD | {b"textarea", b"xmp", b"iframe", b"noembed"}
-# In a template these change what the names after them mean, in ways that also differ between browsers.
+# In a template these elements change the meaning of later tags, and browsers differ in that.
 _UNCLEAR_IN_TEMPLATE = frozenset({b"svg", b"math", b"plaintext", b"select", b"col", b"colgroup", b"frameset"})
 _END_TAGS_THAT_END_HEAD = frozenset({b"head", b"body", b"html", b"br"})
 
 
 class Search(Enum):
-    """How far the search has come."""
+    """The state of the search."""
 
     MORE = "more"
     FOUND = "found"
@@ -64,8 +64,9 @@ class HeadEnd(NamedTuple):
 
     Attributes:
         search: FOUND and NEVER are final.
-        data: the bytes that were held, followed by the new ones.
-        cut: FOUND: the script goes here. MORE: bytes before this index may leave, the rest is held. NEVER: all leave.
+        data: the held bytes, followed by the new ones.
+        cut: FOUND: the index of the script. MORE: bytes before it may be sent, the rest is held. NEVER: all bytes
+            may be sent.
     """
 
     search: Search
@@ -75,16 +76,18 @@ class HeadEnd(NamedTuple):
 
 _MORE, _FOUND, _NEVER = Search.MORE, Search.FOUND, Search.NEVER
 
-# What a state answers: where it has come to, and MORE to wait for bytes, FOUND and NEVER to end, None to go on.
+# The result of a state: MORE to wait for bytes, FOUND or NEVER to end, None to continue; and the new position.
 _Step = tuple[Union[Search, None], int]  # noqa: UP007  # a run-time alias on Python 3.10
 
 
 def first_run(data: bytes, *, is_charset_named: bool) -> tuple[int, bool]:
-    """Return how far a document begins plainly, and whether the script goes there: for most pages, in one step.
+    """Return the length of the plain markup at the beginning, and whether the script goes there.
+
+    For most pages this finds the place in one step.
 
     Args:
         data: the first bytes of the body.
-        is_charset_named: whether the response says how its bytes are to be read.
+        is_charset_named: whether the response's ``Content-Type`` names its charset.
     """
     match = FIRST_RUN.match(data, 0, LIMIT_BYTES)
     if match is None:
@@ -100,16 +103,16 @@ class Injector:
     """Searches one document for the end of its head.
 
     Args:
-        begun_at: how far :func:`first_run` has come in the piece that is fed first.
-        is_charset_named: whether the response says how its bytes are to be read. Otherwise the place is none that
-            pushes the document's own declaration out of browsers' reach.
+        begun_at: the length that :func:`first_run` returned for the first piece.
+        is_charset_named: whether the response's ``Content-Type`` names its charset. If not, the script must not push
+            the document's own declaration beyond the bytes in which browsers look for it.
         is_page: whether the bytes are a page even if they do not begin like one.
 
     Attributes:
         is_document: None until known, then whether the bytes begin like a document and not like a fragment.
-        reason: why the search ended without a place, in a snake_case word.
-        held: bytes that were fed and have not been given back yet.
-        tags: what the head's tags say to us.
+        reason: why the search ended without a place: a reason code.
+        held: bytes that were fed and not returned yet.
+        tags: the head's tags that affect the script.
     """
 
     __slots__ = (
@@ -140,20 +143,20 @@ class Injector:
         self._begun_at = begun_at
         self._state: _State = Injector._head if begun_at else Injector._start
         self._tag = ""  # state of an unfinished tag
-        self._after_tag: _State = Injector._start  # the state once it has ended
-        self._recorded: bytearray | None = None  # its bytes, where they are read
-        self._raw = b""  # the element whose raw text this is, or how far a script is escaped
-        self._templates = 0  # how many are open
+        self._after_tag: _State = Injector._start  # the state after that tag
+        self._recorded: bytearray | None = None  # bytes of that tag, if it is one that must be read
+        self._raw = b""  # the element of the current raw text, or the escape state of a script
+        self._templates = 0  # number of open templates
         self._is_charset_named = is_charset_named
-        self._beginning = b""  # the first bytes of all, where the charset is not named
-        self._before = b""  # the last bytes before `held`, where a script of ours may have begun
-        self._is_ours = False  # a script of ours is there already
+        self._beginning = b""  # first bytes of the document, if the charset is not named
+        self._before = b""  # last bytes before `held`, where a script of ours may have begun
+        self._is_ours = False  # the page already has a script of ours
 
     def feed(self, piece: bytes, *, last: bool) -> HeadEnd:
-        """One step further.
+        """Search the next piece.
 
         Args:
-            piece: the next bytes of the body, never fed before.
+            piece: the next bytes of the body; bytes must not be fed twice.
             last: True when no more follow.
         """
         data = self.held + piece if self.held else piece
@@ -177,7 +180,7 @@ class Injector:
         return HeadEnd(_NEVER, data, len(data))
 
     def _search(self, data: bytes, *, last: bool) -> tuple[Search, int]:
-        """The end of the head, as far as it goes with these bytes."""
+        """Continue the search for the end of the head in these bytes; return its state and position."""
         end = len(data)
         if self._seen + end > LIMIT_BYTES:
             end = LIMIT_BYTES - self._seen
@@ -196,16 +199,16 @@ class Injector:
         return _NEVER, position
 
     def _ends_well(self, data: bytes, position: int) -> bool:
-        """Whether the document may end here: the parser then closes the head by itself."""
+        """Return whether the document may end here. The parser then closes the head by itself."""
         return (
             bool(self.is_document)
             and self._state is Injector._head
             and not self._templates
-            and not data.startswith(b"<!", position)  # a comment that is cut off belongs where it stands
+            and not data.startswith(b"<!", position)  # a comment that is cut off stays in the head
         )
 
     def _settle(self, position: int, *, last: bool) -> tuple[Search, int]:
-        """The place, now that the end of the head is known."""
+        """Return the place for a known end of the head."""
         if self._is_charset_named:
             return _FOUND, position
         is_all = last and len(self._beginning) < PRESCAN_BYTES
@@ -219,7 +222,7 @@ class Injector:
         return _FOUND, place - self._seen
 
     def _look_for_ours(self, data: bytes, position: int) -> None:
-        """Whether a page that was made ready before, by a cache or a middleware behind us, is given to us again."""
+        """Check whether the page already contains our script, from a cache or from an inner middleware."""
         seam = self._before + data[: min(position, len(OURS) - 1)]
         if not self._is_ours:
             self._is_ours = OURS in seam or data.find(OURS, 0, position) >= 0
@@ -228,13 +231,13 @@ class Injector:
     # -- the end of the head
 
     def _at_head_end(self, data: bytes, position: int, end: int) -> _Step:  # noqa: ARG002  # a state
-        """Found before, but whether it is the place depends on what follows."""
+        """At the end of the head, while the place depends on later bytes."""
         return _FOUND, position
 
     # -- in and before the head
 
     def _start(self, data: bytes, _: int, end: int) -> _Step:
-        """The first bytes of all, where a byte order mark may stand."""
+        """At the first bytes of the document, where a byte order mark may be."""
         if end < len(BOM) and BOM.startswith(data):
             return _MORE, 0
         self._state = Injector._head
@@ -247,7 +250,7 @@ class Injector:
     def _head(self, data: bytes, position: int, end: int) -> _Step:
         """Between two tokens in or before the head, or in a template of the head."""
         if self._templates:
-            found = data.find(b"<", position, end)  # text decides nothing there
+            found = data.find(b"<", position, end)  # text in a template is skipped
             position = end if found < 0 else found
         elif self.is_document:
             match = RUN.match(data, position, end)
@@ -273,7 +276,7 @@ class Injector:
         return self._markup(data, position, end) if name is None else self._named(name)
 
     def _markup(self, data: bytes, position: int, end: int) -> _Step:
-        """Comments, doctypes, what the standard calls bogus comments, and a lone "<", which is text."""
+        """At a comment, a doctype, a bogus comment (the standard's term), or a lone "<", which is text."""
         opening = data[position : min(position + len(_DOCTYPE), end)].lower()
         if opening in {b"<", b"</"}:
             return _MORE, position
@@ -290,7 +293,7 @@ class Injector:
         return None, position + 2
 
     def _named(self, match: re.Match[bytes]) -> _Step:
-        """A tag whose name has come, or some of it."""
+        """At a tag whose name has arrived, at least in part."""
         slash, name, stop = match.groups()
         if stop:
             name = name.lower()
@@ -309,7 +312,7 @@ class Injector:
         return None, match.end()
 
     def _start_tag(self, name: bytes) -> _State | None:
-        """The state after the tag; None where it ends the head."""
+        """Return the state after a start tag; None if the tag ends the head."""
         if self.is_document is None:
             self.is_document = name in _BEGINS_DOCUMENT
         if not self.is_document:
@@ -327,7 +330,7 @@ class Injector:
         return Injector._head
 
     def _end_tag(self, name: bytes) -> _State | None:
-        """The same for an end tag; those that mean nothing here are dropped by the parser."""
+        """Return the state after an end tag; None if the tag ends the head. The parser ignores other end tags."""
         if self._templates:
             self._templates -= name == b"template"
         elif name in _END_TAGS_THAT_END_HEAD:
@@ -335,7 +338,7 @@ class Injector:
         return Injector._head
 
     def _ends_head(self, position: int) -> _Step:
-        """What is here belongs behind the head; or nothing has said yet that this is a document."""
+        """Return FOUND, because the head ends here; NEVER if the bytes do not begin like a document."""
         return (_FOUND if self.is_document else _NEVER), position
 
     # -- inside one token
@@ -351,7 +354,7 @@ class Injector:
         return None, position
 
     def _record(self, part: bytes) -> None:
-        """Keep what is read of a tag that comes in pieces, until it has ended."""
+        """Collect the bytes of a tag that arrives in pieces, and read the tag when it has ended."""
         recorded = self._recorded
         if recorded is not None and len(recorded) + len(part) <= TAG_LIMIT_BYTES:
             recorded += part
@@ -368,7 +371,7 @@ class Injector:
         return None, found + 1
 
     def _comment_beginning(self, data: bytes, position: int, end: int) -> _Step:
-        """Right after "<!--", where ">" and "->" end the comment at once."""
+        """Directly after "<!--", where ">" and "->" end the comment at once."""
         opening = data[position : min(position + 2, end)]
         if opening in {b"", b"-"}:
             return _MORE, position

@@ -1,4 +1,4 @@
-"""What the tags of a head say that changes how our script has to be written: a base address, and policies."""
+"""Read the tags of a head that change how our script must be written: a base address, and policies."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _ATTRIBUTE = re.compile(
 
 
 class HeadTags:
-    """What has been read so far.
+    """The result of the tags that were read so far.
 
     Attributes:
-        has_base: whether addresses of the page are relative to another address than its own.
-        policies: of ``<meta http-equiv="Content-Security-Policy">``, in order.
+        has_base: whether a ``<base>`` changes the address that the page's relative addresses refer to.
+        policies: the policies in ``<meta http-equiv="Content-Security-Policy">``, in order.
     """
 
     __slots__ = ("has_base", "policies")
@@ -33,7 +33,7 @@ class HeadTags:
 
     @property
     def are_any(self) -> bool:
-        """Whether the script has to be written otherwise than for most pages."""
+        """Whether any tag changes how the script must be written."""
         return self.has_base or bool(self.policies)
 
     def read(self, tag: bytes) -> None:
@@ -50,7 +50,7 @@ class HeadTags:
 
 
 def _attributes(tag: bytes) -> dict[bytes, bytes]:
-    """The attributes by lower-case name, the first of each name."""
+    """Return the attributes by lower-case name, the first of each name."""
     found: dict[bytes, bytes] = {}
     for match in _ATTRIBUTE.finditer(tag, len("<base"), len(tag) - 1):
         found.setdefault(match[1].lower(), match[2] or match[3] or match[4] or b"")

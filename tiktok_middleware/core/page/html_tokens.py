@@ -1,7 +1,6 @@
-"""The HTML standard's tokens as bytes, as far as the end of a head needs them: names, tags, and runs of plain ones.
+"""Match the HTML tokens that occur in a head: names, tags, raw text, and runs of plain markup.
 
-It decides nothing and knows no place. State names are the standard's
-(https://html.spec.whatwg.org/multipage/parsing.html#tokenization).
+State names are the standard's (https://html.spec.whatwg.org/multipage/parsing.html#tokenization).
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ _W = rb"[\t\n\f\r ]"
 
 SPACE = re.compile(_W + rb"*")
 
-#: The longest element name that means something to us; whatever is longer is some other element.
+#: Length of the longest element name that affects the search. A longer name is always another element.
 LONGEST_NAME = len(b"plaintext")
-#: An opening or closing tag up to the end of its name: slash, name, and the byte that ends the name, if it is there.
+#: A start or end tag up to the end of its name. Groups: slash, name, and the byte after the name, if it has arrived.
 NAME = re.compile(rb"<(/?)([A-Za-z][^\t\n\f\r />]{0,%d})([\t\n\f\r />]?)" % LONGEST_NAME)
 
 COMMENT_END = re.compile(rb"--!?>")
@@ -39,11 +38,12 @@ RAW_END = {
     for name in (b"title", b"style", b"noscript", b"noframes", b"textarea", b"xmp", b"iframe", b"noembed")
 }
 
-# What changes how a script is read; apart because a search that begins with one certain byte is much faster.
+# Tokens that change the escape state of a script. The second pattern is separate because a search is much faster if
+# all matches begin with the same byte.
 _SCRIPT_TOKEN = re.compile(rb"-->|<(?:!--|/?script(?=[\t\n\f\r />]))", re.IGNORECASE)
 _UNESCAPED_SCRIPT_TOKEN = re.compile(rb"<(?:!--|/script(?=[\t\n\f\r />]))", re.IGNORECASE)
 
-# How far a script is escaped, and what changes it (sections 13.2.5.4 and on).
+# Escape states of a script: the state and a token give the next state (sections 13.2.5.4 and following).
 _SCRIPT_ESCAPES = {
     (b"script", b"<!--"): b"escaped",
     (b"escaped", b"-->"): b"script",
@@ -52,29 +52,29 @@ _SCRIPT_ESCAPES = {
     (b"double", b"-->"): b"script",
 }
 
-# The longest that may be cut off at the end of a piece: a raw element's end, without the byte after its name.
+# Longest token that can be cut off at the end of a piece: a raw element's end tag, without the byte after its name.
 _LONGEST_RAW_END_BYTES = len(b"</noscript")
 
 
 def _end_of_tag(but: bytes = b"") -> bytes:
-    """The rest of a plainly written tag: values stand right behind their "=", which stands right behind its name.
+    """Return a pattern for the rest of a plain tag: no space before or after the "=" of an attribute.
 
-    It matches in one way only, and what it matches is the whole tag, as the standard reads it.
+    The pattern can match in one way only. Its match is the whole tag, as the standard defines it.
 
     Args:
-        but: what a quoted value must not hold either.
+        but: further bytes that a quoted value must not contain.
     """
     value = rb"(?:\"[^\"" + but + rb"]*\"|'[^'" + but + rb"]*'|[^>\"'=\t\n\f\r ][^>\"'\t\n\f\r ]*(?=[\t\n\f\r >]))"
     return rb"(?:>|" + _W + rb"[^>\"'=]*(?:(?<=[^\t\n\f\r /\"'])=" + value + rb"[^>\"'=]*)*>)"
 
 
 def _raw_element(name: bytes, and_not: bytes = b"") -> bytes:
-    """A plainly written element with raw text; ``and_not`` follows the "<" of what is not plain in its text."""
+    """Return a pattern for a plain element with raw text; ``and_not`` adds what must not follow a "<" in that text."""
     end = rb"/(?i:" + name + rb")"
     return name + _end_of_tag() + rb"[^<]*(?:<(?!" + end + and_not + rb")[^<]*)*<" + end + _W + rb"*>"
 
 
-# Not here, since what they say is read: ``<base>``, and a policy in a ``<meta>``.
+# Without ``<base>`` and without policies in ``<meta>``, because those tags must be read.
 _PLAIN = (
     rb"(?:" + _W + rb"*<(?:"
     rb"meta(?![^>]*-(?i:policy))" + _end_of_tag(b">") + rb"|(?:link|html|head)" + _end_of_tag()
@@ -83,23 +83,25 @@ _PLAIN = (
     + rb"|!--(?!-?>)[^-]*(?:-(?!-!?>)[^-]*)*-->"
     rb"))*" + _W + rb"*(</head>)?"
 )  # fmt: skip
-#: Many plainly written constructs of a head at a time, and its end, the last group, if it follows. What is written
-#: otherwise goes the exact way, token by token.
+#: A run of plain constructs in a head. The last group is the end of the head, if it follows. All other markup is read
+#: exactly, token by token.
 RUN = re.compile(_PLAIN)
-#: The same from the first byte of a document that begins with a doctype.
+#: The same, from the first byte of a document that begins with a doctype.
 FIRST_RUN = re.compile(rb"(?:\xef\xbb\xbf)?" + _W + rb"*<!(?i:doctype)[^>]*>" + _PLAIN)
 
-# Whole attributes, exactly as the standard reads them. No byte can be matched in two ways: no backtracking storms.
+# Whole attributes, exactly as the standard defines them. No byte can match in two ways, so there is no catastrophic
+# backtracking.
 _ATTRIBUTES = (
     rb"(?:[\t\n\f\r /]|[^\t\n\f\r />][^\t\n\f\r />=]*"
     rb"(?:=(?:\"[^\"]*\"|'[^']*'|[^\t\n\f\r >\"'][^\t\n\f\r >]*(?=[\t\n\f\r >]))"
     rb"|(?=[/>]|[\t\n\f\r ][^\t\n\f\r =])))*"
 )
-#: One tag of a head, however it is written: the first group.
+#: One tag of a head, plain or not: the first group.
 TAG = re.compile(_W + rb"*(<(?:meta|link|base)(?=" + _W + rb")" + _ATTRIBUTES + rb">)")
 
-# How a tag goes on after its name: for each state what it runs over, where the byte after that leads (empty: the
-# tag has ended), and where any other byte leads. The run of the second may hold whole plain attributes.
+# The states of a tag after the start of its name. Each state has a pattern of bytes to skip, the next state by the byte
+# after them (empty: the tag has ended), and the next state for any other byte. The pattern of ``before_name`` skips
+# whole attributes.
 _TAG_STATES: dict[str, tuple[re.Pattern[bytes], dict[int, str], str]] = {
     "tag_name": (re.compile(rb"[^\t\n\f\r />]*"), {0x3E: ""}, "before_name"),
     "before_name": (re.compile(_ATTRIBUTES), {0x3E: ""}, "name"),
@@ -117,13 +119,13 @@ _TAG_STATES: dict[str, tuple[re.Pattern[bytes], dict[int, str], str]] = {
 
 
 def skip_tag(state: str, data: bytes, position: int, end: int) -> tuple[str, int]:
-    """The state and position that a tag has come to; the state is empty once the tag has ended.
+    """Skip a tag, and return its state and position. The state is empty if the tag has ended.
 
     Args:
-        state: one of the table above; ``before_name`` after the byte that ends the tag's name.
+        state: a state of ``_TAG_STATES``; ``before_name`` after the byte that ends the tag's name.
         data: the bytes.
-        position: where to go on.
-        end: where the bytes end.
+        position: index to start at.
+        end: index of the end of the bytes.
     """
     while position < end:
         run, leads, otherwise = _TAG_STATES[state]
@@ -139,13 +141,13 @@ def skip_tag(state: str, data: bytes, position: int, end: int) -> tuple[str, int
 
 
 def skip_script(escape: bytes, data: bytes, position: int, end: int) -> tuple[bytes, int, bool]:
-    """How far a script is escaped now, its position, and whether that is its end tag's.
+    """Skip a script, and return its escape state, its position, and whether that is the position of its end tag.
 
     Args:
-        escape: ``script``, ``escaped`` or ``double``: how "<!--" and a nested "<script" hide the end tag.
+        escape: ``script``, ``escaped`` or ``double``: whether "<!--" and a nested "<script" hide the end tag.
         data: the bytes.
-        position: where to go on.
-        end: where the bytes end.
+        position: index to start at.
+        end: index of the end of the bytes.
     """
     while True:
         match = (_UNESCAPED_SCRIPT_TOKEN if escape == b"script" else _SCRIPT_TOKEN).search(data, position, end)
@@ -154,13 +156,13 @@ def skip_script(escape: bytes, data: bytes, position: int, end: int) -> tuple[by
         token = match[0].lower()
         if token == b"</script" and escape != b"double":
             return escape, match.start(), True
-        # "<!-->" both opens and closes: its dashes are looked at again.
+        # "<!-->" both opens and closes the escape, so its dashes are read again.
         position = match.start() + 2 if token == b"<!--" else match.end()
         escape = _SCRIPT_ESCAPES.get((escape, token), escape)
 
 
 def held_back(data: bytes, position: int, end: int) -> int:
-    """Where the end of raw text, or what changes a script, may have begun; ``end`` where it has not."""
+    """Return where an incomplete end tag or script token may begin at the end of the bytes; ``end`` if none may."""
     found = data.rfind(b"<", max(position, end - _LONGEST_RAW_END_BYTES), end)
     if found < 0:
         found = data.find(b"-", max(position, end - len("--")), end)

@@ -4,11 +4,11 @@ A page's head is mostly the same on every request for its path. A head that was 
 page of that path only has to begin with them. Heads that differ in tokens (nonces, CSRF tokens, counters) are kept as
 the literal bytes between the tokens.
 
-Why a token may differ without moving the place: it is a run of letters, digits and ``_`` between other bytes, and does
-not follow ``<``, ``</``, ``<!`` or ``<?``; or it is a whole quoted attribute value of characters that occur in base64.
-Neither can open or close a tag, a comment, a quoted value or raw text, so an HTML tokenizer is in the same state behind
-it. Attribute names and values may change, which matters to the search for a charset alone: only responses that name
-their charset in ``Content-Type`` use this memory.
+A token may differ without moving the place, for this reason. It is a run of letters, digits and ``_`` between other
+bytes that does not follow ``<``, ``</``, ``<!`` or ``<?``; or it is a whole quoted attribute value of characters that
+occur in base64. Neither can open or close a tag, a comment, a quoted value or raw text, so an HTML tokenizer is in the
+same state after it. Attribute names and values may change. That affects only the search for a charset, so only
+responses that name their charset in ``Content-Type`` use this memory.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import NamedTuple
 
 __all__ = ["KnownHeads"]
 
-#: All heads of one configuration together; past that all are forgotten.
+#: Limit for all heads of one configuration together. When it is exceeded, all heads are dropped.
 _LIMIT_BYTES = 4_194_304
 _MAX_HEAD_BYTES = 262_144
 _MAX_PATHS_SEEN_ONCE = 4_096
 _MAX_TOKENS = 64
-# How often the head of a path may differ in more than known tokens before it is searched each time.
+# How often the head of a path may differ in more than the known tokens. After that it is searched each time.
 _MAX_RELEARNED = 8
-# The place is decided by what stands before it and by the end tag that begins there.
+# The place depends on the bytes before it and on the end tag that begins there.
 _END_BYTES = len(b"</head>")
 
 _QUOTED = rb"[A-Za-z0-9+/=_.:-]*"
@@ -40,10 +40,10 @@ class _Head(NamedTuple):
     """A head that was searched.
 
     Attributes:
-        begin: its bytes up to the first token that differs, or all of them.
-        rest: for each token whether it is a quoted value, and the bytes behind it.
-        text: the last one of this path, whole.
-        relearned: how often it had to be learned anew.
+        begin: the bytes before the first token that differs, or all bytes.
+        rest: for each token whether it is a quoted value, and the bytes after it.
+        text: the whole last head of this path.
+        relearned: how often the head was learned again.
     """
 
     begin: bytes
@@ -56,7 +56,7 @@ class KnownHeads:
     """Places of the script, by path.
 
     Attributes:
-        size_bytes: of all heads that are kept.
+        size_bytes: size of all heads that are kept.
     """
 
     __slots__ = ("_heads", "_seen_once", "size_bytes")
@@ -67,10 +67,10 @@ class KnownHeads:
         self.size_bytes: int = 0
 
     def place(self, path: object, piece: bytes) -> int:
-        """Where the script goes, counted from the begin of a page; -1 where that is not known.
+        """Return the script's place, counted from the beginning of a page; -1 if it is not known.
 
         Args:
-            path: of the page, as its request named it.
+            path: path of the page, as in its request.
             piece: the first bytes of the page.
         """
         known = self._heads.get(path)
@@ -96,7 +96,7 @@ class KnownHeads:
         Args:
             path: as for :meth:`place`.
             piece: the first bytes of the page.
-            place: where the script goes. It is remembered where the head is ended by its own end tag.
+            place: where the script goes. It is remembered only if the head has an end tag there.
         """
         end = place + _END_BYTES
         if end > _MAX_HEAD_BYTES or piece[place:end].lower() != b"</head>":
@@ -124,7 +124,7 @@ class KnownHeads:
 
 
 def _merged(known: _Head, text: bytes) -> _Head | None:
-    """What a known head and another one of the same path have in common; None where that changes too often."""
+    """Return what a known head and another head of the same path have in common; None if that changes too often."""
     relearned = known.relearned + 1
     if relearned > _MAX_RELEARNED:
         return None
@@ -141,7 +141,7 @@ def _is_quoted(token: re.Match[bytes]) -> bool:
 
 
 def _differing(known: _Head, text: bytes) -> list[re.Match[bytes]]:
-    """The tokens of a head that may differ; none where the heads differ in more than tokens."""
+    """Return the tokens of a head that may differ; empty if the heads differ in more than tokens."""
     before, now = list(_TOKEN.finditer(known.text)), list(_TOKEN.finditer(text))
     if len(before) != len(now):
         return []
@@ -160,7 +160,7 @@ def _differing(known: _Head, text: bytes) -> list[re.Match[bytes]]:
 
 
 def _token_places(known: _Head) -> set[int]:
-    """Where the tokens that may differ begin in the text of a known head."""
+    """Return the indexes in a known head's text at which the tokens that may differ begin."""
     places: set[int] = set()
     end = len(known.begin)
     for is_quoted, literal in known.rest:

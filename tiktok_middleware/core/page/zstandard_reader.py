@@ -1,7 +1,8 @@
-"""The package ``zstandard`` with the face of Python 3.14's ``compression.zstd`` decoder; it knows nothing of bodies.
+"""Wrap the decoder of the package ``zstandard`` in the interface of Python 3.14's ``compression.zstd`` decoder.
 
-That package's decoder cannot be told how much to give at once. A block needs at least 4 bytes and holds at most 128 KiB
-(RFC 8878 section 3.1.1.2.4), so that 32 bytes at a time give at most 1 MiB; it costs 30 us in a page of 20 KB.
+That package's decoder has no limit for its output. A block needs at least 4 bytes of input and decodes to at most
+128 KiB (RFC 8878 section 3.1.1.2.4). The wrapper passes 32 bytes at a time, so each step decodes to at most 1 MiB. This
+costs 30 us for a page of 20 KB.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ _STEP_BYTES = 32
 
 
 class ZstandardReader:
-    """A decoder of one frame.
+    """Decodes one frame.
 
     Args:
         decompressor: a ``zstandard.ZstdDecompressor``.
 
     Attributes:
-        eof: whether the frame has come to its end.
+        eof: whether the frame has ended.
     """
 
     __slots__ = ("_data", "_position", "_stream", "eof")
@@ -33,23 +34,25 @@ class ZstandardReader:
 
     @property
     def needs_input(self) -> bool:
-        """Whether all that was given has been read."""
+        """Whether all input has been read."""
         return self._position >= len(self._data)
 
     @property
     def unused_data(self) -> bytes:
-        """What was given and is not of this frame."""
+        """The input after the end of this frame."""
         return bytes(self._stream.unused_data) + self._data[self._position :]
 
     def decompress(self, data: bytes, limit_bytes: int) -> bytes:
-        """About so many bytes, or all that can be read; a step of 32 bytes of input is never divided.
+        """Return about ``limit_bytes`` decoded bytes, or all that can be decoded.
+
+        The result can be longer, because a step of 32 bytes of input is never divided.
 
         Args:
-            data: the next bytes of input; empty as long as not ``needs_input``.
-            limit_bytes: after how much to stop.
+            data: the next bytes of input; must be empty while ``needs_input`` is False.
+            limit_bytes: number of decoded bytes after which to stop.
 
         Raises:
-            zstandard.ZstdError: the input makes no sense.
+            zstandard.ZstdError: the input is invalid.
         """
         if data:
             self._data, self._position = data, 0
