@@ -353,7 +353,7 @@ class ScopeRequest(RequestView):
 
 
 class EnvironRequest(RequestView):
-    """A request as a WSGI environ tells it.
+    """A request from a WSGI environ.
 
     Args:
         raw: the environ; it is copied, unless ``headers`` are given.

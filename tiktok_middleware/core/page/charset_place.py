@@ -48,7 +48,7 @@ def is_declared_before(data: bytes, position: int) -> bool:
 
 
 def place_behind_charset(beginning: bytes, head_end: int, *, is_all: bool) -> int:
-    """Return where the script goes: the end of the head, a place behind the declaration, AT_RISK or UNDECIDED.
+    """Return where the script goes: the end of the head, a place after the declaration, AT_RISK or UNDECIDED.
 
     Args:
         beginning: the first 1,024 bytes of the document, or as many as have arrived.

@@ -1,4 +1,4 @@
-"""Make attributes for events in an app's own markup. They also work in pages that a cache answers."""
+"""Make attributes for events in an app's own markup. They work even if a cache answers and the view does not run."""
 
 from __future__ import annotations
 
