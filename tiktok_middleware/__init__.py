@@ -52,14 +52,14 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Names are fetched from their modules on first use, so that importing the package costs next to nothing."""
+    """Import a public name's module on first use, so that importing the package stays fast."""
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def current() -> Tracker:
-    """The tracker of the request that this code runs in.
+    """Return the tracker of the current request.
 
     Raises:
         LookupError: no request is being handled here, or the middleware is not around the app.

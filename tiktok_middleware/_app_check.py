@@ -1,6 +1,6 @@
-"""Reject at start what TikTokMiddleware cannot wrap: one sentence that says what was given and what to write.
+"""Reject at start an app that TikTokMiddleware cannot wrap, with an error that names the app and the fix.
 
-Nothing is imported for it: frameworks are recognised by the names of their modules and classes.
+No framework is imported for it: frameworks are recognised by the names of their modules and classes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _APPS: dict[tuple[str, str], tuple[Protocol, str]] = {
     ),
 }
 
-#: Apps that speak neither.
+#: Apps that are neither ASGI nor WSGI.
 _NEITHER = {
     ("aiohttp.web_app", "Application"): "an aiohttp app",
     ("tornado.web", "Application"): "a Tornado app",
@@ -44,10 +44,10 @@ _NEITHER = {
     ("robyn", "Robyn"): "a Robyn app",
 }
 
-#: Under which names middleware keeps the app that it wraps.
+#: Attributes in which middleware keeps the app that it wraps.
 _INNER = ("app", "application", "wsgi_app", "asgi_app")
 
-#: What a framework hands to middleware of a single route: no other address reaches it.
+#: Functions that a framework passes to the middleware of a single route, which gets no other path.
 _ROUTES = (("starlette.routing", "request_response"), ("fastapi.routing", "request_response"))
 
 
@@ -55,12 +55,12 @@ def check_app(app: Any, protocol: Protocol, client: Any) -> None:
     """Reject an app that this adapter cannot serve.
 
     Args:
-        app: what the middleware was given to wrap.
-        protocol: what the adapter speaks.
-        client: the middleware's client, compared with that of middleware further inside.
+        app: the app to wrap.
+        protocol: protocol of the adapter.
+        client: client of the middleware, compared with those of inner middleware.
 
     Raises:
-        WrapError: it speaks another protocol or none, is a route only, or is wrapped already with other settings.
+        WrapError: the app has another protocol or none, is a single route, or is wrapped already with other settings.
     """
     found = _neither(app)
     if found:
@@ -78,7 +78,7 @@ def check_app(app: Any, protocol: Protocol, client: Any) -> None:
 
 
 def protocol_of(app: Any) -> Protocol | None:
-    """Return the protocol that an app speaks; None where it cannot be told."""
+    """Return the protocol of an app; None if it cannot be determined."""
     known = _known(app)
     return _by_signature(app) if known is None else known[0]
 
@@ -101,7 +101,7 @@ def _check_inner(inner: Any, client: Any) -> None:
 
 
 def _neither(app: Any) -> str:
-    """What this is, in words, if it is no app at all; else empty."""
+    """Return what this is, in words, if it is neither an ASGI nor a WSGI app; else empty."""
     for kind in type(app).__mro__:
         named = _NEITHER.get((kind.__module__, kind.__name__))
         if named:
@@ -112,12 +112,12 @@ def _neither(app: Any) -> str:
 
 
 def _is_asgi_class(app: Any) -> bool:
-    """Whether calling the class with scope, receive and send gives what is to be awaited, as an endpoint class does."""
+    """Return whether calling the class with scope, receive and send returns an awaitable, as for endpoint classes."""
     return hasattr(app, "__await__") or _by_signature(app) == "asgi"
 
 
 def _chain(app: Any) -> Iterator[Any]:
-    """The app, and the apps inside it as far as each layer keeps the next as an attribute of its own."""
+    """Yield the app and the apps inside it, as far as each layer keeps the next one in an attribute."""
     seen: set[int] = set()
     while app is not None and id(app) not in seen:
         seen.add(id(app))
@@ -141,7 +141,7 @@ def _known(app: Any) -> tuple[Protocol, str] | None:
 
 
 def _by_signature(app: Any) -> Protocol | None:
-    """ASGI takes three arguments, WSGI two."""
+    """Return the protocol by the number of arguments: three for ASGI, two for WSGI."""
     try:
         signature = inspect.signature(app)
     except (TypeError, ValueError):
@@ -170,7 +170,7 @@ def _is_route(app: Any) -> bool:
 
 
 def _is_litestar(app: Any) -> bool:
-    """Whether this is the bound method of a Litestar route, which is what its ``middleware=`` wraps."""
+    """Return whether this is a bound method of a Litestar route, which Litestar's ``middleware=`` wraps."""
     return type(getattr(app, "__self__", None)).__module__.startswith("litestar.routes")
 
 

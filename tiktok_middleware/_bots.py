@@ -1,7 +1,7 @@
-"""Tells by its user agent what is no person, from the list of crawler-user-agents; it knows no requests.
+"""Recognise bots and tools by their user agent, with the list of crawler-user-agents.
 
-The list (https://github.com/monperrus/crawler-user-agents, a release a month) is read once, its
-patterns alone: its own module keeps ten times as much and tries every pattern on every user agent.
+The list (https://github.com/monperrus/crawler-user-agents, a release a month) is read once, and only its patterns are
+kept. The list's own module keeps ten times as much and tries every pattern on every user agent.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ __all__ = ["BOT", "PERSON", "TOOL", "kind_of", "make_ready"]
 log: logging.Logger = own_logger("tiktok_middleware")
 
 PERSON = ""
-#: A crawler, a preview, a monitor.
+#: Crawlers, link previews, monitors.
 BOT = "bot"
-#: What programs speak with: HTTP libraries, and browsers that are driven by one.
+#: HTTP libraries and automated browsers.
 TOOL = "tool"
 
 _TOOL_TAGS = frozenset({"http-library", "browser-automation"})
@@ -44,7 +44,7 @@ class _List(NamedTuple):
     """The patterns of one kind.
 
     Attributes:
-        texts: plain texts by their first characters, so that one walk along a user agent meets them all.
+        texts: plain texts by their first characters, so that one pass over a user agent finds them all.
         rest: all other patterns.
     """
 
@@ -67,7 +67,7 @@ def _kind(agent: str) -> str:
 
 
 def kind_of(agent: str) -> str:
-    """``PERSON``, ``BOT`` or ``TOOL``; who gives no user agent is nothing that is known.
+    """Return ``PERSON``, ``BOT`` or ``TOOL``; ``PERSON`` for an empty user agent.
 
     Args:
         agent: the ``User-Agent`` header; its first 1,024 characters count.
@@ -76,7 +76,7 @@ def kind_of(agent: str) -> str:
 
 
 def make_ready() -> None:
-    """Read the list now, so that no question asked on an event loop waits for the disk."""
+    """Read the list now, so that no later call blocks an event loop with disk access."""
     _lists()
 
 
@@ -85,7 +85,7 @@ _read: list[tuple[_List, _List]] = []
 
 
 def _lists() -> tuple[_List, _List]:
-    """Bots and tools, read once."""
+    """Return the patterns of bots and of tools, read once."""
     with _lock:
         if not _read:
             entries = _entries()
@@ -96,7 +96,7 @@ def _lists() -> tuple[_List, _List]:
 
 
 def _entries() -> list[_Entry]:
-    """The list; empty where it is not as it should be, since a person's event outweighs a crawler's."""
+    """Return the list; empty if it cannot be read: then crawlers count as people, so that no person's event is lost."""
     try:
         spec = find_spec("crawleruseragents")
         folder = next(iter(spec.submodule_search_locations or ())) if spec is not None else ""

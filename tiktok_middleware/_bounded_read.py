@@ -1,4 +1,4 @@
-"""Read a request's body within a time, so that an unfinished one does not hold a synchronous worker."""
+"""Read a request's body with a timeout, so that an unfinished body does not block a synchronous worker."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ __all__ = ["READ_S", "read_within"]
 #: How long a report's body may take, in seconds: it is small, and browsers send it at once.
 READ_S = 2.0
 
-# Reads that go on at the same time. When all are stuck, further reports are refused at once.
+# Maximum number of concurrent reads. When all are stuck, further reports are rejected at once.
 _MOST_READS = 16
-# Servers that let only the request's own thread read its body; they have timeouts of their own.
+# Servers whose body only the request's own thread may read; they have timeouts of their own.
 _BOUND_TO_THREAD = ("uwsgi.version", "mod_wsgi.version")
 
 _free = threading.BoundedSemaphore(_MOST_READS)
 
 
 def read_within(environ: Mapping[str, Any], limit_bytes: int, timeout_s: float = READ_S) -> bytes | None:
-    """Return at most so many bytes of the body, or None where they do not come in time.
+    """Return the body up to a limit; None if it does not come in time.
 
     Args:
         environ: the WSGI environ.
-        limit_bytes: how much is read.
-        timeout_s: seconds; the read itself goes on until its connection is closed.
+        limit_bytes: maximum number of bytes to read.
+        timeout_s: timeout in seconds; after it the read continues in its thread until the connection is closed.
     """
     read: Callable[[int], bytes] = environ["wsgi.input"].read
     if any(key in environ for key in _BOUND_TO_THREAD):
@@ -43,7 +43,7 @@ def read_within(environ: Mapping[str, Any], limit_bytes: int, timeout_s: float =
     thread = threading.Thread(target=work, name="tiktok-report", daemon=True)
     try:
         thread.start()
-    except RuntimeError:  # the process may have no further thread
+    except RuntimeError:  # the process cannot start another thread
         _free.release()
         return None
     thread.join(timeout_s)
@@ -53,5 +53,5 @@ def read_within(environ: Mapping[str, Any], limit_bytes: int, timeout_s: float =
 def _read(read: Callable[[int], bytes], limit_bytes: int) -> bytes:
     try:
         return bytes(read(limit_bytes))
-    except Exception:  # noqa: BLE001  # servers raise errors of their own when the sender is gone
+    except Exception:  # noqa: BLE001  # servers raise their own errors after a disconnect
         return b""

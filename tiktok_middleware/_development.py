@@ -18,10 +18,10 @@ _TRUE = {"1", "true", "yes", "on", "t", "y"}
 def development_server(argv: Sequence[str], environ: Mapping[str, str]) -> str:
     """Return the development server that runs this process, such as ``uvicorn --reload``; empty for any other.
 
-    The Host header never decides this: a visitor writes it.
+    The Host header is never used for this, because visitors can forge it.
 
     Args:
-        argv: ``sys.argv``; a reloader's child process has its parent's.
+        argv: ``sys.argv``; a reloader's child process has the same as its parent.
         environ: environment variables; some servers read their options there.
     """
     if not argv:
@@ -41,7 +41,7 @@ def development_server(argv: Sequence[str], environ: Mapping[str, str]) -> str:
 
 
 def _program(first: str) -> str:
-    """The command's name; ``python -m uvicorn`` has the path of the package's ``__main__.py`` there."""
+    """Return the command's name; for ``python -m uvicorn`` the argument is the path of ``__main__.py``."""
     path = PurePath(first)
     if path.name == "__main__.py":
         return path.parent.name

@@ -1,4 +1,4 @@
-"""Notice that pages with our script go out and nobody asks for the helper: a proxy does not forward our path prefix."""
+"""Detect that pages with the script leave but no helper is requested: a proxy does not forward the endpoint."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ if TYPE_CHECKING:
 
 __all__ = ["PAGES", "VISITORS", "HelperWatch"]
 
-#: How many pages, to how many visitors, before it is said.
+#: Numbers of pages and visitors before the warning.
 PAGES, VISITORS = 200, 20
 
 
 class HelperWatch:
-    """Counts pages until the helper is asked for, in this process or another.
+    """Count pages until the helper is requested, in this process or another.
 
     Args:
-        mark: a file by which the processes of one outbox tell each other that the helper was asked for; None where they
-            share no folder.
-        is_bot: whether a user agent is no person's; crawlers load no helper.
-        warn: says it, once.
-        over: called when there is nothing more to watch.
+        mark: file that tells the processes of one outbox that the helper was requested; None without a shared folder.
+        is_bot: whether a user agent is a bot; crawlers load no helper.
+        warn: logs the warning, once.
+        over: called when watching ends.
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class HelperWatch:
         self._is_asked = False
 
     def page(self, request: RequestView) -> None:
-        """Count a page with our script that a browser has asked for."""
+        """Count a page with the script that a browser has requested."""
         agent = request.header("user-agent")
         if request.header("sec-fetch-dest") != "document" or self._is_bot(agent):
             return
@@ -52,7 +51,7 @@ class HelperWatch:
                 self._warn()
 
     def asked(self) -> None:
-        """The helper, or the address that pages report to, was asked for."""
+        """Note a request for the helper or for the address of reports."""
         if self._is_asked:
             return
         self._is_asked = True

@@ -1,4 +1,4 @@
-"""The live half of the test kit: a sandbox, a server for the app under test, a browser, and what arrived."""
+"""Live part of the test kit: the sandbox, a server for the app under test, a browser, and the recorded events."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Live:
         return page
 
     def events(self, event: str = "") -> list[dict[str, Any]]:
-        """Return the conversions that have arrived until now, oldest first, of one name or of all.
+        """Return the conversions that have arrived so far, oldest first, of one name or of all.
 
         Each has ``event``, ``event_id``, ``state`` (``matched``, ``different``, ``browser_only`` or ``server_only``),
         ``differences``, and the two copies under ``browser`` and ``server``.
@@ -89,12 +89,12 @@ class Live:
         return [one for one in _get(f"{self.url}/sandbox/events") if event in {"", one["event"]}]
 
     def assert_matched(self, event: str, /, timeout_s: float = 10.0, **properties: object) -> dict[str, Any]:
-        """Return the one conversion of this name, once both copies have arrived and are alike.
+        """Return the only conversion of this name, once both copies have arrived and agree.
 
         Args:
             event: its name, such as ``Purchase``.
             timeout_s: how long to wait for both copies.
-            properties: what both copies must say, among others.
+            properties: parameters that both copies must have, among others.
 
         Raises:
             AssertionError: a copy is missing, there are several, or something differs; the message lists it.
@@ -117,7 +117,7 @@ class Live:
 
         Args:
             event: its name; empty for any but page views.
-            wait_s: how long to wait for one that is on its way.
+            wait_s: how long to wait for late events, in seconds.
 
         Raises:
             AssertionError: something arrived.
@@ -128,7 +128,7 @@ class Live:
             raise AssertionError(f"expected no {event or 'event'}, but arrived:\n{_table(found)}")
 
     def clear(self) -> None:
-        """Forget what has arrived."""
+        """Delete the recorded events."""
         _post(f"{self.url}/sandbox/reset?settings=true")
 
     def close(self) -> None:
@@ -137,7 +137,7 @@ class Live:
         self._stack.close()
 
 
-# -- what went wrong, in words
+# -- failure messages
 
 
 def _with_properties(conversion: dict[str, Any], expected: Mapping[str, object]) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def running_sandbox() -> Iterator[str]:
     """Run the sandbox in a process of its own while the block runs, and yield its address.
 
     Raises:
-        RuntimeError: what it needs is not installed, or it does not start.
+        RuntimeError: a package is missing, or the sandbox does not start.
     """
     if find_spec("uvicorn") is None:
         raise RuntimeError('tiktok_live starts the sandbox, which needs uvicorn: pip install "tiktok-middleware[demo]"')
@@ -260,7 +260,7 @@ _INSTALL = "pip install playwright && playwright install chromium"
 @contextlib.contextmanager
 def _browser_context() -> Iterator[Any]:
     try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415  # only who asks for a page needs it
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415  # only for tests that open a page
     except ImportError:
         raise RuntimeError(f"tiktok_live.page() needs Playwright: {_INSTALL}") from None
     with sync_playwright() as playwright:
@@ -276,6 +276,6 @@ def _launched(playwright: Any) -> Any:
     found = str(own) if own.exists() else next(filter(None, map(shutil.which, _BROWSERS)), None)
     if found is None:
         raise RuntimeError(f"tiktok_live.page() needs a browser, and found none: {_INSTALL}")
-    # Chromium refuses its own sandbox to root, as in most containers.
+    # Chromium does not start with its own sandbox as root, the user in most containers.
     arguments = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     return playwright.chromium.launch(executable_path=found, args=arguments)

@@ -23,11 +23,11 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 def main(target: str, port: int) -> None:
-    """Serve until the process is ended.
+    """Serve until the process ends.
 
     Args:
         target: import path of the app, such as ``shop.main:app``.
-        port: of 127.0.0.1.
+        port: port on 127.0.0.1.
     """
     module, _, name = target.partition(":")
     app: Any = importlib.import_module(module)
@@ -37,7 +37,7 @@ def main(target: str, port: int) -> None:
         with make_server("127.0.0.1", port, app, _ThreadingServer, _QuietHandler) as server:
             server.serve_forever()
     else:
-        import uvicorn  # noqa: PLC0415  # a WSGI app needs none
+        import uvicorn  # noqa: PLC0415  # not needed for WSGI
 
         uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
 

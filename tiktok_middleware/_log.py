@@ -1,4 +1,4 @@
-"""Counts and log lines of one client: each reason is counted, each cause is logged once."""
+"""Count each reason of one client, and log each cause once."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ __all__ = ["NoticeLog", "Observer", "observed_by"]
 
 log: logging.Logger = own_logger("tiktok_middleware")
 
-# A cause can hold text of a request, so the memory of causes is bounded.
+# A cause can hold text of a request, so the number of remembered causes is bounded.
 _MAX_CAUSES = 1000
 
 
 class Observer(Protocol):
-    """Hears every notice of every client of this process, also those that are not logged again."""
+    """Receives every notice of every client of this process, also those that are not logged again."""
 
     def counted(self, reason: str) -> None:
-        """A reason was counted."""
+        """Take a counted reason."""
 
     def failed(self, error: BaseException) -> None:
-        """An error of ours was kept away from the app."""
+        """Take an error of our code that did not reach the app."""
 
 
 _observers: list[Observer] = []
@@ -34,7 +34,7 @@ _observers: list[Observer] = []
 
 @contextlib.contextmanager
 def observed_by(observer: Observer) -> Iterator[None]:
-    """Tell ``observer`` of every notice while the block runs."""
+    """Pass every notice to ``observer`` while the block runs."""
     _observers.append(observer)
     try:
         yield
@@ -43,7 +43,7 @@ def observed_by(observer: Observer) -> Iterator[None]:
 
 
 class NoticeLog:
-    """Counts reasons and logs each cause once.
+    """Count reasons, and log each cause once.
 
     Attributes:
         counts: how often each reason occurred in this process.

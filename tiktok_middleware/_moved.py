@@ -16,7 +16,7 @@ def move(old: str, homes: dict[str, str]) -> None:
 
     Args:
         old: dotted path of the module.
-        homes: for each documented name its new place, ``module`` or ``module:new_name``.
+        homes: for each documented name its new location, ``module`` or ``module:new_name``.
     """
     sys.modules[old] = _MovedModule(old, homes)
 
@@ -40,7 +40,7 @@ def moved_name(module: str, name: str, homes: dict[str, str]) -> Any:
 
 
 class _MovedModule(types.ModuleType):
-    """A module without content: each documented name is fetched from its new module."""
+    """Module without content: each documented name is imported from its new module."""
 
     def __init__(self, name: str, homes: dict[str, str]) -> None:
         super().__init__(name, "Moved; see the names' new modules.")

@@ -1,4 +1,4 @@
-"""How each kind of option is read from text; a ``ValueError`` here says in words what is allowed."""
+"""Parsers for each kind of option. The message of a ``ValueError`` is what the option allows, in words."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ _COOKIE_CONSENT = re.compile(r"cookie:[!#$%&'*+.^_`|~0-9A-Za-z-]+=[^;,\s]+")
 
 
 def masked(secret: str) -> str:
-    """A secret as it may be printed: its length, and its first two characters where that leaves enough to guess."""
+    """Return a secret in printable form: its length, and its first two characters if it has 12 or more."""
     if not secret:
         return "empty"
     return f"{ascii(secret[:2])[1:-1] if len(secret) >= 12 else ''}... ({len(secret)} characters)"
 
 
 def text(value: object) -> str:
-    """The text itself, trimmed, without control characters."""
+    """Return the text, trimmed; reject control characters."""
     if not isinstance(value, str):
-        raise ValueError("text")  # noqa: TRY004  # the caller turns a ValueError into one that names the variable
+        raise ValueError("text")  # noqa: TRY004  # the caller turns it into an error that names the variable
     value = value.strip()
     if not value.isprintable():
         raise ValueError("text without line breaks and control characters")
@@ -53,7 +53,7 @@ def text(value: object) -> str:
 
 
 def words(value: object) -> str:
-    """Comma-separated words, normalised to ``a,b,c``; a list is taken too."""
+    """Parse comma-separated words or a list of words; return ``a,b,c``."""
     if isinstance(value, (list, tuple)):
         value = ",".join(str(item) for item in value)
     parts = [part.strip() for part in text(value).split(",")]
@@ -65,7 +65,7 @@ def words(value: object) -> str:
 
 
 def boolean(value: object) -> bool:
-    """True for true, 1, yes, on; False for false, 0, no, off; in any case of letters."""
+    """Parse true, 1, yes, on as True and false, 0, no, off as False, in upper or lower case."""
     if isinstance(value, bool):
         return value
     word = str(value).strip().lower()
@@ -77,7 +77,7 @@ def boolean(value: object) -> bool:
 
 
 def choice(*allowed: str, pattern: str | None = None, hint: str = "") -> Callable[[object], str]:
-    """A reader that takes one of the words, or what fits the pattern."""
+    """Return a parser that accepts one of the words, or a text that matches the pattern."""
 
     def read(value: object) -> str:
         word = text(value)
@@ -89,7 +89,7 @@ def choice(*allowed: str, pattern: str | None = None, hint: str = "") -> Callabl
 
 
 def some_of(*allowed: str) -> Callable[[object], str]:
-    """A reader that takes ``all``, ``none`` or some of the words, separated by commas."""
+    """Return a parser that accepts ``all``, ``none`` or some of the words, separated by commas."""
 
     def read(value: object) -> str:
         given = words(value).lower()
@@ -102,7 +102,7 @@ def some_of(*allowed: str) -> Callable[[object], str]:
 
 
 def whole(most: int, unit: str) -> Callable[[object], int]:
-    """A whole number from 0 to ``most``, with its unit for the error message."""
+    """Return a parser for a whole number from 0 to ``most``; ``unit`` is for the error message."""
 
     def parse(value: object) -> int:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -119,9 +119,9 @@ def whole(most: int, unit: str) -> Callable[[object], int]:
 
 
 def consent(value: object) -> str:
-    """``implied``, ``required``, ``cookie:NAME=VALUE``, ``import:package.module:function`` or a platform.
+    """Parse ``implied``, ``required``, ``cookie:NAME=VALUE``, ``import:package.module:function`` or a platform.
 
-    Which platforms there are, and what each wants behind its name, is known to their readers, who check it at start.
+    The name of a platform and its argument are checked at start, by ``core/consent/platforms``.
     """
     word = text(value)
     if _COOKIE_CONSENT.fullmatch(word) or _FACTORY.fullmatch(word):
@@ -134,7 +134,7 @@ def consent(value: object) -> str:
 
 
 def sink(value: object) -> str:
-    """``direct``, ``celery`` or ``import:package.module:factory``."""
+    """Parse ``direct``, ``celery`` or ``import:package.module:factory``."""
     word = text(value)
     if word in {"direct", "celery"} or _FACTORY.fullmatch(word):
         return word
@@ -142,7 +142,7 @@ def sink(value: object) -> str:
 
 
 def cookie_domain(value: object) -> str:
-    """``auto``, ``host`` or a domain, without its leading dot."""
+    """Parse ``auto``, ``host`` or a domain; return it without its leading dot."""
     word = text(value).lower().lstrip(".")
     if word in {"auto", "host"} or _DOMAIN.fullmatch(word):
         return word
@@ -150,7 +150,7 @@ def cookie_domain(value: object) -> str:
 
 
 def proxies(value: object) -> str:
-    """A number of proxies from 0 to 20, or comma-separated CIDRs."""
+    """Parse a number of proxies from 0 to 20, or comma-separated CIDRs."""
     word = words(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
     if re.fullmatch(r"\d{1,2}", word) and int(word) <= 20:
         return word
@@ -163,7 +163,7 @@ def proxies(value: object) -> str:
 
 
 def header_name(value: object) -> str:
-    """The name of a header (RFC 9110 section 5.6.2), lower-case."""
+    """Parse the name of a header (RFC 9110 section 5.6.2); return it in lower case."""
     word = text(value).lower()
     if re.fullmatch(r"[!#$%&'*+.^_`|~0-9a-z-]{1,64}", word):
         return word
@@ -171,7 +171,7 @@ def header_name(value: object) -> str:
 
 
 def path_globs(value: object) -> str:
-    """Comma-separated globs, each beginning with ``/`` or ``*``."""
+    """Parse comma-separated globs, each beginning with ``/`` or ``*``."""
     joined = words(value)
     for glob in joined.split(",") if joined else ():
         if glob[0] not in "/*":
@@ -180,7 +180,7 @@ def path_globs(value: object) -> str:
 
 
 def endpoint(value: object) -> str:
-    """A path prefix such as ``/_tiktok``."""
+    """Parse a path prefix such as ``/_tiktok``."""
     word = text(value).rstrip("/")
     if re.fullmatch(r"(/(?!\.+(/|$))[A-Za-z0-9._~-]+)+", word):
         return word
@@ -188,7 +188,7 @@ def endpoint(value: object) -> str:
 
 
 def outbox(value: object) -> str:
-    """``sqlite:``, ``sqlite:///path`` or ``memory://``."""
+    """Parse ``sqlite:``, ``sqlite:///path`` or ``memory://``."""
     word = text(value)
     if word in {"sqlite:", "memory://", "memory:"} or (word.startswith("sqlite:///") and len(word) > len("sqlite:///")):
         return "memory://" if word == "memory:" else word
@@ -196,11 +196,11 @@ def outbox(value: object) -> str:
 
 
 def url(value: object) -> str:
-    """An absolute http or https URL without query, without its trailing slash."""
+    """Parse an absolute http or https URL without query; return it without its trailing slash."""
     word = text(value)
     try:
         parts = urlsplit(word)
-        parts.port  # noqa: B018  # raises where it is no number
+        parts.port  # noqa: B018  # raises if it is no number
     except ValueError:
         raise ValueError(_URL_ALLOWED) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:

@@ -1,4 +1,4 @@
-"""Servers that speak neither ASGI nor WSGI: the snippet of one page, and our own addresses, for any request object."""
+"""Support servers that are neither ASGI nor WSGI: make snippets and answer endpoint requests for any request object."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ if TYPE_CHECKING:
 
 __all__ = ["OtherServers", "PageSnippet", "scope_of"]
 
-#: The smallest document: the script goes to the end of its head.
+#: Smallest document, with the script at the end of its head.
 _BEFORE, _AFTER = b"<!doctype html><html><head>", b"</head><body></body></html>"
 _HEAD = [("content-type", "text/html; charset=utf-8")]
 
-#: Where requests of different servers keep the same thing; the first that is there counts.
+#: Attributes of request objects, which differ between servers; the first that exists is used.
 _PEER = ("remote", "remote_ip", "remote_addr", "ip", "ip_addr")
 _SCHEME = ("scheme", "protocol")
 _QUERY = ("query_string", "query", "query_params")
 
-#: What a page is asked for with, where no request is given.
+#: Request for a page, if none is given.
 _ANY_PAGE = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [(b"accept", b"text/html")]}
 
 
 class PageSnippet(str):  # noqa: SLOT000  # it has an attribute
-    """The script elements of one page, which template engines take as they are.
+    """Script elements of one page, which template engines insert without escaping.
 
     Attributes:
-        headers: what must be added to the page's response, such as ``Set-Cookie`` and ``Cache-Control``.
+        headers: headers to add to the page's response, such as ``Set-Cookie`` and ``Cache-Control``.
     """
 
     headers: tuple[tuple[str, str], ...]
 
     def __new__(cls, html: str = "", headers: Iterable[tuple[str, str]] = ()) -> Self:
-        """Join the two."""
+        """Make a snippet of HTML and headers."""
         made = super().__new__(cls, html)
         made.headers = tuple(headers)
         return made
@@ -84,16 +84,16 @@ class OtherServers:
 
             snippet = client.snippet(request, events=[("ViewContent", {"value": 24, "currency": "EUR"})])
 
-        Add ``snippet.headers`` to the page's response, and answer the addresses below ``TIKTOK_ENDPOINT`` by
+        Add ``snippet.headers`` to the page's response, and answer requests below ``TIKTOK_ENDPOINT`` with
         :meth:`respond`. On an event loop use :meth:`snippet_async`.
 
         Args:
-            request: what the page was asked for with: an ASGI scope, a WSGI environ, or an object with ``method``,
-                ``path`` and ``headers``, as requests of aiohttp, Tornado, Sanic and Robyn are. None for a page that a
-                cache keeps for everybody.
-            events: names and parameters, as :meth:`Tracker.track` takes them.
-            identity: as :meth:`Tracker.identify` takes it.
-            nonce: of the page's Content Security Policy.
+            request: request for the page: an ASGI scope, a WSGI environ, or an object with ``method``, ``path`` and
+                ``headers``, such as requests of aiohttp, Tornado, Sanic and Robyn. None for a page that a cache keeps
+                for all visitors.
+            events: names and parameters, as for :meth:`Tracker.track`.
+            identity: fields of :meth:`Tracker.identify`.
+            nonce: nonce of the page's Content Security Policy.
 
         Raises:
             EventError: an event cannot be sent, in strict mode; otherwise it is logged once and counted.
@@ -129,11 +129,11 @@ class OtherServers:
         return steps.made
 
     def respond(self, request: object, body: bytes = b"") -> Answer | None:
-        """Return ``status``, ``headers`` and ``body`` of the middleware's own addresses; None for those of the app.
+        """Return ``status``, ``headers`` and ``body`` for a request below the endpoint; None for a request to the app.
 
         Args:
             request: as for :meth:`snippet`.
-            body: of the request.
+            body: body of the request.
         """
         own = self._own(request)
         return self.collect(own.request, body[: own.limit_bytes + 1]) if isinstance(own, Wanted) else own
@@ -154,7 +154,7 @@ class OtherServers:
         identity: Mapping[str, Any] | None,
         nonce: str,
     ) -> Exchange | None:
-        """The exchange of a page that another server makes; None where there is no request to be seen."""
+        """Return the exchange of a page that another server makes; None if the request cannot be read."""
         view = self._view(request)
         if view is None:
             return None
@@ -180,7 +180,7 @@ class OtherServers:
 
 
 class _Steps:
-    """What an exchange says to a response that holds the smallest document."""
+    """Steps of an exchange for a response with the smallest document."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
@@ -208,12 +208,11 @@ def scope_of(request: Any) -> MutableMapping[str, Any]:
     """Return the ASGI scope of a request.
 
     Args:
-        request: an ASGI scope or WSGI environ; or an object with ``method``, ``path`` and ``headers``, and where it has
-            them the query, scheme, host and peer, as the requests of aiohttp, Tornado, Sanic and Robyn; None for any
-            page.
+        request: an ASGI scope or WSGI environ; or an object with ``method``, ``path`` and ``headers``, and optionally
+            query, scheme, host and peer, such as requests of aiohttp, Tornado, Sanic and Robyn; None for any page.
 
     Raises:
-        TypeError: it is none of these.
+        TypeError: the request is none of these.
     """
     if request is None:
         return dict(_ANY_PAGE)
@@ -249,7 +248,7 @@ def _headers(request: Any) -> list[tuple[bytes, bytes]] | None:
     given: Any = getattr(request, "headers", None)
     if isinstance(given, Mapping):
         pairs: Any = given.items()
-    else:  # Robyn's has a list of values for each name
+    else:  # Robyn: a list of values for each name
         pairs = given.get_headers().items() if hasattr(given, "get_headers") else given
     if pairs is None:
         return None
@@ -269,7 +268,7 @@ def _query(request: Any, url: Any) -> str:
         found: Any = getattr(request, name, None)
         if found and isinstance(found, (str, bytes)):
             return found.decode("latin-1") if isinstance(found, bytes) else found
-        pairs = found.to_dict() if hasattr(found, "to_dict") else None  # Robyn's
+        pairs = found.to_dict() if hasattr(found, "to_dict") else None  # Robyn
         if pairs:
             return "&".join(
                 f"{quote(str(key))}={quote(str(value))}" for key, values in pairs.items() for value in values

@@ -1,4 +1,4 @@
-"""Loggers whose lines hold no control characters: text of strangers must not forge lines or steer a terminal."""
+"""Loggers that escape control characters, so that text of a request cannot forge lines or control a terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import traceback
 
 __all__ = ["own_logger", "printable"]
 
-# C0 and C1 controls, line and paragraph separators, controls of writing direction, halves of surrogate pairs.
+# C0 and C1 controls, line and paragraph separators, bidirectional controls, lone surrogates.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -18,7 +18,7 @@ def printable(text: str) -> str:
 
 
 def own_logger(name: str) -> logging.Logger:
-    """Return the logger of this name; what it logs is printable, tracebacks included.
+    """Return the logger of this name, whose lines are printable, also those of tracebacks.
 
     Args:
         name: ``tiktok_middleware``, or a module's name.
@@ -36,7 +36,7 @@ class _Printable(logging.Filter):
             record.msg, record.args = printable(message), None
         if record.exc_info and record.exc_info[1] is not None and not record.exc_text:
             lines = "".join(traceback.format_exception(record.exc_info[1])).splitlines()
-            # Indented, no line of an exception's own text reads as a line of the log.
+            # Indented, so that no line of an exception's text looks like a log line.
             record.exc_text = "\n".join(f"  {printable(line)}" for line in lines)
         return True
 

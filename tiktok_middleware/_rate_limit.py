@@ -1,4 +1,4 @@
-"""Who may report to our endpoint how often: token buckets by visitor and by address; it reads no body."""
+"""Rate limit of the endpoint: token buckets by visitor, by IP address and for the site."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ __all__ = [
 
 
 class Rate(NamedTuple):
-    """How much a caller may do.
+    """Rate of one bucket.
 
     Attributes:
         burst: calls at once.
-        per_s: calls a second in the long run.
+        per_s: calls per second in the long run.
     """
 
     burst: int
@@ -38,27 +38,27 @@ class Rate(NamedTuple):
 
 
 class Buckets:
-    """One bucket for each caller; of too many callers the one that was quiet for longest is forgotten.
+    """One bucket for each caller. Above the limit, the caller whose last call is oldest is dropped.
 
     Args:
-        rate: of each caller.
-        limit: callers that are remembered.
+        rate: rate of each caller.
+        limit: maximum number of callers.
     """
 
     def __init__(self, rate: Rate, limit: int = 10_000) -> None:
         self._rate = rate
         self._limit = limit
         self._lock = threading.Lock()
-        # What is left, and when that was so. A caller that is forgotten begins anew with a full bucket.
+        # Tokens left, and the time of that count. A dropped caller starts again with a full bucket.
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait_s(self, caller: str, now_s: float, cost: int = 1) -> float:
-        """Return 0 where the call may be made, and count it; otherwise the seconds until it may.
+        """Return 0 if the call is allowed, and count it; otherwise the seconds until it is.
 
         Args:
-            caller: any text that names it.
-            now_s: seconds of any clock; a clock that is set back only fills no bucket.
-            cost: what the call takes out of the bucket; never more than a full one holds.
+            caller: any text that identifies the caller.
+            now_s: seconds of any clock; if the clock is set back, no bucket fills meanwhile.
+            cost: tokens of the call; limited to a full bucket.
         """
         burst, per_s = self._rate
         with self._lock:
@@ -75,14 +75,14 @@ class Buckets:
         return len(self._left)
 
 
-#: Reports: a page says one hello and confirms its events in a few; a busy single-page shop some more.
+#: Reports: a page sends one first report and a few that confirm events; a busy single-page shop sends more.
 PER_VISITOR = Rate(burst=60, per_s=1.0)
-#: Whole offices and mobile networks share an address.
+#: Whole offices and mobile networks share an IP address.
 PER_ADDRESS = Rate(burst=1200, per_s=40.0)
 #: Events in reports.
 EVENTS_PER_VISITOR = Rate(burst=240, per_s=2.0)
 EVENTS_PER_ADDRESS = Rate(burst=1200, per_s=40.0)
-#: Reports, and events in them, of everybody together, in one process: whoever strangers claim to be, this bounds them.
+#: Reports, and events in them, of all visitors in one process. This also bounds callers with forged identities.
 PER_SITE = Rate(burst=3000, per_s=200.0)
 
 _EVERYBODY = "site"
@@ -96,22 +96,22 @@ class RateLimit:
         self._events = _Limits(EVENTS_PER_VISITOR, EVENTS_PER_ADDRESS)
 
     def wait_s(self, request: RequestView, now_s: float) -> int:
-        """Return 0 where the report may be read, and count it; otherwise the whole seconds until one may."""
+        """Return 0 if the report is allowed, and count it; otherwise the whole seconds until one is."""
         return self._reports.wait_s(request, now_s, 1)
 
     def events_wait_s(self, request: RequestView, now_s: float, count: int) -> int:
         """Return the same for the events of a report that has been read.
 
         Args:
-            request: that brought it.
+            request: request of the report.
             now_s: as for :meth:`Buckets.wait_s`.
-            count: how many there are.
+            count: number of events.
         """
         return self._events.wait_s(request, now_s, count) if count else 0
 
 
 class _Limits:
-    """One kind of call, counted by visitor, by address and for the site."""
+    """Limits of one kind of call: by visitor, by IP address and for the site."""
 
     def __init__(self, per_visitor: Rate, per_address: Rate) -> None:
         self._visitors = Buckets(per_visitor)
@@ -119,13 +119,13 @@ class _Limits:
         self._site = Buckets(PER_SITE)
 
     def wait_s(self, request: RequestView, now_s: float, cost: int) -> int:
-        """Return the whole seconds until the call may be made; 0 where it may, and is counted."""
+        """Return the whole seconds until the call is allowed; 0 if it is, and count it."""
         address, ttp = _network(request), request.cookies.get(TTP)
         forwarded = request.header("x-forwarded-for") or request.header("forwarded")
         is_public = _is_public(address)
-        # A visitor may throw cookies away, or make them up: then the address counts. A private one is probably that of
-        # an undeclared proxy, and so everybody's: what the proxy says, true or not, only tells its visitors apart, and
-        # the site's bucket bounds them together.
+        # A visitor may delete or forge cookies: then the limit of the IP address applies. A private address is probably
+        # an undeclared proxy, shared by all visitors. Its forwarding header may be forged, so it only separates
+        # visitors, and the site's bucket bounds them together.
         caller = ttp or f"{address} {forwarded[:100]} {request.header('user-agent')}"
         is_one = bool(ttp or forwarded) or is_public
         wait_s = (self._visitors if is_one else self._addresses).wait_s(caller[:400], now_s, cost)
@@ -135,7 +135,7 @@ class _Limits:
 
 
 def _network(request: RequestView) -> str:
-    """The visitor's address; of IPv6 the /64 that one customer gets."""
+    """Return the visitor's IPv4 address, or the /64 of the IPv6 address, which one customer has."""
     address = request.client.partition("%")[0]
     if ":" not in address:
         return address
@@ -143,5 +143,5 @@ def _network(request: RequestView) -> str:
 
 
 def _is_public(address: str) -> bool:
-    """Whether it is somebody's on the internet."""
+    """Return whether the address is public."""
     return bool(address) and ipaddress.ip_network(address, strict=False).is_global

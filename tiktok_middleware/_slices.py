@@ -1,6 +1,6 @@
-"""Work through a large compressed piece of a body in slices, and let the event loop do other work between them.
+"""Process a large compressed piece of a body in slices, so that the event loop can run other tasks in between.
 
-A body may be cut anywhere, so that slices give the same bytes as the whole piece.
+A body may be split anywhere: slices give the same bytes as the whole piece.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 __all__ = ["SLICE_BYTES", "received_in_slices"]
 
-#: Compressed, HTML is some ten times shorter; the worst that gzip can hold is a thousand times as long.
+#: Typical HTML is about ten times as long after decompression; gzip can hold up to a thousand times its size.
 SLICE_BYTES = 2_048
-_HOLD_S = 0.01  # half of what a slow slice takes
+_HOLD_S = 0.01  # half the time of a slow slice
 
 
 async def received_in_slices(exchange: Exchange, client: Client, piece: bytes, *, last: bool) -> Forward | None:
-    """Return what leaves once the exchange has received the piece; None where all of it is held.
+    """Pass a piece to the exchange in slices, and return what leaves; None if all of it is held.
 
     Args:
-        exchange: of the response, whose body is compressed.
-        client: carries out what the exchange wants stored.
+        exchange: exchange of the response, whose body is compressed.
+        client: stores the events that the exchange commits.
         piece: the next bytes of the body.
         last: True when no more follow.
     """
@@ -43,7 +43,7 @@ async def received_in_slices(exchange: Exchange, client: Client, piece: bytes, *
             headers = headers if step.headers is None else step.headers
             leaving.append(step.body)
             has_step = True
-        elif step is PASS or exchange.phase is Phase.DONE:  # passed on, or we have failed with nothing held
+        elif step is PASS or exchange.phase is Phase.DONE:  # passed, or our code has failed with nothing held
             leaving.append(part)
             has_step = True
         if time.perf_counter() - since > _HOLD_S:

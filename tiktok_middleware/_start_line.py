@@ -1,4 +1,4 @@
-"""The lines that a process logs when its client starts: what it will do, and what is unusual about that."""
+"""Log lines of a process when its client starts: its configuration, and what is unusual about it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _said: set[str] = set()
 
 
 class StartLine(NamedTuple):
-    """What a process says at its start.
+    """Summary of a configuration.
 
     Attributes:
-        text: what it will do, in one line.
-        unusual: what an operator should know or change, one sentence each; empty where all is as in production.
+        text: the configuration, in one line.
+        unusual: differences from a usual production setup, one sentence each; may be empty.
     """
 
     text: str
@@ -59,7 +59,7 @@ def start_line(config: Config, outbox: str, server: str = "") -> StartLine:
 
 
 def announce(config: Config, outbox: str, said: set[str] = _said) -> None:
-    """Log the start line once per process and configuration: WARNING where something is unusual, else INFO.
+    """Log the start line once per process and configuration: WARNING if something is unusual, else INFO.
 
     Args:
         config: the options.

@@ -34,20 +34,20 @@ __all__ = [
 
 
 def signing_keys(config: Config, framework_keys: tuple[str, ...]) -> list[str]:
-    """The keys that sign, newest first: the team's own, else made from the framework's, else from what there is."""
+    """Return the signing keys, newest first: our own, else derived from the framework's, the token or the pixel id."""
     if config.secret_key:
         return config.secret_key.split(",")
     if framework_keys:
         return [derive_key(key) for key in framework_keys]
-    # Without a token there is no server copy that a forged cookie could cause.
+    # Without an access token a forged cookie can cause no server copy, so the public pixel id is enough.
     return [derive_key(config.access_token or config.pixel_id)]
 
 
 def bot_rule(config: Config) -> Callable[[str], bool]:
-    """Whether a user agent is no person's.
+    """Return a function that reports whether a user agent is a bot.
 
-    Tools, such as curl or a browser that a test drives, are what a site is tried out with: they are bots only where
-    events count, and not in the sandbox, Test Events or a sink of the team's own.
+    People try out a site with tools, such as curl or an automated browser. So tools are bots only where events count,
+    not in the sandbox, in Test Events or with a custom sink.
     """
     counts = config.is_tiktok_api and not config.test_event_code and config.sink in {"direct", "celery"}
     if config.is_on and not config.server_reason:
@@ -57,21 +57,21 @@ def bot_rule(config: Config) -> Callable[[str], bool]:
 
 
 def browser_file(name: str) -> str:
-    """The text of a script of the ``browser`` folder."""
-    from importlib import resources  # noqa: PLC0415  # 8 ms of imports that importing a door need not pay
+    """Return the text of a script in the ``browser`` folder."""
+    from importlib import resources  # noqa: PLC0415  # 8 ms of imports: keeps the import of adapters fast
 
     return resources.files("tiktok_middleware.browser").joinpath(name).read_text("utf-8")
 
 
 def helper_file(consent: str, cookie_domain: str = "auto") -> str:
-    """The text of the helper script, with what asks the consent platforms that only their pages can read.
+    """Return the text of the helper script, with the scripts that read consent platforms in the page.
 
     Args:
         consent: the value of ``TIKTOK_CONSENT``.
         cookie_domain: the value of ``TIKTOK_COOKIE_DOMAIN``.
 
     Raises:
-        ConfigError: it names a platform that we do not know how to ask.
+        ConfigError: ``consent`` names a platform for which there is no such script.
     """
     side = page_side(consent, cookie_domain)
     asked = ["bridge.js", *(f"bridges/{name}.js" for name in side.files)] if side.files else []
@@ -79,16 +79,16 @@ def helper_file(consent: str, cookie_domain: str = "auto") -> str:
 
 
 def _told(settings: Mapping[str, object]) -> str:
-    """A line of JavaScript that leaves the settings where the scripts behind it look for them.
+    """Return a line of JavaScript that stores the settings for the scripts after it.
 
-    Texts stand in single quotes, as the scripts' own do.
+    Strings have single quotes, like those in the scripts.
     """
     text = json.dumps(settings).replace("'", "\\u0027").replace('\\"', "\\u0022").replace('"', "'")
     return f"window.tiktok && (tiktok.s = {text});"
 
 
 def domain_rule(config: Config) -> Callable[[str], str]:
-    """Return what tells the registrable domain of a host; its list is read now, not by the first response."""
+    """Return the function that finds the registrable domain of a host; read its list now, not in the first response."""
     if not config.is_on:
         return no_domain
     if config.cookie_domain == "auto":
@@ -97,13 +97,13 @@ def domain_rule(config: Config) -> Callable[[str], str]:
 
 
 def helper_mark(outbox: str) -> Path | None:
-    """Return the file beside the outbox that says that the helper was asked for; None without such an outbox."""
+    """Return the file beside the outbox that marks that the helper was requested; None without an SQLite outbox."""
     path = outbox_path(outbox) if outbox.startswith("sqlite:") else None
     return path.with_name(f"{path.name}.helper") if path is not None else None
 
 
 def no_domain(_: str) -> str:
-    """No domain: host-only cookies, if any."""
+    """Return no domain, for host-only cookies."""
     return ""
 
 
@@ -116,16 +116,16 @@ def _suffix_list() -> Any:
 
 @lru_cache(maxsize=1024)
 def registrable_domain(hostname: str) -> str:
-    """The domain that one owner holds, such as ``shop.co.uk``; empty for addresses and single labels."""
-    # With a dot at its end a name is another host to cookies: none but a host-only cookie comes back to it.
+    """Return the registrable domain, such as ``shop.co.uk``; empty for IP addresses and single labels."""
+    # For cookies, a name with a trailing dot is another host, which only gets host-only cookies back.
     if "." not in hostname or ":" in hostname or re.fullmatch(r"[\d.]+", hostname) or "" in hostname.split("."):
         return ""
     domain = _suffix_list().privatesuffix(hostname) or ""
-    return "" if domain.startswith("-") else domain  # no label begins so: browsers would refuse the cookie
+    return "" if domain.startswith("-") else domain  # invalid label: browsers would reject the cookie
 
 
 def delivery_options(config: Config) -> DeliveryOptions:
-    """How delivery keeps and sends events.
+    """Return the options of the delivery.
 
     Raises:
         ConfigError: the sink cannot be imported, or lacks its extra.
@@ -149,14 +149,14 @@ def delivery_options(config: Config) -> DeliveryOptions:
 
 
 def _sent(config: Config) -> tuple[str, ...]:
-    """The pixels and event sets whose records this process sends."""
+    """Return the pixels and event sets whose records this process sends."""
     if config.sink == "direct":
         return tuple(config.token_by_pixel)
     return tuple(dict.fromkeys(target for source in SOURCES for target in config.targets(source)))
 
 
 def _sink(config: Config) -> Any:
-    """``direct``, or what makes the sink."""
+    """Return ``direct``, or the factory of the sink."""
     if config.sink == "direct":
         return "direct"
     if config.sink != "celery":

@@ -24,9 +24,9 @@ _HINT = "request.tiktok needs TikTokMiddleware around the app"
 def attach_to_requests() -> None:
     """Add ``request.tiktok`` to the request classes of the frameworks that are imported by now.
 
-    Called for each request: a look at the number of imported modules is all that a repeated call costs.
+    Called for each request. A repeated call only compares the number of imported modules.
     """
-    global _modules_seen  # noqa: PLW0603  # how many modules there were at the last look
+    global _modules_seen  # noqa: PLW0603  # number of modules at the last call
     count = len(sys.modules)
     if not _waiting or count == _modules_seen:
         return
@@ -37,14 +37,14 @@ def attach_to_requests() -> None:
             if found is not None:
                 _waiting.remove(entry)
                 _attach(attach, found)
-        _modules_seen = count  # last: who sees this count finds the attributes in place
+        _modules_seen = count  # last: another thread that reads this count must find the attributes set
 
 
 def _attach(attach: Callable[[Any], None], request_class: Any) -> None:
-    """Attach, or log that this version of the framework is built differently."""
+    """Attach, or log that this version of the framework is not supported."""
     try:
         attach(request_class)
-    except Exception as error:  # noqa: BLE001  # a convenience must not fail the app's request
+    except Exception as error:  # noqa: BLE001  # optional: never fail the app's request
         name = f"{request_class.__module__}.{request_class.__qualname__}"
         log.warning(
             "request.tiktok cannot be set on %s (%s: %s): use tiktok_from(request) or tiktok_middleware.current()",
@@ -60,7 +60,7 @@ def _as_property(raw_of: Callable[[Any], Any]) -> Callable[[Any], None]:
     """
 
     def tiktok(request: Any) -> Any:
-        """The tracker of this request."""
+        """Return the tracker of this request."""
         try:
             return raw_of(request)[KEY]
         except (AttributeError, KeyError, TypeError):
@@ -91,7 +91,7 @@ def _on_falcon_context(context_class: Any) -> None:
 
 
 def _on_sanic_request(request_class: Any) -> None:
-    """Set ``request.ctx.tiktok``: the context is a plain namespace, made when it is first asked for."""
+    """Set ``request.ctx.tiktok``: the context is a plain namespace, made on first use."""
     _as_property(_sanic_scope)(request_class)
     made = request_class.ctx.fget
 
@@ -107,7 +107,7 @@ def _on_sanic_request(request_class: Any) -> None:
 
 
 def _on_blacksheep_app(app_class: Any) -> None:
-    """Set ``request.tiktok`` where requests are handled: their class is compiled and takes no property."""
+    """Set ``request.tiktok`` when a request is handled: its class is compiled, so a property cannot be added."""
     handled = app_class.handle
 
     def handle(app: Any, request: Any) -> Any:
@@ -141,7 +141,7 @@ def _sanic_scope(request: Any) -> Any:
     return request.transport.scope
 
 
-#: Module, class, and what attaches the tracker to it.
+#: Module, class, and the function that attaches the tracker to it.
 _CLASSES: tuple[tuple[str, str, Callable[[Any], None]], ...] = (
     ("starlette.requests", "HTTPConnection", _as_property(_scope)),
     ("flask.wrappers", "Request", _as_property(_environ)),

@@ -1,4 +1,4 @@
-"""Every option once, with its unit, default and meaning, checked when it is made; it opens and imports nothing."""
+"""All options, with their units, defaults and meanings; each is validated when a configuration is made."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _TIKTOK_HOSTS = re.compile(
 
 
 class _Default(str):
-    """A default that nobody chose: equal to the same value given, but not the same object."""
+    """Default value that was not set explicitly: equal to the same explicit value, but another object."""
 
     __slots__ = ()
 
@@ -67,15 +67,15 @@ _EVENT_SET = choice("", pattern=r"[A-Za-z0-9_-]{1,64}", hint="the id of an event
 class Config:
     """All options of the middleware, named as the environment variables without ``TIKTOK_``, lower-case.
 
-    Values are those of the environment (comma-separated texts, words, true or false); Python booleans
-    and numbers are taken where they fit. The properties below the options give them split and parsed.
+    Values have the form of the environment variables (comma-separated texts, words, true or false); Python booleans and
+    numbers are accepted too. The properties below the options return them parsed.
 
     Raises:
-        ConfigError: a value is malformed; the message names the variable, the value (masked where it
-            is secret) and what is allowed.
+        ConfigError: a value is malformed; the message names the variable, the value (masked if it is secret) and what
+            is allowed.
     """
 
-    #: Pixel code(s), comma-separated. Empty: everything passes through untouched.
+    #: Pixel code(s), comma-separated. Empty: all responses pass untouched.
     pixel_id: str = _option("", words)
     #: Events API token(s) in the same order. Empty: browser channel only.
     access_token: str = _option("", words, secret=True)
@@ -87,7 +87,7 @@ class Config:
     crm_id: str = _option("", _EVENT_SET)
     #: Its token. Empty: the first of ``access_token``.
     crm_token: str = _option("", text, secret=True)
-    #: Keys that sign what a browser keeps, newest first. Empty: derived from the token, else from the pixel.
+    #: Keys that sign events, cookies and snapshots, newest first. Empty: derived from the token, else from the pixel.
     secret_key: str = _option("", words, secret=True)
     #: Sends server events to TikTok's Test Events view.
     test_event_code: str = _option("", text)
@@ -97,16 +97,16 @@ class Config:
     enabled: bool = _option(True, boolean)
     #: Raise on invalid input instead of logging it once.
     strict: bool = _option(False, boolean)
-    #: Whose leave is needed: ``implied``, ``required``, a consent platform such as ``onetrust``, ``cookie:NAME=VALUE``,
-    #: ``import:package.module:function``, or ``bridge`` (``bridge:usercentrics``) where only the page knows the choice.
+    #: Source of consent: ``implied``, ``required``, a consent platform such as ``onetrust``, ``cookie:NAME=VALUE``,
+    #: ``import:package.module:function``, or ``bridge`` (``bridge:usercentrics``) if only the page can read the choice.
     consent: str = _option(_UNDECIDED, consent)
-    #: What a consent platform's own default, that nobody clicked, counts as.
+    #: What a consent platform's default counts as while the visitor has not chosen.
     consent_implied: str = _option("unknown", choice("unknown", "granted"))
     #: What ``Sec-GPC: 1`` means.
     gpc: str = _option("deny", choice("deny", "limit", "ignore"))
     #: TikTok's limited data use flag, for every event on both channels.
     limited_data_use: bool = _option(False, boolean)
-    #: Who reports page views.
+    #: Source of page views: the pixel, both channels with one id, or none.
     page_view: str = _option("browser", choice("browser", "matched", "off"))
     #: ``refresh`` keeps the pixel's ``_ttp`` alive from the server, ``mint`` also makes one, ``off`` neither.
     ttp: str = _option("refresh", choice("refresh", "mint", "off"))
@@ -117,21 +117,21 @@ class Config:
     #: Where trusted proxies write the visitor's address: ``x-forwarded-for``, ``forwarded`` (RFC 7239), or a header
     #: that holds it alone, such as ``cf-connecting-ip``.
     proxy_header: str = _option("x-forwarded-for", header_name)
-    #: Path globs that carry no snippet and send nothing.
+    #: Path globs whose pages get no snippet and send no events.
     exclude: str = _option("", path_globs)
     #: ``pixel`` injects the base code, ``off`` leaves only the server channel.
     snippet: str = _option("pixel", choice("pixel", "off"))
     #: Names of events that a page may send by itself.
     browser_events: str = _option("", words)
-    #: ISO 3166 region that national phone numbers are read in.
+    #: ISO 3166 region for national phone numbers.
     phone_region: str = _option("", choice("", pattern=r"[A-Z]{2}", hint="a two-letter region such as DE"))
-    #: Which of the visitor's keys may leave, on both channels: ``all``, ``none`` or some of ``email``, ``phone``,
+    #: User data keys that may be sent, on both channels: ``all``, ``none`` or some of ``email``, ``phone``,
     #: ``external_id``, ``first_name``, ``last_name``, ``city``, ``state``, ``country``, ``zip_code``, ``ip``,
     #: ``user_agent``, ``ttp`` and ``ttclid``.
     match_keys: str = _option("all", some_of(*MATCH_KEYS))
     #: Query keys kept in the page address on the server channel, beside ``ttclid`` and ``utm_*``.
     url_allow: str = _option("", words)
-    #: Query keys always cut from the page address on the server channel.
+    #: Query keys always removed from the page address on the server channel.
     url_deny: str = _option("", words)
     #: The pixel's own automatic events (clicks, form scanning).
     auto_events: bool = _option(True, boolean)
@@ -140,7 +140,7 @@ class Config:
     history_observer: bool = _option(True, boolean)
     #: ``nonce`` uses the page's own nonce, ``extend`` also adds TikTok's hosts to its policy, ``off`` does neither.
     csp: str = _option("nonce", choice("nonce", "extend", "off"))
-    #: Path prefix of the helper script and of what pages report.
+    #: Path prefix of the helper script and of reports from pages.
     endpoint: str = _option("/_tiktok", endpoint)
     #: ``sqlite:///path``, ``sqlite:`` (in the user's state directory) or ``memory://``.
     outbox: str = _option("sqlite:", outbox)
@@ -152,13 +152,13 @@ class Config:
     ledger_days: int = _option(400, whole(3650, "days"))
     #: Days that dead letters are kept.
     dead_letter_days: int = _option(90, whole(3650, "days"))
-    #: While the outbox that holds the claims cannot be asked: ``send`` or ``hold`` browser copies of ``once`` events.
+    #: ``send`` or ``hold`` browser copies of ``once`` events while the outbox with the claims does not answer.
     once_undecided: str = _option("send", choice("send", "hold"))
-    #: ``background`` threads, or ``request``: every event is sent before its response ends, and no thread is left.
+    #: ``background`` threads, or ``request``: every event is sent before its response ends, and no thread remains.
     flush: str = _option("background", choice("background", "request"))
     #: ``direct``, ``celery``, or ``import:package.module:factory``.
     sink: str = _option("direct", sink)
-    #: URL of the broker that the ``celery`` sink publishes to. Empty: that of the app's own Celery.
+    #: URL of the broker that the ``celery`` sink publishes to. Empty: the broker of the app's own Celery.
     celery_broker: str = _option("", text, secret=True)
     #: Base URL of the Events API.
     api_url: str = _option(TIKTOK_API_URL, url)
@@ -190,12 +190,12 @@ class Config:
     def from_env(
         cls, environ: Mapping[str, str] | None = None, *, defaults: Mapping[str, Any] | None = None, **overrides: Any
     ) -> Config:
-        """The configuration of this process.
+        """Return the configuration of this process.
 
         Args:
             environ: variables to read instead of ``os.environ``.
-            defaults: options that the variables outrank, such as what a framework's debug mode implies.
-            overrides: options that outrank the variables, such as a framework's settings; None says nothing.
+            defaults: options that the variables outrank, such as those that a framework's debug mode implies.
+            overrides: options that outrank the variables, such as a framework's settings; None is ignored.
 
         Raises:
             ConfigError: a variable is malformed, or an override is not an option.
@@ -204,7 +204,7 @@ class Config:
         known = {option.name for option in dataclasses.fields(cls)}
         unknown = sorted(set(overrides) - known)
         if unknown:
-            # Its value may be a misspelt option's secret.
+            # Leave the value out: it may be the secret of a misspelt option.
             raise ConfigError(unknown[0], "unknown", f"one of {', '.join(sorted(known))}")
         values: dict[str, Any] = {
             name: source[PREFIX + name.upper()] for name in known if source.get(PREFIX + name.upper(), "").strip()
@@ -214,7 +214,7 @@ class Config:
 
     @classmethod
     def strangers(cls, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Variables that begin like ours and are none of ours, each with the nearest that is, if any is near."""
+        """Return unknown variables with our prefix, each with the most similar option name; empty without one."""
         known = [PREFIX + option.name.upper() for option in dataclasses.fields(cls)]
         source = os.environ if environ is None else environ
         unknown = sorted(name for name in source if name.startswith(PREFIX) and name not in known)
@@ -249,18 +249,18 @@ class Config:
         return frozenset(self.match_keys.split(",")) - {"none"}
 
     def targets(self, source: str) -> tuple[str, ...]:
-        """TikTok's ``event_source_id`` values for an ``event_source``: ``web``, ``offline`` or ``crm``."""
+        """Return TikTok's ``event_source_id`` values for an ``event_source``: ``web``, ``offline`` or ``crm``."""
         sets = {"offline": self.offline_id, "crm": self.crm_id}
         return self.pixels if source == "web" else tuple(filter(None, (sets[source],)))
 
     @property
     def is_on(self) -> bool:
-        """Whether there is anything to do: enabled, and a pixel named."""
+        """Whether the middleware does anything: it is enabled and has a pixel."""
         return self.enabled and bool(self.pixel_id)
 
     @property
     def is_consent_decided(self) -> bool:
-        """Whether somebody chose ``TIKTOK_CONSENT``; its default applies where nobody did."""
+        """Whether ``TIKTOK_CONSENT`` was set; otherwise its default applies."""
         return self.consent is not _UNDECIDED
 
     @cached_property
@@ -270,11 +270,11 @@ class Config:
 
     @cached_property
     def server_reason(self) -> str:
-        """Why no server event of a page may go at all; empty when it may."""
+        """Why no server copy of a page's event may be sent; empty when it may."""
         return self.source_reason("web")
 
     def source_reason(self, source: str) -> str:
-        """The same for any ``event_source``."""
+        """Return the same for any ``event_source``."""
         targets = self.targets(source)
         if not targets and source != "web":
             return f"no_{source}_id"
@@ -286,7 +286,7 @@ class Config:
 
     @cached_property
     def browser_reason(self) -> str:
-        """Why no browser event may go at all; empty when it may."""
+        """Why no browser copy may be sent; empty when it may."""
         if self.snippet == "off":
             return "snippet_off"
         if self.environment != "production" and _TIKTOK_HOSTS.match(self.pixel_url) and not self.browser_in_test:
@@ -302,7 +302,7 @@ def _parse(option: dataclasses.Field[Any], value: Any) -> Any:
 
 
 def _shown(option: dataclasses.Field[Any], value: Any) -> Any:
-    """The value as an error may print it: secrets masked, also those that stand in an address."""
+    """Return a value in a form that errors may print: secrets are masked, also passwords in URLs."""
     if value is None or isinstance(value, bool):
         return value
     if option.metadata["secret"]:
@@ -310,5 +310,5 @@ def _shown(option: dataclasses.Field[Any], value: Any) -> Any:
     return re.sub(r"//[^/\s]*@", "//...@", value) if isinstance(value, str) else value
 
 
-#: What a framework's debug mode implies, where no variable says otherwise.
+#: Defaults in a framework's debug mode, which variables outrank.
 DEBUG_DEFAULTS: Mapping[str, Any] = {"environment": "development", "strict": True}

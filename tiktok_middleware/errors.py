@@ -1,12 +1,12 @@
-"""Every exception this package raises; it knows nothing of who raises them.
+"""All exceptions of this package.
 
 ::
 
     TikTokError
-    ├── ConfigError          a variable or option is malformed: names it, what was found, what is allowed
-    │   └── WrapError        TikTokMiddleware was put around what it cannot wrap: says what to write instead
-    ├── EventError           track() or identify() was given something that cannot be sent: names the field
-    ├── TokenError           a signed value that came back is forged, expired or cut
+    ├── ConfigError          a variable or option is malformed: names it, the value and what is allowed
+    │   └── WrapError        TikTokMiddleware cannot wrap this object: names what to write instead
+    ├── EventError           an argument of track() or identify() cannot be sent: names the field
+    ├── TokenError           a signed value is forged, expired or truncated
     └── OutboxError          the outbox cannot be opened or written
 """
 
@@ -23,8 +23,8 @@ class ConfigError(TikTokError, ValueError):
     """An option is malformed.
 
     Args:
-        option: the name as the operator wrote it, such as ``TIKTOK_CONSENT``.
-        found: the value, masked by the caller where it is a secret.
+        option: name of the option as the operator wrote it, such as ``TIKTOK_CONSENT``.
+        found: the value; the caller masks secrets.
         allowed: what would have been right, in words.
     """
 
@@ -39,10 +39,10 @@ class ConfigError(TikTokError, ValueError):
 
 
 class WrapError(ConfigError, TypeError):
-    """TikTokMiddleware was put around something that it cannot wrap.
+    """TikTokMiddleware cannot wrap this object.
 
     Args:
-        message: what was given and what to write instead, in one sentence.
+        message: the object and what to write instead, in one sentence.
     """
 
     def __init__(self, message: str) -> None:
@@ -55,11 +55,11 @@ class WrapError(ConfigError, TypeError):
 class EventError(TikTokError, ValueError):
     """An event, a property or an identity field cannot be sent as given.
 
-    The message names the field, the type that was found and what is allowed, never the value: it may be personal.
+    The message names the field, its type and what is allowed, but never the value, which may be personal.
 
     Args:
         field: path of the field, such as ``properties.contents[0].price``.
-        found: the type or shape that was found, in words.
+        found: type or shape of the value, in words.
         allowed: what would have been right, in words.
     """
 
@@ -74,7 +74,7 @@ class EventError(TikTokError, ValueError):
 
 
 class TokenError(TikTokError, ValueError):
-    """A signed value that came back from a browser or a database is not, or no longer, ours.
+    """A signed value from a browser or a database is not valid, or no longer valid.
 
     Args:
         reason: one word for the counters: ``forged``, ``expired``, ``malformed`` or ``pixels``.

@@ -11,10 +11,10 @@ from enum import Enum
 
 __all__ = ["COUNTERS", "SCOPES", "Reason", "reason_of"]
 
-#: Counters that are no reasons: what was done.
+#: Counters of actions that were done, which are not reasons.
 COUNTERS = frozenset({"tracked", "confirmed"})
 
-#: What a counter's scope says was skipped.
+#: What was skipped, by the scope of a counter.
 SCOPES = {
     "browser_": "the browser's copy of an event",
     "server_": "the server's copy of an event",
@@ -31,7 +31,7 @@ class Reason(str, Enum):
 
     Attributes:
         meaning: what happened, in one sentence.
-        advice: what to do, in one sentence; empty where nothing is to be done.
+        advice: what to do, in one sentence; empty if there is nothing to do.
         is_expected: whether it is part of normal operation: counted, but not logged.
     """
 
@@ -154,7 +154,7 @@ class Reason(str, Enum):
         "Check the disk under the outbox: tiktok-middleware check names it.",
     )
 
-    # Responses without a place for the script
+    # Responses without a head end for the script
 
     UNTOUCHABLE = ("untouchable", "The response cannot carry events.", "", True)
     PARTIAL = ("partial", "The response is a part of a resource (206).", "", True)
@@ -216,7 +216,7 @@ class Reason(str, Enum):
     )
     NOT_A_DOCUMENT = ("not_a_document", "The response says text/html and does not begin like a document.", "", True)
 
-    # Reports of pages and what browsers hand back
+    # Reports of pages, and signed values from browsers
 
     METHOD = ("method", "The report was not a POST.", "", True)
     ORIGIN = ("origin", "The report did not come from a page of this site.", "", True)
@@ -248,7 +248,7 @@ class Reason(str, Enum):
         "Add its name to TIKTOK_BROWSER_EVENTS.",
     )
 
-    # What is odd about an event that goes all the same
+    # Problems of events that are sent anyway
 
     INVALID = ("invalid", "A parameter cannot be used and was left out; its own log line names it.", "", True)
     IGNORED_VALUE = ("ignored_value", "A ttclid or _ttp of the request has the wrong form and was ignored.", "", True)
@@ -315,7 +315,7 @@ class Reason(str, Enum):
 _BY_CODE: dict[str, Reason] = {reason.value: reason for reason in Reason}
 
 
-#: Scopes whose callers log a line of their own, with what only they know.
+#: Scopes whose callers log their own line, with more details.
 OWN_LINES = frozenset({"snapshot_"})
 
 

@@ -1,4 +1,4 @@
-"""Conversions of webhooks, jobs and imports: a ``with`` block around a tracker, and its events' way out of it."""
+"""Track conversions of webhooks, jobs and imports in a ``with`` block, which stores them at its end."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ if TYPE_CHECKING:
 
 __all__ = ["JOB_WAIT_S", "ServerJob"]
 
-#: How long the end of a block waits for its events to be on disk, in seconds: nobody waits for a page meanwhile.
+#: How long the end of a block waits for its events to be on disk, in seconds; longer than a response may wait.
 JOB_WAIT_S = 5.0
 
 
 class EntryTaker(Protocol):
-    """What a job needs of its client."""
+    """Methods of the client that a job uses."""
 
     def submit(self, commit: Commit) -> Future[list[Claim]]:
-        """The claims, once the events are stored."""
+        """Store the events; return the future of their claims."""
 
     def wait(self, future: Future[list[Claim]], timeout_s: float | None = None) -> Sequence[Claim] | None:
-        """The claims, or None when storing takes longer."""
+        """Return the claims; None if storing takes longer."""
 
     async def wait_async(self, future: Future[list[Claim]], timeout_s: float | None = None) -> Sequence[Claim] | None:
         """Do the same on an event loop."""
 
     def take_late(self, state: RequestState, pending: TrackedEvent) -> None:
-        """An event that is tracked after the end."""
+        """Take an event that is tracked after the end of the block."""
 
 
 class ServerJob:
     """``with client.tracker(...) as tiktok:``, or ``async with`` on an event loop.
 
-    At the end of the block its events are on disk, or, where the disk takes longer than five seconds, in memory and
-    counted as ``undurable``. Where the block raises they are dropped and counted as ``job_failed``, but for those that
-    were tracked with ``keep=True``; the exception goes on.
+    At the end of the block its events are on disk. If that takes longer than five seconds, they stay in memory and are
+    counted as ``undurable``. If the block raises, they are dropped and counted as ``job_failed``, except those tracked
+    with ``keep=True``; the exception propagates.
 
     Args:
-        tracker: of the block.
+        tracker: tracker of the block.
         client: takes the events.
         wait_s: how long the end of the block waits for its events to be on disk, in seconds.
     """
@@ -65,7 +65,7 @@ class ServerJob:
     ) -> None:
         stored = self._hand_over(has_failed=kind is not None)
         if stored is not None:
-            # An event loop is nobody's to hold up for longer than a response may.
+            # Do not block an event loop for longer than a response may.
             self._client.wait(stored, None if is_in_event_loop() else self._wait_s)
 
     async def __aenter__(self) -> Tracker:
@@ -79,7 +79,7 @@ class ServerJob:
             await self._client.wait_async(stored, self._wait_s)
 
     def _hand_over(self, *, has_failed: bool) -> Future[list[Claim]] | None:
-        """The events' way to the disk, None where there are none."""
+        """Store the events of the block; return None if there are none."""
         state = self._tracker.state
         notices = state.runtime.notices
         try:

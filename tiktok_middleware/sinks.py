@@ -1,7 +1,7 @@
-"""Public names for a sink of your own: what it receives and what it answers.
+"""Public names for a sink of your own: the records that it receives and the verdicts that it returns.
 
 A sink is any object with ``send(records) -> list of verdicts``, one verdict for each record. ``TIKTOK_SINK`` names a
-factory as ``import:package.module:factory``; it gets the delivery's options and returns the sink.
+factory as ``import:package.module:factory``; the factory gets the delivery's options and returns the sink.
 """
 
 from tiktok_middleware.core.events.event import Record

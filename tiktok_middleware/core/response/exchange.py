@@ -52,7 +52,9 @@ _FOUND, _MORE = Search.FOUND, Search.MORE
 
 
 class Exchange:
-    """One request and its response: the response starts, its body arrives, events are committed, the response ends.
+    """One request and its response.
+
+    The response starts, its body arrives, events are committed, the script goes into the page, the response ends.
 
     Args:
         tracker: tracker of the request.

@@ -26,7 +26,7 @@ class Place(Enum):
     EMBEDDED = "embedded"  # like DOCUMENT but inside a frame: no page view
     ANSWER = "answer"  # a header that the helper reads
     ABROAD = "abroad"  # like ANSWER, for a page of another origin that the app allows and whose helper trusts our host
-    ELSEWHERE = "elsewhere"  # an answer to another origin, where no helper of ours would read a copy: no copy
+    ELSEWHERE = "elsewhere"  # an answer to a page of another origin without our helper: no copy leaves
     CARRY = "carry"  # not in this response: the redirect cookie takes it to the next page
     UNTOUCHABLE = "untouchable"  # not even a cookie
 

@@ -167,7 +167,7 @@ class Tracker:
         cached_s: int = 2_592_000,
         **more: Unpack[OpenProperties],
     ) -> str:
-        """Return attributes for an element of your markup: ``data-tiktok-on="load" data-tiktok-envelope="..."``.
+        """Return attributes for your own markup, such as ``data-tiktok-on="load" data-tiktok-envelope="..."``.
 
         For pages from a cache inside the app, where no ``track()`` runs. Each browser makes its own id for the event
         and confirms it, under its visitor's consent. Empty if the event cannot be sent.
