@@ -204,7 +204,7 @@ class _Response:
         return write
 
     def write(self, data: bytes) -> None:
-        """Send bytes at once: the ``write()`` callable of PEP 3333."""
+        """Take bytes through the ``write()`` callable of PEP 3333, and send those that may leave."""
         chunk = self.body(data, last=False)
         if chunk and self._write is not None:
             self._write(chunk)
@@ -324,7 +324,7 @@ class _Body:
         try:
             self._iterator = iter(iterable)
         except BaseException:
-            self.close()  # the server will never see this iterable
+            self.close()  # the server never gets this iterable
             raise
 
     def begin(self) -> None:
@@ -334,7 +334,7 @@ class _Body:
         except StopIteration:
             pass
         except BaseException:
-            self.close()  # the server will never see this iterable
+            self.close()  # the server never gets this iterable
             raise
 
     def __iter__(self) -> Iterator[bytes]:

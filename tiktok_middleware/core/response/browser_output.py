@@ -73,7 +73,6 @@ class Script(NamedTuple):
         data: their bytes.
         is_personal: whether they hold data of this visitor.
         is_constant: whether every page gets the same bytes.
-        nonce: nonce of the page's Content Security Policy; it differs with each response.
     """
 
     data: bytes
@@ -387,7 +386,7 @@ class BrowserOutput:
         return [site_cookie(self.request, carry_name(copies, references), token, COOKIE_MAX_AGE_S)]
 
     def _exposing(self) -> list[Header]:
-        """Return the CORS headers that let an allowed page of another origin read our headers of the answer."""
+        """Return the headers that let an allowed page of another origin read our headers of the answer."""
         return [
             ("Access-Control-Expose-Headers", "TikTok-Events"),
             ("Timing-Allow-Origin", self.request.header("origin")),
@@ -436,7 +435,7 @@ class BrowserOutput:
 
     @property
     def _may_use_carried(self) -> bool:
-        """Whether this response may hand on events of an earlier response; not when it is fetched ahead."""
+        """Whether this response may pass on events of earlier ones: it is seen now, by one visitor, who has agreed."""
         return self.plan.timing is _LIVE and not self.is_shared and self.state.consent.is_granted
 
     @property
@@ -458,7 +457,7 @@ class BrowserOutput:
         return sum(len(name) + len(self.request.kept[name]) + 1 for name in carry_names(self.request))
 
     def _read_sealed(self) -> RedirectToken:
-        """Return the sealed events of earlier responses, read from their cookie once; empty after a refusal."""
+        """Whether this response may pass on events of earlier ones: seen now, by one visitor, who has agreed."""
         if self._sealed is None:
             self._sealed = RedirectToken()
             is_known = self.state.consent.state is not _DENIED

@@ -33,7 +33,7 @@ def is_due(tracker: RequestTracker, click: Any, cookies: Any, protocol: Protocol
         return has_ids and cookies_may_be_due(text)
     if has_ids or tracker.runtime.proxies.are_any:
         return True
-    # Real click ids contain a dot; a placeholder does not.
+    # An id with a dot, like those of TikTok, is not a placeholder.
     is_valid = protocol.dot in click or is_ttclid(click if isinstance(click, str) else click.decode("ascii"))
     found: bytes | str = click
     return found if is_valid else True

@@ -36,7 +36,7 @@ def speaks(cookies: Any, protocol: Protocol) -> bool:
 
 
 def without_click(query: Any, protocol: Protocol) -> tuple[Any, Any]:
-    """Return the query without its click id, and the click id; None if it does not have TikTok's form."""
+    """Return the query without its click id, and the click id. An id of another form stays, and None is returned."""
     found = protocol.click.search(query)
     return (query, None) if found is None else (query[: found.start()] + query[found.end() :], found[1])
 

@@ -126,7 +126,7 @@ _MEANINGS: ByHeaderName[int] = ByHeaderName({}, _meaning)
 
 
 def read_head(headers: Headers, values: list[Any]) -> tuple[int, int] | None:
-    """Add the keyed response headers to ``values``; return None if a header decides that a key cannot hold.
+    """Add the keyed response headers to ``values``; return None if the decision depends on a header beyond the key.
 
     Return the index of ``Content-Length`` (-1: absent), and which other headers have to change: none (0),
     :data:`_CACHING` if the response is for one visitor, :data:`CHANGES_WITH_BODY` if the body changes.

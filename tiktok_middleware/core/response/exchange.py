@@ -67,7 +67,7 @@ class Exchange:
         plan: what may be done with the response; None before it started.
     """
 
-    # Defaults live on the class: most requests end before any of them changes.
+    # Defaults are class attributes: most requests end before any of them changes.
     phase: Phase = Phase.WAITING
     plan: Plan | None = None
     _head: Head = Head()

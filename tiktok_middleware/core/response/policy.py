@@ -177,7 +177,7 @@ def _place(status: int, head: Head, asked: _Asked, *, is_shared: bool) -> tuple[
     is_html = _HTML.match(head.content_type) is not None
     if is_html and status not in _NO_BODY and not head.content_disposition.lstrip().lower().startswith("attachment"):
         if is_shared:
-            return Place.DOCUMENT, ""  # whatever this request: a cache also answers windows, frames and scripts with it
+            return Place.DOCUMENT, ""  # for any request: a cache also sends it to windows, frames and scripts
         if asked.fragment:
             return Place.ANSWER, "fragment"
         return (Place.EMBEDDED, "embedded") if asked.destination in _FRAMES else (Place.DOCUMENT, "")
