@@ -457,7 +457,7 @@ class BrowserOutput:
         return sum(len(name) + len(self.request.kept[name]) + 1 for name in carry_names(self.request))
 
     def _read_sealed(self) -> RedirectToken:
-        """Whether this response may pass on events of earlier ones: seen now, by one visitor, who has agreed."""
+        """Return the sealed events of earlier responses, read once; empty if refused, shared or fetched ahead."""
         if self._sealed is None:
             self._sealed = RedirectToken()
             is_known = self.state.consent.state is not _DENIED
