@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tiktok_middleware.core.events.event import Event
     from tiktok_middleware.core.tracking.tracker import Tracker
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Client",
