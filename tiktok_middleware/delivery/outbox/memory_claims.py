@@ -23,7 +23,8 @@ class MemoryClaims:
     """
 
     def __init__(self, limit: int, pixels: tuple[str, ...]) -> None:
-        self.now = self.too_old = 0.0
+        self.now: float = 0.0
+        self.too_old: float = 0.0
         self._limit = limit
         self._pixels = pixels
         self._made: dict[ClaimKey, float] = {}
