@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,13 @@ def units(pattern: re.Pattern[Any]) -> tuple[list[str], list[str]]:
     return alone, pairs + [word + letter for word in sorted(words)[:40] for letter in sorted(letters)]
 
 
+def seconds(use: Callable[[Any], object], text: Any) -> float:
+    """Processor time of one use; a busy machine can double it, so that the least of several counts."""
+    started = time.thread_time()
+    use(text)
+    return time.thread_time() - started
+
+
 @pytest.mark.parametrize(
     ("name", "pattern"), [pytest.param(*found, id=found[0]) for found in patterns() if found[0] not in _OWN_TEXT]
 )
@@ -80,7 +87,5 @@ def test_pattern_is_linear(name: str, pattern: re.Pattern[Any]) -> None:
         for end in ("", "\n!"):
             whole: Any = text + end if isinstance(pattern.pattern, str) else (text + end).encode("latin-1", "replace")
             for use in uses:
-                started = time.thread_time()
-                use(whole)
-                taken_s = time.thread_time() - started
+                taken_s = min(seconds(use, whole) for _ in range(3)) if seconds(use, whole) >= _LIMIT_S else 0.0
                 assert taken_s < _LIMIT_S, f"{unit!r} {size} times, then {end!r}: {taken_s:.3f} s"

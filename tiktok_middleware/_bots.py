@@ -31,6 +31,11 @@ TOOL = "tool"
 _TOOL_TAGS = frozenset({"http-library", "browser-automation"})
 _MAX_CHARS = 1024
 _KEY_CHARS = 3
+#: Patterns of the list that match people: a build of OPPO, realme and OnePlus phones, and Facebook's in-app browser.
+_PEOPLE = frozenset({r"AP3A\.240617\.008", "MetaIAB Facebook"})
+#: The model and build that a phone writes into its platform comment.
+_DEVICE = re.compile(r";[^;)]{1,120} Build/[^;)\s]{1,60}")
+_CRAWLER_WORD = re.compile(r"crawl|spider|compatible|https?:|@", re.IGNORECASE)
 _SPECIAL = re.compile(r"[\^$.|?*+()\[\]{}\\]")
 _ESCAPED = re.compile(r"\\([^A-Za-z0-9])")
 
@@ -72,7 +77,12 @@ def kind_of(agent: str) -> str:
     Args:
         agent: the ``User-Agent`` header; its first 1,024 characters count.
     """
-    return _kind(agent[:_MAX_CHARS])
+    return _kind(_DEVICE.sub(_without_device, agent[:_MAX_CHARS]))
+
+
+def _without_device(found: re.Match[str]) -> str:
+    """Drop model and build: a third party's list holds patterns that are people's phones."""
+    return found[0] if _CRAWLER_WORD.search(found[0]) else ""
 
 
 def make_ready() -> None:
@@ -89,6 +99,7 @@ def _lists() -> tuple[_List, _List]:
     with _lock:
         if not _read:
             entries = _entries()
+            entries = [entry for entry in entries if entry.pattern not in _PEOPLE]
             tools = [entry.pattern for entry in entries if _TOOL_TAGS.intersection(entry.tags)]
             bots = [entry.pattern for entry in entries if not _TOOL_TAGS.intersection(entry.tags)]
             _read.append((_sorted_out(bots), _sorted_out(tools)))

@@ -23,7 +23,7 @@ _W = rb"[\t\n\f\r ]"
 _SPACE = "\t\n\f\r "
 _PARAMETER = re.compile(r";\s*charset\s*=\s*(?:\"([^\"]*)\"?|([^\s;\"]+))", re.IGNORECASE)
 _META = re.compile(rb"<meta[\t\n\f\r /]", re.IGNORECASE)
-_TAG = re.compile(rb"</?[A-Za-z][^\t\n\f\r >]*(?=[\t\n\f\r >])")
+_ANY_TAG = re.compile(rb"</?[A-Za-z][^\t\n\f\r >]*(?=[\t\n\f\r >])")
 # One attribute, or the end of the tag. Every alternative must be followed by a byte, so an attribute that is cut off
 # at the end of the bytes does not match. The prescan then ends, as the standard requires.
 _ATTRIBUTE = re.compile(
@@ -65,7 +65,7 @@ def prescan(data: bytes) -> tuple[int, int] | None:
             if is_named:
                 return position, stop + 1
             after = stop
-        elif (tag := _TAG.match(data, position, end)) is not None:
+        elif (tag := _ANY_TAG.match(data, position, end)) is not None:
             after = _skip_attributes(data, tag.end(), end)
         elif data[position + 1 : position + 2] in {b"!", b"/", b"?"} and position + 1 < end:
             after = data.find(b">", position, end)

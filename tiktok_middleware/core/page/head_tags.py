@@ -11,8 +11,8 @@ __all__ = ["LIMIT_BYTES", "HeadTags"]
 LIMIT_BYTES = 32_768
 
 _POLICY = re.compile(rb"security-policy", re.IGNORECASE)
-_ATTRIBUTE = re.compile(
-    rb"[\t\n\f\r /]*([^\t\n\f\r />][^\t\n\f\r />=]*)"
+_HEAD_ATTRIBUTE = re.compile(
+    rb"([^\t\n\f\r />][^\t\n\f\r />=]*)"
     rb"(?:[\t\n\f\r ]*=[\t\n\f\r ]*(?:\"([^\"]*)\"|'([^']*)'|([^\t\n\f\r >\"'][^\t\n\f\r >]*)|))?"
 )
 
@@ -52,6 +52,6 @@ class HeadTags:
 def _attributes(tag: bytes) -> dict[bytes, bytes]:
     """Return the attributes by lower-case name, the first of each name."""
     found: dict[bytes, bytes] = {}
-    for match in _ATTRIBUTE.finditer(tag, len("<base"), len(tag) - 1):
+    for match in _HEAD_ATTRIBUTE.finditer(tag, len("<base"), len(tag) - 1):
         found.setdefault(match[1].lower(), match[2] or match[3] or match[4] or b"")
     return found
