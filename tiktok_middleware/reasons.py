@@ -232,7 +232,7 @@ class Reason(str, Enum):
     TOO_MANY = ("too_many", "One visitor or address reports too often.", "", True)
     HELPER_NEVER_ASKED = (
         "helper_never_asked",
-        "200 pages with our script went to 20 visitors, and no process got a request for the helper.",
+        "Our script went out with 200 pages to 20 visitors, and no process got a request for the helper.",
         "Let proxies, CDNs and path rules forward /_tiktok/ (TIKTOK_ENDPOINT) to this app, for GET and POST.",
     )
     UNFINISHED = ("unfinished", "A report's body did not come within two seconds.", "", True)

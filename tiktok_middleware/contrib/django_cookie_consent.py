@@ -6,12 +6,13 @@ import logging
 import threading
 import time
 
+from tiktok_middleware._printable import own_logger
 from tiktok_middleware.core.consent.platforms.django_cookie_consent import accepted_versions
 from tiktok_middleware.core.http.request import RequestView
 
 __all__ = ["GroupVersion"]
 
-log: logging.Logger = logging.getLogger("tiktok_middleware")
+log: logging.Logger = own_logger("tiktok_middleware")
 
 #: How long a version that was read is used, and how long its reading may take; both in seconds.
 _FRESH_S, _PATIENCE_S = 5.0, 30.0

@@ -58,7 +58,8 @@ class HeaderRoom(NamedTuple):
         """
         cookies = [value for name, value in headers if name == "Set-Cookie"]
         growth = sum(_growth(cookie, cookie_header) for cookie in cookies)
-        return bytes_of(headers) <= self.head_bytes and growth <= self.cookie_chars
+        # Replaced cookies extend nothing, also where the browser's header is too long already.
+        return bytes_of(headers) <= self.head_bytes and (growth == 0 or growth <= self.cookie_chars)
 
 
 def is_roomy(headers: Headers, cookies: bytes | str | None) -> bool:
