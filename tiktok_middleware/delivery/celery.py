@@ -1,4 +1,6 @@
-"""Sink that hands batches to Celery workers, and the task they run; the only file that imports celery.
+"""Sink that publishes batches for Celery workers, and the task that the workers run.
+
+Only this file imports celery.
 
 ::
 
@@ -40,26 +42,26 @@ log: logging.Logger = own_logger(__name__)
 QUEUE = "tiktok"
 TASK = "tiktok_middleware.deliver"
 
-_BROKER_S = 0.5  # for one step of speaking to the broker; a publication has two or three
-_MAX_QUEUED = 1000  # messages, a megabyte each at most; above that the outboxes hold what comes
+_BROKER_S = 0.5  # limit of one network step with the broker; a publication has two or three
+_MAX_QUEUED = 1000  # messages of at most a megabyte each; above that, new events stay in the outboxes
 _FULL_S = 5.0
-_GATHER_S = 0.01  # for each message that waits already: batches grow where workers are busy, TikTok counts requests
+_GATHER_S = 0.01  # wait per queued message: larger batches while workers are busy, since TikTok limits requests
 _GATHER_MOST_S = 1.0
-_VISIBILITY_S = 300  # Redis: how long a message may be in a dead worker's hands; above any countdown and any task
-_SOFT_LIMIT_S = 120  # a task takes some 80 s at most; what hangs longer goes back into the queue,
-_HARD_LIMIT_S = 170  # and a child that hangs even so ends before another worker may be given its message
-_MAX_HELD = 200  # messages that one worker keeps in memory because they are due later
+_VISIBILITY_S = 300  # Redis redelivers a dead worker's message after this time; above any countdown and any task
+_SOFT_LIMIT_S = 120  # a task takes some 80 s at most; after this limit its message goes back into the queue
+_HARD_LIMIT_S = 170  # a child that still hangs is ended before another worker can get its message
+_MAX_HELD = 200  # messages with a later due time that one worker keeps in memory
 _CALM_S = 1.0
 
 
 class Message(msgspec.Struct, frozen=True):
-    """What a message holds: the rows of one batch. A worker of a newer release reads what an older one wrote.
+    """Content of a message: the rows of one batch. Workers of newer releases can read messages of older releases.
 
     Attributes:
         pixel: TikTok's ``event_source_id``.
         source: TikTok's ``event_source``.
         rows: name, id, time, whether a browser copy was handed out, and the encoded item of each event.
-        tries: how often workers have put these rows back.
+        tries: how often workers have put these rows back into the queue.
     """
 
     pixel: str
@@ -69,12 +71,12 @@ class Message(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, records: Sequence[Record], tries: int = 0) -> Message:
-        """The message with ``records``, which are of one pixel and one source."""
+        """Return a message with ``records``, which all have one pixel and one source."""
         rows = [(r.event, r.event_id, r.event_time, r.paired, r.body.decode()) for r in records]
         return cls(records[0].pixel, records[0].source, rows, tries)
 
     def records(self) -> list[Record]:
-        """The records again."""
+        """Return the records of this message."""
         return [
             Record(self.pixel, self.source, event, event_id, event_time, body.encode(), paired)
             for event, event_id, event_time, paired, body in self.rows
@@ -82,12 +84,12 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Publisher:
-    """Publishes our messages within about a second, or fails; one thread at a time.
+    """Publishes messages within about a second, or fails. Only one thread at a time may use it.
 
-    Celery's own way waits for a hung broker as long as the broker likes, so this one has a connection of its own.
+    Celery's own connection can wait for a hung broker without limit, so this class opens its own connection.
 
     Args:
-        app: whose broker it is.
+        app: the Celery app with the broker's settings.
     """
 
     def __init__(self, app: celery.Celery) -> None:
@@ -98,7 +100,7 @@ class Publisher:
         """Return once the broker has the message.
 
         Raises:
-            Exception: the broker's client could not reach it in time; the message may have arrived all the same.
+            Exception: the broker did not answer in time; the message may have arrived nevertheless.
         """
         try:
             self._app.send_task(
@@ -111,7 +113,7 @@ class Publisher:
                 retry=False,
                 ignore_result=True,
                 confirm_timeout=_BROKER_S,
-                # What monitors and logs show of a message holds no visitor.
+                # Monitors and logs show these two texts, so they contain no visitor data.
                 argsrepr=f"({message.pixel}, {len(message.rows)} events)",
                 kwargsrepr="{}",
             )
@@ -120,7 +122,7 @@ class Publisher:
             raise
 
     def queued(self) -> int:
-        """How many messages wait in our queue; fails as `publish` does."""
+        """Return the number of messages in the queue; raise as `publish` does."""
         try:
             channel = self._connected().default_channel
             queue = self._app.amqp.queues[QUEUE]
@@ -130,7 +132,7 @@ class Publisher:
             raise
 
     def close(self) -> None:
-        """Let go of the connection, without asking a broker that may hang."""
+        """Drop the connection without a network exchange, since the broker may hang."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.collect(socket_timeout=_BROKER_S)
@@ -140,31 +142,31 @@ class Publisher:
             url = self._app.conf.broker_write_url or ""
             connection = self._app.connection_for_write(
                 connect_timeout=_BROKER_S,
-                heartbeat=0,  # nobody would answer them between two batches
+                heartbeat=0,  # between two batches no code runs that could answer heartbeats
                 transport_options=_transport_options(url if isinstance(url, str) else url[0]),
             )
-            self._connection = connection  # closed by our caller, should it not be reached
+            self._connection = connection  # stored first, so that the caller closes it if connecting fails
             connection.ensure_connection(max_retries=0)
         return self._connection
 
 
 def _transport_options(url: str) -> dict[str, object]:
-    """What keeps each kind of broker from holding us up; unset values would mean for ever."""
+    """Return the transport options that limit waiting, per kind of broker; unset ones would mean no limit."""
     options: dict[str, object] = {"max_retries": 0, "connect_retries_timeout": _BROKER_S}
     if url.startswith(("redis", "sentinel", "valkey")):
         return {**options, "socket_timeout": _BROKER_S, "socket_connect_timeout": _BROKER_S, "retry_on_timeout": False}
     if url.startswith(("amqp", "pyamqp")):
-        # Without confirmation a broker that fails loses what it seemed to take.
+        # Without confirmation, messages that a failing broker seemed to accept would be lost.
         return {**options, "confirm_publish": True, "read_timeout": _BROKER_S, "write_timeout": _BROKER_S}
     return options
 
 
 class CelerySink:
-    """Hands batches to the broker. `Delivered` means that the broker has them; a worker brings them to TikTok.
+    """Publishes batches to the broker. `Delivered` means that the broker has them; a worker sends them to TikTok.
 
     Args:
-        app: whose broker it is.
-        max_queued: messages that may wait before the outbox keeps what comes.
+        app: the Celery app with the broker's settings.
+        max_queued: messages that may wait in the queue; above that, new events stay in the outbox.
     """
 
     def __init__(self, app: celery.Celery, *, max_queued: int = _MAX_QUEUED) -> None:
@@ -172,27 +174,27 @@ class CelerySink:
         self._max_queued = max_queued
 
     def send(self, batch: Sequence[Record]) -> Sequence[Verdict]:
-        """The same verdict for all: the broker has the batch, or the relay is to try again."""
+        """Return the same verdict for all records: `Delivered` to the broker, or `Retry`."""
         try:
             queued = self._publisher.queued()
             if queued < self._max_queued:
                 time.sleep(min(queued * _GATHER_S, _GATHER_MOST_S))  # the outbox gathers the next batch meanwhile
                 self._publisher.publish(Message.of(batch))
                 return [Delivered()] * len(batch)
-        except Exception as error:  # noqa: BLE001 - each transport has its own; messages may quote the address
+        except Exception as error:  # noqa: BLE001 - each transport raises other types; messages may quote the address
             return [Retry(None, f"the broker does not take messages ({type(error).__name__})")] * len(batch)
         return [Retry(_FULL_S, f"{queued} batches wait for Celery workers")] * len(batch)
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Drop the connection."""
         self._publisher.close()
 
 
 def sink_factory(broker: str) -> Callable[[DeliveryOptions], CelerySink]:
-    """What makes the sink, on the relay's thread.
+    """Return a function that makes the sink; the relay calls it on its own thread.
 
     Args:
-        broker: its URL; empty for that of the Celery app which the process has set up.
+        broker: URL of the broker; empty for the broker of the process's current Celery app.
     """
 
     def open_sink(_: DeliveryOptions) -> CelerySink:
@@ -202,10 +204,10 @@ def sink_factory(broker: str) -> Callable[[DeliveryOptions], CelerySink]:
 
 
 def make_app(broker: str) -> celery.Celery:
-    """An app of our own, for teams without one.
+    """Return a Celery app with our task, for teams without a Celery app.
 
     Args:
-        broker: its URL, such as ``redis://localhost:6379/0``.
+        broker: URL of the broker, such as ``redis://localhost:6379/0``.
     """
     app = celery.Celery("tiktok", broker=broker, set_as_current=False)
     app.conf.update(
@@ -227,7 +229,7 @@ def make_app(broker: str) -> celery.Celery:
 
 
 class Crew:
-    """The batch worker of a process and the publisher of each thread; none of them outlives a fork."""
+    """Holds one batch worker per process and one publisher per thread; a forked child makes new ones."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -251,15 +253,15 @@ class Crew:
 
 
 def make_task(crew: Crew, calm_s: float = _CALM_S) -> Callable[[Any, dict[str, Any]], dict[str, int]]:
-    """Return the function of our task.
+    """Return the task's function.
 
     Args:
-        crew: sends the events and puts messages back.
-        calm_s: wait before a message that failed is given back to the broker, in seconds.
+        crew: sends the events and puts messages back into the queue.
+        calm_s: wait before a failed message is returned to the broker, in seconds.
     """
 
     def deliver(task: Any, body: dict[str, Any]) -> dict[str, int]:
-        """Return how many events of a message are delivered, buried or put back; then it may be acknowledged."""
+        """Return how many events of a message are delivered, dead letters or put back; then Celery acknowledges it."""
         try:
             message = msgspec.convert(body, Message, strict=False)
         except msgspec.ValidationError as error:
@@ -267,7 +269,7 @@ def make_task(crew: Crew, calm_s: float = _CALM_S) -> Callable[[Any, dict[str, A
             raise Reject("not one of ours", requeue=False) from None
         try:
             worker, publisher = crew.of(task.app)
-        except Exception as error:  # noqa: BLE001 - whatever it is, a task that fails would be acknowledged
+        except Exception as error:  # noqa: BLE001 - without `Reject`, the message of a failed task is acknowledged
             raise _left_alone(message, error, calm_s) from None
         try:
             done = worker.deliver(message.records())
@@ -276,7 +278,7 @@ def make_task(crew: Crew, calm_s: float = _CALM_S) -> Callable[[Any, dict[str, A
             done = Outcome(0, 0, message.records(), calm_s)
         if done.left:
             try:
-                # Not by `Task.retry`: where that cannot publish, it throws the message away.
+                # Do not use `Task.retry`: if it cannot publish, the message is lost.
                 publisher.publish(Message.of(done.left, message.tries + 1), done.wait_s)
             except Exception as error:  # noqa: BLE001 - as in the sink
                 raise _left_alone(message, error, calm_s) from None
@@ -286,8 +288,8 @@ def make_task(crew: Crew, calm_s: float = _CALM_S) -> Callable[[Any, dict[str, A
 
 
 def _left_alone(message: Message, error: Exception, calm_s: float) -> Reject:
-    """Tell the broker to keep a message, after a wait, since it gives it to us again at once."""
-    # Only of our own errors is it known that they quote no secret.
+    """Return a `Reject` that keeps the message in the broker. Wait first: the broker redelivers it at once."""
+    # Messages of our own errors never quote a secret; those of other errors may.
     why = str(error) if isinstance(error, TikTokError) else type(error).__name__
     log.warning("%d event(s) stay with the broker (%s)", len(message.rows), why)
     time.sleep(calm_s)
@@ -300,7 +302,7 @@ _OPTIONS: dict[str, Any] = {
     "acks_late": True,
     "reject_on_worker_lost": True,
     "acks_on_failure_or_timeout": False,
-    # A team's limits for its own tasks may be shorter than an answer of TikTok's takes.
+    # The team's time limits for its own tasks may be shorter than TikTok's response time.
     "soft_time_limit": _SOFT_LIMIT_S,
     "time_limit": _HARD_LIMIT_S,
     "ignore_result": True,
@@ -312,8 +314,8 @@ celery.shared_task(**_OPTIONS)(_deliver)
 
 
 def register(app: celery.Celery) -> Any:
-    """Add our task to a team's own app; its workers must also consume the queue: ``worker -Q celery,tiktok``.
+    """Add our task to a team's own app. Its workers must also consume the queue: ``worker -Q celery,tiktok``.
 
-    Importing this module does the same for every app: ``include=["tiktok_middleware.delivery.celery"]``.
+    Importing this module also adds the task to every app: ``include=["tiktok_middleware.delivery.celery"]``.
     """
     return app.task(**_OPTIONS)(_deliver)

@@ -43,40 +43,41 @@ __all__ = ["FLUSH_S", "Delivery", "DeliveryOptions", "open_delivery"]
 log: logging.Logger = own_logger(__name__)
 
 FLUSH_S = 2.0
-"""How long a request may wait for TikTok where events are sent before its response ends, in seconds."""
+"""Longest wait of a request for TikTok, in seconds, where events are sent before the response ends."""
 
-_LAST_START_S = 0.5  # of these: a post begins no later,
-_ANSWER_S = FLUSH_S - _LAST_START_S  # and is given up after so long
-_KEEP_S = 5.0  # a connection that was kept while the process was frozen is dead and does not know it
-_COMMIT_S = 5.0  # what is accepted gets this long to reach the disk at exit, whatever `close` was granted
-_FORK_WAIT_S = 3.0  # a first import on a busy machine; longer where a first send hangs, which a fork need not outlast
+_LAST_START_S = 0.5  # a post starts within this part of `FLUSH_S`
+_ANSWER_S = FLUSH_S - _LAST_START_S  # limit of one post
+_KEEP_S = 5.0  # a host may freeze the process between requests, and the kept connection breaks unnoticed
+_COMMIT_S = 5.0  # at exit, accepted events get at least this time to reach the disk, whatever `close` was given
+_FORK_WAIT_S = 3.0  # covers a first import on a busy machine; a fork does not wait longer for a first send that hangs
 _POLL_S = 0.005
 _DELAYED_EVENT = "Purchase"
 
 
 class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How events are kept and sent.
+    """Options for storing and sending events.
 
     Attributes:
         outbox: ``sqlite:///path`` (three slashes and a relative path, four and an absolute one) or ``memory://``.
         sync: ``normal`` or ``full``, see `TIKTOK_SYNC`.
-        flush: ``background``, or ``request``: `submit` sends as well, on the caller's thread, and no thread is started.
+        flush: ``background``, or ``request``: `submit` also sends, on the caller's thread, and no thread is started.
         api_url: base URL of the Events API.
-        tokens: access token of each pixel; empty where only browsers send, so that only claims are kept.
-        test_event_code: sends every event alone, and to Test Events.
-        sink: ``direct``, or what makes a team's own sink, called on the relay's thread.
-        limit_rows: records that wait at most; 0 for the outbox's own limit.
-        limit_bytes: bytes of their bodies at most; 0 for the outbox's own limit.
-        limit_uncommitted: hand-overs that may wait for the disk.
-        environment: whose records and claims these are; empty for what ``api_url`` and ``test_event_code`` say.
-        pixels: the pixels of the pages, whose browser copies are handed out; empty where all pixels count as one.
-        sends: the pixels and event sets whose records are sent; empty for those with a token, and for all where there
-            is none.
+        tokens: access token of each pixel; empty if only browsers send, so that only claims are stored.
+        test_event_code: if set, each event is sent alone and appears under Test Events.
+        sink: ``direct``, or a callable that makes a team's own sink; the relay calls it on its own thread.
+        limit_rows: largest number of waiting records; 0 for the outbox's own limit.
+        limit_bytes: largest total size of their bodies, in bytes; 0 for the outbox's own limit.
+        limit_uncommitted: largest number of `submit` calls that wait for the disk.
+        environment: environment of the records and claims; empty to derive it from ``api_url`` and
+            ``test_event_code``.
+        pixels: pixels in the pages, which send browser copies; empty if all pixels count as one.
+        sends: pixels and event sets whose records are sent; empty for those with a token, or for all if there is no
+            token.
         delay_s: seconds that the server copy of a ``Purchase`` waits, so that it can still be cancelled.
-        ledger_s: how long the ledger is kept, in seconds; 0 to keep none.
+        ledger_s: how long ledger entries are kept, in seconds; 0 for no ledger.
         dead_s: how long dead letters are kept, in seconds.
-        once_undecided: ``send`` or ``hold`` the browser copies of events that count once, while the outbox that holds
-            the claims cannot be asked.
+        once_undecided: ``send`` or ``hold`` the browser copies of ``once`` events while the outbox with the claims
+            cannot be read.
     """
 
     outbox: str = "memory://"
@@ -98,7 +99,7 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
     once_undecided: str = "send"
 
     def __repr__(self) -> str:
-        """The options, with tokens masked."""
+        """Return the options with masked tokens."""
         shown = {name: getattr(self, name) for name in self.__struct_fields__}
         shown["tokens"] = dict.fromkeys(self.tokens, "...")
         return f"DeliveryOptions({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
@@ -107,23 +108,23 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def open_delivery(options: DeliveryOptions, *, clock: Callable[[], float] = time.time) -> Delivery:
-    """A delivery that opens no file and starts no thread before the first entry.
+    """Return a delivery that opens no file and starts no thread before the first entry.
 
     Raises:
-        ConfigError: ``outbox``, ``sync``, ``flush`` or ``sink`` is none of the allowed values.
+        ConfigError: ``outbox``, ``sync``, ``flush`` or ``sink`` is not one of the allowed values.
     """
     return Delivery(options, clock=clock)
 
 
 class Delivery:
-    """One per process and set of options; safe to share between threads, and made anew by itself after a fork.
+    """Stores and sends the events of one process. Threads may share it. After a fork it resets itself in the child.
 
     Args:
-        options: how events are kept and sent.
-        clock: Unix seconds.
+        options: how events are stored and sent.
+        clock: returns Unix seconds.
 
     Attributes:
-        is_inline: whether whoever submits also stores and sends, so that no thread is needed.
+        is_inline: whether `submit` stores and sends on the caller's thread, so that no thread is needed.
     """
 
     def __init__(self, options: DeliveryOptions, *, clock: Callable[[], float] = time.time) -> None:
@@ -141,16 +142,16 @@ class Delivery:
         watch(self)
 
     def begin_anew(self) -> None:
-        """Be as if never used; called by a forked child, whose parent keeps its own rows."""
+        """Reset to the unused state. A forked child calls this; the parent keeps its own rows."""
         self._first = native_lock()
         self._begin()
 
     def before_fork(self) -> None:
-        """Wait for what the relay imports."""
+        """Wait until the relay's first import and send are done."""
         self._relay.before_fork(_FORK_WAIT_S)
 
     def after_fork(self) -> None:
-        """Go on, in the parent."""
+        """Resume in the parent."""
         self._relay.after_fork()
 
     def _use(self) -> None:
@@ -163,13 +164,13 @@ class Delivery:
         self._is_used = True
 
     def _is_ready(self) -> bool:
-        """Whether what `_begin` made is this process's, and made no earlier than with its first use."""
+        """Return whether `_begin` ran in this process, at its first use or later."""
         return self._pid == os.getpid() and (self._is_used or self._is_closed)
 
     def _begin(self) -> None:
-        """Everything that belongs to one process.
+        """Create all per-process state.
 
-        Made anew with the first use, since a server may have put greenlets in the place of threads after the import.
+        Runs again at the first use, since a server may have replaced threads by greenlets after the import.
         """
         options = self._options
         self._pid = os.getpid()
@@ -189,13 +190,13 @@ class Delivery:
             self._storage.outboxes, self._open_sink, self._clock, limit, is_sending=lambda: self.switches.is_sending
         )
         if self.is_inline:
-            self._writer.close(0)  # from now on whoever submits commits
+            self._writer.close(0)  # from now on the thread that submits also commits
 
     def submit(self, entries: Sequence[OutboxEntry]) -> Future[list[Claim]]:
-        """A future of what each entry won; once it resolves, what was stored survives the process.
+        """Return a future of each entry's claim. Once it resolves, the stored events survive the end of the process.
 
-        Never raises, and never waits for a disk or a network; with ``flush="request"`` it waits for both, for `FLUSH_S`
-        at most once all is stored, and what could not be sent is sent with the next entry.
+        Never raises, and never waits for a disk or a network. With ``flush="request"`` it waits for both: after all is
+        stored, at most `FLUSH_S` for sending. Events that are not sent in that time are sent with the next entry.
         """
         self._use()
         self._counts["submitted"] += len(entries)
@@ -208,7 +209,7 @@ class Delivery:
         return future
 
     def take(self, ref: str) -> Future[bytes | None]:
-        """A future of the copy that is kept under a reference, None where there is none.
+        """Return a future of the browser copy that is stored under a reference; None if there is none.
 
         Never raises, and never waits for a disk.
         """
@@ -223,9 +224,9 @@ class Delivery:
         """Do nothing: the browser sends its own copies."""
 
     def cancel(self, event_id: str) -> Future[bool]:
-        """A future of whether the event's server copies will never be sent; False where one was, or is being sent now.
+        """Return a future: True if the event's server copies will never be sent, False if one was sent or is in flight.
 
-        Never waits for a disk. The future raises `OutboxError` where the outbox cannot be asked.
+        Never waits for a disk. The future raises `OutboxError` if the outbox cannot be read.
         """
         self._use()
         future = self._writer.read(lambda: self._storage.cancel(event_id)) if self._disk else None
@@ -236,16 +237,16 @@ class Delivery:
 
     @property
     def is_off(self) -> bool:
-        """Whether an operator has stopped everything."""
+        """Return whether an operator has switched everything off."""
         return self._disk is not None and self._disk.switches().off_at > 0
 
     @property
     def switches(self) -> Switches:
-        """What an operator has stopped, at most half a second old."""
+        """Return the operator's switches, at most half a second old."""
         return RUNNING if self._disk is None else self._disk.switches()
 
     def wake(self) -> None:
-        """Start sending what an earlier process left, without waiting for the first entry."""
+        """Start sending the events that an earlier process left, without waiting for the first entry."""
         self._use()
         self._wake()
 
@@ -254,9 +255,9 @@ class Delivery:
             self._relay.wake()
 
     def flush(self, timeout_s: float) -> bool:
-        """Whether everything accepted so far is delivered or a dead letter within ``timeout_s`` seconds.
+        """Return whether all events accepted so far are delivered or dead letters within ``timeout_s`` seconds.
 
-        False at once when the rest cannot go in that time: its pixel is halted or its next try comes later.
+        Return False at once if the rest cannot be sent in that time: the pixel is halted, or the next try is later.
         """
         deadline = time.monotonic() + timeout_s
         try:
@@ -267,9 +268,10 @@ class Delivery:
         return self._wait_until_sent(deadline)
 
     def close(self, timeout_s: float) -> bool:
-        """Whether everything is delivered or dead within ``timeout_s`` seconds; what is not stays on disk.
+        """Return whether all events are delivered or dead letters within ``timeout_s`` seconds; the rest stays on disk.
 
-        Commits everything first, whatever the time. Idempotent; a entry afterwards is committed by its own caller.
+        First commits everything, for up to `_COMMIT_S` even if ``timeout_s`` is shorter. Idempotent. An entry that is
+        submitted later is committed on its caller's thread.
         """
         deadline = time.monotonic() + timeout_s
         self._is_closed = True
@@ -282,21 +284,25 @@ class Delivery:
         return is_sent
 
     def _report_unsent(self, count: int) -> None:
-        """Say what ends with the process; where it goes on nevertheless, and sends some of it, the count goes down."""
+        """Log and count the events that exist only in memory.
+
+        If the process goes on and sends some of them, the next call lowers the count.
+        """
         self._dropped["unsent"] = count
         self._dropped["once_undecided"] = self._storage.undecided
         if count:
             log.error("%d event(s) are in memory alone, not sent, and lost when this process ends", count)
 
     def stats(self) -> dict[str, int | float | dict[str, int] | Distribution]:
-        """What happened in this process so far, and what waits.
+        """Return the counts of this process, and what waits in the outbox.
 
         Returns:
-            ``submitted`` events; ``accepted`` server copies stored; ``duplicates`` that an earlier claim forbade;
-            ``delivered``, ``retried``; ``buried`` and ``dropped`` by reason; ``halted`` pixels with the reason's
-            count; ``uncommitted`` hand-overs; ``waiting`` rows, their ``bytes`` and ``dead`` letters in the outbox,
-            and ``oldest_s``, the age of the event that has waited longest, of all processes that share it;
-            ``batch_records`` and ``send_s``, how many records requests held and how long they took, in seconds.
+            ``submitted``: events. ``accepted``: stored server copies. ``duplicates``: server copies that were not
+            stored because of an earlier claim. ``delivered`` and ``retried``. ``buried`` and ``dropped``: by reason.
+            ``halted``: number of halted pixels. ``uncommitted``: `submit` calls that wait for the disk. ``waiting``
+            rows, their ``bytes``, ``dead`` letters and ``oldest_s``, the age of the event that has waited longest:
+            of all processes that share the outbox. ``batch_records`` and ``send_s``: histograms of the records in a
+            request and of its duration in seconds.
         """
         dropped = Counter(self._dropped)
         states: Counter[str] = Counter(waiting=0, bytes=0, dead=0)
@@ -326,7 +332,7 @@ class Delivery:
             "send_s": self._relay.send_s.read(),
         }
 
-    # On the writer's thread, or the caller's where nothing has to be written
+    # These run on the writer's thread, or on the caller's if there is no disk or no writer thread.
 
     def _commit(self, entries: Sequence[OutboxEntry]) -> list[Claim]:
         if not entries:  # the barrier of a flush
@@ -336,7 +342,7 @@ class Delivery:
         try:
             claims = self._storage.put(entries, self._put_ids(), self._relay.holder(), self._relay.hand)
         except Exception:
-            if len(entries) > 1:  # one that cannot be stored shall not take its neighbours with it
+            if len(entries) > 1:  # one entry that cannot be stored must not lose the others
                 return [claim for entry in entries for claim in self._commit([entry])]
             log.exception("An event could not be stored and has no server copy")
             return self._refuse(entries, "unstorable")
@@ -344,11 +350,11 @@ class Delivery:
         if self._sends:
             self._wake()
         else:
-            self._storage.tidy()  # no relay does it
+            self._storage.tidy()  # there is no relay that would do it
         return claims
 
     def _delayed(self, entry: OutboxEntry) -> OutboxEntry:
-        """The entry, with the delay that a purchase gets."""
+        """Return the entry, with the configured delay if it is a purchase without its own delay."""
         if entry.delay_s or not any(record.event == _DELAYED_EVENT for record in entry.records):
             return entry
         return msgspec.structs.replace(entry, delay_s=self._options.delay_s)
@@ -358,7 +364,7 @@ class Delivery:
         return [claim_of(entry.browser, server=False) for entry in entries]
 
     def _open_disk(self) -> SqliteOutbox | None:
-        """The outbox on disk, or None for one in memory."""
+        """Return the outbox on disk, or None if the outbox is in memory."""
         options = self._options
         if options.sync not in {"normal", "full"}:
             raise ConfigError("sync", options.sync, "normal, full")
@@ -380,7 +386,7 @@ class Delivery:
 
     @property
     def _sent(self) -> tuple[str, ...]:
-        """The pixels and event sets whose records this process sends; empty for all of its environment."""
+        """Return the pixels and event sets whose records this process sends; empty for all of its environment."""
         return self._options.sends or tuple(self._options.tokens)
 
     # Sending
@@ -393,7 +399,7 @@ class Delivery:
         return EventsApi(options.api_url, options.tokens, options.test_event_code, clock=self._clock, **patience)
 
     def _wait_until_sent(self, deadline: float) -> bool:
-        """Whether all that this process stored, and what was stored before it, is gone by monotonic ``deadline``."""
+        """Return whether all rows that are stored now have left the outbox by ``deadline``, in monotonic seconds."""
         if not self._is_used or not self._sends:
             return True
         marks = self._storage.marks()
@@ -414,7 +420,7 @@ class Delivery:
 
 
 def _can_have_threads() -> bool:
-    """Whether threads of ours get their turn; said where they do not."""
+    """Return whether background threads can run; log a warning if they cannot."""
     if run_between_requests():
         return True
     log.warning(

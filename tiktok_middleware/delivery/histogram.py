@@ -1,4 +1,4 @@
-"""A count of measurements by size, cheap enough for every request."""
+"""Histogram of measurements, cheap enough for every request."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["Distribution", "Histogram"]
 
 
 class Distribution(msgspec.Struct, frozen=True):
-    """What a histogram holds at one moment.
+    """Content of a histogram at one moment.
 
     Attributes:
-        bounds: upper bounds of the buckets, each included in its own; a last one without bound follows.
-        counts: measurements in each bucket, one more than there are bounds.
-        sum: of all measurements.
+        bounds: inclusive upper bounds of the buckets; a last bucket without an upper bound follows.
+        counts: number of measurements in each bucket; one more than there are bounds.
+        sum: sum of all measurements.
     """
 
     bounds: tuple[float, ...]
@@ -24,7 +24,7 @@ class Distribution(msgspec.Struct, frozen=True):
 
 
 class Histogram:
-    """Measurements of one thread at a time, which any thread may read.
+    """Counts measurements by bucket. One thread at a time may write; any thread may read.
 
     Args:
         bounds: upper bounds of the buckets, ascending.
@@ -43,5 +43,5 @@ class Histogram:
         self._sum += value
 
     def read(self) -> Distribution:
-        """What was measured so far."""
+        """Return the measurements so far."""
         return Distribution(self._bounds, tuple(self._counts), self._sum)

@@ -1,4 +1,4 @@
-"""What a client needs of a delivery; the package's own is one, and a recorder in tests is another."""
+"""Interface between the client and a delivery. `Delivery` implements it, and so does the recorder in tests."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ class DeliveryInterface(Protocol):
 
     @property
     def is_inline(self) -> bool:
-        """Whether ``submit`` stores and sends on the caller's thread, so that it may block."""
+        """Return whether ``submit`` stores and sends on the caller's thread, so that it may block."""
 
     @property
     def is_off(self) -> bool:
-        """Whether an operator has stopped everything: no page is changed and nothing is tracked. Asked per request."""
+        """Return whether an operator has switched everything off: pages stay unchanged, nothing is tracked.
+
+        Read on every request.
+        """
 
     def submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]]:
         """Return a future of one claim for each entry, resolved once they are stored."""
@@ -32,10 +35,10 @@ class DeliveryInterface(Protocol):
         """Return a future of whether the server copies of an event will never be sent."""
 
     def handed_out(self, events: Sequence[Event]) -> None:
-        """A response takes along the browser copies of these events."""
+        """Note that a response contains the browser copies of these events."""
 
     def wake(self) -> None:
-        """Send what an earlier process left behind."""
+        """Start sending the events that an earlier process left."""
 
     def flush(self, timeout_s: float) -> bool:
         """Return whether everything accepted so far is delivered or dead within ``timeout_s`` seconds."""

@@ -1,4 +1,4 @@
-"""Prometheus collector of one process's delivery; the only file that imports prometheus-client."""
+"""Prometheus collector for the delivery of one process. Only this file imports prometheus-client."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["METRICS", "HasStats", "TikTokCollector"]
 
 
 class HasStats(Protocol):
-    """A client, or a delivery."""
+    """An object with counts: a client or a delivery."""
 
     def stats(self) -> Mapping[str, Any]:
-        """Counts, as `Delivery.stats` names them."""
+        """Return the counts, under the names of `Delivery.stats`."""
 
 
 _COUNTERS = {
@@ -59,10 +59,10 @@ METRICS = tuple(
 
 
 class TikTokCollector(Collector):
-    """Reads the client's counts whenever Prometheus asks: ``REGISTRY.register(TikTokCollector(client))``.
+    """Reads the client's counts at each scrape: ``REGISTRY.register(TikTokCollector(client))``.
 
-    The counters are those of the process that is asked; the ``tiktok_outbox_`` gauges are of the file that all
-    processes of a host share, so take their maximum over processes, not their sum.
+    The counters are those of the scraped process. The ``tiktok_outbox_`` gauges are of the file that all processes of
+    a host share, so take their maximum over processes, not their sum.
 
     Args:
         client: a `Client`.
@@ -72,7 +72,7 @@ class TikTokCollector(Collector):
         self._client = client
 
     def describe(self) -> Iterator[Metric]:
-        """The names alone, so that registering opens no outbox: that is best done after a fork."""
+        """Yield the metric names without values, so that registering opens no outbox. Open an outbox after a fork."""
         for name, text in _COUNTERS.values():
             yield CounterMetricFamily(name, text)
         for name, text in _COUNTERS_BY_REASON.values():
@@ -83,7 +83,7 @@ class TikTokCollector(Collector):
             yield HistogramMetricFamily(name, text)
 
     def collect(self) -> Iterator[Metric]:
-        """All families with their values of this moment."""
+        """Yield all metric families with their current values."""
         stats = self._client.stats()
         for key, (name, text) in _COUNTERS.items():
             yield CounterMetricFamily(name, text, value=stats[key])

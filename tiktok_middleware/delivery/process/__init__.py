@@ -1,1 +1,1 @@
-"""The process around delivery: forks, threads, and event loops."""
+"""Process-level support of delivery: forks, threads, and event loops."""

@@ -1,4 +1,4 @@
-"""Work on a thread, and waiting for it on an event loop, asyncio's or trio's."""
+"""Run calls on a thread, and wait for them on an asyncio or trio event loop."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ _T = TypeVar("_T")
 
 
 async def wait_for(future: Future[Any], timeout_s: float) -> None:
-    """Wait until the future is done or the time is over; neither cancels nor reads it."""
+    """Wait until the future is done or ``timeout_s`` is over; neither cancel the future nor read its result."""
     await (_wait_asyncio(future, timeout_s) if _is_asyncio() else _wait_trio(future, timeout_s))
 
 
 async def pause() -> None:
-    """Let the event loop do what else is due."""
+    """Let the event loop run other tasks."""
     if _is_asyncio():
-        import asyncio  # noqa: PLC0415  # it runs
+        import asyncio  # noqa: PLC0415  # already imported: its loop runs
 
         await asyncio.sleep(0)
     else:
-        import trio  # noqa: PLC0415  # it runs
+        import trio  # noqa: PLC0415  # already imported: its loop runs
 
         await trio.lowlevel.checkpoint()
 
 
 def in_thread(call: Callable[[], _T]) -> Future[_T]:
-    """The result of a call on a thread of its own, which ends with it; no pool is left behind."""
-    from concurrent.futures import Future  # noqa: PLC0415  # a door's import need not pay it
+    """Run ``call`` on a new thread that ends with it, and return a future of its result; no thread pool remains."""
+    from concurrent.futures import Future  # noqa: PLC0415  # keeps the import of adapters fast
     from threading import Thread  # noqa: PLC0415
 
     future: Future[_T] = Future()
@@ -45,7 +45,7 @@ def in_thread(call: Callable[[], _T]) -> Future[_T]:
     def run() -> None:
         try:
             future.set_result(call())
-        except Exception as error:  # noqa: BLE001  # whoever waits is told
+        except Exception as error:  # noqa: BLE001  # passed to the future's caller
             future.set_exception(error)
 
     try:
@@ -56,25 +56,25 @@ def in_thread(call: Callable[[], _T]) -> Future[_T]:
 
 
 def _is_asyncio() -> bool:
-    """Whether an asyncio loop runs here. It is asked first: another thread may be in the middle of importing trio."""
+    """Return whether an asyncio loop runs here. Check before trio: another thread may be importing trio now."""
     asyncio = sys.modules.get("asyncio")
     return asyncio is not None and asyncio._get_running_loop() is not None  # noqa: SLF001  # documented for such use
 
 
 def mark_as_coroutine_function(function: Any) -> None:
-    """For those who ask before they call what is to be awaited: asgiref warns of anything else."""
+    """Mark ``function`` as a coroutine function, since asgiref checks for that and warns about other callables."""
     if sys.version_info >= (3, 12):
         import inspect  # noqa: PLC0415  # as below
 
         inspect.markcoroutinefunction(function)
     else:
-        import asyncio.coroutines  # noqa: PLC0415  # dear, and there already where a server runs
+        import asyncio.coroutines  # noqa: PLC0415  # slow to import, and already imported in a running server
 
         function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def is_in_event_loop() -> bool:
-    """Whether this code runs on an event loop, asyncio's or trio's."""
+    """Return whether this code runs on an asyncio or trio event loop."""
     if _is_asyncio():
         return True
     trio = sys.modules.get("trio")
@@ -82,16 +82,16 @@ def is_in_event_loop() -> bool:
 
 
 async def _wait_asyncio(future: Future[Any], timeout_s: float) -> None:
-    import asyncio  # noqa: PLC0415  # not every server brings it
+    import asyncio  # noqa: PLC0415  # not every server uses it
 
     loop = asyncio.get_running_loop()
     done = loop.create_future()
 
     def tell(_: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the disk was slower than the server's end
+        with contextlib.suppress(RuntimeError):  # the loop was closed before the disk answered
             loop.call_soon_threadsafe(_end, done)
 
-    # `asyncio.wait` does the same by way of four more objects and turns of the loop, at three times the cost.
+    # `asyncio.wait` does the same with four more objects and loop iterations, at three times the cost.
     future.add_done_callback(tell)
     _patience_of(loop, timeout_s).end_in_time(done)
     await done
@@ -103,20 +103,22 @@ def _end(done: asyncio.Future[None]) -> None:
 
 
 class _Patience:
-    """Ends the waits of one loop that take too long: one timer for all, since one for each costs as much as the wait.
+    """Ends the waits of one loop that take too long.
+
+    All waits share one timer, since a timer for each would cost as much as the wait itself.
 
     Args:
-        loop: the loop.
-        timeout_s: how long each of the waits may take, in seconds.
+        loop: the event loop.
+        timeout_s: limit of each wait, in seconds.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, timeout_s: float) -> None:
         self.loop = loop
         self._timeout_s = timeout_s
-        self._waits: deque[tuple[float, asyncio.Future[None]]] = deque()  # in the order in which their time is over
+        self._waits: deque[tuple[float, asyncio.Future[None]]] = deque()  # ordered by deadline
 
     def end_in_time(self, done: asyncio.Future[None]) -> None:
-        """End this wait, which begins now, once its time is over."""
+        """Start the time limit of this wait."""
         if not self._waits:
             self.loop.call_later(self._timeout_s, self._look)
         self._waits.append((self.loop.time() + self._timeout_s, done))
@@ -130,7 +132,7 @@ class _Patience:
 
 
 class _Patiences(threading.local):
-    """Those of the loop that this thread ran last, by their time."""
+    """`_Patience` objects of the loop that this thread ran last, by time limit."""
 
     def __init__(self) -> None:
         self.by_timeout: dict[float, _Patience] = {}
@@ -147,12 +149,12 @@ def _patience_of(loop: asyncio.AbstractEventLoop, timeout_s: float) -> _Patience
 
 
 async def _wait_trio(future: Future[Any], timeout_s: float) -> None:
-    import trio  # noqa: PLC0415  # what runs this coroutine, if asyncio does not
+    import trio  # noqa: PLC0415  # already imported: asyncio does not run this coroutine, so trio does
 
     done, token = trio.Event(), trio.lowlevel.current_trio_token()
 
     def tell(_: object) -> None:
-        with contextlib.suppress(trio.RunFinishedError):  # the disk was slower than the server's end
+        with contextlib.suppress(trio.RunFinishedError):  # the loop ended before the disk answered
             token.run_sync_soon(done.set)
 
     future.add_done_callback(tell)

@@ -1,4 +1,4 @@
-"""Tell every delivery of a process about forks and about the process's end."""
+"""Notify every delivery of a process about forks and about the end of the process."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ __all__ = ["ProcessRegistry", "alive", "close_all", "watch", "watch_child"]
 
 log: logging.Logger = own_logger(__name__)
 
-_EXIT_S = 2.0  # for sending, before the process goes; what is left stays on disk
+_EXIT_S = 2.0  # time for sending before the process ends; the rest stays on disk
 
 
 class ProcessRegistry(Protocol):
-    """What is to know."""
+    """Object that is notified of forks and of the end of the process."""
 
     def before_fork(self) -> None:
-        """The process is about to fork."""
+        """Prepare for a fork; called in the parent before it."""
 
     def after_fork(self) -> None:
-        """It has, and we are still in the parent."""
+        """Resume after a fork; called in the parent."""
 
     def begin_anew(self) -> None:
-        """We are in a new child: nothing of the parent's may be touched."""
+        """Start without state; called in a new child, which must not touch the parent's resources."""
 
     def close(self, timeout_s: float) -> bool:
-        """The process ends."""
+        """Close within ``timeout_s`` seconds; called when the process ends."""
 
 
 alive: weakref.WeakSet[ProcessRegistry] = weakref.WeakSet()
-"""All that is watched."""
+"""All objects to notify."""
 
 
 def watch(living: ProcessRegistry) -> None:
-    """Tell ``living`` of forks, and of the end, for as long as it is there."""
+    """Notify ``living`` of forks and of the end of the process, as long as it exists."""
     alive.add(living)
 
 
 def watch_child() -> None:
-    """Ask for word of this process's end, if it is a child that runs none of ``atexit``'s functions.
+    """Register `close_all` for the end of a child process that does not run ``atexit`` functions.
 
-    Those of `multiprocessing` and Celery's do not. To be called in the child: it begins by forgetting what its parent
-    has asked for.
+    Children of `multiprocessing` and of Celery do not run them. Call this in the child, since a child first drops what
+    its parent has registered.
     """
     process = sys.modules.get("multiprocessing.process")
     if process is not None and process.parent_process() is not None:
-        from multiprocessing.util import Finalize  # noqa: PLC0415  # part of what such a child runs on
+        from multiprocessing.util import Finalize  # noqa: PLC0415  # already imported in such a child
 
-        Finalize(None, close_all, exitpriority=0)  # before it waits for children of its own, as it does below zero
+        Finalize(None, close_all, exitpriority=0)  # runs before the wait for its own children, which is below zero
     signals = sys.modules.get("celery.signals")
     if signals is not None:
         signals.worker_process_shutdown.connect(_close_celery_child, weak=False)
@@ -67,7 +67,7 @@ def _close_celery_child(**_: object) -> None:  # pragma: no cover - runs in Cele
 
 @atexit.register
 def close_all(several: Iterable[ProcessRegistry] = alive, exit_s: float = _EXIT_S) -> None:
-    """Close several deliveries, by default all of this process, in ``exit_s`` seconds together."""
+    """Close several deliveries, by default all of this process, within ``exit_s`` seconds in total."""
     deadline = time.monotonic() + exit_s
     for living in list(several):
         _close(living, max(0.0, deadline - time.monotonic()))
@@ -76,7 +76,7 @@ def close_all(several: Iterable[ProcessRegistry] = alive, exit_s: float = _EXIT_
 def _close(living: ProcessRegistry, timeout_s: float) -> None:
     try:
         living.close(timeout_s)
-    except Exception:  # the others are to be closed all the same
+    except Exception:  # go on closing the others
         log.exception("A delivery could not be closed")
 
 

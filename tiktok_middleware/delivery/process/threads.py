@@ -1,7 +1,4 @@
-"""What threads there are in this process: gevent may have put its own in their place, uWSGI may let none run.
-
-It knows no outbox and sends nothing.
-"""
+"""Native threads and locks, where gevent has replaced threads by greenlets; check for uWSGI without threads."""
 
 from __future__ import annotations
 
@@ -16,11 +13,11 @@ __all__ = ["Lock", "native_lock", "native_sleep", "native_thread", "off_hub", "r
 
 _T = TypeVar("_T")
 
-_UWSGI_WITH_THREADS = (2, 0, 27)  # the release from which threads run without being asked for
+_UWSGI_WITH_THREADS = (2, 0, 27)  # the first release that runs threads without an option
 
 
 class Lock(Protocol):
-    """A lock of the operating system."""
+    """Lock of the operating system."""
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
 
@@ -32,17 +29,17 @@ class Lock(Protocol):
 
 
 def native_lock() -> Lock:
-    """A lock between threads of the operating system, whatever has been patched."""
+    """Return a lock between threads of the operating system, even if gevent has patched locks."""
     return cast("Lock", _original("_thread", "allocate_lock", _thread.allocate_lock)())
 
 
 def native_sleep(seconds: float) -> None:
-    """Hold up this thread of the operating system, whatever has been patched."""
+    """Block this thread of the operating system, even if gevent has patched ``sleep``."""
     _original("time", "sleep", time.sleep)(seconds)
 
 
 def native_thread(target: Callable[[], None]) -> bool:
-    """Run ``target`` on a thread of the operating system; False where the interpreter starts no more threads."""
+    """Run ``target`` on a thread of the operating system; return False if the interpreter starts no more threads."""
     try:
         _original("_thread", "start_new_thread", _thread.start_new_thread)(target, ())
     except RuntimeError:  # the process ends
@@ -51,19 +48,19 @@ def native_thread(target: Callable[[], None]) -> bool:
 
 
 def off_hub(target: _T) -> _T:
-    """Something with the methods of ``target``, which hold up no other greenlet; itself where there are none.
+    """Return a proxy for ``target`` whose methods block no other greenlet; ``target`` itself without gevent.
 
-    Where gevent has replaced threads, all of them share one thread of the operating system, so that a disk holds up
-    each. Its hub keeps a few native threads for such calls; who calls waits as a greenlet does.
+    If gevent has replaced threads, all greenlets share one thread of the operating system, so a disk call would block
+    all of them. gevent's hub has a few native threads for such calls; only the calling greenlet waits.
     """
     return target if _patched() is None else cast("_T", _OffHub(target))
 
 
 def run_between_requests() -> bool:
-    """Whether a thread gets its turn while its process waits for a request.
+    """Return whether threads run while the process waits for a request.
 
-    Under uWSGI before 2.0.27 it does not unless asked for, since the interpreter's lock is kept meanwhile
-    (https://uwsgi-docs.readthedocs.io/en/latest/ThingsToKnow.html).
+    uWSGI before 2.0.27 keeps the interpreter's lock during that wait, so threads run only with ``enable-threads`` or
+    ``threads`` (https://uwsgi-docs.readthedocs.io/en/latest/ThingsToKnow.html).
     """
     uwsgi = sys.modules.get("uwsgi")
     options = getattr(uwsgi, "opt", None)
@@ -84,7 +81,7 @@ class _OffHub:
 
 
 def _apply(call: Callable[..., object], *args: object, **kwargs: object) -> object:
-    import gevent  # noqa: PLC0415  # it is there: it has patched our threads
+    import gevent  # noqa: PLC0415  # already imported: it has patched threads
 
     result, error = gevent.get_hub().threadpool.apply(_outcome, (call, args, kwargs))
     if error is not None:
@@ -95,15 +92,15 @@ def _apply(call: Callable[..., object], *args: object, **kwargs: object) -> obje
 def _outcome(
     call: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]
 ) -> tuple[object, Exception | None]:
-    """What the call returns or raises, as a value: the hub would print a traceback of what is raised."""
+    """Return the call's result and its error as values, since the hub would print a traceback of a raised error."""
     try:
         return call(*args, **kwargs), None
-    except Exception as error:  # noqa: BLE001  # raised again where it belongs
+    except Exception as error:  # noqa: BLE001  # `_apply` raises it again
         return None, error
 
 
 def _patched() -> Any:
-    """Gevent's own record of what it has replaced, where threads are among it."""
+    """Return the module ``gevent.monkey`` if it has patched threads, else None."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey if monkey is not None and monkey.is_module_patched("threading") else None
 

@@ -1,1 +1,1 @@
-"""How events leave: group commit, relay, backoff, and the Events API client."""
+"""Sending of events: group commit, relay, backoff, and the Events API client."""

@@ -1,4 +1,4 @@
-"""Send one batch in a worker process, by the relay's rules."""
+"""Send batches in a worker process, by the relay's rules."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ __all__ = ["WORKER_MAX_WAIT_S", "BatchWorker", "Outcome"]
 log: logging.Logger = own_logger(__name__)
 
 WORKER_MAX_WAIT_S = 60.0
-"""The longest wait that is asked of a queue: far below the time after which Redis hands a message out again."""
+"""Longest delay of a message in the queue, in seconds: far below the time after which Redis redelivers a message."""
 
-_WORK_S = 60.0  # after that what is left goes back into the queue, also when all goes well
+_WORK_S = 60.0  # after that, unsent events go back into the queue, even without failures
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of a batch.
+    """Outcome of one batch.
 
     Attributes:
-        delivered: events that TikTok has.
-        buried: events that became dead letters.
-        left: what is to be tried again.
-        wait_s: seconds until then.
+        delivered: number of events that TikTok has.
+        buried: number of events that became dead letters.
+        left: records to try again.
+        wait_s: seconds to wait before that.
     """
 
     delivered: int
@@ -52,12 +52,12 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class BatchWorker:
-    """One a process: it remembers how TikTok answered, so that an outage is probed and not hammered.
+    """Sends batches to TikTok. Use one per process: its backoff state keeps requests few during an outage.
 
     Args:
-        config: of the worker's own environment.
-        open_sink: makes the sink; the Events API's where it is not given.
-        clock: Unix seconds.
+        config: configuration from the worker's own environment.
+        open_sink: makes the sink; by default, the Events API's.
+        clock: returns Unix seconds.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class BatchWorker:
         self._resumes: int | None = None
 
     def deliver(self, records: Sequence[Record]) -> Outcome:
-        """What became of ``records``, each of which is now at TikTok, a dead letter, or left."""
+        """Send ``records`` and return the outcome: each is now at TikTok, a dead letter, or left."""
         with self._lock:
             self._resume_if_asked()
             self._batch = batch = MemoryOutbox(
@@ -99,7 +99,7 @@ class BatchWorker:
         return Outcome(len(records) - len(dead) - len(left), len(dead), left, wait_s)
 
     def close(self) -> None:
-        """Let go of connections and files, for good."""
+        """Close connections and files. The worker cannot be used afterwards."""
         self._relay.stop(0.0)
         self._dead_letters.close()
 
@@ -114,7 +114,7 @@ class BatchWorker:
         self._resumes = asked
 
     def _wait_s(self, batch: MemoryOutbox, left: list[Record]) -> float:
-        """How long the rest shall wait, with jitter, so that what failed together does not come back together."""
+        """Return how long the rest waits, with jitter, so that messages that failed together come back apart."""
         now, pixel = self._clock(), left[0].pixel
         if pixel in self._relay.backoff.halted or not self._dead_letters.switches().is_sending:
             return WORKER_MAX_WAIT_S * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
@@ -123,21 +123,21 @@ class BatchWorker:
 
 
 class DeadLetters:
-    """The outbox file of the worker's host, where `tiktok-middleware outbox` finds what was given up.
+    """Stores the worker's dead letters in the outbox file of its host, where `tiktok-middleware outbox` shows them.
 
     Args:
-        outbox: the file; None where events are in memory, so that only the log has them.
+        outbox: the file; None for an outbox in memory, so that dead letters are only logged.
     """
 
     def __init__(self, outbox: SqliteOutbox | None) -> None:
         self._outbox = outbox
 
     def switches(self) -> Switches:
-        """What an operator has stopped on this host."""
+        """Return the operator's switches on this host."""
         return self._outbox.switches() if self._outbox else RUNNING
 
     def keep(self, dead: Sequence[Dead]) -> None:
-        """Store what was given up; where that is not possible, the log names each."""
+        """Store the dead letters; log each as an error if that is not possible."""
         by_reason: dict[str, list[Record]] = {}
         for letter in dead:
             by_reason.setdefault(letter.reason, []).append(letter.record)
@@ -147,14 +147,14 @@ class DeadLetters:
                     log.error("Lost %s %s (%s): %s", record.event, record.event_id, reason, trouble)
 
     def resumes(self) -> int:
-        """How often an operator has asked on this host to try again what is halted."""
+        """Return how often `outbox retry` was run on this host for halted pixels; 0 if the outbox cannot be read."""
         try:
             return self._outbox.resumes() if self._outbox else 0
         except OutboxError:
             return 0
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._outbox:
             self._outbox.close()
 
@@ -169,7 +169,7 @@ class DeadLetters:
 
 
 class _NoWay:
-    """The sink of a worker that must not send."""
+    """Sink of a worker that must not send."""
 
     def __init__(self, reason: str) -> None:
         self._reason = reason
@@ -178,7 +178,7 @@ class _NoWay:
         return [Halted(self._reason)] * len(batch)
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there is no connection."""
 
 
 def _open_sink(config: Config, clock: Callable[[], float]) -> Sink:

@@ -1,4 +1,4 @@
-"""Find the events for which TikTok refuses a whole batch."""
+"""Find the events because of which TikTok rejects a whole batch."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ _HINT = re.compile(r"\b(?:batch|data)\.(\d+)", re.IGNORECASE)
 
 
 class Bisection:
-    """Parts of a batch to send one after another: by the index in TikTok's message as long as that proves right,
-    else by halves.
+    """Splits a rejected batch into parts to send one after another.
+
+    It isolates the event whose index TikTok's message names, as long as these indexes prove right, and otherwise
+    splits by halves.
 
     Args:
         rows: the batch.
@@ -28,11 +30,11 @@ class Bisection:
         self._trusts_hints = True
 
     def next_part(self) -> list[LeasedRecord] | None:
-        """What to send next, or None when every row has its verdict."""
+        """Return the part to send next, or None when every row has its verdict."""
         return self._parts.pop() if self._parts else None
 
     def is_settled(self, part: list[LeasedRecord], verdicts: Sequence[Verdict]) -> bool:
-        """Whether ``verdicts`` speak of the rows themselves; if not, ``part`` comes again in smaller parts."""
+        """Return whether ``verdicts`` apply to the rows themselves; if not, queue smaller parts of ``part``."""
         is_refused = all(isinstance(verdict, Rejected) for verdict in verdicts)
         if len(part) == 1 or not is_refused:
             if part[0] is self._suspect:
@@ -48,6 +50,6 @@ class Bisection:
         return False
 
     def _hint(self, verdict: Verdict) -> int:
-        """The index that the message names (``Batch.3.properties...``), or one beyond any batch."""
+        """Return the index that the message names (``Batch.3.properties...``), or one beyond any batch."""
         found = _HINT.search(verdict.reason) if self._trusts_hints and isinstance(verdict, Rejected) else None
         return int(found[1]) if found else MAX_REQUEST_EVENTS + 1

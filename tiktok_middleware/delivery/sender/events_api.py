@@ -1,4 +1,4 @@
-"""Sink over HTTPS to TikTok's Events API. The only file that imports httpx, and only when it first sends."""
+"""Sink over HTTPS to TikTok's Events API. Only this file imports httpx, at the first send."""
 
 from __future__ import annotations
 
@@ -30,23 +30,24 @@ _HEADERS = frozenset(
     | {b"access-token", b"proxy-authorization"}
 )
 
-#: Whether this thread works with our connection now; httpx logs each request, and the app's log is not ours.
+#: Whether this thread uses our connection now. httpx logs each request; our requests must not fill the app's log.
 _posting: ContextVar[bool] = ContextVar("tiktok_middleware_posting", default=False)
 
 
 class EventsApi:
-    """Posts batches to ``{api_url}/event/track/``, one request each, over a connection that is kept.
+    """Posts each batch in one request to ``{api_url}/event/track/``, over a connection that is kept open.
 
-    The environment's proxies count (a server behind one reaches TikTok no other way), but not for a loopback address:
-    a proxy cannot see our own host. Redirects are not followed: the token belongs to the configured host alone.
+    It uses the proxies of the environment, since some servers reach TikTok only through one. It uses none for a
+    loopback address, since a proxy cannot reach this host's loopback. It follows no redirects: the token must be sent
+    to the configured host only.
 
     Args:
         api_url: base URL, such as ``https://business-api.tiktok.com/open_api/v1.3``.
         tokens: access token of each pixel; they appear in no log and no reason.
-        test_event_code: shows the events under Test Events.
-        deadline_s: seconds that a request may take altogether, however slowly the answer drips.
-        keep_s: seconds that a connection without work is kept.
-        clock: Unix seconds, for ``Retry-After`` dates.
+        test_event_code: if set, the events appear under Test Events.
+        deadline_s: limit of a whole request in seconds, however slowly the answer arrives.
+        keep_s: seconds that an idle connection is kept.
+        clock: returns Unix seconds, for ``Retry-After`` dates.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class EventsApi:
         self._stream: Any = None
 
     def send(self, batch: Sequence[Record]) -> list[Verdict]:
-        """The verdict on the whole request, once for each record."""
+        """Return the verdict on the whole request, once for each record."""
         pixel, source = batch[0].pixel, batch[0].source
         token = self._tokens.get(pixel)
         if token is None:
@@ -88,21 +89,21 @@ class EventsApi:
             self._client = None
 
     def _post(self, body: bytes, token: str) -> Verdict:
-        import httpx  # noqa: PLC0415 - a tenth of a second that no start and no request shall pay
+        import httpx  # noqa: PLC0415 - takes a tenth of a second, which must not delay the start or a request
 
         mark = _posting.set(True)
         watchdog = threading.Timer(self._deadline_s, self._cut)
         watchdog.daemon = True
-        with contextlib.suppress(RuntimeError):  # at exit no thread can start, and `close` has a deadline of its own
+        with contextlib.suppress(RuntimeError):  # at exit no thread can start; `close` then has its own deadline
             watchdog.start()
         try:
             client = self._client = self._client or _open(self._url, self._deadline_s, self._keep_s)
             with client.stream(
                 "POST", self._url, content=body, headers={"Access-Token": token}, extensions={"trace": self._trace}
             ) as response:
-                answer = _read(response).replace(token.encode("ascii"), b"...")  # its message is logged and kept
+                answer = _read(response).replace(token.encode("ascii"), b"...")  # its message is logged and stored
                 return read_answer(response.status_code, answer, response.headers.get("retry-after"), self._clock())
-        # The messages of these errors may quote headers, and so the token: their names are enough.
+        # The messages of these errors may quote headers, and so the token. Use the type's name only.
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError) as error:
             return Halted(f"the Events API's address is malformed ({type(error).__name__})")
         except (httpx.HTTPError, OSError) as error:
@@ -112,12 +113,12 @@ class EventsApi:
             _posting.reset(mark)
 
     def _trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Remember the stream that the request goes over, so that `_cut` can end it."""
+        """Store the request's network stream, so that `_cut` can end it."""
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self._stream = info["return_value"]
 
     def _cut(self) -> None:
-        """End a request that takes too long, from the watchdog's thread: only this wakes a read that waits."""
+        """End a request that takes too long. Runs on the watchdog's thread; only this wakes a blocked read."""
         stream = self._stream
         wire = stream and stream.get_extra_info("socket")
         if wire is not None:
@@ -134,7 +135,7 @@ def _open(url: str, deadline_s: float, keep_s: float) -> httpx.Client:
         trust_env=not _is_loopback(url),
         headers={"Content-Type": "application/json", "User-Agent": "tiktok-middleware", "Accept-Encoding": "identity"},
     )
-    # Tracing libraries patch httpx itself and add headers to every request of the process. The pool is below them.
+    # Tracing libraries patch httpx and add headers to every request of the process. The pool is below that layer.
     for transport in filter(None, (client._transport, *client._mounts.values())):  # noqa: SLF001  # no public seam
         transport._pool = _OwnHeaders(transport._pool)  # type: ignore[attr-defined]  # noqa: SLF001
     _keep_out_of_log()
@@ -142,7 +143,7 @@ def _open(url: str, deadline_s: float, keep_s: float) -> httpx.Client:
 
 
 class _OwnHeaders:
-    """A connection pool that sends our headers only: a trace id of the app is none of TikTok's business."""
+    """Connection pool that sends our headers only, so that TikTok does not receive the app's trace ids."""
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
@@ -156,7 +157,7 @@ class _OwnHeaders:
 
 
 def _keep_out_of_log() -> None:
-    """Drop httpx's and httpcore's own lines about our posts; those about the app's requests stay."""
+    """Drop the log lines of httpx and httpcore about our posts; keep those about the app's requests."""
     for name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
         logger = logging.getLogger(name)
         if _is_not_ours not in logger.filters:
@@ -176,7 +177,7 @@ def _is_loopback(url: str) -> bool:
 
 
 def _read(response: httpx.Response) -> bytes:
-    """The answer's first `_ANSWER_BYTES` bytes; what is longer is none of TikTok's."""
+    """Return the first `_ANSWER_BYTES` bytes of the answer; TikTok's own answers are never longer."""
     parts: list[bytes] = []
     size = 0
     for part in response.iter_raw():

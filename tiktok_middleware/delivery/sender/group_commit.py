@@ -1,4 +1,4 @@
-"""The writer thread: it stores what callers submit, many entries in one transaction."""
+"""Writer thread: stores submitted entries, many in one transaction."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _T = TypeVar("_T")
 
 CommitEntries = Callable[[Sequence[OutboxEntry]], "list[Claim]"]
 
-_GATHER = 1000  # entries in one transaction: more cost no less each and make the first wait
+_GATHER = 1000  # entries in one transaction; more would not be cheaper per entry, and the first would wait longer
 
 
 class _Job:
-    """What one caller handed over, or wants read, and where the answer goes."""
+    """Entries to store or a function to call, with the future of the result."""
 
     __slots__ = ("entries", "future", "read")
 
@@ -30,15 +30,15 @@ class _Job:
         self.entries = entries
         self.read = read
         self.future: Future[Any] = Future()
-        self.future.set_running_or_notify_cancel()  # a caller that gives up waiting does not take its event back
+        self.future.set_running_or_notify_cancel()  # a caller that stops waiting cannot cancel its event
 
 
 class GroupCommit:
-    """Group commit on a thread that starts with the first entry.
+    """Commits entries in groups, on a thread that starts with the first entry.
 
     Args:
         commit: stores entries in order and returns their claims; it never raises.
-        limit: entries that may wait before `submit` refuses.
+        limit: number of waiting calls from which `submit` and `read` return None.
     """
 
     def __init__(self, commit: CommitEntries, limit: int) -> None:
@@ -51,15 +51,15 @@ class GroupCommit:
 
     @property
     def waiting(self) -> int:
-        """Hand-overs that are not committed yet."""
+        """Return the number of calls that are not committed yet."""
         return self._queue.qsize()
 
     def submit(self, entries: Sequence[OutboxEntry]) -> Future[list[Claim]] | None:
-        """A future that resolves when ``entries`` are durable, or None when too many wait already."""
+        """Return a future that resolves when ``entries`` are durable, or None when too many calls wait."""
         return self._hand_over(_Job(entries))
 
     def read(self, call: Callable[[], _T]) -> Future[_T] | None:
-        """A future of what ``call`` gives after all that was submitted before; None when too much waits already."""
+        """Return a future of the result of ``call``, which runs after all earlier calls; None when too many wait."""
         return self._hand_over(_Job((), call))
 
     def _hand_over(self, job: _Job) -> Future[Any] | None:
@@ -71,7 +71,7 @@ class GroupCommit:
         return job.future
 
     def close(self, timeout_s: float) -> bool:
-        """Whether all is committed within ``timeout_s`` seconds; what comes later is committed inline."""
+        """Return whether all is committed within ``timeout_s`` seconds; later entries are committed inline."""
         self._is_closed = True
         self._queue.put(None)
         if self._thread is not None:
@@ -82,11 +82,11 @@ class GroupCommit:
         return True
 
     def _start(self) -> bool:
-        """Whether a thread runs now; an interpreter that shuts down forbids new ones."""
+        """Return whether the thread runs now; an interpreter that shuts down allows no new threads."""
         with self._lock:
             if self._thread is None:
                 thread = threading.Thread(
-                    # A context of its own: tracing libraries would keep the request that started the thread in it.
+                    # An empty context: otherwise tracing libraries would keep the first request in this thread.
                     target=contextvars.Context().run,
                     args=(self._run,),
                     name="tiktok-writer",
@@ -108,7 +108,7 @@ class GroupCommit:
                 return
 
     def _drain(self) -> None:
-        """Commit what waits on the caller's own thread; where ours still runs, either may take it."""
+        """Commit the waiting jobs on the caller's thread; if the writer still runs, either thread may take a job."""
         is_end_met = False
         with self._lock:
             with contextlib.suppress(queue.Empty):
@@ -116,10 +116,10 @@ class GroupCommit:
                     job = self._queue.get_nowait()
                     is_end_met |= job is None or not self._commit_with_followers(job)
             if is_end_met and self._thread is not None and self._thread.is_alive():
-                self._queue.put(None)  # the end was said to our thread
+                self._queue.put(None)  # the end marker was meant for the writer's thread
 
     def _commit_with_followers(self, job: _Job) -> bool:
-        """Commit ``job`` and what has gathered behind it; False when the end was among it."""
+        """Commit ``job`` and the jobs queued after it; return False if the end marker was among them."""
         jobs = [job]
         entries = list(job.entries)
         goes_on = True
@@ -148,5 +148,5 @@ class GroupCommit:
 def _answer(future: Future[Any], read: Callable[[], Any]) -> None:
     try:
         future.set_result(read())
-    except Exception as error:  # noqa: BLE001  # it is the reader's, and the writer goes on
+    except Exception as error:  # noqa: BLE001  # passed to the caller of `read`; the writer goes on
         future.set_exception(error)

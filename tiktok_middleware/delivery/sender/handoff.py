@@ -10,16 +10,16 @@ from tiktok_middleware.delivery.outbox.base import LeasedRecord, LeaseHolder, Ou
 
 __all__ = ["Batch", "Handoff"]
 
-_MAX_ROWS = 20_000  # what comes above waits on disk alone
+_MAX_ROWS = 20_000  # further rows wait on disk only
 
 
 class Batch(NamedTuple):
     """Rows of one pixel and one source that are leased together.
 
     Attributes:
-        outbox: whose rows they are.
-        until: when the lease must be renewed, in seconds of the monotonic clock.
-        rows: as many as fit into one request.
+        outbox: outbox of the rows.
+        until: when the lease ends, in seconds of the monotonic clock.
+        rows: at most as many as fit into one request.
     """
 
     outbox: Outbox
@@ -28,30 +28,30 @@ class Batch(NamedTuple):
 
 
 class Handoff:
-    """A queue with one thread at each end."""
+    """Queue between two threads: the writer puts, the relay gets."""
 
     def __init__(self) -> None:
         self._holders: deque[tuple[Outbox, LeaseHolder]] = deque()
-        self._put = 0  # counted by the writer alone
-        self._got = 0  # counted by the relay alone
+        self._put = 0  # only the writer changes it
+        self._got = 0  # only the relay changes it
 
     @property
     def waiting(self) -> int:
-        """Rows that are on their way."""
+        """Return the number of rows in the queue."""
         return self._put - self._got
 
     @property
     def is_full(self) -> bool:
-        """Whether enough is on its way."""
+        """Return whether the queue holds `_MAX_ROWS` rows or more."""
         return self.waiting >= _MAX_ROWS
 
     def put(self, outbox: Outbox, holder: LeaseHolder) -> None:
-        """Hand over the rows that ``holder`` leased."""
+        """Add the rows that ``holder`` leased."""
         self._put += len(holder.rows)
         self._holders.append((outbox, holder))
 
     def get(self, limit: int, limit_bytes: int) -> list[Batch]:
-        """What was handed over first, about ``limit`` rows of it, sorted into batches within both limits."""
+        """Return the oldest rows, about ``limit`` of them, as batches within both limits."""
         batches: dict[tuple[int, str, str], Batch] = {}
         got = 0
         while self._holders and got < limit:

@@ -1,4 +1,4 @@
-"""The thread that sends: lease, sink, verdict, then ack, retry or bury."""
+"""Thread that sends: leases rows, passes them to the sink, then acknowledges, retries or buries them by verdict."""
 
 from __future__ import annotations
 
@@ -31,40 +31,40 @@ __all__ = ["Relay", "Sink"]
 
 log: logging.Logger = own_logger(__name__)
 
-_LEASE_S = 20.0  # also how long the rows of a killed process stay unsent
-_LEASE_MARGIN_S = 16.0  # a lease that has less left is renewed before a further request
-_MAX_BODIES_BYTES = MAX_REQUEST_BYTES - 1024  # the envelope has the rest
+_LEASE_S = 20.0  # the rows of a killed process also stay unsent for this time
+_LEASE_MARGIN_S = 16.0  # a lease with less time left is renewed before the next request
+_MAX_BODIES_BYTES = MAX_REQUEST_BYTES - 1024  # the rest is for the JSON around the bodies
 _SETTLE_S = 0.005
-_IDLE_S = 5.0  # how soon a row is found whose process died between commit and lease
-_PAUSED_S = 1.0  # how soon sending goes on once an operator resumes it
-_GATHER_S = 0.01  # how long an event waits for company; as long again while more keep coming
+_IDLE_S = 5.0  # longest sleep; finds rows whose process died between commit and lease
+_PAUSED_S = 1.0  # sending goes on within this time after an operator resumes it
+_GATHER_S = 0.01  # an event waits this long for others to share its request, and again while more arrive
 _MAX_GATHER_S = 0.1
 
 
 class Sink(Protocol):
-    """Where batches go. It is made and used on the relay's thread only."""
+    """Destination of batches. The relay creates and uses it on its own thread only."""
 
     def send(self, batch: Sequence[Record]) -> Sequence[Verdict]:
-        """One verdict a record, in order. All records are of one pixel and one source.
+        """Send records of one pixel and one source; return one verdict per record, in order.
 
-        Where every record of a batch is `Rejected`, the relay takes it for one answer to the whole and looks for
-        the culprit by sending parts of it.
+        If all records of a batch are `Rejected`, the relay assumes that the whole batch was rejected because of some
+        events, and finds them by sending parts of the batch.
         """
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
 
 
 class Relay:
-    """Sends what is due and sleeps until something is, on a thread that starts with the first `wake`.
+    """Sends due rows and sleeps until the next are due, on a thread that starts with the first `wake`.
 
     Args:
-        outboxes: gives those to serve; asked before each round.
+        outboxes: returns the outboxes to send from; called before each round.
         open_sink: makes the sink, on the relay's thread, before the first send.
-        clock: Unix seconds.
-        limit: events in one request at most.
-        is_sending: whether no operator has paused sending; asked before each request.
-        monotonic: seconds that are never set back.
+        clock: returns Unix seconds.
+        limit: largest number of events in one request.
+        is_sending: returns False while an operator has paused sending; called before each request.
+        monotonic: returns seconds of a clock that is never set back.
     """
 
     def __init__(
@@ -90,49 +90,53 @@ class Relay:
         self._results = Results(self._owner, self.backoff, clock, self._note_resumes)
         self._sink: Sink | None = None
         self._opening = threading.Lock()  # held during the first send
-        self._is_held = False  # the same, by a fork
+        self._is_held = False  # whether a fork holds `_opening`
         self._handoff = Handoff()
         self._bell = threading.Event()
-        self._hurry = threading.Event()  # gathering ends
-        self._is_full = False  # the last round filled a request, so that more may wait
+        self._hurry = threading.Event()  # ends the gathering
+        self._is_full = False  # the last round filled a request, so more rows may wait
         self._lock = threading.Lock()
-        self._turn = threading.Lock()  # one round at a time: the thread's, or that of a `drain` at exit
+        self._turn = threading.Lock()  # allows one round at a time: the thread's, or that of a `drain` at exit
         self._thread: threading.Thread | None = None
         self._is_stopping = False
-        self._until = inf  # the monotonic second after which no request begins
+        self._until = inf  # monotonic seconds; no request starts after this time
         self._failing: set[int] = set()
         self._resumes = 0
 
     @property
     def counts(self) -> Counter[str]:
-        """Rows ``delivered``, and times that one was ``retried``."""
+        """Return the numbers of rows ``delivered`` and of retries (``retried``)."""
         return self._results.counts
 
     @property
     def buried(self) -> Counter[str]:
-        """Rows that became dead letters, by what was the matter: ``rejected``, ``expired``."""
+        """Return the number of rows that became dead letters, by cause: ``rejected``, ``expired``."""
         return self._results.buried
 
     def wake(self) -> None:
-        """Look into the outboxes, as soon as what comes together has gathered."""
+        """Start a round, after a short wait that gathers events into one request."""
         if self._thread is None:
             self._start()
         self._bell.set()
 
     def holder(self) -> LeaseHolder | None:
-        """Who takes rows while they are stored: us, as long as all goes well and not too much is in hand already."""
+        """Return a lease for rows that are being stored, so that the relay sends them without reading the disk.
+
+        None if the relay is not running or is stopping, the handoff is full, a pixel has failures, or sending is
+        paused.
+        """
         if self._thread is None or self._is_stopping or self._handoff.is_full or self.backoff.is_troubled:
             return None
         return LeaseHolder(self._owner, _LEASE_S, self._monotonic() + _LEASE_S) if self._is_sending() else None
 
     def hand(self, outbox: Outbox, holder: LeaseHolder) -> None:
-        """Send the rows that ``holder`` holds."""
+        """Queue the rows that ``holder`` leased for sending."""
         self._handoff.put(outbox, holder)
         if self._handoff.waiting >= self._limit:
             self._hurry.set()
 
     def stop(self, timeout_s: float) -> bool:
-        """Whether the thread ended within ``timeout_s`` seconds; what it had on lease goes back."""
+        """Return whether the thread ended within ``timeout_s`` seconds; it releases its leased rows."""
         self._is_stopping = True
         self._bell.set()
         self._hurry.set()
@@ -143,22 +147,22 @@ class Relay:
             sink, self._sink = self._sink, None
             try:
                 sink.close()
-            except Exception:  # a team's own may lack it or fail in it: what else is to be closed does not suffer
+            except Exception:  # a team's own sink may have no `close`, or it may raise; go on closing the rest
                 log.exception("The sink could not be closed")
         return is_done
 
     def drain(self, deadline: float) -> None:
-        """Send what is due on the caller's thread, where ours is not there; no request begins after ``deadline``.
+        """Send due rows on the caller's thread, unless the relay's thread runs; no request starts after ``deadline``.
 
         Args:
-            deadline: a second of the monotonic clock.
+            deadline: seconds of the monotonic clock.
         """
         if self._thread is None or not self._thread.is_alive():
             while time.monotonic() < deadline and self.round(deadline):
                 pass
 
     def settle(self, deadline: float) -> None:
-        """Wait until nothing is in hand, so that no lease is left behind; until monotonic second ``deadline``."""
+        """Wait until the relay has no leased rows, at most until ``deadline``, in monotonic seconds."""
         while self._handoff.waiting and time.monotonic() < deadline:
             time.sleep(_SETTLE_S)
         if self._turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
@@ -168,7 +172,7 @@ class Relay:
         with self._lock:
             if self._thread is None and not self._is_stopping:
                 thread = threading.Thread(
-                    # A context of its own: tracing libraries would keep the request that started the thread in it.
+                    # An empty context: otherwise tracing libraries would keep the first request in this thread.
                     target=contextvars.Context().run,
                     args=(self._run,),
                     name="tiktok-relay",
@@ -176,7 +180,7 @@ class Relay:
                 )
                 try:
                     thread.start()
-                except RuntimeError:  # the interpreter shuts down: `close` drains, or the rows stay on disk
+                except RuntimeError:  # the interpreter shuts down; `close` drains, or the rows stay on disk
                     return
                 self._thread = thread
 
@@ -184,11 +188,11 @@ class Relay:
         is_busy = True
         while not self._is_stopping:
             is_busy = self._next_round(is_busy)
-        while self._send_handed():  # gives back what nobody will send any more
+        while self._send_handed():  # while stopping, this only releases the rows
             pass
 
     def _next_round(self, was_busy: bool) -> bool:
-        """Whether there was a batch to send, once there was reason to look."""
+        """Wait until a round is due, run it, and return whether there was a batch to send."""
         try:
             if not was_busy:
                 self._bell.wait(self._idle_s())
@@ -202,7 +206,7 @@ class Relay:
             return True
 
     def _gather(self) -> None:
-        """Wait as long as more keeps coming, since a request costs the same with one event as with a hundred."""
+        """Wait while more events keep coming: TikTok counts requests, so one event costs as much as a hundred."""
         deadline = time.monotonic() + _MAX_GATHER_S
         while self._bell.is_set() and not self._is_full and time.monotonic() < deadline:
             self._bell.clear()
@@ -223,7 +227,10 @@ class Relay:
         return min(max(min(dues, default=_IDLE_S), 0.0), _IDLE_S)
 
     def round(self, until: float = inf) -> bool:
-        """Whether there was a batch to send; False as well when another thread's round takes until that second."""
+        """Run a round and return whether there was a batch to send.
+
+        Return False if another thread's round is still running at ``until``, in monotonic seconds.
+        """
         if not self._turn.acquire(timeout=min(max(until - time.monotonic(), 0.0), threading.TIMEOUT_MAX)):
             return False
         try:
@@ -248,7 +255,7 @@ class Relay:
         self._resumes = self._asked()
 
     def _asked(self) -> int:
-        """How often operators have asked so far to try again."""
+        """Return how often operators have run `outbox retry` so far, over all outboxes."""
         asked = 0
         for outbox in self._outboxes():
             with self._forbearing(outbox):
@@ -273,7 +280,7 @@ class Relay:
 
     @contextmanager
     def _forbearing(self, outbox: Outbox) -> Iterator[None]:
-        """An outbox that fails is said once, and does not hold up the other; leases on it expire."""
+        """Log a failing outbox once and continue with the others; its leases expire."""
         try:
             yield
         except OutboxError as error:
@@ -289,7 +296,7 @@ class Relay:
         return bool(batches)
 
     def _send(self, batch: Batch) -> None:
-        """Send what is on lease; a batch that is refused as a whole goes again in parts until the culprit is alone."""
+        """Send leased rows; send a batch that is rejected as a whole again in parts, to find the invalid events."""
         outbox, pixel = batch.outbox, batch.rows[0].record.pixel
         rows = self._results.bury_expired(outbox, batch.rows)
         limit = self.backoff.limit(pixel, self._limit)
@@ -309,13 +316,13 @@ class Relay:
         return self._is_stopping or time.monotonic() > self._until or not self._is_sending()
 
     def _holds(self, batch: Batch, part: list[LeasedRecord]) -> bool:
-        """Whether ``part`` of a batch is ours for as long as a request may take."""
+        """Return whether the lease on ``part`` lasts as long as a request may take; renew it if needed."""
         if self._monotonic() + _LEASE_MARGIN_S <= batch.until:
             return True
         return batch.outbox.renew(self._owner, [row.id for row in part], _LEASE_S) == len(part)
 
     def _ask(self, rows: list[LeasedRecord]) -> Sequence[Verdict]:
-        """The sink's verdicts; whatever goes wrong inside it is a reason to try again."""
+        """Return the sink's verdicts; if the sink fails in any way, return `Retry` for all rows."""
         self.batch_records.observe(len(rows))
         began = time.perf_counter()
         try:
@@ -324,8 +331,8 @@ class Relay:
             reason = fault_of(verdicts, len(rows))
             if not reason:
                 return verdicts
-        # An exit that a team's own sink asks for would end this thread alone, without a word. The message may quote the
-        # request, so only the name is kept.
+        # A `SystemExit` from a team's own sink would end this thread without a log line. The message may quote the
+        # request, so only the type's name is used.
         except (Exception, SystemExit) as error:  # noqa: BLE001
             reason = f"the sink raised {type(error).__name__}"
         finally:
@@ -338,11 +345,11 @@ class Relay:
             return self._sink.send(records)
 
     def before_fork(self, timeout_s: float) -> None:
-        """Wait for what the first send imports: an import that a fork cuts off is locked in the child for ever."""
+        """Wait for the imports of the first send: an import that a fork interrupts stays locked in the child."""
         self._is_held = self._opening.acquire(timeout=timeout_s)
 
     def after_fork(self) -> None:
-        """Go on, in the parent."""
+        """Resume in the parent."""
         if self._is_held:
             self._is_held = False
             self._opening.release()

@@ -17,22 +17,22 @@ __all__ = ["Results"]
 
 log: logging.Logger = own_logger(__name__)
 
-_VARYING = re.compile(r"\(request [^)]*\)|\d+")  # of TikTok's words: which request, and where in it
+_VARYING = re.compile(r"\(request [^)]*\)|\d+")  # parts of TikTok's message that vary: request id and numbers
 _MAX_CAUSES = 1000
 
 
 class Results:
-    """Writes down what became of leased rows, and tells the backoff.
+    """Records the results of leased rows in the outbox and in the backoff.
 
     Args:
-        owner: of the leases.
-        backoff: how fast each pixel may be asked.
-        clock: Unix seconds.
-        on_halt: called before a pixel is halted while none is.
+        owner: owner of the leases.
+        backoff: failure state of each pixel.
+        clock: returns Unix seconds.
+        on_halt: called before a pixel is halted while no other pixel is.
 
     Attributes:
-        counts: rows ``delivered``, and times that one was ``retried``.
-        buried: dead letters by kind: ``rejected`` or ``expired``.
+        counts: numbers of rows ``delivered`` and of retries (``retried``).
+        buried: number of dead letters by kind: ``rejected`` or ``expired``.
     """
 
     def __init__(self, owner: str, backoff: Backoff, clock: Callable[[], float], on_halt: Callable[[], None]) -> None:
@@ -45,7 +45,7 @@ class Results:
         self._causes: set[str] = set()
 
     def settle(self, outbox: Outbox, rows: list[LeasedRecord], verdicts: Sequence[Verdict]) -> None:
-        """Write down what became of each row, all of one pixel."""
+        """Record the result of each row. All rows are of one pixel."""
         now = self._clock()
         pixel = rows[0].record.pixel
         told = list(zip(rows, verdicts, strict=True))
@@ -68,12 +68,12 @@ class Results:
             self.release(outbox, [row for row, _ in halted], halted[0][1].reason)
 
     def release(self, outbox: Outbox, rows: list[LeasedRecord], reason: str = "") -> None:
-        """Give back, as they were, rows that nobody sent."""
+        """Release rows that were not sent; they stay unchanged in the outbox."""
         if rows:
             outbox.release(self._owner, [row.id for row in rows], reason)
 
     def bury_expired(self, outbox: Outbox, rows: list[LeasedRecord]) -> list[LeasedRecord]:
-        """The rows that may still be sent; the others are dead letters now."""
+        """Return the rows that may still be sent; turn the expired ones into dead letters."""
         expired = [row for row in rows if row.age_s > ttl_s(row.record.paired, row.record.source)]
         if not expired:
             return rows
@@ -81,7 +81,10 @@ class Results:
         return [row for row in rows if row.age_s <= ttl_s(row.record.paired, row.record.source)]
 
     def _retry(self, outbox: Outbox, rows: list[LeasedRecord], now: float, reason: str) -> None:
-        """Put rows back in halves that are due apart, so that a row which alone makes them fail is soon alone."""
+        """Put rows back, from the second failure on in halves with different due times.
+
+        So a single row that makes the others fail is soon sent alone.
+        """
         tries = max(row.tries for row in rows)
         middle = len(rows) // 2 if tries else 0
         for half in (rows[:middle], rows[middle:]):
@@ -91,7 +94,7 @@ class Results:
 
     def _bury(self, outbox: Outbox, rows: list[LeasedRecord], kind: str, reason: str) -> None:
         self.buried[kind] += outbox.bury(self._owner, rows, reason)
-        # A mistake in an app is one in each of its events: what is said of the first goes for all.
+        # A mistake in an app is repeated in each of its events, so each cause is logged once.
         first, shown = rows[0].record, shown_reason(reason)
         cause = _VARYING.sub("", shown)
         if cause not in self._causes and len(self._causes) < _MAX_CAUSES:

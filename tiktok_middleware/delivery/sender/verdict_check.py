@@ -1,4 +1,4 @@
-"""Whether what a sink answers can be acted upon: a team's own may say anything."""
+"""Check the verdicts that a sink returns, since a team's own sink may return anything."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _KINDS = (Delivered, Retry, Rejected, Halted)
 
 
 def fault_of(verdicts: Sequence[object], count: int) -> str:
-    """What is wrong with the verdicts on ``count`` records, in words for the log; empty where nothing is.
+    """Return what is wrong with the verdicts on ``count`` records, as a log message; empty if they are valid.
 
     Args:
-        verdicts: what the sink gave.
-        count: how many it was asked for.
+        verdicts: return value of the sink.
+        count: number of records that the sink received.
     """
     if len(verdicts) != count:
         return f"the sink gave {len(verdicts)} verdicts on {count} records"
     last: object = None
     for verdict in verdicts:
-        if verdict is not last and (fault := _fault_of(verdict)):  # most sinks have one verdict on all
+        if verdict is not last and (fault := _fault_of(verdict)):  # most sinks repeat one verdict object
             return fault
         last = verdict
     return ""
