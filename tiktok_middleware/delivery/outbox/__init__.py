@@ -1,1 +1,1 @@
-"""Where events wait: the outbox contract and its implementations."""
+"""Storage of waiting events: the outbox contract and its implementations."""

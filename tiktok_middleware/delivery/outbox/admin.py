@@ -1,4 +1,4 @@
-"""Read and change an outbox file that other processes use, for an operator."""
+"""Operator's access to an outbox file, while other processes use it."""
 
 # ruff: noqa: S608 - only placeholders and constants are formatted into SQL
 
@@ -38,7 +38,7 @@ __all__ = ["OutboxAdmin"]
 
 _BUSY_S = 10.0
 _SCRUB_S = 10.0
-_PART = 500  # rows in one transaction: other processes wait for each, so none takes long
+_PART = 500  # rows in one transaction; kept short, since other processes wait for it
 
 _COLUMNS = "id, pixel, source, event, event_id, event_time, paired, tries, reason"
 _TABLES = {
@@ -63,11 +63,11 @@ _Progress = Callable[[int], None]
 
 
 class OutboxAdmin:
-    """An outbox file that exists already: nothing is made, migrated or set aside here.
+    """Reads and changes an existing outbox file. It never creates, migrates or replaces the file.
 
     Args:
-        path: the file.
-        clock: Unix seconds.
+        path: path of the file.
+        clock: returns Unix seconds.
 
     Raises:
         OutboxError: from every method: the file is missing, damaged, of another release, or cannot be written.
@@ -78,7 +78,7 @@ class OutboxAdmin:
         self._clock = clock
 
     def summary(self) -> Summary:
-        """Everything in numbers."""
+        """Return the counts of all rows, and the file's size."""
         query = "SELECT state, pixel, event, reason, count(*), min(event_time) FROM ({}) GROUP BY 1, 2, 3, 4"
         with self._open("ro") as db:
             values = self._values(RowFilter())
@@ -103,27 +103,27 @@ class OutboxAdmin:
         return Summary(list(groups.values()), size, on_disk, claims)
 
     def count(self, choice: RowFilter) -> int:
-        """How many rows are meant."""
+        """Return how many rows ``choice`` selects."""
         with self._open("ro") as db:
             query = f"SELECT count(*) FROM ({{}}) WHERE {_CHOSEN} AND {_in(choice.states)}"
             return sum(db.execute(query.format(sql), self._values(choice)).fetchone()[0] for sql in _TABLES.values())
 
     def rows(self, choice: RowFilter, person: Person | None = None) -> Iterator[OutboxRow]:
-        """The rows that are meant, by table and age; read in parts, so that the log can be written back meanwhile."""
+        """Yield the selected rows by table and age; read in parts, so that checkpoints of the log can run between."""
         with self._open("ro") as db:
             for table in _TABLES:
                 for part in self._parts(db, table, choice):
                     yield from (_row(row) for row in part if person is None or person.has(user_of(row["body"])))
 
     def retry(self, choice: RowFilter, *, as_new: bool = False, on_progress: _Progress | None = None) -> Retried:
-        """Dead letters are put back, rows that wait for a later try are due now, and halted pixels go on.
+        """Put dead letters back, make rows due now that wait for a later try, and resume halted pixels.
 
-        The relay of any live process takes up what is due within seconds.
+        The relay of any running process sends due rows within seconds.
 
         Args:
-            choice: which rows; those in flight are left alone.
-            as_new: accept that TikTok counts pairs again, whose browser copy it has forgotten.
-            on_progress: told how many rows were looked at since the last call.
+            choice: selected rows; rows in flight stay unchanged.
+            as_new: also retry pairs that are too old for TikTok's deduplication, so that TikTok may count them again.
+            on_progress: called with the number of rows processed since the last call.
         """
         done = Retried()
         with self._open("rw") as db:
@@ -158,11 +158,11 @@ class OutboxAdmin:
             done.put_back += 1
 
     def purge(self, choice: RowFilter, on_progress: _Progress | None = None) -> int:
-        """How many rows are gone for good; what was counted once stays counted.
+        """Delete rows for good and return how many; the claims of ``once`` events stay.
 
         Args:
-            choice: which rows; those in flight are left alone.
-            on_progress: as above.
+            choice: selected rows; rows in flight stay unchanged.
+            on_progress: called with the number of rows processed since the last call.
         """
         gone = 0
         with self._open("rw") as db:
@@ -177,13 +177,13 @@ class OutboxAdmin:
         return gone
 
     def erase(self, person: Person, on_progress: _Progress | None = None) -> Erased:
-        """Remove all stored events of a person, and their copies from the file and its log.
+        """Remove all stored events of a person, including deleted copies in the file and its log.
 
-        What a process has in hand is removed too; a request that is on its way may still arrive.
+        Rows that a process is sending are removed too, but their request may still arrive.
 
         Args:
-            person: whose events.
-            on_progress: told how many rows were looked at since the last call.
+            person: the person.
+            on_progress: called with the number of rows processed since the last call.
         """
         done = Erased()
         with self._open("rw") as db:
@@ -215,11 +215,11 @@ class OutboxAdmin:
             done.dead += 1
 
     def forget(self, event_id: str, environment: str) -> int:
-        """Forget that an event was counted, and return how many claims there were; it then counts again.
+        """Remove an event's claims, so that it counts again, and return how many there were.
 
         Args:
-            event_id: the event.
-            environment: whose claims; those of every pixel.
+            event_id: id of the event.
+            environment: environment of the claims; those of every pixel are removed.
         """
         suffix = "" if environment == PRODUCTION else f"@{environment}"
         with self._open("rw") as db, _transaction(db):
@@ -276,7 +276,7 @@ class OutboxAdmin:
                 add_tables(db, ADDITIONS)
             yield db
         except sqlite3.Error as error:
-            # This class exactly stands for a file that is not, or no longer, a database.
+            # SQLite raises exactly this class, not a subclass, for a file that is not a valid database.
             if type(error) is sqlite3.DatabaseError:
                 raise OutboxError(
                     f"outbox {self._path} is damaged ({error}); the app sets it aside and goes on"
@@ -303,7 +303,7 @@ def _count(db: sqlite3.Connection, scope: str, rows: int, size: int) -> None:
 
 
 def scrub(db: sqlite3.Connection) -> bool:
-    """Whether the log was emptied, so that no copy of a deleted row is left; readers may hold it up for seconds."""
+    """Empty the log, so that no copy of a deleted row is left; return False if readers prevent it for `_SCRUB_S`."""
     deadline = time.monotonic() + _SCRUB_S
     db.execute("PRAGMA busy_timeout=200")
     while db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
@@ -314,7 +314,7 @@ def scrub(db: sqlite3.Connection) -> bool:
 
 
 def user_of(body: bytes) -> dict[str, object]:
-    """The ``user`` object of a stored body."""
+    """Return the ``user`` object of a stored body; empty if there is none."""
     try:
         item = msgspec.json.decode(body)
     except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""Decide within one `put` what fits into the outbox and which channels each entry wins; pure."""
+"""Decide, within one `put`, which records fit into the outbox and which channels each entry claims. Pure."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from tiktok_middleware.delivery.outbox.base import Limits, claim_of
 __all__ = ["Admission", "Claims", "Space"]
 
 
-_MAX_RECORDS = 8  # of one entry, as far as no exact count is needed
+_MAX_RECORDS = 8  # of one entry; an estimate, used where no exact count is needed
 _MAX_RECORD_BYTES = 64 * 1024
 
 
 class Claims(Protocol):
-    """The claims of a store, within one transaction."""
+    """Claims of an outbox, within one transaction."""
 
     def wins(self, event_id: str, pixels: Sequence[str], channel: str, passing: bool) -> bool:
         """Claim an event for a channel of all ``pixels``, and return whether this was the first claim of each.
 
-        A channel is also lost where the other channel's claim is older than `PAIRED_TTL_S`.
+        Also return False if the other channel's claim is older than `PAIRED_TTL_S`.
         """
 
     def first_at(self, event_id: str, pixels: Sequence[str], channel: str) -> float:
-        """When the channel was claimed first, in Unix seconds; 0 where it was not."""
+        """Return when the channel was claimed first, in Unix seconds; 0 if it was not."""
 
 
 class Space:
-    """What still fits for one pixel.
+    """Remaining room for one pixel.
 
     Attributes:
-        rows: rows that fit.
-        size: bytes that fit.
-        kept_rows, kept_size: the last fifth of the outbox, which is kept for events of views: reports of pages, which
-            strangers can make up, are dropped first.
+        rows: rows that still fit.
+        size: bytes that still fit.
+        kept_rows, kept_size: a fifth of the outbox, reserved for events that views track. Events that pages report can
+            be forged by anyone, so they are dropped first.
     """
 
     __slots__ = ("kept_rows", "kept_size", "rows", "size")
@@ -48,22 +48,22 @@ class Space:
         self.kept_size: int = limits.bytes // 5
 
     def is_short_of(self, entries: Sequence[OutboxEntry]) -> bool:
-        """Whether the entries may not all fit, with the largest record that there can be."""
+        """Return whether the entries may not all fit, if each had the largest possible number and size of records."""
         return self.rows < _MAX_RECORDS * len(entries) or self.size < _MAX_RECORD_BYTES * len(entries)
 
 
 class Admission:
-    """The decisions of one `put`.
+    """Decisions of one `put`.
 
     Args:
-        space: what fits, for every pixel of the entries' records.
-        pixels: the pixels that a browser copy goes to where its entry names none.
+        space: remaining room of every pixel of the entries' records.
+        pixels: pixels of a browser copy whose entry names none.
 
     Attributes:
-        stored: records that are to be stored and may be sent at once.
-        delayed: records that are to be stored and wait, each with its delay in seconds.
-        dropped: records for which there was no room, by reason.
-        duplicates: records whose event is already counted.
+        stored: records to store that may be sent at once.
+        delayed: records to store that wait first, each with its delay in seconds.
+        dropped: number of records that did not fit, by reason.
+        duplicates: number of records whose event was already counted.
     """
 
     __slots__ = ("_pixels", "delayed", "dropped", "duplicates", "space", "stored")
@@ -77,11 +77,11 @@ class Admission:
         self._pixels = pixels
 
     def all_stored(self) -> list[Record]:
-        """All records that are to be stored."""
+        """Return all records to store."""
         return self.stored + [record for _, record in self.delayed] if self.delayed else self.stored
 
     def missing(self, pixel: str, entries: Sequence[OutboxEntry]) -> tuple[int, int]:
-        """Rows and bytes that page views of ``pixel`` must give up for its conversions among ``entries``."""
+        """Return how many rows and bytes of page views to remove so that the conversions in ``entries`` fit."""
         wanted = [
             len(r.body)
             for s in entries
@@ -98,7 +98,7 @@ class Admission:
         self.dropped["overflow_page_view"] += views
 
     def decide(self, entry: OutboxEntry, claims: Claims) -> Claim:
-        """What ``entry`` wins; its records are added to `stored` or `delayed` where the server channel is won."""
+        """Return the claim of ``entry``; if it gets the server channel, add its records to `stored` or `delayed`."""
         once, records = entry.once, entry.records
         browser = entry.browser and (not once or self._wins_browser(entry, claims))
         server = bool(records) and self._admits(records, is_reported=entry.reported)
@@ -120,7 +120,7 @@ class Admission:
         return claims.wins(entry.event_id, pixels, "browser", entry.passing)
 
     def _lost(self, entry: OutboxEntry, browser: bool, server: bool, claims: Claims) -> Claim:
-        """The claim with the time of the earlier one, for the channel that was lost."""
+        """Return the claim, with the time of the earlier claim of the lost channel."""
         pixels = entry.pixels or self._pixels or _pixels_of(entry.records)
         channels = [name for name, won in (("browser", browser), ("server", server)) if not won]
         times = [at for name in channels if (at := claims.first_at(entry.event_id, pixels, name))]

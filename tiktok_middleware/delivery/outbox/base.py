@@ -1,7 +1,7 @@
-"""The contract that every outbox keeps: stored events, leases, claims, deferred payloads.
+"""Contract of an outbox: stored events, leases, claims, deferred payloads.
 
-Every time in this contract is a duration against the outbox's own clock, because the clocks of hosts differ. Records
-and claims belong to an environment and a pixel: the environment is the outbox's, the pixel the record's.
+The contract's times are durations, measured by the outbox's own clock, because the clocks of hosts differ. Records and
+claims belong to an environment and a pixel: the environment of the outbox, the pixel of the record.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ __all__ = [
 ]
 
 PAIRED_TTL_S = 47 * 3600
-"""An hour before TikTok forgets one copy of an event and would count the other one anew (TikTok, 4)."""
+"""One hour less than TikTok's deduplication window; after that window TikTok counts both copies (TikTok, 4)."""
 
 DELAYED = "delayed"
-"""The reason under which a row is listed that waits because of ``TIKTOK_DELAY``."""
+"""Reason of rows that wait because of ``TIKTOK_DELAY``."""
 
 MAX_DELAY_S = 86_400.0
-"""The longest delay, in seconds."""
+"""Longest delay, in seconds."""
 
 
 class LeasedRecord(msgspec.Struct, frozen=True, gc=False):
-    """One row of an outbox that its holder, and nobody else, may send until the lease expires.
+    """Row of an outbox that only the lease's owner may send until the lease expires.
 
     Attributes:
-        id: the row's number; later rows have higher ones.
-        tries: how often sending it has failed so far.
-        record: what to send.
-        age_s: seconds since the event's time when the row was leased, by the outbox's clock.
+        id: number of the row; later rows have higher numbers.
+        tries: how often sending has failed so far.
+        record: record to send.
+        age_s: age of the event when the row was leased, in seconds of the outbox's clock.
     """
 
     id: int
@@ -55,13 +55,13 @@ class LeasedRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class LeaseHolder(msgspec.Struct, gc=False):
-    """A lease taken while storing: the rows go from the writer to the relay without being read again.
+    """Lease that is taken while storing, so that the writer passes rows to the relay without reading them again.
 
     Attributes:
         owner: as for `Outbox.lease`.
-        for_s: seconds after which others may take the rows.
-        until: when this process must have renewed the lease, in seconds of its monotonic clock.
-        rows: what was stored and leased.
+        for_s: seconds after which other owners may take the rows.
+        until: when the lease ends if it is not renewed, in seconds of this process's monotonic clock.
+        rows: the stored and leased rows.
     """
 
     owner: str
@@ -71,13 +71,13 @@ class LeaseHolder(msgspec.Struct, gc=False):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How much an outbox keeps of each environment and pixel.
+    """Size limits of an outbox.
 
     Attributes:
-        rows: waiting records.
-        bytes: their bodies, in bytes.
+        rows: waiting records of each environment and pixel.
+        bytes: total size of their bodies, in bytes.
         dead: dead letters of the whole outbox; the oldest are removed first.
-        claims: claims of the whole outbox, one for each channel; the oldest are removed first.
+        claims: claims of the whole outbox, one per channel; the oldest are removed first.
         ledger: entries of the ledger; the oldest are removed first.
     """
 
@@ -89,11 +89,11 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Retention(msgspec.Struct, frozen=True):
-    """How long an outbox keeps what is done.
+    """How long an outbox keeps finished events.
 
     Attributes:
-        dead_s: dead letters, in seconds.
-        ledger_s: entries of the ledger, in seconds; 0 to keep none.
+        dead_s: seconds that dead letters are kept.
+        ledger_s: seconds that ledger entries are kept; 0 for no ledger.
     """
 
     dead_s: float = 90 * 86400.0
@@ -101,7 +101,7 @@ class Retention(msgspec.Struct, frozen=True):
 
 
 class Switches(msgspec.Struct, frozen=True):
-    """What an operator has stopped for every process that uses the outbox.
+    """Operator's switches for all processes that use the outbox.
 
     Attributes:
         paused_at: Unix seconds since when nothing is sent, or 0.
@@ -113,28 +113,28 @@ class Switches(msgspec.Struct, frozen=True):
 
     @property
     def is_off(self) -> bool:
-        """Whether everything is stopped."""
+        """Return whether everything is switched off."""
         return bool(self.off_at)
 
     @property
     def is_sending(self) -> bool:
-        """Whether waiting events are sent."""
+        """Return whether waiting events are sent."""
         return not (self.paused_at or self.off_at)
 
 
 RUNNING = Switches()
-"""Nothing is stopped."""
+"""The switches when nothing is stopped."""
 
 
 class Outbox(Protocol):
-    """Events that wait for TikTok, leased rather than drained, and the claims of what is counted once.
+    """Stores events until TikTok has them, and the claims of ``once`` events. A sender leases rows before it sends.
 
-    Safe to share between threads. Every method but `close` and `switches` may raise `OutboxError`.
+    Threads may share an outbox. Every method except `close` and `switches` may raise `OutboxError`.
 
     Attributes:
-        dropped: records lost to overflow, by reason: ``overflow_page_view`` or ``overflow``;
-            and ``overflow_dead`` for dead letters.
-        duplicates: records that were not stored because an earlier entry had claimed their event.
+        dropped: number of records lost because a limit was reached, by reason: ``overflow_page_view``,
+            ``overflow_reported`` or ``overflow``; ``overflow_dead`` for dead letters.
+        duplicates: number of records that were not stored because an earlier entry had claimed their event.
     """
 
     dropped: Counter[str]
@@ -143,20 +143,20 @@ class Outbox(Protocol):
     def put(
         self, entries: Sequence[OutboxEntry], *, put_id: bytes = b"", holder: LeaseHolder | None = None
     ) -> list[Claim]:
-        """Store the records and make the claims in one transaction, and return what each entry won.
+        """Store the records and make the claims in one transaction, and return each entry's claim.
 
         Args:
-            entries: in order.
-            put_id: 16 bytes, 8 of the writer and 8 that count its puts. Repeating a writer's last put changes nothing
-                and returns the same claims. Empty for a put that is never repeated.
-            holder: who leases the new rows at once; an outbox where leasing is cheap may ignore it.
+            entries: entries to store, in order.
+            put_id: 8 bytes of the writer's id and 8 bytes of its put counter. Repeating a writer's last put changes
+                nothing and returns the same claims. Empty for a put that is never repeated.
+            holder: lease for the new rows; an outbox in which leasing is cheap may ignore it.
         """
 
     def stored(self, put_id: bytes) -> list[Claim] | None:
-        """The claims of an earlier put, None where no such put was committed: for a commit whose answer was lost."""
+        """Return the claims of an earlier put, None if it was not committed. For a commit whose result was lost."""
 
     def take(self, ref: str) -> bytes | None:
-        """The deferred payload of a reference, any number of times for a day; None where there is none."""
+        """Return the deferred payload of a reference, for a day and any number of times; None if there is none."""
 
     def lease(
         self,
@@ -167,83 +167,83 @@ class Outbox(Protocol):
         for_s: float,
         pixels_blocked: Collection[str] = (),
     ) -> list[LeasedRecord]:
-        """Due rows of one pixel and one source, at least one if there is any, held for ``for_s`` seconds.
+        """Lease due rows of one pixel and one source for ``for_s`` seconds; at least one row if any is due.
 
-        Only rows of the outbox's environment and pixels are leased. A record is ``paired`` as soon as a browser copy
-        of its event was handed out, by whichever entry.
+        Only rows of the outbox's environment and pixels are leased. A record is ``paired`` if a browser copy of its
+        event was handed out, by this or any other entry.
 
         Args:
-            owner: random id of who leases; `ack` and the like want the same.
-            limit: rows at most.
-            limit_bytes: bodies at most, in bytes, where it is more than one row.
-            for_s: seconds after which others may take the rows.
-            pixels_blocked: pixels whose rows stay where they are.
+            owner: random id of the caller; pass the same to `ack`, `retry`, `renew`, `release` and `bury`.
+            limit: largest number of rows.
+            limit_bytes: largest total size of the bodies in bytes; a single row may be larger.
+            for_s: seconds after which other owners may take the rows.
+            pixels_blocked: pixels whose rows are not leased.
         """
 
     def ack(self, owner: str, rows: Sequence[LeasedRecord], request_id: str = "") -> int:
-        """Remove delivered rows, enter them in the ledger, and return how many were still held by ``owner``.
+        """Remove delivered rows, enter them in the ledger, and return how many ``owner`` still held.
 
         Args:
-            owner: of the lease.
+            owner: owner of the lease.
             rows: rows of one pixel.
             request_id: TikTok's id of the request that delivered them.
         """
 
     def retry(self, owner: str, ids: Collection[int], after_s: float, reason: str = "") -> int:
-        """Put rows back, one try older and due after ``after_s`` seconds; ``reason`` is for listings."""
+        """Put rows back with one more failed try, due after ``after_s`` seconds; ``reason`` is shown in listings."""
 
     def renew(self, owner: str, ids: Collection[int], for_s: float) -> int:
-        """Hold rows for ``for_s`` more seconds, and return how many are still held."""
+        """Extend the lease on rows to ``for_s`` seconds from now; return how many the owner still holds."""
 
     def release(self, owner: str, ids: Collection[int], reason: str = "") -> int:
-        """Put rows back as they were, due now, because nobody sent them; ``reason`` is for listings."""
+        """Put rows that were not sent back unchanged, due now; ``reason`` is shown in listings."""
 
     def bury(self, owner: str, rows: Sequence[LeasedRecord], reason: str) -> int:
-        """Turn rows of one pixel into dead letters, kept with their reason."""
+        """Turn rows of one pixel into dead letters, stored with ``reason``."""
 
     def cancel(self, event_id: str) -> bool:
-        """Keep an event's server copies from ever being sent; False where one was sent or is being sent now.
+        """Prevent an event's server copies from being sent; return False if one was sent or is in flight.
 
         The event stays claimed for the server channel, so that a repetition is not sent either.
         """
 
     def due_in_s(self, pixels_blocked: Collection[str] = ()) -> float | None:
-        """Seconds until the next row is due or its lease expires, 0 or less for now; None when nothing waits."""
+        """Return the seconds until the next row is due or its lease expires; 0 or less for now, None without rows."""
 
     def last_id(self) -> int:
-        """The number of the newest row ever stored; before the first a number below it."""
+        """Return the number of the newest row ever stored; before the first row, a lower number."""
 
     def holds(self, up_to: int, pixels_blocked: Collection[str] = (), within_s: float | None = None) -> bool:
-        """Whether a row not newer than ``up_to`` still waits.
+        """Return whether a row with a number up to ``up_to`` still waits.
 
         Args:
-            up_to: a number of `last_id`.
-            pixels_blocked: pixels whose rows do not count.
-            within_s: rows count only if they are leased, or due within so many seconds.
+            up_to: a result of `last_id`.
+            pixels_blocked: pixels whose rows are ignored.
+            within_s: if given, only rows count that are leased or due within so many seconds.
         """
 
     def counts(self) -> dict[str, int]:
-        """Rows of the environment by state: ``waiting`` (with leased ones), ``bytes`` of their bodies, ``dead``."""
+        """Count the environment's rows: ``waiting`` (including leased), ``bytes`` of their bodies, ``dead``."""
 
     def oldest_s(self) -> float | None:
-        """Seconds since the event that has waited longest; None when nothing waits."""
+        """Return the age of the event that has waited longest, in seconds; None if no event waits."""
 
     def resumes(self) -> int:
-        """How often an operator has asked so far to try again what is halted."""
+        """Return how often an operator has run `outbox retry`, which resumes halted pixels."""
 
     def switches(self) -> Switches:
-        """What an operator has stopped. Cheap enough for every request; at most a second old."""
+        """Return the operator's switches, at most a second old. Fast enough for every request."""
 
     def tidy(self) -> None:
-        """House-keeping that nobody waits for: the relay calls it after sending and every few seconds."""
+        """Do housekeeping. The relay calls this after sending and every few seconds."""
 
     def close(self) -> None:
-        """Close what the outbox holds open; the rows stay where they are, and later calls still work."""
+        """Close open resources. Rows stay stored, and later calls still work."""
 
 
 _CLAIMS = {(browser, server): Claim(browser, server) for browser in (False, True) for server in (False, True)}
 
 
 def claim_of(browser: bool, server: bool) -> Claim:
-    """The claim with these two answers, one object for all equal ones."""
+    """Return the claim with these two results; equal claims are the same object."""
     return _CLAIMS[browser, server]

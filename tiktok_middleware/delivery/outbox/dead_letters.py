@@ -1,4 +1,4 @@
-"""What an operator sees of an outbox: its rows and its counts."""
+"""Operator's view of an outbox: rows, counts, and results of commands."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ WAITING, IN_FLIGHT, DEAD = "waiting", "in_flight", "dead"
 
 
 class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which rows are meant; what is empty does not narrow the choice.
+    """Filter for rows; an empty field matches all rows.
 
     Attributes:
-        states: of ``waiting``, ``in_flight`` and ``dead``.
+        states: any of ``waiting``, ``in_flight`` and ``dead``.
         pixel: TikTok's ``event_source_id``.
         environment: name of the environment.
         event: name of the event.
-        event_id: its id.
-        reason: part of the reason, in any case of letters.
-        before: Unix seconds: died until then, or, where it still waits, happened until then.
+        event_id: id of the event.
+        reason: part of the reason, in upper or lower case.
+        before: latest time in Unix seconds: of death for dead letters, of the event for others.
     """
 
     states: tuple[str, ...] = (WAITING, IN_FLIGHT, DEAD)
@@ -32,7 +32,7 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutboxRow(msgspec.Struct, frozen=True):
-    """One row, without whom it is about.
+    """One row, without the visitor's identity.
 
     Attributes:
         id: the row's number, within its state.
@@ -44,10 +44,10 @@ class OutboxRow(msgspec.Struct, frozen=True):
         event_time: Unix seconds.
         paired: whether a browser copy was handed out.
         tries: how often sending it failed.
-        reason: of the last failure, or of its death.
-        at: Unix seconds: when it is due, when its lease ends, or when it died.
-        page: the page's address and referrer, as they were cut down before they were stored.
-        properties: what was tracked.
+        reason: reason of the last failure, or of becoming a dead letter.
+        at: Unix seconds: when it is due, when its lease ends, or when it became a dead letter.
+        page: URL and referrer of the page, redacted before they were stored.
+        properties: tracked properties.
         environment: name of the environment.
     """
 
@@ -68,16 +68,16 @@ class OutboxRow(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """Rows that are alike.
+    """Rows with the same state, environment, event and reason code.
 
     Attributes:
         state: as in `OutboxRow`.
         event: name of the event.
-        reason: why the first of them waits, or died; empty where nothing failed.
-        count: rows.
-        oldest: Unix seconds, when the oldest of them happened.
+        reason: reason of the first row; empty if sending has not failed.
+        count: number of rows.
+        oldest: time of the oldest event, in Unix seconds.
         environment: name of the environment.
-        code: TikTok's code, or what else the reasons have in common.
+        code: TikTok's code, or the common part of the reasons.
     """
 
     state: str
@@ -90,13 +90,13 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """The state of an outbox.
+    """State of an outbox.
 
     Attributes:
-        groups: all rows, by state, event and reason.
-        waiting_bytes: bodies of what is not dead, in bytes.
-        file_bytes: the file and its log.
-        claims: what is remembered as counted once, a channel each.
+        groups: all rows, grouped.
+        waiting_bytes: total size of the bodies of rows that are not dead letters, in bytes.
+        file_bytes: size of the file and its log, in bytes.
+        claims: number of claims of ``once`` events, one per channel.
     """
 
     groups: list[Group]
@@ -105,23 +105,23 @@ class Summary(msgspec.Struct, frozen=True):
     claims: int
 
     def count(self, state: str) -> int:
-        """How many rows are in ``state``."""
+        """Return the number of rows in ``state``."""
         return sum(group.count for group in self.groups if group.state == state)
 
     @property
     def oldest(self) -> int | None:
-        """When the oldest event happened that is not dead, in Unix seconds."""
+        """Return the time of the oldest event that is not a dead letter, in Unix seconds."""
         return min((group.oldest for group in self.groups if group.state != DEAD), default=None)
 
 
 class Retried(msgspec.Struct):
-    """What became of a wish to try again.
+    """Result of `OutboxAdmin.retry`.
 
     Attributes:
-        put_back: dead letters that wait again.
-        hastened: rows that waited for a later try, or for an operator, and are due now.
-        expired: pairs that were left dead, since TikTok would count them a second time.
-        too_old: events that were left dead, since TikTok attributes them to nothing.
+        put_back: number of dead letters that wait again.
+        hastened: number of rows that waited for a later try or for an operator, and are due now.
+        expired: number of pairs left as dead letters, since TikTok would count them a second time.
+        too_old: number of events left as dead letters, since TikTok no longer attributes them.
     """
 
     put_back: int = 0
@@ -131,14 +131,14 @@ class Retried(msgspec.Struct):
 
 
 class Erased(msgspec.Struct):
-    """What was removed of a person.
+    """Result of `OutboxAdmin.erase`: numbers of removed items.
 
     Attributes:
         waiting: events that waited.
         in_flight: events that a process was sending; their request may still arrive.
         dead: dead letters.
         deferred: browser copies that waited for their page.
-        is_scrubbed: whether the file and its log hold no copy any more.
+        is_scrubbed: whether the file and its log no longer contain deleted copies.
     """
 
     waiting: int = 0

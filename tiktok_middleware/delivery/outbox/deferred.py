@@ -1,4 +1,4 @@
-"""Browser copies too large for a header, kept under a reference until a page asks for them."""
+"""Deferred payloads: browser copies too large for a header, stored under a reference until a page fetches them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tiktok_middleware.core.events.event import Claim, DeferredPayload, OutboxEn
 __all__ = ["DEFERRED_LIFE_S", "MemoryDeferred", "handed_out"]
 
 DEFERRED_LIFE_S = 86_400.0
-"""How long a reference is good for, in seconds: as long as a signed event, whose copy it may be."""
+"""How long a reference is valid, in seconds: as long as a signed event, since the payload may be one."""
 
 _LIMIT = 500
 
 
 def handed_out(entries: Sequence[OutboxEntry], claims: Sequence[Claim]) -> list[DeferredPayload]:
-    """The payloads of those entries whose browser copy may go."""
+    """Return the payloads of the entries whose browser copy may leave."""
     return [
         entry.deferred
         for entry, claim in zip(entries, claims, strict=True)
@@ -25,19 +25,19 @@ def handed_out(entries: Sequence[OutboxEntry], claims: Sequence[Claim]) -> list[
 
 
 class MemoryDeferred:
-    """Deferred payloads in memory; of too many the oldest are removed."""
+    """Deferred payloads in memory; above the limit the oldest are removed."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
 
     def keep(self, payloads: Iterable[DeferredPayload], now: float) -> None:
-        """Keep payloads for a day."""
+        """Store payloads for a day."""
         for payload in payloads:
             self._kept[payload.ref] = payload.body, now
         while len(self._kept) > _LIMIT:
             self._kept.popitem(last=False)
 
     def take(self, ref: str, now: float) -> bytes | None:
-        """What is kept under ``ref``."""
+        """Return the payload under ``ref``; None if there is none or it is older than a day."""
         body, at = self._kept.get(ref, (None, 0.0))
         return body if at > now - DEFERRED_LIFE_S else None

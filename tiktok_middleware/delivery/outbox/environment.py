@@ -1,4 +1,4 @@
-"""Which environment a process belongs to: events of one are never sent by another. Pure."""
+"""Environment of a process. A process of one environment never sends events of another. Pure."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from urllib.parse import urlsplit
 __all__ = ["LOOPBACK", "PRODUCTION", "environment_of", "is_loopback"]
 
 PRODUCTION = "production"
-"""TikTok's own API, without a test code. Also every row that an earlier release has stored."""
+"""TikTok's own API, without a test code. Also the environment of all rows that an earlier release has stored."""
 
 LOOPBACK = "loopback"
-"""Every API base on this host: the sandbox may have another port at each start."""
+"""Any API base URL on this host, whatever its port, since the sandbox may use another port at each start."""
 
 _TIKTOK = re.compile(r"([^.]+\.)*(tiktok|tiktokw|tiktokv|byteoversea)\.(com|us)\.?")
 
 
 def environment_of(api_url: str, test_event_code: str | None = None, kind: str = PRODUCTION) -> str:
-    """The name of the environment: the API base URL and the test code.
+    """Return the name of the environment, from the API base URL and the test code.
 
     Args:
         api_url: base URL of the Events API.
-        test_event_code: sends events to Test Events.
-        kind: ``TIKTOK_ENVIRONMENT``. A process that may not send to TikTok itself, such as one in development without
-            a test code, must not claim production's orders.
+        test_event_code: test code, with which events go to Test Events.
+        kind: ``TIKTOK_ENVIRONMENT``. It is part of the name because a process that must not send to TikTok, such as
+            one in development without a test code, must not claim production's orders.
     """
     parts = urlsplit(api_url)
     host = (parts.hostname or "").lower()
@@ -39,7 +39,7 @@ def environment_of(api_url: str, test_event_code: str | None = None, kind: str =
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine."""
+    """Return whether a host name or address means this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""The outbox on disk while it works, and memory while it does not, as one place to put events."""
+"""Combined outbox: the disk while it works, and memory while it fails."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ __all__ = ["FallbackOutbox"]
 
 log: logging.Logger = own_logger(__name__)
 
-_DISK_AGAIN_S = 30.0  # how soon a disk that could not be written is tried again
-_PART = 1000  # rows that go to the disk with one commit
+_DISK_AGAIN_S = 30.0  # wait before a failed disk is tried again
+_PART = 1000  # rows moved to the disk in one commit
 _MAX_NAMED = 100
 
 
 class FallbackOutbox:
-    """One process's view of where its events wait.
+    """Stores one process's events on disk, or in memory while the disk fails.
 
-    An event that counts once is *undecided* while a disk that this process has used does not answer: its claims are on
-    that disk. A process that never had the disk decides for itself, as with ``memory://``.
+    A ``once`` event is *undecided* while a disk that this process has used does not answer, since its claims are on
+    that disk. A process that has never used the disk decides in memory, as with ``memory://``.
 
     Args:
-        disk: the outbox on disk; None where there is to be none.
+        disk: outbox on disk; None for ``memory://``.
         memory: makes an outbox in memory.
-        undecided: keeps what the disk has to decide.
+        undecided: keeps the entries that the disk has to decide.
     """
 
     def __init__(self, disk: SqliteOutbox | None, memory: Callable[[], MemoryOutbox], undecided: UndecidedPuts) -> None:
@@ -48,11 +48,11 @@ class FallbackOutbox:
 
     @property
     def undecided(self) -> int:
-        """Server copies that wait for the disk's decision."""
+        """Return the number of server copies that wait for the disk's decision."""
         return self._undecided.rows
 
     def outboxes(self) -> list[Outbox]:
-        """Those in use; the disk only while it works."""
+        """Return the outboxes in use; the disk only while it works."""
         disk = self.disk if self._is_disk_up() else None
         return [outbox for outbox in (disk, self._memory) if outbox is not None]
 
@@ -63,13 +63,13 @@ class FallbackOutbox:
         holder: LeaseHolder | None,
         hand: Callable[[Outbox, LeaseHolder], None],
     ) -> list[Claim]:
-        """The claims, from the disk or else from memory.
+        """Store entries on disk, or in memory if the disk fails, and return their claims.
 
         Args:
-            entries: in order.
+            entries: entries to store, in order.
             put_id: see `Outbox.put`.
-            holder: who would lease new rows on disk at once.
-            hand: takes them.
+            holder: lease for new rows on disk, or None.
+            hand: called with the disk and ``holder`` once the rows are stored and leased.
         """
         if self.disk and self._is_disk_up():
             try:
@@ -106,7 +106,10 @@ class FallbackOutbox:
         return claims
 
     def settle(self) -> int:
-        """How many decided records are in memory alone after a last try to store all; for the process's end."""
+        """Try a last time to store all on disk; return how many decided records are still only in memory.
+
+        Called at the end of the process.
+        """
         if self.disk and (self._memory is not None or self._undecided.rows):
             try:
                 while self._bring_undecided(self.disk):
@@ -122,7 +125,7 @@ class FallbackOutbox:
         return self._memory.counts()["waiting"] if self._memory else 0
 
     def _bring_undecided(self, disk: SqliteOutbox) -> bool:
-        """Let the disk decide a part of what is undecided; False where nothing is."""
+        """Let the disk decide a part of the undecided entries; return False if there are none."""
         taken = self._undecided.take(_PART)
         if taken is None:
             return False
@@ -137,7 +140,7 @@ class FallbackOutbox:
         return True
 
     def _bring_home(self, disk: SqliteOutbox) -> bool:
-        """Whether a part of what came into memory while the disk failed is on disk now."""
+        """Move a part of the records and claims from memory to the disk; return whether something was moved."""
         if self._memory is None:
             return False
         records, claims = self._memory.unload(_PART)
@@ -154,7 +157,7 @@ class FallbackOutbox:
         return True
 
     def take(self, ref: str) -> bytes | None:
-        """The deferred payload of a reference; None where there is none, or the disk does not answer."""
+        """Return the deferred payload of a reference; None if there is none, or the disk does not answer."""
         found = None
         if self.disk and self._is_disk_up():
             try:
@@ -164,10 +167,10 @@ class FallbackOutbox:
         return found if found is not None or self._memory is None else self._memory.take(ref)
 
     def cancel(self, event_id: str) -> bool:
-        """Keep an event's server copies from being sent, wherever they wait.
+        """Prevent an event's server copies, on disk and in memory, from being sent.
 
         Raises:
-            OutboxError: the disk does not answer, so that nobody knows whether the event was sent.
+            OutboxError: the disk does not answer, so it is unknown whether the event was sent.
         """
         if self.disk is None and self._memory is None:
             self._memory = self._make_memory()
@@ -175,7 +178,7 @@ class FallbackOutbox:
         return all(found)
 
     def tidy(self) -> None:
-        """House-keeping, where no relay calls for it."""
+        """Do housekeeping; called where there is no relay that does it."""
         try:
             for outbox in self.outboxes():
                 outbox.tidy()
@@ -183,14 +186,14 @@ class FallbackOutbox:
             self.lose_disk(error)
 
     def lose_disk(self, error: OutboxError) -> None:
-        """Do without the disk for a while; said once."""
+        """Use memory instead of the disk for `_DISK_AGAIN_S`; log that once."""
         self._disk_again_at = time.monotonic() + _DISK_AGAIN_S
         if not self._is_loss_said:
             self._is_loss_said = True
             log.error("Events wait in memory until the disk can be written, and are lost with the process: %s", error)
 
     def marks(self) -> list[tuple[Outbox, int]]:
-        """The outboxes, each with its newest row."""
+        """Return the outboxes in use, each with the number of its newest row."""
         try:
             return [(outbox, outbox.last_id()) for outbox in self.outboxes()]
         except OutboxError as error:
@@ -199,7 +202,7 @@ class FallbackOutbox:
 
     @property
     def is_whole(self) -> bool:
-        """False while rows of ours are on a disk that does not answer."""
+        """Return False while this process has rows on a disk that does not answer."""
         return not self._is_disk_used or self._is_disk_up()
 
     def _is_disk_up(self) -> bool:

@@ -1,4 +1,4 @@
-"""The ledger of an outbox: which events were delivered or given up, without whom they were about."""
+"""Ledger of an outbox: delivered and abandoned events, without the visitors' identity."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from tiktok_middleware.delivery.outbox.base import LeasedRecord
 __all__ = ["DELIVERED", "LedgerEntry", "ledger_entries"]
 
 DELIVERED = "delivered"
-"""The reason code of an event that TikTok has accepted."""
+"""Reason code of an event that TikTok has accepted."""
 
 _MAX_ORDER_CHARS = 128
 _MAX_CURRENCY_CHARS = 8
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, gc=False):
-    """One server copy of an event and what became of it.
+    """One server copy of an event, with its outcome.
 
     Attributes:
-        environment: the name of the environment.
+        environment: name of the environment.
         pixel: TikTok's ``event_source_id``.
         source: TikTok's ``event_source``.
         event: name of the event.
-        event_id: its id.
-        order_id: the order that it names, or empty.
+        event_id: id of the event.
+        order_id: its order, or empty.
         value: its value, or None.
-        currency: the currency of the value, or empty.
-        channels: ``server``, or ``browser+server`` where a browser copy was handed out too.
-        reason: ``delivered``, or why it was given up: ``rejected``, ``expired``, ``cancelled``.
+        currency: currency of the value, or empty.
+        channels: ``server``, or ``browser+server`` if a browser copy was handed out too.
+        reason: ``delivered``, or why it was abandoned: ``rejected`` or ``expired``.
         request_id: TikTok's id of the request, or empty.
-        event_time: Unix seconds.
-        at: when it was delivered or given up, Unix seconds.
+        event_time: time of the event, in Unix seconds.
+        at: when it was delivered or abandoned, in Unix seconds.
     """
 
     environment: str
@@ -69,12 +69,12 @@ _decode = msgspec.json.Decoder(_Item).decode
 def ledger_entries(
     environment: str, rows: Sequence[LeasedRecord], reason: str, request_id: str, at: float
 ) -> list[LedgerEntry]:
-    """The entries of rows; page views have none, because they name no order and no value.
+    """Return the ledger entries of rows. Page views get none, because they have no order and no value.
 
     Args:
-        environment: the name of the environment.
-        rows: what was delivered or given up.
-        reason: why they are gone.
+        environment: name of the environment.
+        rows: delivered or abandoned rows.
+        reason: why they leave the outbox.
         request_id: TikTok's id of the request, or empty.
         at: Unix seconds.
     """
@@ -106,7 +106,7 @@ def ledger_entries(
 
 
 def _told(body: bytes) -> tuple[str, float | None, str]:
-    """The order, the value and the currency that an item names; a team's own property may hold anything."""
+    """Return the order, value and currency of an item; properties that a team adds may have any type."""
     try:
         found = _decode(body).properties or _NOTHING
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -116,7 +116,7 @@ def _told(body: bytes) -> tuple[str, float | None, str]:
 
 
 def _of_any_type(body: bytes) -> _Properties:
-    """The properties that are of the right type, of those where one is not."""
+    """Return those properties that have the right type, for an item where some have not."""
     try:
         item = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""Where the outbox of a configuration is, whether it is safe there, and what is stopped."""
+"""Location of a configuration's outbox, risks of that location, and the operator's switches."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ log: logging.Logger = own_logger("tiktok_middleware")
 
 
 def outbox_url(config: Config) -> str:
-    """The outbox's address; ``sqlite:`` stands for a file of these pixels in the user's state directory."""
+    """Return the outbox's URL; replace ``sqlite:`` by a file for these pixels in the user's state directory."""
     if config.outbox != "sqlite:":
         return config.outbox
-    # XDG Base Directory Specification: state that should persist, but is not worth a backup.
+    # XDG Base Directory Specification: the directory for state that should persist but needs no backup.
     try:
         base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".local" / "state"
     except RuntimeError:
@@ -34,19 +34,19 @@ def outbox_url(config: Config) -> str:
 
 
 def outbox_path(url: str) -> Path | None:
-    """The file of an outbox's address; None where it is no file."""
+    """Return the file of an outbox's URL; None if it is not a file."""
     path = url.removeprefix("sqlite:///")
     return None if path in {"", url} else Path(path).absolute()
 
 
 def outbox_risk(url: str) -> str:
-    """What is wrong with the place of the outbox's file, and what to do, in words that follow "is"; else empty."""
+    """Return the risk of the file's location and the remedy, as text to follow "is"; empty without a risk."""
     path = outbox_path(url)
     return risk_of(os.path.realpath(path), mountinfo()) if path else ""
 
 
 def outbox_stopped(url: str) -> str:
-    """What an operator has stopped for the processes of an outbox, one sentence; empty where nothing is."""
+    """Return, in one sentence, what an operator has stopped for an outbox's processes; empty if nothing."""
     path = outbox_path(url)
     switches = read_switches(path) if path is not None else RUNNING
     if switches.off_at:

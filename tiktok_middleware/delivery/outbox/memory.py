@@ -1,4 +1,4 @@
-"""An outbox in memory, bounded and gone with the process."""
+"""Outbox in memory: bounded, and lost when the process ends."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _DOUBT_S = 5.0
 
 
 class Dead(msgspec.Struct, frozen=True, gc=False):
-    """A record that was given up, and why."""
+    """Dead letter: a record and the reason."""
 
     record: Record
     reason: str
 
 
 class _Held(msgspec.Struct, gc=False):
-    """A row on lease."""
+    """Leased row."""
 
     owner: str
     until: float
@@ -42,14 +42,14 @@ class _Held(msgspec.Struct, gc=False):
 
 
 class MemoryOutbox:
-    """Keeps the `Outbox` contract as long as the process lives.
+    """Implements the `Outbox` contract in the process's memory.
 
     Args:
-        limits: how much it keeps.
-        pixels: the pixels of this process's pages; where there are none, all pixels count as one.
-        sends: the pixels whose records this process sends; empty for all.
-        clock: Unix seconds.
-        monotonic: seconds that are never set back.
+        limits: size limits.
+        pixels: pixels of this process's pages; if empty, all pixels count as one.
+        sends: pixels whose records this process sends; empty for all.
+        clock: returns Unix seconds.
+        monotonic: returns seconds of a clock that is never set back.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class MemoryOutbox:
             (queue.views if record.event == PAGE_VIEW else queue.events).append(row)
 
     def _note(self, record: Record, rows: int) -> None:
-        """Count a record that came (1) or went (-1)."""
+        """Count an added (1) or removed (-1) record."""
         usage = self._usage.setdefault(record.pixel, [0, 0])
         usage[0] += rows
         usage[1] += rows * len(record.body)
@@ -179,7 +179,7 @@ class MemoryOutbox:
             return batch
 
     def _ready(self, row: LeasedRecord, now: float) -> LeasedRecord:
-        """The row with its age, and paired where a later entry has handed out a browser copy."""
+        """Return the row with its age, and marked as paired if a later entry has handed out a browser copy."""
         record = row.record
         if not record.paired and self._claims.has(record, "browser"):
             record = msgspec.structs.replace(record, paired=True)
@@ -197,7 +197,7 @@ class MemoryOutbox:
         self._put_back([held.row for held in self._held.values() if held.until <= now], now)
 
     def _put_back(self, rows: list[LeasedRecord], at: float, tries: int = 0) -> None:
-        """Let rows that were on lease wait until ``at``, so many tries older."""
+        """End the lease on rows, let them wait until ``at``, and add ``tries`` to their tries."""
         by_queue: dict[tuple[str, str], list[LeasedRecord]] = {}
         for row in rows:
             del self._held[row.id]
@@ -285,7 +285,7 @@ class MemoryOutbox:
             )
 
     def _all(self) -> Iterator[tuple[float, LeasedRecord]]:
-        """The oldest row of what is due now, of each part that waits, and all that are on lease, with their times."""
+        """Yield the oldest row of each queue and of each waiting part, and all leased rows, with their times."""
         for queue in self._queues.values():
             yield from queue.heads()
         yield from ((held.until, held.row) for held in self._held.values())
@@ -302,17 +302,19 @@ class MemoryOutbox:
             return self._clock.now() - row.record.event_time if row else None
 
     def left(self) -> list[Record]:
-        """What is not on lease, oldest first."""
+        """Return the records that are not leased, oldest first."""
         with self._lock:
             queues = self._queues.values()
             rows = [row for queue in queues for row in (*queue.events, *queue.views, *queue.waiting_later())]
             return [row.record for row in sorted(rows, key=row_id)]
 
     def unload(self, most: int) -> tuple[list[Record], dict[ClaimKey, float]]:
-        """Records, and once none is here any more claims with their times, that are somebody else's from now on.
+        """Remove and return records, so that the caller can store them elsewhere.
+
+        Once no record is left, not even a leased one, also remove and return claims with their times.
 
         Args:
-            most: how many of each.
+            most: largest number of each.
         """
         with self._lock:
             records: list[Record] = []
@@ -324,27 +326,27 @@ class MemoryOutbox:
             return records, self._claims.unload(most) if is_empty else {}
 
     def recall(self) -> None:
-        """Let what is on lease wait again: who holds it ends with the process, and may never say what became of it."""
+        """End all leases, since their owner ends with the process and may never acknowledge the rows."""
         with self._lock:
             self._put_back([held.row for held in self._held.values()], 0.0)
 
     def load(self, records: Sequence[Record], claims: Mapping[ClaimKey, float]) -> None:
-        """Take back what was unloaded."""
+        """Store unloaded records and claims again."""
         with self._lock:
             for record in records:
                 self._store(record)
             self._claims.load(claims)
 
     def resumes(self) -> int:
-        """Never: no command reaches the memory of a process."""
+        """Return 0, since no command can reach the memory of a process."""
         return 0
 
     def switches(self) -> Switches:
-        """Nothing is stopped, for the same reason."""
+        """Return `RUNNING`, for the same reason."""
         return RUNNING
 
     def tidy(self) -> None:
-        """Nothing to do: memory keeps itself tidy."""
+        """Do nothing: memory needs no housekeeping."""
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there are no open resources."""

@@ -1,4 +1,4 @@
-"""The claims of a process: which channel has carried which event."""
+"""Claims in memory: which channels have carried which event."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _OTHER = {"browser": "server", "server": "browser"}
 
 
 class MemoryClaims:
-    """The claims of the process, in the order in which they were made.
+    """Claims of one process, in the order in which they were made.
 
     Args:
-        limit: claims at most; the oldest are removed first.
-        pixels: the pixels of the process; where there are none, all pixels count as one.
+        limit: largest number of claims; the oldest are removed first.
+        pixels: pixels of the process; if empty, all pixels count as one.
     """
 
     def __init__(self, limit: int, pixels: tuple[str, ...]) -> None:
@@ -44,16 +44,16 @@ class MemoryClaims:
         return min(times, default=0.0)
 
     def unload(self, most: int) -> dict[ClaimKey, float]:
-        """The oldest claims, which are somebody else's from now on."""
+        """Remove and return the oldest claims, so that the caller can store them elsewhere."""
         keys = [key for key, _ in zip(self._made, range(most), strict=False)]
         return {key: self._made.pop(key) for key in keys}
 
     def load(self, claims: Mapping[ClaimKey, float]) -> None:
-        """Take back what was unloaded."""
+        """Store unloaded claims again."""
         self._made.update(claims)
 
     def has(self, record: Record, channel: str) -> bool:
-        """Whether the channel is claimed for the event of a record."""
+        """Return whether the channel is claimed for the event of a record."""
         return self._keys(record.event_id, (record.pixel,), channel)[0] in self._made
 
     def _is_free(self, key: ClaimKey) -> bool:

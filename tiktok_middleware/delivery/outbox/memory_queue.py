@@ -1,4 +1,4 @@
-"""The rows that wait in memory for one pixel and one source."""
+"""Queue in memory for the rows of one pixel and one source."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ __all__ = ["MemoryQueue", "row_id"]
 
 
 def row_id(row: LeasedRecord) -> int:
-    """The number of a row, as a sort key."""
+    """Return the number of a row, as a sort key."""
     return row.id
 
 
 class MemoryQueue:
-    """What waits for one pixel and one source: page views apart, so that they can go first when room is short.
+    """Waiting rows of one pixel and one source. Page views have their own queue, since they are evicted first.
 
-    What is due later waits in parts that came back together, newest row first: a place in the heap for each row would
-    take more memory than the row itself.
+    Rows with a later due time are kept in groups that were put back together, newest row first. A heap entry for each
+    row would take more memory than the row itself.
     """
 
     __slots__ = ("_parts", "events", "later", "views")
@@ -55,12 +55,12 @@ class MemoryQueue:
         return (row for _, _, part in self.later for row in part)
 
     def heads(self) -> Iterator[tuple[float, LeasedRecord]]:
-        """The oldest row of each queue and part, with the time when it is due."""
+        """Yield the oldest row of each queue and group, with its due time."""
         yield from ((0.0, queue[0]) for queue in (self.events, self.views) if queue)
         yield from ((at, part[-1]) for at, _, part in self.later)
 
     def remove(self, event_id: str) -> list[Record]:
-        """Remove the rows of an event, and return their records."""
+        """Remove the rows of an event and return their records."""
         removed: list[Record] = []
         for rows in (self.events, self.views, *(part for _, _, part in self.later)):
             for row in [row for row in rows if row.record.event_id == event_id]:

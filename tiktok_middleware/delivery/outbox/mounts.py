@@ -1,4 +1,4 @@
-"""Whether a path lies where an outbox loses its events, as Linux's own list of mounts says."""
+"""Detect, from Linux's list of mounts, paths on which an outbox loses its events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOUNTINFO = Path("/proc/self/mountinfo")
 _LAYER = "on the container's own layer (%s), and goes with the container: mount a volume and name a file on it"
 _NETWORK = "on a network file system (%s), where SQLite's log cannot be shared: name a file on the host's own disk"
 
-# File system types as the kernel names them (proc_pid_mountinfo(5)); FUSE ones name their program behind a dot.
+# File system types as the kernel names them (proc_pid_mountinfo(5)); FUSE types have the program's name after a dot.
 _RISKS = {
     **dict.fromkeys(("overlay", "aufs", "fuse.fuse-overlayfs"), _LAYER),
     **dict.fromkeys(("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gfs2", "ocfs2"), _NETWORK),
@@ -37,11 +37,11 @@ _RISKS = {
 
 
 def risk_of(path: str, mounts: str) -> str:
-    """What is wrong with the place, and what to do instead, in words that follow "is"; empty where nothing is.
+    """Return the risk of a path and the remedy, as text to follow "is"; empty without a risk.
 
     Args:
-        path: absolute, without symbolic links.
-        mounts: text of ``/proc/self/mountinfo``; empty on other systems, where nothing is said.
+        path: absolute path without symbolic links.
+        mounts: text of ``/proc/self/mountinfo``; empty on other systems, where the result is empty.
     """
     mount, kind = "", ""
     for line in mounts.splitlines():
@@ -50,16 +50,16 @@ def risk_of(path: str, mounts: str) -> str:
         if len(words) < 5:
             continue
         point = _plain(words[4])
-        # Of two mounts over each other the later hides the earlier.
+        # Of two mounts on the same path, the later one hides the earlier one.
         if _is_under(path, point) and len(point) >= len(mount):
             mount, kind = point, types[0]
     if kind == "9p" and mount == "/":
-        return _LAYER % kind  # gVisor's way of giving a container its root
+        return _LAYER % kind  # gVisor mounts a container's root like this
     return _RISKS[kind] % kind if kind in _RISKS else ""
 
 
 def mountinfo() -> str:
-    """What `risk_of` reads; empty where the system has no such list."""
+    """Return the text of the system's list of mounts, for `risk_of`; empty if there is none."""
     try:
         return _MOUNTINFO.read_text("utf-8", "surrogateescape")
     except OSError:
@@ -71,7 +71,7 @@ def _is_under(path: str, point: str) -> bool:
 
 
 def _plain(point: str) -> str:
-    r"""The mount point without the kernel's escapes, such as ``\040`` for a space."""
+    r"""Return the mount point without the kernel's escapes, such as ``\040`` for a space."""
     if "\\" not in point:
         return point
     raw = re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), os.fsencode(point))

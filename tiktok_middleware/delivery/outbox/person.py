@@ -1,4 +1,4 @@
-"""Find the stored events of a person by what TikTok is told of them. Pure."""
+"""Find a person's stored events by the identity values in them. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _KEYS = ("email", "phone", "external_id", "ttp", "ip")
 
 
 class Person(msgspec.Struct, frozen=True):
-    """Values of TikTok's ``user`` object; an event that holds one of them is the person's.
+    """Values of TikTok's ``user`` object. An event belongs to the person if it contains one of them.
 
     Attributes:
         email, phone, external_id: SHA-256 hashes.
-        ttp: ids of the ``_ttp`` cookie.
-        ip: addresses.
+        ttp: values of the ``_ttp`` cookie.
+        ip: IP addresses.
     """
 
     email: tuple[str, ...] = ()
@@ -34,15 +34,15 @@ class Person(msgspec.Struct, frozen=True):
 
     @property
     def values(self) -> list[str]:
-        """All values."""
+        """Return all values."""
         return [value for key in _KEYS for value in getattr(self, key)]
 
     def has(self, user: Mapping[str, object]) -> bool:
-        """Whether a ``user`` object is this person's."""
+        """Return whether a ``user`` object belongs to this person."""
         return any(not set(getattr(self, key)).isdisjoint(_several(user.get(key))) for key in _KEYS)
 
     def is_in(self, body: bytes) -> bool:
-        """Whether a stored body may be this person's: it holds one of the values."""
+        """Return whether a stored body contains one of the values, so that it may belong to this person."""
         return any(value.encode() in body for value in self.values)
 
 

@@ -1,4 +1,4 @@
-"""Ids of puts, by which a repeated put is recognised."""
+"""Ids of puts, by which an outbox recognises a repeated put."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["PutIds"]
 
 
 class PutIds:
-    """Ids of one writer's puts, one after the other.
+    """Generates consecutive ids for one writer's puts.
 
     Args:
         writer: eight random bytes.
@@ -17,6 +17,6 @@ class PutIds:
         self._count = 0
 
     def __call__(self) -> bytes:
-        """The next id."""
+        """Return the next id."""
         self._count += 1
         return self._writer + self._count.to_bytes(8, "big")

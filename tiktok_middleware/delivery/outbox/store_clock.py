@@ -1,4 +1,4 @@
-"""The clock of an outbox on this host: large steps of the host's clock count only once they have lasted."""
+"""Clock of an outbox: follows the host's clock, but accepts a large step only after it has lasted."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ __all__ = ["StoreClock"]
 
 log: logging.Logger = own_logger(__name__)
 
-_BELIEVED_S = 30 * 86400.0  # a machine that slept, an outage, a clock that is set: believed at once
-_CONFIRM_S = 300.0  # how long a larger step must last before it counts
+_BELIEVED_S = 30 * 86400.0  # smaller steps are accepted at once: a machine that slept, an outage, a corrected clock
+_CONFIRM_S = 300.0  # how long a larger step must last before it is accepted
 _SAME_STEP_S = 60.0
 _RECENT_S = 3600.0
 
 
 class StoreClock:
-    """Unix seconds that leases, delays and retention are counted by.
+    """Unix time for leases, delays and retention.
 
-    A clock that is wrong by more than a month for a moment must not expire every lease or prune every claim. So a
-    larger step is ignored until it has lasted for five minutes; meanwhile time goes on by the monotonic clock.
+    A host's clock that is briefly wrong by more than 30 days must not expire every lease or prune every claim. So such
+    a step is ignored until it has lasted for five minutes. Meanwhile the time advances by the monotonic clock.
 
     Args:
-        wall: the host's clock, Unix seconds.
-        monotonic: seconds that only a restart of the host sets back.
+        wall: returns the host's time, in Unix seconds.
+        monotonic: returns seconds of a clock that only a restart of the host sets back.
 
     Attributes:
-        is_in_doubt: whether the host's clock shows a step that does not count yet. Nothing may be pruned or expired
-            then.
-        has_stepped_back: whether the time has gone back, so that what is due by the old time must be due earlier.
+        is_in_doubt: whether the host's clock shows a step that is not accepted yet. Nothing may be pruned or expired
+            meanwhile.
+        has_stepped_back: whether the time has gone back, so that due times by the old clock must be corrected.
     """
 
     def __init__(self, wall: Callable[[], float], monotonic: Callable[[], float]) -> None:
@@ -43,7 +43,7 @@ class StoreClock:
         self._doubted_at = 0.0
 
     def now(self) -> float:
-        """Unix seconds."""
+        """Return the time in Unix seconds."""
         monotonic = self._monotonic()
         offset = self._wall() - monotonic
         if self._offset is None or abs(offset - self._offset) <= _BELIEVED_S:
@@ -51,16 +51,16 @@ class StoreClock:
         return self._doubt(offset, monotonic)
 
     def cutoff(self, age_s: float) -> float:
-        """The time before which a claim is older than ``age_s`` seconds.
+        """Return the time before which a claim is older than ``age_s`` seconds.
 
-        While the host's clock is in doubt, a claim that is old by either clock is old, so that nothing is counted a
-        second time; but one of the last hour is not.
+        While the host's clock is in doubt, a claim is old if it is old by either clock, so that nothing is counted
+        twice; but a claim of the last hour is never old.
         """
         now = self.now()
         return min(max(now, self._wall()) - age_s, now - _RECENT_S) if self.is_in_doubt else now - age_s
 
     def resume(self, last_seen: float) -> None:
-        """Go on from the newest time that the store has seen, in Unix seconds; 0 for a new store."""
+        """Start from the newest time that the store has recorded, in Unix seconds; 0 for a new store."""
         if last_seen > 0 and self._offset is None:
             self._offset = last_seen - self._monotonic()
 

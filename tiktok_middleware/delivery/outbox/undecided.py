@@ -1,4 +1,4 @@
-"""Events that count once, kept in memory while the outbox that holds the claims cannot be asked."""
+"""``once`` events that wait in memory while the outbox with their claims cannot be read."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["UndecidedPuts"]
 class UndecidedPuts:
     """Puts whose claims the outbox has to decide later.
 
-    Meanwhile the first browser copy of an event leaves under its id, which every process derives from the same key, so
-    that TikTok counts it once within 48 hours. Server copies wait: they are sent only if the outbox says that the event
-    was not counted before.
+    Meanwhile the first browser copy of an event leaves. Every process derives its id from the same key, so TikTok
+    counts it once within 48 hours. Server copies wait: they are sent only if the outbox finds that the event was not
+    counted before.
 
     Args:
-        limits: how much is kept.
+        limits: size limits.
         hands_out: whether browser copies leave before the outbox has decided.
     """
 
@@ -32,14 +32,14 @@ class UndecidedPuts:
         self._seen: set[tuple[str, str]] = set()
 
     def put(self, entries: Sequence[OutboxEntry], put_id: bytes) -> list[Claim]:
-        """Keep the entries, and return what each may do meanwhile.
+        """Keep the entries, and return a preliminary claim for each.
 
         Args:
-            entries: each with ``once``.
-            put_id: of a put that the outbox has failed to answer; empty where it was not asked.
+            entries: entries with ``once``.
+            put_id: id of a put that failed on the outbox; empty if it was not tried.
         """
         if not self._puts:
-            self._seen.clear()  # all of an earlier failure is decided
+            self._seen.clear()  # all entries of an earlier failure are decided
         claims: list[Claim] = []
         kept: list[OutboxEntry] = []
         for entry in entries:
@@ -53,7 +53,7 @@ class UndecidedPuts:
         return claims
 
     def take(self, most: int) -> tuple[bytes, list[OutboxEntry]] | None:
-        """The oldest entries, about ``most`` of them, with the id of their put; None where nothing is kept."""
+        """Remove and return the oldest entries, about ``most``, with the id of their put; None if there are none."""
         if not self._puts:
             return None
         put_id, entries = self._puts.popleft()
@@ -63,12 +63,12 @@ class UndecidedPuts:
         return put_id, entries
 
     def put_back(self, put_id: bytes, entries: list[OutboxEntry]) -> None:
-        """Keep again what was taken."""
+        """Keep entries again that `take` returned."""
         self._puts.appendleft((put_id, entries))
         self._count(entries, 1)
 
     def names(self) -> list[str]:
-        """Name and id of each event whose server copies wait."""
+        """Return the name and id of each event whose server copies wait."""
         return [f"{r.event} {r.event_id}" for _, entries in self._puts for entry in entries for r in entry.records[:1]]
 
     def _claim(self, entry: OutboxEntry) -> Claim:

@@ -1,1 +1,1 @@
-"""The default outbox: one SQLite file that the processes of a host share."""
+"""Default outbox: one SQLite file that the processes of a host share."""

@@ -1,4 +1,4 @@
-"""One SQLite file that processes and threads share: opening, migrating, transactions, checkpoints, forks."""
+"""SQLite file that processes and threads share: opening, migration, transactions, checkpoints, forks."""
 
 from __future__ import annotations
 
@@ -31,37 +31,38 @@ _FORK_WAIT_S = 1.0
 _FileId = tuple[int, int]
 
 CHECKPOINT_BYTES = 8 * 1024 * 1024
-"""The size of the log from which it is written back: on a thread of its own, outside any put."""
+"""Size of the write-ahead log from which it is checkpointed, on a separate thread and outside any put."""
 
-_LOOK_EVERY = 16  # transactions of one process between two looks at the size of the log
-_KEPT_LOG_BYTES = CHECKPOINT_BYTES // 2  # what a log that begins anew keeps of its file
+_LOOK_EVERY = 16  # transactions of one process between two checks of the log's size
+_KEPT_LOG_BYTES = CHECKPOINT_BYTES // 2  # size to which a restarted log's file is cut
 _MAX_LOG_BYTES = 64 * 1024 * 1024
-_BACKSTOP_PAGES = 65_536  # SQLite writes the log back inside a commit only if no thread of ours does it
-_TRUNCATE_WAIT_MS = 20  # writers wait as long
+_BACKSTOP_PAGES = 65_536  # above this, SQLite checkpoints inside a commit; only reached if our thread does not run
+_TRUNCATE_WAIT_MS = 20  # other writers wait for as long
 _VACUUM_PAGES = 64
 _VACUUM_PAUSE_S = 0.002
-_MAX_WHOLE_VACUUM_BYTES = 16 * 1024 * 1024  # a file of an earlier release is rewritten once, while others wait
+_MAX_WHOLE_VACUUM_BYTES = 16 * 1024 * 1024  # up to this size, an earlier release's file is rewritten once; others wait
 
 
 class Connection:
-    """A file in WAL mode; nothing is opened before the first call.
+    """Connection to a file in WAL mode; nothing is opened before the first call.
 
-    All transactions of one process go through one connection and one lock, so that its own threads never wait for
-    each other by polling; other processes are met with ``BEGIN IMMEDIATE`` and sleeps far shorter than SQLite's own.
+    All transactions of one process use one connection and one lock, so that its own threads never wait for each other
+    by polling. Against other processes it uses ``BEGIN IMMEDIATE`` and sleeps far shorter than SQLite's own.
 
-    A connection must not live through a fork, in neither process: the child would take SQLite's book-keeping of locks
-    for its own, and its rows would vanish with a log that the parent deletes. So it is closed before and opened after.
+    A connection must not survive a fork, in either process: the child would use the parent's lock state of SQLite as
+    its own, and its rows would be lost with a log that the parent deletes. So the connection is closed before a fork
+    and opened again after it.
 
-    What is deleted is overwritten (``secure_delete``), and `truncate` removes its copies from the log.
+    Deleted data is overwritten (``secure_delete``), and `truncate` removes its copies from the log.
 
     Args:
-        path: the file; made with mode 0600, its folder with 0700. Not on a network file system.
-        migrations: one script for each step of the schema; ``PRAGMA user_version`` counts the steps a file has taken.
+        path: path of the file, not on a network file system; created with mode 0600, its folder with 0700.
+        migrations: one script for each schema version; ``PRAGMA user_version`` counts those that a file has applied.
         sync: ``normal`` (survives a killed process) or ``full`` (survives a power cut).
-        inherit: where the file is removed or replaced while in use, moves what is worth it from ``main`` to the one in
-            its place, ``successor``, within one transaction.
-        additions: further steps that a process which does not know them can live with; the table ``additions`` counts
-            them.
+        inherit: called if the file is removed or replaced while in use; moves the rows to keep from ``main`` to the
+            new file, ``successor``, within one transaction.
+        additions: further scripts whose changes an earlier release can ignore; the table ``additions`` counts those
+            that a file has applied.
         opened: called with each new connection, before its first use.
     """
 
@@ -94,23 +95,23 @@ class Connection:
         self._held: list[Lock] = []
         self._db: sqlite3.Connection | None = None
         self._side: sqlite3.Connection | None = None
-        self._file: _FileId | None = None  # of the connections
+        self._file: _FileId | None = None  # file of `_db`
         self._side_file: _FileId | None = None
         self._commits = 0
         self._is_checkpointing = False
-        self._log_bytes = 0  # when it was last written back
+        self._log_bytes = 0  # size of the log at its last checkpoint
 
     def transaction(self) -> _Transaction:
-        """A write transaction, committed at the end of a ``with`` block.
+        """Return a write transaction, which is committed at the end of a ``with`` block.
 
         Raises:
-            OutboxError: SQLite could not begin, write or commit. Nothing is written then, unless it was the commit
-                whose answer was lost.
+            OutboxError: SQLite could not begin, write or commit. Nothing was written then, unless the commit succeeded
+                but its result was lost.
         """
         return self._transaction
 
     def read(self, sql: str, values: Sequence[object] = ()) -> tuple[object, ...] | None:
-        """The first row of a query."""
+        """Return the first row of a query."""
         db = self.acquire()
         error: BaseException | None = None
         try:
@@ -123,17 +124,17 @@ class Connection:
         return row
 
     def checkpoint(self) -> None:
-        """Write the log back into the file, on a connection of its own, so that no transaction waits for it."""
+        """Checkpoint the log on a second connection, so that no transaction waits for it."""
         with self._beside() as db:
             db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def truncate(self) -> bool:
-        """Write the log back and empty it, so that it keeps no copy of what was deleted.
+        """Checkpoint the log and empty it, so that it contains no copies of deleted rows.
 
-        Returns False where somebody was reading or writing; then try again later.
+        Return False if another connection was reading or writing; try again later then.
         """
         with self._beside() as db:
-            db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()  # most of the work, while others write
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()  # does most of the work while others write
             db.execute(f"PRAGMA busy_timeout={_TRUNCATE_WAIT_MS}")
             try:
                 is_busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
@@ -142,9 +143,9 @@ class Connection:
         return not is_busy
 
     def shrink(self, keep_bytes: int) -> None:
-        """Give the disk back what the file does not need, in short steps, but for ``keep_bytes`` of room.
+        """Shrink the file in short steps, but keep ``keep_bytes`` of unused room.
 
-        A file that an earlier release has made is rewritten as a whole, where it holds little.
+        A file of an earlier release without incremental vacuum is rewritten as a whole, if it holds little data.
         """
         with self._beside() as db:
             page_bytes, pages, free = (
@@ -166,7 +167,7 @@ class Connection:
                 db.execute("PRAGMA busy_timeout=0")
 
     def close(self) -> None:
-        """Close the connections; a call that comes later opens one for itself."""
+        """Close the connections. A later call opens its own connection."""
         self._is_closed = True
         with self._side_lock, self._lock:
             self._disconnect()
@@ -178,7 +179,7 @@ class Connection:
 
     @contextlib.contextmanager
     def _beside(self) -> Iterator[sqlite3.Connection]:
-        """The second connection, for work that no transaction shall wait for."""
+        """Yield the second connection, for work that must not block transactions."""
         with self._side_lock:
             try:
                 if self._side_file != self._file:
@@ -199,7 +200,7 @@ class Connection:
     # One connection at a time
 
     def acquire(self) -> sqlite3.Connection:
-        """The connection, held until `let_go`."""
+        """Lock and return the connection, until `let_go`."""
         if self._pid != os.getpid():
             self._forget()
         self._lock.acquire()
@@ -214,10 +215,10 @@ class Connection:
         return self._db
 
     def let_go(self, error: BaseException | None) -> None:
-        """Let others use the connection; where SQLite or the disk failed, close it.
+        """Unlock the connection; close it if SQLite or the disk failed.
 
         Raises:
-            OutboxError: ``error`` is SQLite's or the disk's.
+            OutboxError: ``error`` came from SQLite or the disk.
         """
         is_ours = isinstance(error, (sqlite3.Error, OSError))
         try:
@@ -232,26 +233,26 @@ class Connection:
             raise OutboxError(f"outbox {self.path}: {error}") from error
 
     def note_commit(self) -> None:
-        """Look at the log from time to time."""
+        """Count a commit; check the log's size after every `_LOOK_EVERY` commits."""
         self._commits += 1
         if not self._commits % _LOOK_EVERY:
             self.look_at_log()
 
     def look_at_log(self) -> None:
-        """Write the log back on a thread of its own, where it has grown."""
+        """Start a checkpoint on a separate thread if the log has grown."""
         size = wal_bytes(self.path)
         if size < self._log_bytes:
-            self._log_bytes = 0  # it has begun anew
+            self._log_bytes = 0  # the log was restarted
         if size >= max(CHECKPOINT_BYTES, self._log_bytes + _KEPT_LOG_BYTES) and not self._is_checkpointing:
             self._log_bytes = size
             self._is_checkpointing = native_thread(self._checkpoint)
 
     def _checkpoint(self) -> None:
         try:
-            with contextlib.suppress(OutboxError):  # the next transaction meets the same error
+            with contextlib.suppress(OutboxError):  # the next transaction raises the same error
                 self.checkpoint()
                 if wal_bytes(self.path) > _MAX_LOG_BYTES:
-                    # Under steady load there is always a newer page, so that the log never begins anew by itself.
+                    # Under steady load there is always a newer page, so the log never restarts by itself.
                     self.truncate()
         finally:
             self._is_checkpointing = False
@@ -266,7 +267,7 @@ class Connection:
                 raise
         with _alone(self.path.with_name(self.path.name + ".lock")):
             try:
-                return self._connect()  # another process may have been quicker to replace the file
+                return self._connect()  # another process may have replaced the file already
             except sqlite3.DatabaseError as error:
                 if not _is_damaged(error):
                     raise
@@ -275,14 +276,14 @@ class Connection:
 
     def _connect(self) -> sqlite3.Connection:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # A file that exists is not opened here: closing it would drop the locks of this process's other connections.
+        # Do not open an existing file here: closing it would drop the locks of this process's other connections.
         with contextlib.suppress(FileExistsError):
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         db = sqlite3.connect(self.path, timeout=_BUSY_LIMIT_S, isolation_level=None, check_same_thread=False)
         try:
-            if not self.path.stat().st_size:  # in a file with tables it would need the lock, and change nothing
+            if not self.path.stat().st_size:  # in a file with tables this would need the lock and change nothing
                 db.execute("PRAGMA auto_vacuum=INCREMENTAL")
-            _patiently(db, "PRAGMA journal_mode=WAL")  # two that do it at once would refuse each other without waiting
+            _patiently(db, "PRAGMA journal_mode=WAL")  # fails without waiting if two processes do it at the same time
             db.execute(f"PRAGMA synchronous={self._sync}")
             db.execute(f"PRAGMA wal_autocheckpoint={_BACKSTOP_PAGES}")
             db.execute(f"PRAGMA journal_size_limit={_KEPT_LOG_BYTES}")
@@ -304,7 +305,10 @@ class Connection:
         return db
 
     def _succeed(self, old: sqlite3.Connection) -> sqlite3.Connection:
-        """The file in the place of ours, which was removed or replaced, and would be gone with the last process."""
+        """Open the new file after ours was removed or replaced, and move the old file's rows to it.
+
+        Otherwise the old file's rows would be lost with the last process that has it open.
+        """
         new = self._open()
         log.error("The outbox %s was removed or replaced while in use: what waited in it goes to a new one", self.path)
         try:
@@ -332,28 +336,28 @@ class Connection:
     # Forks
 
     def before_fork(self) -> None:
-        """Let the running transaction end and close the connections; a disk that hangs does not hold up the fork."""
+        """Wait for the running transaction and close the connections. If the disk hangs, the fork goes on anyway."""
         self._held = [lock for lock in (self._side_lock, self._lock) if lock.acquire(timeout=_FORK_WAIT_S)]
         if len(self._held) == 2:
             self._disconnect()
 
     def after_fork(self) -> None:
-        """Go on, in the parent."""
+        """Resume in the parent."""
         while self._held:
             self._held.pop().release()
 
     def after_fork_in_child(self) -> None:  # pragma: no cover - runs in forked children
-        """Start anew, in the child."""
+        """Reset the state in the child."""
         self._forget()
 
     def _forget(self) -> None:
-        # Only a fork that bypasses Python's hooks leaves connections here: they may be neither used nor closed.
+        # Connections exist here only if the fork bypassed Python's hooks. They must be neither used nor closed.
         _inherited.extend(db for db in (self._db, self._side) if db is not None)
         self._reset()
 
 
 class _Transaction:
-    """The write transactions of a database, one after the other."""
+    """Context manager for the write transactions of a database, one at a time."""
 
     __slots__ = ("_database", "_db")
 
@@ -406,7 +410,7 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
 
 
 def _patiently(db: sqlite3.Connection, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-    """What ``execute`` returns, as soon as no other process is in the way."""
+    """Execute a statement; while another process holds the lock, sleep and try again."""
     deadline = 0.0
     sleeps = iter(_BUSY_SLEEPS_S)
     while True:
@@ -427,9 +431,9 @@ def _close(db: sqlite3.Connection | None) -> None:
 
 
 def wal_bytes(path: Path) -> int:
-    """The size of the log of a database file, in bytes; 0 where there is none.
+    """Return the size of a database file's log in bytes; 0 if there is none.
 
-    Its pages are not counted by reading the file: closing it would drop this process's locks.
+    The log is not opened to count its pages, since closing it would drop this process's locks.
     """
     try:
         return os.stat(f"{path}-wal").st_size  # noqa: PTH116 - half the time of Path.stat, and done for many commits
@@ -438,7 +442,7 @@ def wal_bytes(path: Path) -> int:
 
 
 def _file_id(path: Path) -> _FileId | None:
-    """What tells a file from another of the same name; None where there is none."""
+    """Return device and inode, which differ between files of the same name; None if there is no file."""
     try:
         found = os.stat(path)  # noqa: PTH116 - half the time of Path.stat, and this is done for each commit
     except OSError:
@@ -447,13 +451,13 @@ def _file_id(path: Path) -> _FileId | None:
 
 
 def _is_damaged(error: BaseException | None) -> bool:
-    """Whether the file is not, or no longer, a database: SQLite raises exactly this class for nothing else."""
+    """Return whether the file is not a valid database; SQLite raises exactly this class, no subclass, only for that."""
     return type(error) is sqlite3.DatabaseError
 
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """One process at a time; the lock goes with its holder."""
+    """Let one process at a time run the block. The lock is released when its holder ends."""
     with path.open("w") as file:
         if fcntl is not None:  # pragma: no branch - Windows
             fcntl.flock(file, fcntl.LOCK_EX)

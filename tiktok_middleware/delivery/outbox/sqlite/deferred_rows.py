@@ -12,11 +12,11 @@ from tiktok_middleware.delivery.outbox.sqlite.connection import Connection
 
 __all__ = ["keep", "prune", "take"]
 
-_LIMIT = 20_000  # of up to 64 KB each; most are a tenth of that
+_LIMIT = 20_000  # payloads of up to 64 KB each; most are a tenth of that
 
 
 def keep(db: sqlite3.Connection, payloads: Iterable[DeferredPayload], now: float) -> None:
-    """Store payloads within a transaction; of too many the oldest are removed."""
+    """Store payloads within a transaction; above the limit, remove the oldest."""
     rows = [(payload.ref, payload.body, now) for payload in payloads]
     if not rows:
         return
@@ -27,7 +27,9 @@ def keep(db: sqlite3.Connection, payloads: Iterable[DeferredPayload], now: float
 
 
 def take(connection: Connection, ref: str, now: float) -> bytes | None:
-    """What is kept under ``ref``, any number of times until its time is over: the page that asks fires it once.
+    """Return the payload under ``ref``, None if there is none. It can be read again until it expires.
+
+    The page that fetches it fires it only once.
 
     Raises:
         OutboxError: the file cannot be read.
@@ -37,5 +39,5 @@ def take(connection: Connection, ref: str, now: float) -> bytes | None:
 
 
 def prune(db: sqlite3.Connection, now: float) -> int:
-    """Remove, within a transaction, what nobody can ask for any more; return how many."""
+    """Remove expired payloads within a transaction; return how many."""
     return db.execute("DELETE FROM parcels WHERE at <= ?", (now - DEFERRED_LIFE_S,)).rowcount

@@ -1,4 +1,4 @@
-"""Queries for what is due: they look once at each queue, one for a pixel and source, and at none of its rows."""
+"""Queries for due rows. They do one index look-up per queue (pixel and source), and scan no rows."""
 
 # ruff: noqa: S608 - only placeholders and constants are formatted into SQL
 
@@ -29,10 +29,10 @@ class DueQueries:
     """Queries over the rows of one environment, each as SQL and its values.
 
     Args:
-        scopes: of the outbox.
+        scopes: scopes of the outbox.
 
     Attributes:
-        values: the values of `mine`.
+        values: values for the condition that `mine` returns.
     """
 
     def __init__(self, scopes: Scopes) -> None:
@@ -42,11 +42,11 @@ class DueQueries:
         self._mine = f"{{column}} IN {marks(own)}" if own else _in_environment(scopes)
 
     def mine(self, column: str) -> str:
-        """The condition that a scope is one that this process sends."""
+        """Return the SQL condition for scopes that this process sends."""
         return self._mine.format(column=column)
 
     def due(self, blocked: Collection[str]) -> _Query:
-        """Scope, source and time of what is due first."""
+        """Return the query for scope, source and due time of the row that is due first."""
         return (
             f"""{_QUEUES} SELECT pixel, source, (SELECT min(due) {_IN_QUEUE}) AS due FROM queue
             WHERE {self._unblocked(blocked)} ORDER BY due LIMIT 1""",
@@ -54,7 +54,10 @@ class DueQueries:
         )
 
     def held(self, blocked: Collection[str], up_to: int, until: float | None) -> _Query:
-        """A row where one that is not newer than a number waits, and is leased or due by then if a time is given."""
+        """Return the query that finds a row if any row numbered up to ``up_to`` waits.
+
+        With ``until``, in Unix seconds, only rows count that are leased or due by then.
+        """
         values = (*self._values(blocked), up_to, 1e12 if until is None else until)
         return (
             f"""{_QUEUES} SELECT 1 FROM queue WHERE {self._unblocked(blocked)}
@@ -63,7 +66,7 @@ class DueQueries:
         )
 
     def counted(self) -> _Query:
-        """Waiting rows of the environment, their bytes, and its dead letters."""
+        """Return the query for the environment's waiting rows, their bytes, and its dead letters."""
         values = (self._scopes.suffix,) if self._scopes.suffix else ()
         here, usage_here = (_in_environment(self._scopes).format(column=column) for column in ("pixel", "scope"))
         dead = f"(SELECT count(*) FROM dead WHERE {here})"
@@ -79,7 +82,7 @@ class DueQueries:
         return sql, values * 2
 
     def oldest(self) -> _Query:
-        """When the event happened that has waited longest."""
+        """Return the query for the time of the event that has waited longest."""
         values = (self._scopes.suffix,) if self._scopes.suffix else ()
         here = _in_environment(self._scopes).format(column="pixel")
         return f"SELECT event_time FROM waiting WHERE {here} ORDER BY id LIMIT 1", values
@@ -92,5 +95,5 @@ class DueQueries:
 
 
 def _in_environment(scopes: Scopes) -> str:
-    """The condition that a scope belongs to the environment."""
+    """Return the SQL condition for scopes of the environment."""
     return f"substr({{column}}, -{len(scopes.suffix)}) = ?" if scopes.suffix else "instr({column}, '@') = 0"

@@ -1,4 +1,4 @@
-"""What an outbox file needs from time to time: old rows removed, the log emptied, unused room given back."""
+"""Housekeeping of an outbox file: remove old rows, empty the log, shrink the file."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from tiktok_middleware.errors import OutboxError
 __all__ = ["Housekeeping"]
 
 _PRUNE_EVERY_S = 3600.0
-_PRUNE_PART = 500  # rows in one transaction: other processes wait for each, so none takes long
+_PRUNE_PART = 500  # rows in one transaction; kept short, since other processes wait for it
 _MAX_AHEAD_S = 2 * MAX_RETRY_AFTER_S
-_SCRUB_AFTER_S = 20.0  # a deleted row leaves the log within a minute, also where some tries meet a reader
+_SCRUB_AFTER_S = 20.0  # a deleted row leaves the log within a minute, even if readers block some tries
 _SHRINK_EVERY_S = 20.0
-_ROOM_BYTES = 16 * 1024 * 1024  # that a file keeps for what comes next
+_ROOM_BYTES = 16 * 1024 * 1024  # free room in a file up to which it is not shrunk
 _OLD_DEAD = "DELETE FROM dead WHERE id IN (SELECT id FROM dead WHERE died < ? ORDER BY died LIMIT ?)"
 _FORGOTTEN = f"""SELECT id, pixel, length(body) FROM (SELECT * FROM waiting ORDER BY id LIMIT {_PRUNE_PART})
     WHERE (owner IS NULL OR due < ?) AND event_time < ?"""  # noqa: S608 - a constant
 _BURY_FORGOTTEN = """INSERT OR REPLACE INTO dead (id, pixel, source, event, event_id, event_time, paired, body, tries,
     reason, died) SELECT id, pixel, source, event, event_id, event_time, paired > 0, body, tries, 'expired', ?
     FROM waiting WHERE id = ?"""
-_FORGOTTEN_AFTER_S = 29 * 86400  # a row that no process has sent: its environment or pixel is gone
+_FORGOTTEN_AFTER_S = 29 * 86400  # age of a row that no process sends, because its environment or pixel is not used
 
 
 class Housekeeping:
-    """The upkeep of one outbox file by one of its processes.
+    """Does the housekeeping of an outbox file, for one of its processes.
 
     Args:
-        connection: the file.
-        clock: of the outbox.
-        limits: how much is kept.
-        retention: how long it is kept.
-        monotonic: seconds that are never set back.
+        connection: connection to the file.
+        clock: clock of the outbox.
+        limits: size limits.
+        retention: how long finished events are kept.
+        monotonic: returns seconds of a clock that is never set back.
     """
 
     def __init__(
@@ -59,27 +59,27 @@ class Housekeeping:
         self._monotonic = monotonic
         self._prune_at = 0.0
         self._shrink_at = 0.0
-        self._removed_at: float | None = None  # when the first row was deleted that the log may still hold
-        self._last_removed_at = 0.0  # by the outbox's clock
+        self._removed_at: float | None = None  # first deletion of a row that the log may still contain, monotonic
+        self._last_removed_at = 0.0  # last deletion, by the outbox's clock
 
     @property
     def keeps_ledger(self) -> bool:
-        """Whether delivered events are entered in the ledger."""
+        """Return whether delivered and abandoned events are entered in the ledger."""
         return self._retention.ledger_s > 0
 
     def note_opened(self) -> None:
-        """A process that was killed may have left deleted rows in the log."""
+        """Plan to empty an existing log, since a killed process may have left deleted rows in it."""
         if wal_bytes(self._connection.path):
             self.note_removed()
 
     def note_removed(self) -> None:
-        """Rows were deleted, whose copies the log may hold."""
+        """Note that rows were deleted, so that the log may contain copies of them."""
         if self._removed_at is None:
             self._removed_at = self._monotonic()
         self._last_removed_at = self._clock.now()
 
     def tidy(self) -> None:
-        """Do what is due."""
+        """Do the housekeeping that is due now."""
         now = self._monotonic()
         self._connection.look_at_log()
         if self._removed_at is not None and now >= self._removed_at + _SCRUB_AFTER_S:
@@ -96,7 +96,10 @@ class Housekeeping:
             self._prune_at = now + _PRUNE_EVERY_S
 
     def scrub(self) -> bool:
-        """Whether the log holds no copy of a deleted row any more; one process does it for all."""
+        """Empty the log if it may contain deleted rows; return whether it is free of them.
+
+        If another process has emptied it since, do nothing.
+        """
         truncated = cast("float", (self._connection.read("SELECT truncated FROM tally") or (0.0,))[0])
         if self._removed_at is None or truncated > self._last_removed_at:
             self._removed_at = None
@@ -111,13 +114,13 @@ class Housekeeping:
         return True
 
     def end(self) -> None:
-        """Leave no copy of a deleted row behind."""
+        """Empty the log before closing, if it may contain deleted rows."""
         if self._removed_at is not None:
             with contextlib.suppress(OutboxError):  # the next process that opens the file does it
                 self.scrub()
 
     def _shrink(self) -> None:
-        """Give room back once an outage is over and most of the file is empty."""
+        """Shrink the file if most of it is empty, as after an outage."""
         pages, free, page_bytes = (
             cast("int", (self._connection.read(f"PRAGMA {name}") or (0,))[0])
             for name in ("page_count", "freelist_count", "page_size")
@@ -127,7 +130,7 @@ class Housekeeping:
             self._connection.checkpoint()
 
     def _hasten(self) -> None:
-        """Make due what is due later than anybody can have meant: the clock was set back."""
+        """Make rows due now whose due time is later than any possible wait: the clock was set back."""
         last = cast("float | None", (self._connection.read(LAST_DUE) or (None,))[0])
         now = self._clock.now()
         if last is not None and last > now + _MAX_AHEAD_S:
@@ -138,7 +141,7 @@ class Housekeeping:
                 )
 
     def _prune(self) -> bool:
-        """Whether there may be more to remove."""
+        """Remove a part of the old rows; return whether there may be more to remove."""
         now = self._clock.now()
         claims = cast("int", (self._connection.read("SELECT claims FROM tally") or (0,))[0])
         with self._connection.transaction() as db:
@@ -163,7 +166,7 @@ class Housekeeping:
         ).rowcount
 
     def _bury_forgotten(self, db: sqlite3.Connection, now: float) -> int:
-        """Turn into dead letters what no process sends any more, because its environment or pixel is gone."""
+        """Turn rows into dead letters that no process sends, because their environment or pixel is not used."""
         found = db.execute(_FORGOTTEN, (now, now - _FORGOTTEN_AFTER_S)).fetchall()
         home = db.execute("SELECT home FROM tally").fetchone()[0]
         for id_, scope, size in found:
@@ -173,7 +176,7 @@ class Housekeeping:
         return len(found)
 
     def _recount(self) -> None:
-        """Mend the counters of single scopes, which an earlier release on the same file does not keep."""
+        """Correct the counters of single scopes, which an earlier release on the same file does not update."""
         wrong = self._connection.read(
             """SELECT 1 FROM (SELECT scope, rows FROM usage) WHERE rows <>
             (SELECT count(*) FROM waiting WHERE pixel = scope) LIMIT 1"""

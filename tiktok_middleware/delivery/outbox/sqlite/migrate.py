@@ -1,4 +1,4 @@
-"""Bring the tables of an outbox file up to date, once, whichever process comes first."""
+"""Migrate the tables of an outbox file. The first process that opens the file does it, once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["add_tables", "migrate"]
 
 
 def migrate(db: sqlite3.Connection, migrations: Sequence[str]) -> None:
-    """Take the steps of the schema that a file has not taken yet.
+    """Apply the schema's scripts that a file has not applied yet.
 
     Raises:
         OSError: a newer release has written the file.
@@ -29,7 +29,7 @@ def migrate(db: sqlite3.Connection, migrations: Sequence[str]) -> None:
 
 
 def add_tables(db: sqlite3.Connection, additions: Sequence[str]) -> None:
-    """Take the steps that a file has not taken yet, of those that an earlier release does not notice."""
+    """Apply the additions, which an earlier release can ignore, that a file has not applied yet."""
     if _added(db) >= len(additions):
         return
     db.execute("BEGIN IMMEDIATE")
@@ -44,7 +44,7 @@ def add_tables(db: sqlite3.Connection, additions: Sequence[str]) -> None:
 
 
 def _added(db: sqlite3.Connection) -> int:
-    """How many additions the file has taken."""
+    """Return how many additions the file has applied."""
     if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'additions'").fetchone() is None:
         return 0
     return int(db.execute("SELECT count FROM additions").fetchone()[0])

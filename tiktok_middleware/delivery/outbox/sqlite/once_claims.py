@@ -1,4 +1,4 @@
-"""The claims of an outbox file: which channel has carried which event."""
+"""Claims in an outbox file: which channels have carried which event."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tiktok_middleware.delivery.outbox.store_clock import StoreClock
 __all__ = ["ONCE_RETENTION_S", "SqliteClaims", "forget", "forget_old"]
 
 ONCE_RETENTION_S = 400 * 86400
-"""How long a claim is remembered: a year and a month."""
+"""How long a claim is kept, in seconds: a year and a month."""
 
-_PASSED_S = ONCE_RETENTION_S - 4 * 86400  # a browser's own id is good for two days before and after its time
+_PASSED_S = ONCE_RETENTION_S - 4 * 86400  # an id made by a browser is valid for two days before and after its time
 _CLAIM = "INSERT OR IGNORE INTO once SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM once WHERE event_id = ? AND at < ?)"
 _OLD = "SELECT count(*) FROM (SELECT 1 FROM once WHERE at < ? LIMIT ?)"
 _AT = "SELECT at FROM once WHERE event_id = ? AND channel = ?"
@@ -22,16 +22,17 @@ _FORGET = "DELETE FROM once WHERE (event_id, channel) IN (SELECT event_id, chann
 
 
 class SqliteClaims:
-    """The claims within one transaction.
+    """Claims within one transaction.
 
     Args:
         db: the connection.
-        scopes: of the outbox.
-        clock: of the outbox.
-        added: when the file learned of scopes, in Unix seconds. Earlier claims of production name no pixel.
+        scopes: scopes of the outbox.
+        clock: clock of the outbox.
+        added: when scopes were added to the file, in Unix seconds; production's claims before that have no pixel.
+            0 if there were none.
 
     Attributes:
-        new: how many claims were made.
+        new: number of claims made.
     """
 
     __slots__ = ("_added", "_clock", "_db", "_scopes", "_times", "new")
@@ -45,8 +46,8 @@ class SqliteClaims:
         self.new: int = 0
 
     def wins(self, event_id: str, pixels: Sequence[str], channel: str, passing: bool) -> bool:
-        """Whether this is the first claim of the event for the channel, and not too long after the other channel's."""
-        # A claim in passing is entered as an old one, which is forgotten before the others.
+        """Claim the event for the channel; return False if it is claimed, or the other channel's claim is too old."""
+        # A ``passing`` claim is stored with an older time, so that it is removed earlier than others.
         passed_s = _PASSED_S if passing else 0.0
         if self._times is None:
             self._times = self._clock.now(), self._clock.cutoff(PAIRED_TTL_S)
@@ -61,7 +62,7 @@ class SqliteClaims:
         return sum([self._claim(key, channel, at, too_old) for key in keys]) == len(keys)
 
     def first_at(self, event_id: str, pixels: Sequence[str], channel: str) -> float:
-        """When the channel was claimed first, in Unix seconds; 0 where it was not."""
+        """Return when the channel was claimed first, in Unix seconds; 0 if it was not."""
         keys = [*self._scopes.keys(event_id, tuple(pixels)), *([] if self._scopes.suffix else [event_id])]
         found = [
             row[0]
@@ -80,7 +81,7 @@ class SqliteClaims:
         return is_first
 
     def _are_free(self, keys: Sequence[str], event_id: str, channel: str, too_old: float) -> bool:
-        """Whether no key is claimed, so that none is claimed in vain."""
+        """Return whether all keys are free, so that either all of them are claimed or none."""
         taken = "SELECT 1 FROM once WHERE event_id = ? AND (channel = ? OR at < ?)"
         if any(self._db.execute(taken, (key, channel, too_old)).fetchone() for key in keys):
             return False
@@ -97,5 +98,5 @@ def forget_old(db: sqlite3.Connection, before: float, surplus: int, limit: int) 
 
 
 def forget(db: sqlite3.Connection, keys: Sequence[str]) -> int:
-    """Remove the claims of an event on both channels, and return how many there were."""
+    """Remove the claims under ``keys`` on both channels, and return how many there were."""
     return sum(db.execute("DELETE FROM once WHERE event_id = ?", (key,)).rowcount for key in keys)

@@ -1,4 +1,4 @@
-"""The default outbox: one SQLite file that many processes share."""
+"""Default outbox: one SQLite file that many processes share."""
 
 # ruff: noqa: S608 - only placeholders and constants are formatted into SQL
 
@@ -58,23 +58,23 @@ _FIND = f"""SELECT id, tries, event, event_id, event_time, {PAIRED}, body FROM w
     WHERE due <= ? AND pixel = ? AND source = ? ORDER BY due LIMIT ?"""
 _VIEWS = f"SELECT id, length(body) FROM waiting WHERE event = '{PAGE_VIEW}' AND pixel = ? AND owner IS NULL LIMIT ?"
 _TALLY = "SELECT rows - other_rows, bytes - other_bytes, puts FROM tally"
-_EVICT_SHARE = 100  # page views that give way go by the hundredth of the limit, so that one search serves many puts
+_EVICT_SHARE = 100  # page views are evicted by a hundredth of the limit, so that one query serves many puts
 _DOUBT_S = 5.0
 
 
 class SqliteOutbox:
-    """Keeps the `Outbox` contract in a file; nothing is opened before the first call.
+    """Implements the `Outbox` contract in a file; nothing is opened before the first call.
 
     Args:
-        path: the file.
+        path: path of the file.
         sync: ``normal`` (survives a killed process) or ``full`` (survives a power cut).
-        limits: how much it keeps.
-        retention: how long it keeps what is done.
-        environment: whose records and claims these are.
-        pixels: the pixels of this process's pages; where there are none, all pixels count as one.
-        sends: the pixels whose records this process sends; empty for all of the environment.
-        clock: Unix seconds.
-        monotonic: seconds that are never set back.
+        limits: size limits.
+        retention: how long finished events are kept.
+        environment: environment of this process's records and claims.
+        pixels: pixels of this process's pages; if empty, all pixels count as one.
+        sends: pixels whose records this process sends; empty for all of the environment.
+        clock: returns Unix seconds.
+        monotonic: returns seconds of a clock that is never set back.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class SqliteOutbox:
         self._due = DueQueries(self._scopes)
 
     def _note_opened(self, db: sqlite3.Connection) -> None:
-        """Read what the file says about itself; called with each new connection."""
+        """Read the file's clock, home scope and age of scopes; called with each new connection."""
         last_seen, home, self._added = db.execute("SELECT clock, home, added FROM tally").fetchone()
         self._clock.resume(last_seen)
         if home is None and not self._scopes.suffix and self._scopes.pixels:
@@ -149,7 +149,7 @@ class SqliteOutbox:
         return deferred_rows.take(self._connection, ref, self._clock.now())
 
     def _admission(self, db: sqlite3.Connection, entries: Sequence[OutboxEntry], at_home: Space) -> Admission:
-        """What fits, once page views have given way to conversions."""
+        """Return the admission of a put, after page views were removed to make room for conversions."""
         pixels = {record.pixel for entry in entries for record in entry.records}
         space: dict[str, Space] = {}
         for pixel in pixels:
@@ -186,7 +186,7 @@ class SqliteOutbox:
             rows, size = rows - len(views), size - freed
 
     def _store(self, db: sqlite3.Connection, admission: Admission, now: float, holder: LeaseHolder | None) -> int:
-        """The number of the last row that may be sent at once."""
+        """Store the admitted records; return the number of the last row that may be sent at once."""
         for delay_s, record in admission.delayed:
             id_ = insert(db, [record], self._scopes, None, now + min(delay_s, MAX_DELAY_S))
             db.execute("UPDATE waiting SET reason = ? WHERE id = ?", (DELAYED, id_))
@@ -218,7 +218,7 @@ class SqliteOutbox:
     ) -> list[LeasedRecord]:
         due_in_s = self.due_in_s(pixels_blocked)
         if due_in_s is None or due_in_s > 0 or self._clock.is_in_doubt:
-            return []  # most calls end here, without taking the lock that other processes want
+            return []  # most calls end here, without taking the lock that other processes need
         with self._connection.transaction() as db:
             found = db.execute(*self._due.due(pixels_blocked)).fetchone()
             if found is None:
@@ -245,7 +245,7 @@ class SqliteOutbox:
         return len(mine)
 
     def _enter(self, db: sqlite3.Connection, rows: Sequence[LeasedRecord], reason: str, request_id: str = "") -> None:
-        """Enter rows that are gone in the ledger."""
+        """Enter removed rows in the ledger."""
         self._housekeeping.note_removed()
         if self._housekeeping.keeps_ledger:
             now = self._clock.now()
@@ -286,7 +286,7 @@ class SqliteOutbox:
         return len(mine)
 
     def keep_dead(self, records: Sequence[Record], reason: str) -> None:
-        """Store ``records`` as dead letters that never waited here: what a worker on another host gave up."""
+        """Store ``records`` as dead letters that never waited in this outbox. Used by workers."""
         owner = secrets.token_hex(8)
         with self._connection.transaction() as db:
             now = self._clock.now()
@@ -297,7 +297,7 @@ class SqliteOutbox:
                 self._bury(db, owner, [row for row in rows if row.record.pixel == pixel], reason)
 
     def adopt(self, records: Sequence[Record], claims: Mapping[ClaimKey, float]) -> None:
-        """Store what was accepted elsewhere already, without limit and without a decision."""
+        """Store records and claims that were already accepted in memory; no limits apply and no claim is checked."""
         with self._connection.transaction() as db:
             now = self._clock.now()
             insert(db, records, self._scopes, None, now)

@@ -1,6 +1,6 @@
 """The last put of each writer, packed into one value of an outbox file, so that a repeated put changes nothing.
 
-A put writes the row that holds this value anyway, so that remembering it costs no further page.
+The value is in a row that every put writes anyway, so it costs no further page.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ __all__ = ["find_put", "with_put"]
 
 _WRITER_BYTES = 8
 _ID_BYTES = 16
-_HEAD_BYTES = 18  # the id, and how many claims follow, one byte each
-_MAX_BYTES = 3500  # stays within one page of the file; of too many writers those that wrote long ago are forgotten
+_HEAD_BYTES = 18  # the id and the number of claims; the claims follow, one byte each
+_MAX_BYTES = 3500  # fits into one page of the file; above that, the writers with the oldest puts are removed
 
 
 def find_put(puts: bytes, put_id: bytes) -> list[Claim] | None:
-    """The claims of a put; None where it is not its writer's last one."""
+    """Return the claims of a put; None if it is not its writer's last put."""
     start, end = _place(puts, put_id)
     if puts[start : start + _ID_BYTES] != put_id:
         return None
@@ -27,7 +27,7 @@ def find_put(puts: bytes, put_id: bytes) -> list[Claim] | None:
 
 
 def with_put(puts: bytes, put_id: bytes, claims: Sequence[Claim]) -> bytes:
-    """The value with a new put in front, in the place of its writer's earlier one."""
+    """Return the value with a new put in front and without its writer's earlier put."""
     start, end = _place(puts, put_id)
     won = bytes([claim.browser + 2 * claim.server for claim in claims])
     found = b"".join((put_id, len(won).to_bytes(2, "big"), won, puts[:start], puts[end:]))
@@ -35,7 +35,7 @@ def with_put(puts: bytes, put_id: bytes, claims: Sequence[Claim]) -> bytes:
 
 
 def _place(puts: bytes, put_id: bytes) -> tuple[int, int]:
-    """Where the put of the same writer begins and ends; twice the end where there is none."""
+    """Return start and end of the same writer's put; the end of the value twice if there is none."""
     writer, start, size = put_id[:_WRITER_BYTES], 0, len(puts)
     while start < size:
         end = start + _HEAD_BYTES + int.from_bytes(puts[start + _ID_BYTES : start + _HEAD_BYTES], "big")
@@ -46,7 +46,7 @@ def _place(puts: bytes, put_id: bytes) -> tuple[int, int]:
 
 
 def _cut(puts: bytes) -> bytes:
-    """As many of the first puts as fit."""
+    """Return as many of the first puts as fit into `_MAX_BYTES`."""
     end = 0
     while (after := end + _HEAD_BYTES + int.from_bytes(puts[end + _ID_BYTES : end + _HEAD_BYTES], "big")) <= _MAX_BYTES:
         end = after

@@ -1,4 +1,4 @@
-"""Move rows from an outbox file that was removed while in use to the one in its place."""
+"""Move rows from an outbox file that was removed while in use to the new file."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _STEPS = (
 
 
 def move_rows(db: sqlite3.Connection) -> None:
-    """Move what waits and the ledger, and copy the claims; dead letters go with the file that was removed.
+    """Move the waiting rows and the ledger, and copy the claims. Dead letters are lost with the removed file.
 
-    Several processes may have the file open: the first moves the rows.
+    Several processes may have the removed file open; the first one moves the rows.
 
     Args:
-        db: a connection to the file that was removed, in a transaction, with the other attached as ``successor``.
+        db: connection to the removed file, in a transaction, with the new file attached as ``successor``.
     """
     for step in _STEPS:
         db.execute(step)

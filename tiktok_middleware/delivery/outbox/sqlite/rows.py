@@ -1,4 +1,4 @@
-"""Statements over the rows of an outbox file."""
+"""SQL statements for the rows of an outbox file."""
 
 # ruff: noqa: S608 - only placeholders and constants are formatted into SQL
 
@@ -26,20 +26,20 @@ _ENTER = f"INSERT INTO ledger ({_ENTRY}) VALUES "
 _ENTRY_ROW = f"({', '.join('?' * len(LedgerEntry.__struct_fields__))})"
 _T = TypeVar("_T")
 
-# Where a row's own entry handed out no browser copy, a later one may have. An operator who lets a pair go as a new
-# event (-1) has the last word.
+# If a row's own entry handed out no browser copy (0), a later entry may have. If an operator retries a pair as a new
+# event (-1), the row counts as unpaired.
 PAIRED = """CASE paired WHEN 0 THEN EXISTS (
     SELECT 1 FROM once WHERE once.event_id = ? || waiting.event_id AND channel = 'browser') ELSE paired > 0 END"""
-"""SQL for whether a browser copy of a row was handed out, with a mark for the prefix of the claim keys of its pixel."""
+"""SQL for whether a browser copy of a row was handed out; its placeholder takes the claim-key prefix of the pixel."""
 
 
 class DeadLetter(NamedTuple):
-    """What a dead letter has beyond its row.
+    """Values of a dead letter that its row does not have.
 
     Attributes:
-        prefix: of the claim keys of its pixel.
-        reason: why it was given up.
-        died: Unix seconds.
+        prefix: prefix of its pixel's claim keys.
+        reason: why it became a dead letter.
+        died: when, in Unix seconds.
     """
 
     prefix: str
@@ -48,7 +48,7 @@ class DeadLetter(NamedTuple):
 
 
 def insert(db: sqlite3.Connection, records: Sequence[Record], scopes: Scopes, owner: str | None, due: float) -> int:
-    """Insert records, and return the number of the last row; the others have those before it."""
+    """Insert records and return the number of the last row; the other rows have the numbers before it."""
     of = scopes.of
     rows = [(of(r.pixel), r.source, r.event, r.event_id, r.event_time, r.paired, r.body, due, owner) for r in records]
     last_id: int | None = 0
@@ -58,11 +58,11 @@ def insert(db: sqlite3.Connection, records: Sequence[Record], scopes: Scopes, ow
 
 
 def delete(db: sqlite3.Connection, scopes: Scopes, owner: str, rows: Sequence[LeasedRecord]) -> Sequence[LeasedRecord]:
-    """Delete rows, and return those that ``owner`` still held."""
+    """Delete the rows that ``owner`` still holds, and return them."""
     mine = rows
     db.execute("SAVEPOINT held")
     if _delete(db, owner, rows) != len(rows):
-        # Which of them were ours is known only before they are gone.
+        # Undo the deletion, since only existing rows show which of them ``owner`` holds.
         db.execute("ROLLBACK TO held")
         mine = _held(db, owner, rows)
         _delete(db, owner, mine)
@@ -103,19 +103,19 @@ def note_in_ledger(db: sqlite3.Connection, entries: Sequence[LedgerEntry]) -> No
 
 
 def for_each(db: sqlite3.Connection, sql: str, values: tuple[object, ...], ids: Collection[int]) -> int:
-    """How many of the rows numbered ``ids`` the statement, which ends in ``IN``, has changed."""
+    """Run a statement that ends in ``IN`` for the rows ``ids``; return how many rows it changed."""
     return sum(db.execute(sql + marks(part), (*values, *part)).rowcount for part in _parts(list(ids)))
 
 
 def marks(values: Collection[object]) -> str:
-    """Placeholders for a list of values."""
+    """Return placeholders for a list of values."""
     return f"({', '.join('?' * len(values))})"
 
 
 def _parts(rows: list[_T]) -> Iterator[list[_T]]:
-    """``rows`` in parts of a fixed size, so that a statement is prepared once, and the rest one by one.
+    """Yield ``rows`` in parts of a fixed size, so that a statement is prepared once, and the rest one by one.
 
-    A statement for each row costs twice the time: the interpreter lock is let go and taken back at every step.
+    One statement per row would take twice the time, since SQLite releases and takes the interpreter lock at each.
     """
     whole = len(rows) - len(rows) % _PART
     for start in range(0, whole, _PART):

@@ -1,9 +1,9 @@
-"""The tables of an outbox file, and the steps that bring an older file up to date.
+"""Tables of an outbox file, and the scripts that migrate an older file.
 
-Processes of this release and of the one before may use a file side by side, and a release can be rolled back by one. So
-the schema number stays what the release before knows, and what is new is only added: tables, and columns with defaults
-that the older release never names. Where a record or claim of another environment must be kept in a table of the older
-release, the `pixel` column holds a *scope* and the `event_id` column of `once` a *claim key* (see `scopes`).
+Processes of this release and of the previous one may use a file at the same time, and a release can be rolled back by
+one. So the schema number stays the one of the previous release, and changes only add tables, and columns with defaults
+that the previous release does not use. To store records and claims of other environments in the previous release's
+tables, the `pixel` column holds a *scope* and the `event_id` column of `once` a *claim key* (see `scopes`).
 """
 
 # ruff: noqa: S608 - only a constant is formatted into SQL
@@ -47,16 +47,16 @@ MIGRATIONS = (
     ALTER TABLE tally ADD COLUMN claims INTEGER NOT NULL DEFAULT 0;
     UPDATE tally SET claims = (SELECT count(*) FROM once);
     """,
-    # A pixel that is halted for days may have a million rows due before all others. Sorted by pixel and source they are
-    # skipped in one step; an index that began with the time would be read through while every other process waits.
-    # A hundred thousand dead letters are counted without being read.
+    # A pixel that is halted for days may have a million rows that are due before all others. An index sorted by pixel
+    # and source skips them in one step; an index sorted by due time would be scanned while all other processes wait.
+    # The index on `dead` allows counting a hundred thousand dead letters without reading them.
     """
     DROP INDEX waiting_due;
     CREATE INDEX waiting_lanes ON waiting (pixel, source, due);
     CREATE INDEX dead_died ON dead (died);
     """,
-    # A row keeps its number when a replaced file's rows move to the new one, because its holder acknowledges it by that
-    # number. So the numbers of each file begin with the microseconds of its first day.
+    # A row keeps its number when it moves from a replaced file to the new one, because its lease's owner acknowledges
+    # it by that number. So the numbers of each file start at its creation time in microseconds.
     """
     INSERT INTO sqlite_sequence
         SELECT 'waiting', CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)
@@ -65,7 +65,7 @@ MIGRATIONS = (
 )
 
 SCHEMA = len(MIGRATIONS)
-"""The version of the tables that this release and the one before read and write."""
+"""Schema version that this release and the previous one read and write."""
 
 ADDITIONS = (
     """
@@ -87,4 +87,4 @@ ADDITIONS = (
     UPDATE tally SET added = CASE WHEN claims THEN CAST(strftime('%s', 'now') AS REAL) ELSE 0 END;
     """,
 )
-"""Steps that an older release does not notice; the table `additions` counts those that a file has taken."""
+"""Scripts whose changes an older release can ignore; the table `additions` counts those that a file has applied."""

@@ -1,4 +1,4 @@
-"""The operator's switches of an outbox file: a small file beside it, which every process looks at once a second."""
+"""Operator's switches of an outbox file: a small file beside it, which each process checks every half second."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LOOK_EVERY_S = 0.5
 
 
 def switch_path(path: Path) -> Path:
-    """The file that holds the switches of an outbox file."""
+    """Return the path of the file with an outbox file's switches."""
     return Path(f"{path}.switches")
 
 
 def set_switches(path: Path, switches: Switches) -> None:
-    """Write the switches of an outbox file; where nothing is stopped there is no file.
+    """Write the switches of an outbox file; remove the switch file if nothing is stopped.
 
     Raises:
         OSError: the file cannot be written.
@@ -38,7 +38,7 @@ def set_switches(path: Path, switches: Switches) -> None:
 
 
 def read_switches(path: Path) -> Switches:
-    """The switches of an outbox file, as they are now; nothing is stopped where they cannot be read."""
+    """Return the current switches of an outbox file; `RUNNING` if they cannot be read."""
     try:
         return msgspec.json.decode(switch_path(path).read_bytes(), type=Switches)
     except (OSError, msgspec.DecodeError):
@@ -46,11 +46,11 @@ def read_switches(path: Path) -> Switches:
 
 
 class SwitchFile:
-    """The switches as a process sees them: one look at the file system in half a second.
+    """Cached switches of an outbox file: checks the file system once in half a second.
 
     Args:
-        path: of the outbox file.
-        monotonic: seconds that are never set back.
+        path: path of the outbox file.
+        monotonic: returns seconds of a clock that is never set back.
     """
 
     def __init__(self, path: Path, monotonic: Callable[[], float]) -> None:
@@ -61,7 +61,7 @@ class SwitchFile:
         self._switches = RUNNING
 
     def read(self) -> Switches:
-        """What is stopped, at most half a second old."""
+        """Return the switches, at most half a second old."""
         now = self._monotonic()
         if now >= self._look_at or self._look_at > now + _LOOK_EVERY_S:
             self._look_at = now + _LOOK_EVERY_S

@@ -1,7 +1,7 @@
-"""How many rows and bytes wait for each scope of an outbox file.
+"""Counters of waiting rows and bytes for each scope of an outbox file.
 
-``tally`` counts the whole file, as earlier releases do; ``usage`` counts each scope but production's home pixel, whose
-share is the rest. So the usual file pays for one counter only.
+``tally`` counts the whole file, as in earlier releases. ``usage`` counts each scope except production's home pixel,
+whose count is the difference. So most files update only one counter.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["add", "recount", "settle_home", "used"]
 
 
 def used(db: sqlite3.Connection, scope: str) -> tuple[int, int]:
-    """Rows and bytes of a scope that is not the home."""
+    """Return rows and bytes of a scope that is not the home."""
     return db.execute("SELECT rows, bytes FROM usage WHERE scope = ?", (scope,)).fetchone() or (0, 0)
 
 
@@ -29,17 +29,17 @@ def add(
     clock: float | None = None,
     puts: bytes | None = None,
 ) -> None:
-    """Count rows that came, or went.
+    """Count added or removed rows.
 
     Args:
         db: the connection, in a transaction.
-        scope: whose rows they are.
-        home: the file's home scope.
-        rows: how many, negative for those that went.
-        size: their bytes.
-        claims: new claims.
-        clock: Unix seconds, the time that the file has seen last; None to leave it.
-        puts: the last puts (see `puts`); None to leave them.
+        scope: scope of the rows.
+        home: home scope of the file.
+        rows: number of added rows, negative for removed rows.
+        size: bytes of their bodies, with the same sign.
+        claims: number of added claims, negative for removed ones.
+        clock: newest time to record in the file, in Unix seconds; None to leave it.
+        puts: value of the last puts (see `puts`); None to leave it.
     """
     db.execute(
         """UPDATE tally SET rows = rows + ?, bytes = bytes + ?, claims = claims + ?, clock = ifnull(?, clock),
@@ -54,7 +54,7 @@ def add(
 
 
 def settle_home(db: sqlite3.Connection, scopes: Scopes) -> str | None:
-    """Make the first pixel of the first production process the file's home; return the home."""
+    """Make the first pixel of the first production process the file's home, if there is none; return the home."""
     row = db.execute("SELECT home FROM tally").fetchone()
     home: str | None = row[0] if row else None
     if home is None and not scopes.suffix and scopes.pixels:
@@ -65,7 +65,7 @@ def settle_home(db: sqlite3.Connection, scopes: Scopes) -> str | None:
 
 
 def recount(db: sqlite3.Connection, home: str | None) -> None:
-    """Count anew the scopes that have a counter of their own; an earlier release does not keep them."""
+    """Count the rows of all scopes except the home again, since an earlier release does not update their counters."""
     if home is None:
         return
     db.execute("DELETE FROM usage")
