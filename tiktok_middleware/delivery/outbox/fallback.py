@@ -84,7 +84,7 @@ class FallbackOutbox:
                 self._bring_home(self.disk)
                 return claims
         else:
-            put_id = b""  # the disk was not asked
+            put_id = b""  # the put was not tried on disk
         return self._put_in_memory(entries, put_id)
 
     def _put_in_memory(self, entries: Sequence[OutboxEntry], put_id: bytes) -> list[Claim]:
@@ -182,7 +182,7 @@ class FallbackOutbox:
         try:
             for outbox in self.outboxes():
                 outbox.tidy()
-        except OutboxError as error:  # only a disk fails so
+        except OutboxError as error:  # only the disk raises this
             self.lose_disk(error)
 
     def lose_disk(self, error: OutboxError) -> None:

@@ -220,7 +220,7 @@ class MemoryOutbox:
             self._note(row.record, -1)
         return mine
 
-    def retry(self, owner: str, ids: Collection[int], after_s: float, reason: str = "") -> int:  # noqa: ARG002 - as below
+    def retry(self, owner: str, ids: Collection[int], after_s: float, reason: str = "") -> int:  # noqa: ARG002 - memory has no listings
         with self._lock:
             rows = self._mine(owner, ids)
             self._put_back(rows, self._clock.now() + after_s, tries=1)
@@ -233,7 +233,7 @@ class MemoryOutbox:
                 self._held[row.id].until = self._clock.now() + for_s
             return len(rows)
 
-    def release(self, owner: str, ids: Collection[int], reason: str = "") -> int:  # noqa: ARG002 - nobody lists
+    def release(self, owner: str, ids: Collection[int], reason: str = "") -> int:  # noqa: ARG002 - memory has no listings
         with self._lock:
             rows = self._mine(owner, ids)
             self._put_back(rows, self._clock.now())

@@ -29,7 +29,7 @@ class MemoryClaims:
         self._pixels = pixels
         self._made: dict[ClaimKey, float] = {}
 
-    def wins(self, event_id: str, pixels: Sequence[str], channel: str, passing: bool) -> bool:  # noqa: ARG002 - none lasts
+    def wins(self, event_id: str, pixels: Sequence[str], channel: str, passing: bool) -> bool:  # noqa: ARG002 - memory keeps no claim that long
         keys = self._keys(event_id, pixels, channel)
         if not all(map(self._is_free, keys)):
             return False

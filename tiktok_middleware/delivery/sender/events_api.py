@@ -136,7 +136,7 @@ def _open(url: str, deadline_s: float, keep_s: float) -> httpx.Client:
         headers={"Content-Type": "application/json", "User-Agent": "tiktok-middleware", "Accept-Encoding": "identity"},
     )
     # Tracing libraries patch httpx and add headers to every request of the process. The pool is below that layer.
-    for transport in filter(None, (client._transport, *client._mounts.values())):  # noqa: SLF001  # no public seam
+    for transport in filter(None, (client._transport, *client._mounts.values())):  # noqa: SLF001  # there is no public way
         transport._pool = _OwnHeaders(transport._pool)  # type: ignore[attr-defined]  # noqa: SLF001
     _keep_out_of_log()
     return client
