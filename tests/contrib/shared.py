@@ -57,6 +57,15 @@ def inline_events(html: str) -> list[list[Any]]:
     return events
 
 
+def assert_page_of_a_refusal(client: Client, html: str) -> None:
+    """Check that a page is ``PAGE`` with our script for a later grant, and has nothing of TikTok's."""
+    script = client.runtime.snippet.refused("").decode("ascii")
+    before, found, after = html.partition(script)
+    assert (before + after, found) == (PAGE, script)
+    for word in (PIXEL, "tiktok.com", "ttq", "ttclid", "_ttp"):
+        assert word not in html
+
+
 def is_pair(browser: Sequence[Any], server: dict[str, Any]) -> bool:
     """Whether the two copies are TikTok's idea of one event."""
     return (browser[0], browser[1], browser[2]) == (server["event"], server["properties"], server["event_id"])

@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from werkzeug.test import Client as Browser
 
 from tests.contrib import test_django  # noqa: F401  # configures Django
-from tests.contrib.shared import NAVIGATION, PAGE, make_client
+from tests.contrib.shared import NAVIGATION, PAGE, assert_page_of_a_refusal, make_client
 from tests.contrib.test_starlette import visit
 from tiktok_middleware import Client
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiDoor
@@ -74,7 +74,9 @@ def test_another_script_or_a_refusal_asks_for_the_page_anew() -> None:
 
     async def refusing(http: httpx.AsyncClient) -> None:
         answer = await http.get("/", headers={"if-none-match": tags[0], "sec-gpc": "1"})
-        assert (answer.status_code, answer.text) == (200, PAGE)
+        assert answer.status_code == 200
+        assert "etag" not in answer.headers
+        assert_page_of_a_refusal(client, answer.text)
 
     client = make_client()
     visit(AsgiDoor(hand_made('"abc"'), client), first)
@@ -98,38 +100,65 @@ def test_starlettes_static_pages_give_304_as_bare(tmp_path: Path) -> None:
     visit(app, use)
 
 
-def test_static_pages_that_the_server_sends_by_their_path_give_304_as_bare(tmp_path: Path) -> None:
-    """They leave without a script, and with the tag that they had."""
+def of_a_server_that_sends_paths(app: Any, *headers: tuple[bytes, bytes]) -> list[dict[str, Any]]:
+    """The messages of an app to a server that offers to send files by their path, and whose client stays."""
+    sent: list[dict[str, Any]] = []
+    requests = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> dict[str, Any]:
+        for request in requests:
+            return request
+        return await asyncio.Future()  # until the app has stopped waiting: the client does not leave
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {
+        "type": "http", "method": "GET", "scheme": "http", "path": "/", "raw_path": b"/", "query_string": b"",
+        "headers": [(b"host", b"shop.example"), *headers], "client": None, "server": None,
+        "extensions": {"http.response.pathsend": {}},
+    }  # fmt: skip
+    asyncio.run(asyncio.wait_for(app(scope, receive, send), 10))
+    return sent
+
+
+def test_static_pages_that_a_server_could_send_by_their_path_give_304_as_bare(tmp_path: Path) -> None:
+    """A page is not sent by its path: it leaves with the script, and with our form of its tag."""
     (tmp_path / "index.html").write_text(PAGE)
     static = Starlette(routes=[Mount("/", StaticFiles(directory=tmp_path, html=True))])
     client = make_client()
-    door = AsgiDoor(static, client)
+    door, page = AsgiDoor(static, client), (b"accept", b"text/html")
+    assert of_a_server_that_sends_paths(static, page)[1]["type"] == "http.response.pathsend"
+    start, *bodies = of_a_server_that_sends_paths(door, page)
+    assert {message["type"] for message in bodies} == {"http.response.body"}
+    html = b"".join(message["body"] for message in bodies).decode()
+    script = client.runtime.snippet.constant("", page=True, gate=1, limited=False, nonce="").decode("ascii")
+    before, found, after = html.partition(script)
+    assert (before + after, found) == (PAGE, script)
+    assert "page_body_unseen" not in client.stats()["counts"]
+    for name, value in ((b"if-none-match", b"etag"), (b"if-modified-since", b"last-modified")):
+        again = of_a_server_that_sends_paths(door, page, (name, dict(start["headers"])[value]))
+        assert again[0]["status"] == 304
+        assert b"".join(message.get("body", b"") for message in again[1:]) == b""
+        if value == b"etag":
+            assert dict(again[0]["headers"])[value] == dict(start["headers"])[value]
 
-    def fetched(app: Any, *headers: tuple[bytes, bytes]) -> list[dict[str, Any]]:
-        sent: list[dict[str, Any]] = []
 
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": b"", "more_body": False}
-
-        async def send(message: dict[str, Any]) -> None:
-            sent.append(message)
-
-        scope: dict[str, Any] = {
-            "type": "http", "method": "GET", "scheme": "http", "path": "/", "raw_path": b"/", "query_string": b"",
-            "headers": [(b"host", b"shop.example"), (b"accept", b"text/html"), *headers], "client": None, "server": None,
-            "extensions": {"http.response.pathsend": {}},
-        }  # fmt: skip
-        asyncio.run(app(scope, receive, send))
-        return sent
-
-    start, body = fetched(door)
-    assert [start, body] == fetched(static)
+def test_static_pages_that_a_server_sends_by_their_path_give_304_as_bare(tmp_path: Path) -> None:
+    """To a request that does not ask for a page they leave without a script, and with the tag that they had."""
+    (tmp_path / "index.html").write_text(PAGE)
+    static = Starlette(routes=[Mount("/", StaticFiles(directory=tmp_path, html=True))])
+    client = make_client()
+    door, anything = AsgiDoor(static, client), (b"accept", b"*/*")
+    start, body = of_a_server_that_sends_paths(door, anything)
+    assert [start, body] == of_a_server_that_sends_paths(static, anything)
     assert body["type"] == "http.response.pathsend"
     assert client.stats()["counts"]["page_body_unseen"] == 1
     for name, value in ((b"if-none-match", b"etag"), (b"if-modified-since", b"last-modified")):
         header = (name, dict(start["headers"])[value])
-        assert fetched(door, header)[0]["status"] == 304
-        assert fetched(door, header) == fetched(static, header)
+        again = of_a_server_that_sends_paths(door, anything, header)
+        assert again[0]["status"] == 304
+        assert again == of_a_server_that_sends_paths(static, anything, header)
 
 
 def test_flasks_pages_give_304_as_bare() -> None:
