@@ -46,7 +46,9 @@ system:
 	$(call need,test -x /usr/bin/chromium,chromium,a real browser)
 	$(call need,command -v node >/dev/null,nodejs,Node.js for the scripts of pages)
 	$(call need,command -v redis-server >/dev/null,redis-server,a real broker)
-	$(call need,command -v npm >/dev/null,npm,htmx and Turbo)
+	$(call need,command -v npm >/dev/null,npm,the consent platforms' own code)
+	$(call need,PATH=$$PATH:/usr/sbin command -v nginx >/dev/null,nginx,a real proxy)
+	$(call need,PATH=$$PATH:/usr/sbin command -v varnishd >/dev/null,varnish,a real cache)
 
 # The real htmx and Turbo, and the consent platforms' own code, which the browser tests load into pages.
 MODULES := tests/browser/node_modules/.installed tests/consent_platforms/node_modules/.installed
