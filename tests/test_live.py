@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
+import textwrap
 import time
 import unittest
 from typing import Any
@@ -162,6 +163,53 @@ def test_fixture_is_a_plugin_of_pytest_and_configures_apps_by_the_environment(py
         """
     )
     pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+PLAYWRIGHT = """
+    import pytest
+    from playwright.sync_api import sync_playwright
+
+    @pytest.fixture(scope="{scope}")
+    def {name}():
+        with sync_playwright() as started:
+            yield started
+"""
+
+
+@pytest.mark.parametrize(("scope", "arguments"), [("session", "playwright, tiktok_live"), ("function", "tiktok_live")])
+def test_page_uses_the_playwright_that_the_tests_run(pytester: pytest.Pytester, scope: str, arguments: str) -> None:
+    pytester.makeconftest(textwrap.dedent(PLAYWRIGHT.format(name="playwright", scope=scope)))
+    pytester.makepyfile(
+        f"""
+        def test_it({arguments}):
+            page = tiktok_live.page()
+            page.goto(tiktok_live.url)
+            assert "TikTok" in page.content()
+        """
+    )
+    pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_playwright_of_another_fixture_is_named_as_the_cause(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(textwrap.dedent(PLAYWRIGHT.format(name="mine", scope="session")))
+    pytester.makepyfile(
+        """
+        import pytest
+
+        def test_it(mine, tiktok_live):
+            with pytest.raises(RuntimeError, match="yield it from a fixture named playwright"):
+                tiktok_live.page()
+        """
+    )
+    pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_page_in_an_asynchronous_test_says_which_api_to_use() -> None:
+    async def open_page() -> None:
+        with pytest.raises(RuntimeError, match="In an asynchronous test use Playwright's asynchronous API"):
+            Live("http://127.0.0.1:1").page()
+
+    asyncio.run(open_page())
 
 
 def test_mixin_records_the_events_of_a_unittest() -> None:

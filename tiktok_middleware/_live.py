@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,13 +33,19 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-sta
 class Live:
     """Events as they arrive at the sandbox, from the app under test and from a real browser.
 
+    Args:
+        url: address of the sandbox.
+        running_playwright: returns the Playwright that the test suite runs already, or None. A thread can run only one
+            synchronous Playwright.
+
     Attributes:
         url: address of the sandbox, whose page shows each event.
         environ: variables that connect an app with the sandbox. The fixture sets them for the test.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, running_playwright: Callable[[], object] = lambda: None) -> None:
         self.url = url
+        self._running_playwright = running_playwright
         self.environ: dict[str, str] = {
             "TIKTOK_PIXEL_ID": _PIXEL,
             "TIKTOK_ACCESS_TOKEN": "token-of-the-test",
@@ -72,11 +78,14 @@ class Live:
     def page(self) -> Page:
         """Open a tab of a headless Chromium, with a profile of its own for this test (Playwright's synchronous API).
 
+        Uses the Playwright of the fixture ``playwright`` if the test suite has one, as with pytest-playwright.
+
         Raises:
-            RuntimeError: Playwright or a browser is missing; the message says what to install.
+            RuntimeError: Playwright or a browser is missing, or an event loop runs in this thread; the message says
+                what to do.
         """
         if self._context is None:
-            self._context = self._stack.enter_context(_browser_context())
+            self._context = self._stack.enter_context(_browser_context(self._running_playwright))
         page: Page = self._context.new_page()
         return page
 
@@ -255,20 +264,41 @@ def _post(url: str) -> None:
 # -- the browser
 
 _INSTALL = "pip install playwright && playwright install chromium"
+_LOOP_RUNS = (
+    "tiktok_live.page() cannot start Playwright, because an event loop runs in this thread. In an asynchronous test"
+    " use Playwright's asynchronous API. If the tests run a synchronous Playwright of their own, yield it from a"
+    " fixture named playwright: tiktok_live uses it"
+)
 
 
 @contextlib.contextmanager
-def _browser_context() -> Iterator[Any]:
+def _browser_context(running_playwright: Callable[[], object]) -> Iterator[Any]:
     try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415  # only for tests that open a page
+        from playwright.sync_api import Error, Playwright, sync_playwright  # noqa: PLC0415  # only if a page is opened
     except ImportError:
         raise RuntimeError(f"tiktok_live.page() needs Playwright: {_INSTALL}") from None
-    with sync_playwright() as playwright:
+    with contextlib.ExitStack() as stack:
+        playwright = running_playwright()
+        is_shared = isinstance(playwright, Playwright)
+        if not is_shared:
+            if _is_loop_running():
+                raise RuntimeError(_LOOP_RUNS)
+            playwright = stack.enter_context(sync_playwright())
         browser = _launched(playwright)
         try:
             yield browser.new_context()
         finally:
-            browser.close()
+            # If pytest has stopped a shared Playwright already, its browsers are closed, and close() raises.
+            with contextlib.suppress(*[Error] if is_shared else []):
+                browser.close()
+
+
+def _is_loop_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _launched(playwright: Any) -> Any:

@@ -269,11 +269,19 @@ else:
             yield url
 
     @pytest.fixture
-    def tiktok_live(_tiktok_sandbox: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
+    def tiktok_live(
+        _tiktok_sandbox: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    ) -> Iterator[Live]:
         """Provide the sandbox, a browser and the recorded events; the environment configures the test's app."""
         from tiktok_middleware._live import Live  # noqa: PLC0415  # as above
 
-        live = Live(_tiktok_sandbox)
+        def running_playwright() -> object:
+            try:
+                return request.getfixturevalue("playwright")
+            except pytest.FixtureLookupError:
+                return None
+
+        live = Live(_tiktok_sandbox, running_playwright)
         live.clear()
         for name, value in live.environ.items():
             monkeypatch.setenv(name, value)

@@ -22,6 +22,7 @@ from tests.core.core_world import scope_request
 from tests.core.endpoint.report_world import SAME, token_of
 from tests.delivery.delivery_world import PIXEL, Api, wait_until
 from tiktok_middleware import Client, Config
+from tiktok_middleware._start_line import start_line
 from tiktok_middleware.asgi import Message
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
 from tiktok_middleware.core.events.ids import timed_event_id
@@ -204,6 +205,13 @@ def test_many_at_once_lose_nothing_and_send_nothing_twice(client: Client, api: A
 @pytest.mark.slow
 def test_no_thread_is_needed_at_all(api: Api, tmp_path: Path) -> None:
     """As under a uWSGI without threads, or at the interpreter's end."""
+    options: dict[str, Any] = {
+        "pixel_id": PIXEL,
+        "access_token": "t",
+        "api_url": api.url,
+        "flush": "request",
+        "consent": "implied",
+    }
     code = f"""
     import threading
 
@@ -217,7 +225,7 @@ def test_no_thread_is_needed_at_all(api: Api, tmp_path: Path) -> None:
     from tiktok_middleware.wsgi import TikTokMiddleware
 
     for outbox in ("memory://", "sqlite:///{tmp_path}/x.sqlite3"):
-        client = Client(Config(pixel_id="{PIXEL}", access_token="t", api_url="{api.url}", outbox=outbox, flush="request"))
+        client = Client(Config(outbox=outbox, **{options}))
         WsgiServer().serve(TikTokMiddleware(list_app(SHAPES["page"]), client), Request())
         assert client.stats()["delivered"] == 1
         assert client.close(1)
@@ -225,7 +233,9 @@ def test_no_thread_is_needed_at_all(api: Api, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60, check=False
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    text, unusual = start_line(Config(outbox="memory://", **options), "memory://")
+    assert len(unusual) == 1, "the outbox in memory"
+    assert (done.returncode, done.stderr) == (0, f"TikTok middleware: {text}. {unusual[0]}.\n")
     assert len(api.ids) == 2
 
 
