@@ -12,7 +12,7 @@ from tests.contract.adapters import Request, Response, through_asgi, through_wsg
 from tiktok_middleware import Client, Config
 
 NAVIGATION = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "accept": "text/html"}
-SENTENCE = "200 pages with our script went to 20 visitors"
+SENTENCE = "Our script went out with 200 pages to 20 visitors"
 EVENTS: Any = (("ViewContent", {"value": 1, "currency": "EUR"}),)
 
 Through = Callable[[Client, Request, Response], Any]
