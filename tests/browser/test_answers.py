@@ -137,7 +137,7 @@ def test_the_back_button_repeats_nothing(shops: Callable[[str], Server], visit: 
     first = visitor.sandbox.the("ViewContent")
     visitor.sandbox.the("AddToCart")
     visitor.open("/cart")
-    visitor.page.evaluate("history.back()")
+    visitor.back()
     restored = str(kind == "restoring_browser").lower()
     visitor.page.wait_for_function(f"location.pathname.startsWith('/products/') && window.wasRestored === {restored}")
     if kind == "browser":

@@ -62,7 +62,7 @@ def test_turbo_brings_each_pages_events_and_no_second_handler(swaps: Server, vis
         visitor.sandbox.await_events("ViewContent", number, "matched")
     visitor.page.evaluate("fetch('/part?event=AddToCart')")
     assert visitor.sandbox.the("AddToCart")["browser_copies"] == 1
-    visitor.page.evaluate("history.back()")
+    visitor.back()
     visitor.page.wait_for_selector("text=Page 3")
     visitor.page.click("#into-frame")
     visitor.page.wait_for_selector("#opened")

@@ -161,6 +161,10 @@ class Visitor:
             self.loads -= 1
             self.collect()
 
+    def back(self) -> None:
+        """Press the back button. The script has returned before the navigation destroys its context."""
+        self.page.evaluate("setTimeout(() => history.back())")
+
     def add_to_cart(self, pieces: int = 1) -> None:
         """On a product's page: its button, which asks by fetch and stays on the page."""
         self.page.select_option("#quantity", str(pieces))
