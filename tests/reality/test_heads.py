@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,9 +25,7 @@ CLICK = "E.C.P." + "x" * 500
 
 
 def uwsgi_command(target: str, port: int) -> list[str]:
-    program = shutil.which("uwsgi", path=str(Path(sys.executable).parent)) or shutil.which("uwsgi")
-    if program is None:
-        pytest.skip("uwsgi is not installed: pip install --group soak")
+    program = str(Path(sys.executable).parent / "uwsgi")
     module, _, name = target.partition(":")
     options = ["--http-socket", f"127.0.0.1:{port}", "--enable-threads", "--master", "--die-on-term"]
     return [program, *options, "--module", module, "--callable", name]
@@ -53,7 +50,10 @@ def shops(command: object, folder: Path, *, behind_nginx: bool) -> Iterator[Sequ
         yield servers
 
 
-@pytest.fixture(scope="module", params=["gunicorn behind nginx", "uwsgi", "uwsgi behind nginx"])
+SETUPS = ["gunicorn behind nginx", "uwsgi behind nginx", pytest.param("uwsgi", marks=pytest.mark.soak)]
+
+
+@pytest.fixture(scope="module", params=SETUPS)
 def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequence[httpx.Client]]:
     """Clients of the app without and with the middleware."""
     command = uwsgi_command if request.param.startswith("uwsgi") else one_gunicorn
