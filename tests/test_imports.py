@@ -119,6 +119,8 @@ ALSO = {
 MAY_STAND_ON = {
     "contrib/fastapi.py": {"contrib.starlette"},
     "contrib/django.py": {"contrib.django_cookie_consent"},
+    "contrib/flask.py": {"contrib._flask_config"},
+    "contrib/quart.py": {"contrib._flask_config"},
 }
 
 FILES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))

@@ -8,6 +8,7 @@ from flask import Flask, Request
 
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.client import Client
+from tiktok_middleware.contrib._flask_config import client_from_config
 from tiktok_middleware.core.tracking.current import tracker_of
 from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.wsgi import TikTokMiddleware
@@ -60,14 +61,7 @@ class TikTok:
         Raises:
             ConfigError: an option is malformed.
         """
-        client = self.client if self.client is not None else _client_of(app)
+        client = self.client if self.client is not None else client_from_config(app.config, is_debug=app.debug)
         app.extensions["tiktok"] = client
         wrapped: Any = TikTokMiddleware(cast("Any", app.wsgi_app), client)
         app.wsgi_app = wrapped  # type: ignore[method-assign]  # Flask's documented way
-
-
-def _client_of(app: Flask) -> Client:
-    options: dict[str, Any] = app.config.get("TIKTOK") or {}
-    keys = [app.config.get("SECRET_KEY"), *(app.config.get("SECRET_KEY_FALLBACKS") or ())]
-    texts = [key.decode("latin-1") if isinstance(key, bytes) else str(key) for key in keys if key]
-    return Client.from_env(secret_keys=texts, is_debug=app.debug, **options)
