@@ -107,8 +107,8 @@ class Reason(str, Enum):
     )
     TOO_OLD = (
         "too_old",
-        "A once event is older than 47 hours: TikTok would count it a second time.",
-        "Track it when it happens, or import it with source='offline'.",
+        "A once event is older than 47 hours, and TikTok would count two copies of it twice.",
+        "Track it when it happens; a late one gets a server copy alone, unless a copy was sent before.",
     )
     NO_HEADER_ROOM = (
         "no_header_room",

@@ -102,8 +102,8 @@ def test_reload_back_and_a_second_browser_after_49_hours_add_nothing(shop: Shop)
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("first", ["visit", "webhook"])
-def test_two_hosts_agree_on_the_id_and_past_the_window_on_the_time(door: Door, first: str) -> None:
-    """Hosts share no outbox: within 48 hours TikTok drops the second copy, and beyond that the event's time does."""
+def test_two_hosts_agree_on_the_id_and_past_the_window_no_browser_copy_goes(door: Door, first: str) -> None:
+    """Hosts without a shared outbox: within 48 hours TikTok drops the second copy; later a host has only its own."""
     clock = Clock(NOW)
     one, other = Shop(door, clock), Shop(door, clock)
     getattr(one, first)(event_time=NOW)
@@ -115,10 +115,30 @@ def test_two_hosts_agree_on_the_id_and_past_the_window_on_the_time(door: Door, f
     clock.now = NOW + 47 * HOUR_S + 1
     third.visit(event_time=NOW)
     third.webhook(event_time=NOW)
-    assert (third.browser, third.server) == (0, 0)
-    assert third.client.stats()["counts"]["too_old"] == 2
+    assert (third.browser, third.server) == (0, 1)
+    assert third.client.stats()["counts"]["browser_too_old"] == 1
     for host in (one, other, third):
         host.client.close(0)
+
+
+@pytest.mark.parametrize("first", ["visit", "webhook"])
+@pytest.mark.parametrize("hours", [49, 100, 160])
+def test_late_order_is_sent_unless_this_host_sent_it_before(shop: Shop, first: str, hours: int) -> None:
+    getattr(shop, first)(event_time=NOW)
+    sent = shop.browser + shop.server
+    shop.clock.now += hours * HOUR_S
+    for _ in range(2):
+        shop.visit(event_time=NOW)
+        shop.webhook(event_time=NOW)
+    assert shop.browser + shop.server == sent
+
+
+@pytest.mark.parametrize("steps", [("webhook", "visit"), ("visit", "webhook"), ("webhook", "webhook")])
+def test_late_order_that_was_never_sent_gets_one_server_copy(shop: Shop, steps: tuple[str, ...]) -> None:
+    for step in steps:
+        getattr(shop, step)(event_time=NOW - 72 * HOUR_S)
+        shop.clock.now += 60
+    assert (shop.browser, shop.server) == (0, 1)
 
 
 def test_an_order_that_failed_can_still_be_counted(shop: Shop) -> None:

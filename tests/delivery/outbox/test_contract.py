@@ -126,6 +126,58 @@ def test_one_channel_does_not_follow_the_other_past_tiktoks_window(
     assert at(other, NOW + wait_s).put([server]) == [Claim(browser=False, server=wins)]
 
 
+@pytest.mark.parametrize("before", ["nothing", "browser", "server", "both"])
+@pytest.mark.parametrize("age_s", [LATE, 6 * 86400, 27 * 86400])
+def test_late_event_is_stored_unless_a_copy_went_before(
+    open_pair: Callable[..., tuple[Outbox, Outbox]], before: str, age_s: float
+) -> None:
+    outbox, other = open_pair()
+    earlier = {
+        "browser": OutboxEntry("a", browser=True, once=True),
+        "server": submission(record("a"), once=True),
+        "both": submission(record("a"), browser=True, once=True),
+    }
+    if before in earlier:
+        at(outbox, NOW).put([earlier[before]])
+    late = submission(record("a", event_time=NOW), once=True)
+    is_new = before == "nothing"
+    claims = at(other, NOW + age_s).put([late, late])
+    assert claims == [Claim(browser=False, server=is_new), Claim(browser=False, server=False)]
+    assert claims[1].first_at == (NOW + age_s if is_new else NOW)
+    assert names(lease(outbox, now=NOW + age_s)).count("a") == (1 if is_new else before in {"server", "both"})
+
+
+def test_late_event_is_not_stored_after_a_browser_copy_of_a_minute_ago(open_outbox: Open) -> None:
+    outbox = open_outbox()
+    at(outbox, NOW).put([OutboxEntry("a", browser=True, once=True)])
+    late = submission(record("a", event_time=NOW - LATE), once=True)
+    assert at(outbox, NOW + 60).put([late]) == [Claim(browser=False, server=False)]
+
+
+@pytest.mark.parametrize("source", ["offline", "crm"])
+def test_imported_event_may_be_late(open_outbox: Open, source: str) -> None:
+    outbox = open_outbox()
+    at(outbox, NOW).put([OutboxEntry("a", browser=True, once=True)])
+    late = submission(record("a", event_time=NOW - 20 * 86400, source=source), once=True)
+    assert at(outbox, NOW + 60).put([late]) == [Claim(browser=False, server=True)]
+
+
+def test_late_event_without_once_is_always_stored(open_outbox: Open) -> None:
+    late = submission(record("a", event_time=NOW - LATE))
+    assert at(open_outbox(), NOW).put([late, late]) == [Claim(browser=False, server=True)] * 2
+
+
+def test_late_event_of_several_pixels_is_stored_for_all_or_none(
+    open_pair: Callable[..., tuple[Outbox, Outbox]],
+) -> None:
+    outbox, other = open_pair()
+    at(outbox, NOW).put([OutboxEntry("b", browser=True, once=True)])
+    for event_id, wins in (("a", True), ("b", False)):
+        records = [record(event_id, pixel=pixel, event_time=NOW) for pixel in ("C01", "C02")]
+        assert at(other, NOW + LATE).put([submission(*records, once=True)]) == [Claim(browser=False, server=wins)]
+    assert other.duplicates == 2
+
+
 def test_a_second_visit_after_the_window_counts_nothing(open_outbox: Open) -> None:
     outbox = open_outbox()
     both = submission(record("order"), browser=True, once=True)

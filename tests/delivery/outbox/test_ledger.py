@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.delivery.delivery_world import NOW, PIXEL, WALL, sqlite_outbox, submission
@@ -151,3 +152,34 @@ def test_the_answer_of_tiktok_gives_the_request_id() -> None:
     verdict = read_answer(200, b'{"code":0,"message":"OK","request_id":"2026113012"}', None)
     assert isinstance(verdict, Delivered)
     assert verdict.request_id == "2026113012"
+
+
+@pytest.mark.parametrize("outcome", ["delivered", "rejected", "paired and expired"])
+def test_late_event_without_a_claim_is_stored_unless_the_ledger_has_it(
+    path: Path, outbox: SqliteOutbox, outcome: str
+) -> None:
+    """The ledger also has events that were tracked without a key, and outlives the claims."""
+    outbox.put([submission(sale("e1", paired=outcome.startswith("paired")))])
+    if outcome == "delivered":
+        outbox.ack("a", lease(outbox))
+    else:
+        outbox.bury("a", lease(outbox), outcome.rsplit(maxsplit=1)[-1])
+    WALL.pass_by(3 * DAY)
+    [claim] = outbox.put([submission(sale("e1"), once=True)])
+    is_sent = outcome != "rejected"
+    assert (claim.server, claim.first_at) == (not is_sent, NOW if is_sent else 0.0)
+
+
+def test_ledger_of_another_pixel_or_environment_stops_no_late_event(path: Path) -> None:
+    here = {"pixels": (PIXEL,), "environment": "production"}
+    places = {"here": here, "other pixel": {**here, "pixels": ("C02",)}, "staging": {**here, "environment": "staging"}}
+    for name, place in places.items():
+        outbox = sqlite_outbox(path, **place)
+        pixel = place["pixels"][0]
+        if name == "here":
+            outbox.put([submission(sale("e1"))])
+            outbox.ack("a", lease(outbox))
+            WALL.pass_by(3 * DAY)
+        late = submission(msgspec.structs.replace(sale("e1"), pixel=pixel), once=True)
+        assert [claim.server for claim in outbox.put([late])] == [name != "here"]
+        outbox.close()

@@ -18,7 +18,7 @@ from tiktok_middleware.core.visitor.user_data import Identity
 
 __all__ = ["ONCE_MAX_AGE_S", "RequestState", "TrackedEvent"]
 
-#: TikTok drops second copies for 48 h; an hour before that, a ``once`` event is no longer sent.
+#: TikTok drops second copies for 48 h; an hour before that, a ``once`` event gets no browser copy any more.
 ONCE_MAX_AGE_S = 47 * 3600
 
 _READS = frozenset({"GET", "HEAD"})
@@ -243,11 +243,12 @@ class RequestState:
 
     def closed_channels(self, *, is_late_once: bool) -> tuple[str, str]:
         """Return why the browser and server channels are closed, whatever the consent. The response may close more."""
-        reason = self._closed() or ("too_old" if is_late_once else "")
-        config = self.runtime.config
+        reason, config = self._closed(), self.runtime.config
         if self.source is not WEB:
             return reason or "no_browser", reason or config.source_reason(self.source.name)
         browser = "no_browser" if not self.has_browser else "late" if self.late is not None else config.browser_reason
+        if not browser and is_late_once:
+            browser = "too_old"
         server = reason or config.server_reason
         if not server and self.is_bot:
             self.runtime.notices.count("server_bot")

@@ -275,8 +275,8 @@ class Tracker:
             notices.once(sentence, sentence)
         if call.once_per:
             key = self._visit_key()
-        # Only web events have a browser copy. Others may be imported later: their own outbox counts them once.
-        is_late_once = key != "" and now_s - happened_s > ONCE_MAX_AGE_S and state.source.is_web
+        # TikTok would count another copy of such an event. The outbox stores the server copy only if no copy was sent.
+        is_late_once = key != "" and now_s - happened_s > ONCE_MAX_AGE_S
         browser, server = state.closed_channels(is_late_once=is_late_once)
         if is_kept_off:
             browser = browser or "kept_from_browser"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Protocol
 
 from tiktok_middleware.core.events.event import PAGE_VIEW, Claim, OutboxEntry, Record
@@ -19,10 +20,18 @@ _MAX_RECORD_BYTES = 64 * 1024
 class Claims(Protocol):
     """Claims of an outbox, within one transaction."""
 
-    def wins(self, event_id: str, pixels: Sequence[str], channel: str, passing: bool) -> bool:
+    def wins(self, event_id: str, pixels: Sequence[str], channel: str, passing: bool, happened: float = inf) -> bool:
         """Claim an event for a channel of all ``pixels``, and return whether this was the first claim of each.
 
-        Also return False if the other channel's claim is older than `PAIRED_TTL_S`.
+        Also return False if the other channel's claim is older than `PAIRED_TTL_S`. If the event itself is older,
+        return False if any channel was claimed before, or the ledger shows that a copy was sent.
+
+        Args:
+            event_id: id of the event.
+            pixels: its pixels.
+            channel: ``browser`` or ``server``.
+            passing: see `OutboxEntry`.
+            happened: time of the event in Unix seconds; infinite if its age does not matter.
         """
 
     def first_at(self, event_id: str, pixels: Sequence[str], channel: str) -> float:
@@ -106,7 +115,7 @@ class Admission:
             if server:
                 self._store(records, entry.delay_s)
             return claim_of(browser, server)
-        if server and not claims.wins(entry.event_id, _pixels_of(records), "server", entry.passing):
+        if server and not claims.wins(entry.event_id, _pixels_of(records), "server", entry.passing, _happened(entry)):
             self.duplicates += len(records)
             server = False
         if server:
@@ -154,3 +163,12 @@ class Admission:
 
 def _pixels_of(records: tuple[Record, ...]) -> tuple[str, ...]:
     return tuple([record.pixel for record in records])
+
+
+def _happened(entry: OutboxEntry) -> float:
+    """Return when a web event without a browser copy happened, in Unix seconds; infinite for any other event.
+
+    Its age tells whether TikTok would still drop a second copy. An imported event has no browser copy, ever.
+    """
+    record = entry.records[0]
+    return inf if entry.browser or record.source != "web" else record.event_time

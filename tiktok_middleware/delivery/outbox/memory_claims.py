@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
 from tiktok_middleware.core.events.event import Record
 
@@ -29,9 +30,17 @@ class MemoryClaims:
         self._pixels = pixels
         self._made: dict[ClaimKey, float] = {}
 
-    def wins(self, event_id: str, pixels: Sequence[str], channel: str, passing: bool) -> bool:  # noqa: ARG002 - memory keeps no claim that long
+    def wins(
+        self,
+        event_id: str,
+        pixels: Sequence[str],
+        channel: str,
+        passing: bool,  # noqa: ARG002 - memory keeps no claim that long
+        happened: float = inf,
+    ) -> bool:
         keys = self._keys(event_id, pixels, channel)
-        if not all(map(self._is_free, keys)):
+        too_old = inf if happened < self.too_old else self.too_old
+        if not all(self._is_free(key, too_old) for key in keys):
             return False
         for key in keys:
             self._made[key] = self.now
@@ -56,11 +65,11 @@ class MemoryClaims:
         """Return whether the channel is claimed for the event of a record."""
         return self._keys(record.event_id, (record.pixel,), channel)[0] in self._made
 
-    def _is_free(self, key: ClaimKey) -> bool:
+    def _is_free(self, key: ClaimKey, too_old: float) -> bool:
         if key in self._made:
             return False
         other = self._made.get((key[0], key[1], _OTHER[key[2]]))
-        return other is None or other >= self.too_old
+        return other is None or other >= too_old
 
     def _keys(self, event_id: str, pixels: Sequence[str], channel: str) -> list[ClaimKey]:
         counted = list(dict.fromkeys(pixels)) if self._pixels and pixels else [""]

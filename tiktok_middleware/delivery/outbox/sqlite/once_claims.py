@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from math import inf
 
 from tiktok_middleware.delivery.outbox.base import PAIRED_TTL_S
+from tiktok_middleware.delivery.outbox.sqlite.rows import marks
 from tiktok_middleware.delivery.outbox.sqlite.scopes import Scopes
 from tiktok_middleware.delivery.outbox.store_clock import StoreClock
 
@@ -18,6 +20,8 @@ _PASSED_S = ONCE_RETENTION_S - 4 * 86400  # an id made by a browser is valid for
 _CLAIM = "INSERT OR IGNORE INTO once SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM once WHERE event_id = ? AND at < ?)"
 _OLD = "SELECT count(*) FROM (SELECT 1 FROM once WHERE at < ? LIMIT ?)"
 _AT = "SELECT at FROM once WHERE event_id = ? AND channel = ?"
+_SENT = """SELECT min(at) FROM ledger WHERE event_id = ? AND environment = ?
+    AND (reason = 'delivered' OR channels <> 'server')"""
 _FORGET = "DELETE FROM once WHERE (event_id, channel) IN (SELECT event_id, channel FROM once ORDER BY at LIMIT ?)"
 
 
@@ -45,13 +49,16 @@ class SqliteClaims:
         self._added = added
         self.new: int = 0
 
-    def wins(self, event_id: str, pixels: Sequence[str], channel: str, passing: bool) -> bool:
-        """Claim the event for the channel; return False if it is claimed, or the other channel's claim is too old."""
+    def wins(self, event_id: str, pixels: Sequence[str], channel: str, passing: bool, happened: float = inf) -> bool:
         # A ``passing`` claim is stored with an older time, so that it is removed earlier than others.
         passed_s = _PASSED_S if passing else 0.0
         if self._times is None:
             self._times = self._clock.now(), self._clock.cutoff(PAIRED_TTL_S)
         at, too_old = self._times[0] - passed_s, self._times[1] - passed_s
+        if happened < self._times[1]:
+            if self._sent_at(event_id, pixels):
+                return False
+            too_old = inf
         if len(pixels) == 1:
             key = self._scopes.prefix(pixels[0]) + event_id
             if key == event_id or not self._added:  # the usual case
@@ -73,7 +80,14 @@ class SqliteClaims:
                 ).fetchone()
             )
         ]
-        return float(min(found, default=0.0))
+        return float(min(found)) if found else self._sent_at(event_id, pixels)
+
+    def _sent_at(self, event_id: str, pixels: Sequence[str]) -> float:
+        """Return when the event left the outbox first, by the ledger, in Unix seconds; 0 if it has no entry."""
+        sql, values = _SENT, [event_id, self._scopes.environment]
+        if self._scopes.pixels and pixels:
+            sql, values = f"{_SENT} AND pixel IN {marks(pixels)}", [*values, *pixels]
+        return float(self._db.execute(sql, values).fetchone()[0] or 0.0)
 
     def _claim(self, key: str, channel: str, at: float, too_old: float) -> bool:
         is_first = self._db.execute(_CLAIM, (key, channel, at, key, too_old)).rowcount == 1

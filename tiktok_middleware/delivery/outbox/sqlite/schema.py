@@ -86,5 +86,9 @@ ADDITIONS = (
     CREATE INDEX dead_pixel ON dead (pixel);
     UPDATE tally SET added = CASE WHEN claims THEN CAST(strftime('%s', 'now') AS REAL) ELSE 0 END;
     """,
+    # An event that is older than TikTok's deduplication window is looked up before it is stored.
+    """
+    CREATE INDEX ledger_event ON ledger (event_id);
+    """,
 )
 """Scripts whose changes an older release can ignore; the table `additions` counts those that a file has applied."""
