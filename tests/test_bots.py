@@ -1,4 +1,4 @@
-"""Crawlers are told from people as the list tells them, at a price that a request can pay."""
+"""The list of crawlers, tried on people, crawlers and tools; and the cost of one decision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tiktok_middleware import Client, Config
 from tiktok_middleware import _bots as bots
-from tiktok_middleware._bots import BOT, PERSON, TOOL, _kind, kind_of
+from tiktok_middleware._bots import _verdict, verdict
+from tiktok_middleware.core.visitor.bots import BOT, PERSON, TOOL
 
 PEOPLE = [
     (
@@ -52,6 +53,10 @@ TOOLS = [
 ]
 
 
+def kind_of(agent: str) -> str:
+    return verdict(agent).kind
+
+
 @pytest.mark.parametrize(
     ("agent", "kind"),
     [
@@ -64,20 +69,22 @@ def test_people_crawlers_and_tools(agent: str, kind: str) -> None:
     assert kind_of(agent) == kind
 
 
-def test_every_crawler_that_the_list_has_seen_is_known() -> None:
+def test_instances_of_the_list_are_found_except_those_of_people() -> None:
     entries = crawleruseragents.CRAWLER_USER_AGENTS_DATA
     seen = [agent for entry in entries for agent in entry["instances"]]
     assert len(seen) > 2000
     missed = [agent for agent in seen if bool(kind_of(agent)) != crawleruseragents.is_crawler(agent[:1024])]
-    # The list has two that are people's: Instagram's browser on an OPPO phone, and Facebook's on a Pixel.
-    assert len(missed) == 2
-    assert all(" Build/" in agent and ("Instagram" in agent or "MetaIAB Facebook" in agent) for agent in missed)
+    people = [agent for agent in missed if "Instagram" in agent or "MetaIAB Facebook" in agent]
+    assert len(people) == 2, "Instagram's browser on an OPPO phone, and Facebook's on a Pixel"
+    # One monitor copies an iPhone's user agent and adds its bare name, like an app with a web view.
+    assert [agent for agent in missed if agent not in people and "Hotjar" not in agent] == []
+    assert len(missed) <= 3
 
 
 @given(agent=st.text(max_size=200) | st.sampled_from(CRAWLERS + PEOPLE).flatmap(
     lambda agent: st.tuples(st.integers(0, len(agent)), st.integers(0, len(agent))).map(lambda cut: agent[min(cut):max(cut)])
 ))  # fmt: skip
-def test_what_it_says_is_what_the_list_says(agent: str) -> None:
+def test_any_text_gets_the_same_kind_as_from_the_list(agent: str) -> None:
     assert bool(kind_of(agent)) == crawleruseragents.is_crawler(agent)
 
 
@@ -85,14 +92,14 @@ def test_what_it_says_is_what_the_list_says(agent: str) -> None:
 def unread() -> Iterator[None]:
     """Forget the list of crawlers before and after the test."""
     bots._read.clear()
-    _kind.cache_clear()
+    _verdict.cache_clear()
     yield
     bots._read.clear()
-    _kind.cache_clear()
+    _verdict.cache_clear()
 
 
 @pytest.mark.usefixtures("unread")
-def test_without_its_list_everybody_is_a_person(
+def test_without_the_list_every_user_agent_is_a_person(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "crawleruseragents", None)  # as if it were not installed
@@ -101,15 +108,15 @@ def test_without_its_list_everybody_is_a_person(
 
 
 @pytest.mark.slow
-def test_what_is_remembered_is_bounded() -> None:
+def test_cache_of_decisions_is_bounded() -> None:
     for number in range(5000):
         kind_of(f"Mozilla/5.0 {number} {'x' * 2000}")
-    assert _kind.cache_info().currsize <= 4096
+    assert _verdict.cache_info().currsize <= 4096
     assert kind_of("x" * 1024 + "Googlebot/") == PERSON
 
 
 def test_a_decision_costs_microseconds() -> None:
-    _kind.cache_clear()
+    _verdict.cache_clear()
     kind_of(PEOPLE[0])
     times = []
     for number in range(200):
@@ -124,7 +131,7 @@ def test_a_decision_costs_microseconds() -> None:
 @pytest.mark.usefixtures("unread")
 def test_the_list_is_read_before_any_event_loop_could_wait_for_it(token: str) -> None:
     Client(Config(pixel_id="C0000000000000000001", access_token=token, outbox="memory://")).close(0)
-    assert bool(bots._read) is bool(token), "who sends nothing needs no list"
+    assert bool(bots._read) is bool(token), "without a token nothing is sent, and no list is needed"
 
 
 PHONES = [

@@ -15,6 +15,11 @@ from tiktok_middleware.errors import ConfigError
 PIXEL = "C0000000000000000001"
 SANDBOX = {"TIKTOK_API_URL": "http://localhost:8001/v", "TIKTOK_PIXEL_URL": "http://localhost:8001/events.js"}
 
+BOTS_ALLOWED = (
+    "auto, or rules separated by commas, such as auto,+MyShopApp,-AcmeMonitor: + and a regular expression for people's"
+    " user agents, - and one for those of bots; at most 50 rules, each up to 200 characters"
+)
+
 MESSAGES = [
     (
         "PROXY_HEADER",
@@ -90,6 +95,18 @@ MESSAGES = [
         "BROWSER_EVENTS",
         "Add to cart",
         "TIKTOK_BROWSER_EVENTS is 'Add to cart'; allowed: words separated by commas, without spaces, quotes or empty places",
+    ),
+    *(
+        ("BOTS", given, f"TIKTOK_BOTS is {given!r}; allowed: {BOTS_ALLOWED}{why}")
+        for given, why in {
+            "off": "",
+            "MyShopApp": "",
+            "auto,+": "",
+            "auto,,-A": "",
+            "+A(B": " (in +A(B: missing ), unterminated subpattern at position 1)",
+            "-" + 201 * "a": "",
+            ",".join(51 * ["-a"]): "",
+        }.items()
     ),
     (
         "COOKIE_DOMAIN",
@@ -348,6 +365,10 @@ def test_a_list_may_be_a_text_or_a_list(given: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "given", "read"),
     [
+        ("bots", "auto", "auto"),
+        ("bots", "", "auto"),
+        ("bots", " +MyShopApp , -Acme (Bot|Monitor)/[0-9]{1,3}", "auto,+MyShopApp,-Acme (Bot|Monitor)/[0-9]{1,3}"),
+        ("bots", ["-A", "+B"], "auto,-A,+B"),
         ("trusted_proxies", 2, "2"),
         ("proxy_header", "CF-Connecting-IP", "cf-connecting-ip"),
         ("trusted_proxies", "10.0.0.0/8, 2001:db8::/32", "10.0.0.0/8,2001:db8::/32"),

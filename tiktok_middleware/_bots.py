@@ -1,43 +1,41 @@
 """Recognise bots and tools by their user agent, with the list of crawler-user-agents.
 
 The list (https://github.com/monperrus/crawler-user-agents, a release a month) is read once, and only its patterns are
-kept. The list's own module keeps ten times as much and tries every pattern on every user agent.
+kept. The list's own module keeps ten times as much and tries every pattern on every user agent. The decision itself is
+in ``core/visitor/bots.py``.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import threading
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from tiktok_middleware._printable import own_logger
+from tiktok_middleware.core.visitor.bots import (
+    BOT,
+    NO_HEADERS,
+    TOOL,
+    BotRule,
+    Origin,
+    Pattern,
+    PatternIndex,
+    Verdict,
+    decide,
+)
 
-__all__ = ["BOT", "PERSON", "TOOL", "kind_of", "make_ready"]
+__all__ = ["make_ready", "verdict"]
 
 log: logging.Logger = own_logger("tiktok_middleware")
 
-PERSON = ""
-#: Crawlers, link previews, monitors.
-BOT = "bot"
-#: HTTP libraries and automated browsers.
-TOOL = "tool"
-
 _TOOL_TAGS = frozenset({"http-library", "browser-automation"})
+_BROWSER_TAGS = frozenset({"browser-automation", "monitoring"})
 _MAX_CHARS = 1024
-_KEY_CHARS = 3
-#: Patterns of the list that match people: a build of OPPO, realme and OnePlus phones, and Facebook's in-app browser.
-_PEOPLE = frozenset({r"AP3A\.240617\.008", "MetaIAB Facebook"})
-#: The model and build that a phone writes into its platform comment.
-_DEVICE = re.compile(r";[^;)]{1,120} Build/[^;)\s]{1,60}")
-_CRAWLER_WORD = re.compile(r"crawl|spider|compatible|https?:|@", re.IGNORECASE)
-_SPECIAL = re.compile(r"[\^$.|?*+()\[\]{}\\]")
-_ESCAPED = re.compile(r"\\([^A-Za-z0-9])")
 
 
 class _Entry(msgspec.Struct):
@@ -45,65 +43,46 @@ class _Entry(msgspec.Struct):
     tags: list[str] = []
 
 
-class _List(NamedTuple):
-    """The patterns of one kind.
-
-    Attributes:
-        texts: plain texts by their first characters, so that one pass over a user agent finds them all.
-        rest: all other patterns.
-    """
-
-    texts: dict[str, tuple[str, ...]]
-    rest: re.Pattern[str]
-
-    def knows(self, agent: str) -> bool:
-        texts = self.texts
-        for at in range(len(agent) - _KEY_CHARS + 1):
-            found = texts.get(agent[at : at + _KEY_CHARS])
-            if found is not None and agent.startswith(found, at):
-                return True
-        return self.rest.search(agent) is not None
-
-
-@lru_cache(maxsize=4096)
-def _kind(agent: str) -> str:
-    bots, tools = _lists()
-    return BOT if bots.knows(agent) else TOOL if tools.knows(agent) else PERSON
-
-
-def kind_of(agent: str) -> str:
-    """Return ``PERSON``, ``BOT`` or ``TOOL``; ``PERSON`` for an empty user agent.
+def verdict(agent: str, rules: Sequence[BotRule] = (), origin: Origin = NO_HEADERS) -> Verdict:
+    """Return what sent a request; a person for an empty user agent.
 
     Args:
         agent: the ``User-Agent`` header; its first 1,024 characters count.
+        rules: the operator's rules.
+        origin: what the other headers say.
     """
-    return _kind(_DEVICE.sub(_without_device, agent[:_MAX_CHARS]))
+    return _verdict(agent[:_MAX_CHARS], tuple(rules), origin)
 
 
-def _without_device(found: re.Match[str]) -> str:
-    """Drop model and build: a third party's list holds patterns that are people's phones."""
-    return found[0] if _CRAWLER_WORD.search(found[0]) else ""
+@lru_cache(maxsize=4096)
+def _verdict(agent: str, rules: tuple[BotRule, ...], origin: Origin) -> Verdict:
+    return decide(agent, _index(), rules, origin)
 
 
 def make_ready() -> None:
     """Read the list now, so that no later call blocks an event loop with disk access."""
-    _lists()
+    _index()
 
 
 _lock = threading.Lock()
-_read: list[tuple[_List, _List]] = []
+_read: list[PatternIndex] = []
 
 
-def _lists() -> tuple[_List, _List]:
-    """Return the patterns of bots and of tools, read once."""
+def _index() -> PatternIndex:
+    """Return the list's patterns, read once."""
     with _lock:
         if not _read:
-            entries = _entries()
-            entries = [entry for entry in entries if entry.pattern not in _PEOPLE]
-            tools = [entry.pattern for entry in entries if _TOOL_TAGS.intersection(entry.tags)]
-            bots = [entry.pattern for entry in entries if not _TOOL_TAGS.intersection(entry.tags)]
-            _read.append((_sorted_out(bots), _sorted_out(tools)))
+            _read.append(PatternIndex(map(_pattern, _entries())))
         return _read[0]
+
+
+def _pattern(entry: _Entry) -> Pattern:
+    tags = entry.tags
+    return Pattern(
+        entry.pattern,
+        TOOL if _TOOL_TAGS.intersection(tags) else BOT,
+        drives_browser=not _BROWSER_TAGS.isdisjoint(tags),
+    )
 
 
 def _entries() -> list[_Entry]:
@@ -115,16 +94,3 @@ def _entries() -> list[_Entry]:
     except (OSError, msgspec.MsgspecError, StopIteration) as error:
         log.warning("the list of crawlers cannot be read (%s): their events are sent as people's", type(error).__name__)
         return []
-
-
-def _sorted_out(patterns: list[str]) -> _List:
-    texts: dict[str, tuple[str, ...]] = {}
-    rest = []
-    for pattern in patterns:
-        text = _ESCAPED.sub(r"\1", pattern)
-        if len(text) < _KEY_CHARS or _SPECIAL.search(_ESCAPED.sub("", pattern)):
-            rest.append(pattern)
-        else:
-            key = text[:_KEY_CHARS]
-            texts[key] = (*texts.get(key, ()), text)
-    return _List(texts, re.compile("|".join(rest) or r"(?!)"))

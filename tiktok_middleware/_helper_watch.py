@@ -21,16 +21,20 @@ class HelperWatch:
 
     Args:
         mark: file that tells the processes of one outbox that the helper was requested; None without a shared folder.
-        is_bot: whether a user agent is a bot; crawlers load no helper.
+        bot_pattern: the pattern by which a request is a bot's; crawlers load no helper.
         warn: logs the warning, once.
         over: called when watching ends.
     """
 
     def __init__(
-        self, mark: Path | None, is_bot: Callable[[str], bool], warn: Callable[[], None], over: Callable[[], None]
+        self,
+        mark: Path | None,
+        bot_pattern: Callable[[RequestView], str],
+        warn: Callable[[], None],
+        over: Callable[[], None],
     ) -> None:
         self._mark = mark
-        self._is_bot = is_bot
+        self._bot_pattern = bot_pattern
         self._warn = warn
         self._over = over
         self._pages = 0
@@ -40,7 +44,7 @@ class HelperWatch:
     def page(self, request: RequestView) -> None:
         """Count a page with the script that a browser has requested."""
         agent = request.header("user-agent")
-        if request.header("sec-fetch-dest") != "document" or self._is_bot(agent):
+        if request.header("sec-fetch-dest") != "document" or self._bot_pattern(request):
             return
         self._pages += 1
         if len(self._visitors) < VISITORS:

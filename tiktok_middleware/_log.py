@@ -11,12 +11,17 @@ from typing import Protocol
 from tiktok_middleware._printable import own_logger
 from tiktok_middleware.reasons import OWN_LINES, SCOPES, reason_of
 
-__all__ = ["NoticeLog", "Observer", "observed_by"]
+__all__ = ["OTHER_PATTERNS", "NoticeLog", "Observer", "observed_by"]
 
 log: logging.Logger = own_logger("tiktok_middleware")
 
 # A cause can hold text of a request, so the number of remembered causes is bounded.
 _MAX_CAUSES = 1000
+
+# Each pattern is a label of a metric, so their number is bounded.
+_MAX_PATTERNS = 200
+#: Name of the count of all further patterns.
+OTHER_PATTERNS = "(others)"
 
 
 class Observer(Protocol):
@@ -48,11 +53,13 @@ class NoticeLog:
     Attributes:
         counts: how often each reason occurred in this process.
         apps: how many events were tracked inside each app's browser.
+        bots: how many server copies each pattern of bots has left out.
     """
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.apps: Counter[str] = Counter()
+        self.bots: Counter[str] = Counter()
         self._said: set[str] = set()
 
     def count(self, reason: str) -> None:
@@ -66,6 +73,11 @@ class NoticeLog:
     def tracked_in(self, app: str) -> None:
         """Count one more event that was tracked inside this app's browser."""
         self.apps[app] += 1
+
+    def left_out_bot(self, pattern: str) -> None:
+        """Count one more server copy that this pattern of bots has left out; the rarest patterns share one count."""
+        is_known = pattern in self.bots or len(self.bots) < _MAX_PATTERNS
+        self.bots[pattern if is_known else OTHER_PATTERNS] += 1
 
     def once(self, cause: str, message: str) -> None:
         """Log a WARNING, once per cause."""

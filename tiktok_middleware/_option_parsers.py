@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 __all__ = [
     "boolean",
+    "bot_rules",
+    "bots",
     "choice",
     "consent",
     "cookie_domain",
@@ -62,6 +64,39 @@ def words(value: object) -> str:
     if not all(parts) or any(re.search(r"[\s\"'<>\\]", part) for part in parts):
         raise ValueError("words separated by commas, without spaces, quotes or empty places")
     return ",".join(parts)
+
+
+_RULES_ALLOWED = (
+    "auto, or rules separated by commas, such as auto,+MyShopApp,-AcmeMonitor: + and a regular expression for people's"
+    " user agents, - and one for those of bots; at most 50 rules, each up to 200 characters"
+)
+
+
+def bots(value: object) -> str:
+    """Parse ``auto``, or rules ``+PATTERN`` and ``-PATTERN`` separated by commas; return ``auto,+a,-b``."""
+    if isinstance(value, (list, tuple)):
+        value = ",".join(str(item) for item in value)
+    # A comma inside a pattern, as in {1,3}, is no separator.
+    joined = text(value) or "auto"
+    parts = [part.strip() for part in re.split(r",(?=\s*(?:[+-]|auto\s*(?:,|$)))", joined)]
+    rules = [part for part in parts if part != "auto"]
+    if len(rules) > 50 or not all(2 <= len(rule) <= 201 and rule[0] in "+-" for rule in rules):
+        raise ValueError(_RULES_ALLOWED)
+    for rule in rules:
+        _check_pattern(rule)
+    return ",".join(["auto", *rules])
+
+
+def _check_pattern(rule: str) -> None:
+    try:
+        re.compile(rule[1:])
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"{_RULES_ALLOWED} (in {rule[:60]}: {error})") from None
+
+
+def bot_rules(parsed: str) -> tuple[str, ...]:
+    """Return the rules of a parsed value, each with its sign."""
+    return tuple(part for part in re.split(r",(?=[+-])", parsed) if part != "auto")
 
 
 def boolean(value: object) -> bool:

@@ -9,12 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tiktok_middleware._bots import PERSON, TOOL, kind_of, make_ready
+from tiktok_middleware._bots import make_ready, verdict
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.bridge_settings import page_side
 from tiktok_middleware.core.events.sources import SOURCES
+from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.import_setting import imported
 from tiktok_middleware.core.signing import derive_key
+from tiktok_middleware.core.visitor.bots import PERSON, TOOL, BotRule, sent_by
 from tiktok_middleware.delivery.delivery import DeliveryOptions
 from tiktok_middleware.delivery.outbox.environment import environment_of
 from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_url
@@ -43,8 +45,8 @@ def signing_keys(config: Config, framework_keys: tuple[str, ...]) -> list[str]:
     return [derive_key(config.access_token or config.pixel_id)]
 
 
-def bot_rule(config: Config) -> Callable[[str], bool]:
-    """Return a function that reports whether a user agent is a bot.
+def bot_rule(config: Config) -> Callable[[RequestView], str]:
+    """Return a function that returns the pattern by which a request is a bot's; empty for a person's request.
 
     People try out a site with tools, such as curl or an automated browser. So tools are bots only where events count,
     not in the sandbox, in Test Events or with a custom sink.
@@ -53,7 +55,13 @@ def bot_rule(config: Config) -> Callable[[str], bool]:
     if config.is_on and not config.server_reason:
         make_ready()
     people = {PERSON} if counts else {PERSON, TOOL}
-    return lambda agent: kind_of(agent) not in people
+    rules = [BotRule(rule[0] == "+", rule, re.compile(rule[1:], re.IGNORECASE)) for rule in config.bot_rules]
+
+    def bot_pattern(request: RequestView) -> str:
+        found = verdict(request.header("user-agent"), rules, sent_by(request))
+        return "" if found.kind in people else found.pattern
+
+    return bot_pattern
 
 
 def browser_file(name: str) -> str:

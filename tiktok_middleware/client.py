@@ -122,7 +122,7 @@ class Client(OtherServers):
             clock=clock,
             random_bytes=random_bytes,
             notices=self._log,
-            is_bot=bot_rule(self.config),
+            bot_pattern=bot_rule(self.config),
             has_secret_key=bool(self.config.secret_key or framework_keys),
             handed_out=self._handed_out,
         )
@@ -137,7 +137,7 @@ class Client(OtherServers):
         announce(self.config, outbox)
         self._helper_watch = HelperWatch(
             helper_mark(outbox),
-            self.runtime.is_bot,
+            self.runtime.bot_pattern,
             warn=lambda: self._log.count("helper_never_asked"),
             over=self._stop_watching,
         )
@@ -478,6 +478,7 @@ class Client(OtherServers):
         """Return counts of this process: tracked events, skipped actions by reason, and the delivery's own counts.
 
         ``in_app`` counts the events that were tracked inside an app's browser, such as ``tiktok`` or ``instagram``.
+        ``bots`` counts the server copies left out because of a bot, by the pattern that its user agent matches.
         ``caches`` gives the sizes of the caches: numbers of entries, and the bytes of cached page heads.
         """
         runtime = self.runtime
@@ -485,6 +486,7 @@ class Client(OtherServers):
             **self.delivery.stats(),
             "counts": dict(self._log.counts),
             "in_app": dict(self._log.apps),
+            "bots": dict(self._log.bots),
             "caches": {
                 "decisions": len(runtime.decisions),
                 "targets": len(runtime.targets),

@@ -13,6 +13,8 @@ from typing import Any
 
 from tiktok_middleware._option_parsers import (
     boolean,
+    bot_rules,
+    bots,
     choice,
     consent,
     cookie_domain,
@@ -123,6 +125,10 @@ class Config:
     snippet: str = _option("pixel", choice("pixel", "off"))
     #: Names of events that a page may send by itself.
     browser_events: str = _option("", words)
+    #: Which user agents are bots, for which nothing is sent from the server: ``auto`` (a public list of crawlers), and
+    #: beside it rules such as ``auto,+MyShopApp,-AcmeMonitor``. Each is a regular expression that is searched in the
+    #: user agent, in any case: ``+`` for people, ``-`` for bots. The first rule that matches decides.
+    bots: str = _option("auto", bots)
     #: ISO 3166 region for national phone numbers.
     phone_region: str = _option("", choice("", pattern=r"[A-Z]{2}", hint="a two-letter region such as DE"))
     #: User data keys that may be sent, on both channels: ``all``, ``none`` or some of ``email``, ``phone``,
@@ -247,6 +253,11 @@ class Config:
         if self.match_keys == "all":
             return frozenset(MATCH_KEYS)
         return frozenset(self.match_keys.split(",")) - {"none"}
+
+    @property
+    def bot_rules(self) -> tuple[str, ...]:
+        """The rules that outrank the list of crawlers, in order, each with its sign."""
+        return bot_rules(self.bots)
 
     def targets(self, source: str) -> tuple[str, ...]:
         """Return TikTok's ``event_source_id`` values for an ``event_source``: ``web``, ``offline`` or ``crm``."""

@@ -97,7 +97,12 @@ class Reason(str, Enum):
 
     # Which copy may go
 
-    BOT = ("bot", "The user agent is a crawler's.", "", True)
+    BOT = (
+        "bot",
+        "The user agent is a crawler's or a tool's; client.stats()['bots'] counts each pattern.",
+        "If a pattern matches people, allow it with TIKTOK_BOTS=auto,+PATTERN.",
+        True,
+    )
     KEPT_FROM_BROWSER = ("kept_from_browser", "The view called track(browser=False).", "", True)
     NO_BROWSER = ("no_browser", "Nothing that would fire the browser's copy made this request.", "", True)
     ALREADY_COUNTED = (

@@ -1,4 +1,4 @@
-"""Through both doors: a crawler gets the page that everybody gets, and none of its events reaches TikTok's server."""
+"""Through both adapters: a crawler gets the same page as everybody, and no server copy of its events is sent."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_what_no_person_does_is_not_sent(
 @pytest.mark.parametrize("agent", [HEADLESS, "curl/8.5.0"])
 def test_where_events_count_a_tool_is_no_person(door: Door, agent: str) -> None:
     client = make_client()
-    client.runtime.is_bot = make_live().runtime.is_bot
+    client.runtime.bot_pattern = make_live().runtime.bot_pattern
     door(client, Request(headers={**NAVIGATION, "user-agent": agent}), VIEW)
     assert client.stats()["counts"]["server_bot"] == 1
 
@@ -87,3 +87,36 @@ def test_its_view_is_told_why() -> None:
     tracker = client.exchange(scope_request("/", {"user-agent": GOOGLE})).tracker
     assert tracker.page().channels.server.reason == "bot"
     assert tracker.track("Contact").channels.browser
+
+
+OPPO = (
+    "Mozilla/5.0 (Linux; Android 15; CPH2557 Build/AP3A.240617.008; wv) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Version/4.0 Chrome/142.0.7444.142 Mobile Safari/537.36 trill_380004 BytedanceWebview/d8a21c6"
+)
+HOTJAR = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Hotjar Chrome/140.0.0.0 Safari/537.36"
+METADATA = {"sec-fetch-mode": "navigate", "sec-fetch-site": "cross-site", "sec-fetch-dest": "document"}
+HINTS = {"sec-ch-ua": '"Chromium";v="140", "Not=A?Brand";v="24", "Google Chrome";v="140"', "sec-ch-ua-mobile": "?0"}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    ("agent", "headers", "bots", "pattern"),
+    [
+        (OPPO, {}, "auto", ""),
+        (HOTJAR, {}, "auto", "Hotjar"),
+        (HOTJAR, METADATA, "auto", ""),
+        (HOTJAR, HINTS, "auto", ""),
+        (HOTJAR, METADATA, "auto,-hotjar", "-hotjar"),
+        (HOTJAR, {}, "+hotjar", ""),
+        (GOOGLE, METADATA | HINTS, "auto", r"Googlebot\/"),
+        (PERSON, METADATA, "auto,-Firefox/14[0-9]", "-Firefox/14[0-9]"),
+        (PERSON, METADATA, "auto,+linux x86_64,-Firefox", ""),
+    ],
+)
+def test_reason_bot_is_counted_with_its_pattern(
+    door: Door, agent: str, headers: dict[str, str], bots: str, pattern: str
+) -> None:
+    client = make_client(bots=bots)
+    door(client, Request(headers={**headers, "user-agent": agent}), VIEW)
+    assert client.stats()["bots"] == ({pattern: 1} if pattern else {})
+    assert client.stats()["counts"].get("server_bot", 0) == (1 if pattern else 0)

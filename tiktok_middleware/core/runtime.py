@@ -65,6 +65,9 @@ class Notices(Protocol):
     def tracked_in(self, app: str) -> None:
         """Count one more event that was tracked in the built-in browser of this app."""
 
+    def left_out_bot(self, pattern: str) -> None:
+        """Count one more server copy that was left out because the user agent matches this pattern of bots."""
+
     def once(self, cause: str, message: str) -> None:
         """Log a message once per cause."""
 
@@ -72,8 +75,8 @@ class Notices(Protocol):
         """Report an error of the middleware itself that was kept away from the app."""
 
 
-def _never(_: str) -> bool:
-    return False
+def _no_bot(_: RequestView) -> str:
+    return ""
 
 
 def _unheard(_: Sequence[Event]) -> None:
@@ -98,7 +101,7 @@ class Runtime:
         clock: returns the time, in Unix seconds.
         random_bytes: returns a number of random bytes.
         notices: receives counts, log lines and errors.
-        is_bot: returns whether a user agent is a bot's.
+        bot_pattern: returns the pattern by which a request is a bot's; empty for a person's request.
         has_secret_key: whether the signer's key is a separate secret, which lasts longer than an access token.
         handed_out: called with the events whose browser copies leave with a response.
         page_watch: called for each page that leaves with our script; None if not needed.
@@ -141,7 +144,7 @@ class Runtime:
     clock: Callable[[], float]
     random_bytes: Callable[[int], bytes]
     notices: Notices
-    is_bot: Callable[[str], bool] = _never
+    bot_pattern: Callable[[RequestView], str] = _no_bot
     has_secret_key: bool = True
     page_watch: Callable[[RequestView], None] | None = None
     handed_out: Callable[[Sequence[Event]], None] = _unheard
@@ -219,7 +222,7 @@ def make_runtime(
     clock: Callable[[], float],
     random_bytes: Callable[[int], bytes],
     notices: Notices,
-    is_bot: Callable[[str], bool] = _never,
+    bot_pattern: Callable[[RequestView], str] = _no_bot,
     has_secret_key: bool = True,
     handed_out: Callable[[Sequence[Event]], None] = _unheard,
 ) -> Runtime:
@@ -236,7 +239,7 @@ def make_runtime(
         clock: as in :class:`Runtime`.
         random_bytes: as in :class:`Runtime`.
         notices: as in :class:`Runtime`.
-        is_bot: as in :class:`Runtime`.
+        bot_pattern: as in :class:`Runtime`.
         has_secret_key: as in :class:`Runtime`.
         handed_out: as in :class:`Runtime`.
 
@@ -267,7 +270,7 @@ def make_runtime(
         clock=clock,
         random_bytes=random_bytes,
         notices=notices,
-        is_bot=is_bot,
+        bot_pattern=bot_pattern,
         has_secret_key=has_secret_key,
         handed_out=handed_out,
     )

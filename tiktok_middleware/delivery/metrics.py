@@ -37,6 +37,9 @@ _COUNTERS_BY_REASON = {
     "dropped": ("tiktok_records_dropped", "Server copies lost."),
     "counts": ("tiktok_notices", "What the middleware noticed in requests."),
 }
+_COUNTERS_BY_PATTERN = {
+    "bots": ("tiktok_bots", "Server copies left out because of a bot, by the pattern that its user agent matches."),
+}
 _GAUGES = {
     "halted": ("tiktok_pixels_halted", "Pixels that nothing is sent to until an operator mends them."),
     "uncommitted": ("tiktok_submissions_uncommitted", "Hand-overs that wait for the disk."),
@@ -52,7 +55,13 @@ _HISTOGRAMS = {
 
 METRICS = tuple(
     name
-    for families, suffix in ((_COUNTERS, "_total"), (_COUNTERS_BY_REASON, "_total"), (_GAUGES, ""), (_HISTOGRAMS, ""))
+    for families, suffix in (
+        (_COUNTERS, "_total"),
+        (_COUNTERS_BY_REASON, "_total"),
+        (_COUNTERS_BY_PATTERN, "_total"),
+        (_GAUGES, ""),
+        (_HISTOGRAMS, ""),
+    )
     for name in (f"{base}{suffix}" for base, _ in families.values())
 )
 """The names that a scrape shows."""
@@ -77,6 +86,8 @@ class TikTokCollector(Collector):
             yield CounterMetricFamily(name, text)
         for name, text in _COUNTERS_BY_REASON.values():
             yield CounterMetricFamily(name, text, labels=["reason"])
+        for name, text in _COUNTERS_BY_PATTERN.values():
+            yield CounterMetricFamily(name, text, labels=["pattern"])
         for name, text in _GAUGES.values():
             yield GaugeMetricFamily(name, text)
         for name, text in _HISTOGRAMS.values():
@@ -87,11 +98,12 @@ class TikTokCollector(Collector):
         stats = self._client.stats()
         for key, (name, text) in _COUNTERS.items():
             yield CounterMetricFamily(name, text, value=stats[key])
-        for key, (name, text) in _COUNTERS_BY_REASON.items():
-            family = CounterMetricFamily(name, text, labels=["reason"])
-            for reason, count in stats.get(key, {}).items():
-                family.add_metric([reason], count)
-            yield family
+        for families, label in ((_COUNTERS_BY_REASON, "reason"), (_COUNTERS_BY_PATTERN, "pattern")):
+            for key, (name, text) in families.items():
+                family = CounterMetricFamily(name, text, labels=[label])
+                for value, count in stats.get(key, {}).items():
+                    family.add_metric([value], count)
+                yield family
         for key, (name, text) in _GAUGES.items():
             yield GaugeMetricFamily(name, text, value=stats[key])
         for key, (name, text) in _HISTOGRAMS.items():

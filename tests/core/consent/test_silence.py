@@ -60,7 +60,7 @@ def test_what_is_no_page_of_a_visitor_does_not_count(
     visitors: int, headers: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     runtime = runtime_of(consent="klaro:tiktok")
-    runtime.is_bot = lambda agent: "bot" in agent
+    runtime.bot_pattern = lambda request: "bot" if "bot" in request.header("user-agent") else ""
     for number in range(2 * PAGES):
         visit(runtime, number % visitors, **headers)
     assert warnings(caplog) == []

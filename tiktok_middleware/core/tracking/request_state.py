@@ -149,15 +149,20 @@ class RequestState:
 
     @property
     def is_bot(self) -> bool:
-        """Whether no person has made this request.
+        """Whether no person has made this request."""
+        return self.bot_pattern != ""
+
+    @property
+    def bot_pattern(self) -> str:
+        """The pattern by which the user agent is a bot's; empty if a person has made this request.
 
         A webhook is not a bot: it comes from no browser and is no GET or HEAD. Nor is a job, which has no user agent.
         """
         request = self.request
         agent = request.header("user-agent")
-        if not agent or not self.has_browser:
-            return False
-        return (request.method in _READS or request.is_browser) and self.runtime.is_bot(agent)
+        if not agent or not self.has_browser or not (request.method in _READS or request.is_browser):
+            return ""
+        return self.runtime.bot_pattern(request)
 
     def remember(self, consent: Consent, visitor: Visitor) -> None:
         """Set a consent and a visitor that were read elsewhere."""
@@ -250,8 +255,9 @@ class RequestState:
         if not browser and is_late_once:
             browser = "too_old"
         server = reason or config.server_reason
-        if not server and self.is_bot:
+        if not server and (pattern := self.bot_pattern):
             self.runtime.notices.count("server_bot")
+            self.runtime.notices.left_out_bot(pattern)
             server = "bot"
         return reason or browser, server
 
