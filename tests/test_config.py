@@ -39,6 +39,11 @@ MESSAGES = [
     ),
     ("PIXEL_ID", "A\nB", "TIKTOK_PIXEL_ID is 'A\\nB'; allowed: text without line breaks and control characters"),
     (
+        "PIXEL_BY_HOST",
+        "shop.de=C1",
+        "TIKTOK_PIXEL_BY_HOST is 'shop.de=C1'; allowed: import:package.module:function",
+    ),
+    (
         "ACCESS_TOKEN",
         "secret-token 12345",
         "TIKTOK_ACCESS_TOKEN is 'se... (18 characters)'; allowed: words separated by commas, without spaces, quotes or empty places",

@@ -15,6 +15,7 @@ __all__ = [
     "consent",
     "cookie_domain",
     "endpoint",
+    "function",
     "header_name",
     "masked",
     "outbox",
@@ -166,6 +167,14 @@ def consent(value: object) -> str:
     raise ValueError(
         "implied, required, cookie:NAME=VALUE, import:package.module:function or a consent platform such as onetrust"
     )
+
+
+def function(value: object) -> str:
+    """Parse ``import:package.module:function``, or an empty text."""
+    word = text(value)
+    if not word or _FACTORY.fullmatch(word):
+        return word
+    raise ValueError("import:package.module:function")
 
 
 def sink(value: object) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ __all__ = [
     "helper_file",
     "helper_mark",
     "no_domain",
+    "pixels_of_host",
     "registrable_domain",
     "signing_keys",
 ]
@@ -108,6 +110,22 @@ def helper_mark(outbox: str) -> Path | None:
     """Return the file beside the outbox that marks that the helper was requested; None without an SQLite outbox."""
     path = outbox_path(outbox) if outbox.startswith("sqlite:") else None
     return path.with_name(f"{path.name}.helper") if path is not None else None
+
+
+def pixels_of_host(config: Config) -> Callable[[str], object] | None:
+    """Return the function that chooses pixels by host; None if all hosts have the same pixels.
+
+    Raises:
+        ConfigError: the function cannot be imported, or is asynchronous.
+    """
+    setting = config.pixel_by_host
+    if not setting or not config.is_on:
+        return None
+    allowed = "a function that takes a host name and returns pixel ids"
+    found = imported("TIKTOK_PIXEL_BY_HOST", setting, what="a function", allowed=allowed)
+    if iscoroutinefunction(found):
+        raise ConfigError("TIKTOK_PIXEL_BY_HOST", setting, f"{allowed}, without async")
+    return found
 
 
 def no_domain(_: str) -> str:

@@ -25,6 +25,7 @@ from tiktok_middleware._wiring import (
     domain_rule,
     helper_file,
     helper_mark,
+    pixels_of_host,
     signing_keys,
 )
 from tiktok_middleware.config import DEBUG_DEFAULTS, Config
@@ -42,6 +43,7 @@ from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.runtime import Runtime, make_runtime
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.tracking.current import KEY
+from tiktok_middleware.core.tracking.pixels_by_host import RuntimesByHost
 from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
 from tiktok_middleware.core.tracking.request_tracker import RequestTracker
 from tiktok_middleware.core.tracking.server_event import late_entries, late_entry
@@ -126,6 +128,9 @@ class Client(OtherServers):
             has_secret_key=bool(self.config.secret_key or framework_keys),
             handed_out=self._handed_out,
         )
+        ask = pixels_of_host(self.config)
+        self._by_host: RuntimesByHost | None = RuntimesByHost(self.runtime, ask) if ask is not None else None
+        self.runtime.by_host = self._by_host
         self._runtime_off: Runtime | None = None
         self._stopped: Runtime | None = None  # the runtime that serves requests while everything is off
         self._look_at = 0.0
@@ -188,6 +193,8 @@ class Client(OtherServers):
             self._look()
         runtime = self._stopped or self.runtime
         try:
+            if runtime.by_host is not None:
+                runtime = runtime.serving(self._read_request(raw))
             outer = raw.get(KEY)
             # A tracker that has ended does not count: some middleware calls the app again with the same environ.
             if outer is not None and outer.runtime is runtime and not outer.has_ended:
@@ -215,7 +222,7 @@ class Client(OtherServers):
             raw: the ASGI scope or WSGI environ.
         """
         try:
-            request = (EnvironRequest if "REQUEST_METHOD" in raw else ScopeRequest)(raw, self.runtime.proxies)
+            request = self._read_request(raw)
         except Exception as error:  # noqa: BLE001  # as above
             self._log.failure("endpoint", error)
             return None
@@ -223,7 +230,7 @@ class Client(OtherServers):
 
     def exchange(self, request: RequestView) -> Exchange:
         """Return the exchange of a request without a raw scope or environ."""
-        return Exchange(Tracker(RequestState(request, self.runtime)))
+        return Exchange(Tracker(RequestState(request, self._serving(request))))
 
     def carry_out(self, exchange: Exchange, step: Commit) -> Forward | None:
         """Store the events of a step, and return what is to be sent then."""
@@ -281,7 +288,7 @@ class Client(OtherServers):
         If it depends on the request's body, return ``Wanted``: :meth:`collect` then returns the response.
         """
         try:
-            own = answer(request, self._stopped or self.runtime)
+            own = answer(request, self._serving(request))
             if own is not None:
                 self._helper_watch.asked()
             if isinstance(own, Wanted):
@@ -314,7 +321,7 @@ class Client(OtherServers):
 
     def _hear(self, request: RequestView, body: bytes) -> Report | Answer:
         """Read a report. If it exceeds the rate limit for events, keep only the visitor's choice, or reject it."""
-        heard = hear(request, self.runtime, body)
+        heard = hear(request, self.runtime.serving(request), body)
         if not isinstance(heard, Report):
             return heard
         wait_s = self._throttle.events_wait_s(request, self.runtime.clock(), heard.event_count)
@@ -481,17 +488,17 @@ class Client(OtherServers):
         ``bots`` counts the server copies left out because of a bot, by the pattern that its user agent matches.
         ``caches`` gives the sizes of the caches: numbers of entries, and the bytes of cached page heads.
         """
-        runtime = self.runtime
+        runtimes = [self.runtime, *(self._by_host or ())]
         return {
             **self.delivery.stats(),
             "counts": dict(self._log.counts),
             "in_app": dict(self._log.apps),
             "bots": dict(self._log.bots),
             "caches": {
-                "decisions": len(runtime.decisions),
-                "targets": len(runtime.targets),
-                "hosts": len(runtime.click_cookies) + len(runtime.cookie_attributes),
-                "heads_bytes": runtime.heads.size_bytes,
+                "decisions": sum(len(one.decisions) for one in runtimes),
+                "targets": sum(len(one.targets) for one in runtimes),
+                "hosts": sum(len(one.click_cookies) + len(one.cookie_attributes) for one in runtimes),
+                "heads_bytes": sum(one.heads.size_bytes for one in runtimes),
             },
         }
 
@@ -504,7 +511,7 @@ class Client(OtherServers):
             self._log.failure("is_off", error)
             return
         if is_off and self._runtime_off is None:
-            self._runtime_off = replace(self.runtime, config=replace(self.config, enabled=False))
+            self._runtime_off = replace(self.runtime, config=replace(self.config, enabled=False), by_host=None)
         self._stopped = self._runtime_off if is_off else None
 
     def _looked(self) -> Runtime:
@@ -512,12 +519,20 @@ class Client(OtherServers):
             self._look()
         return self._stopped or self.runtime
 
+    def _read_request(self, raw: MutableMapping[str, Any]) -> RequestView:
+        return (EnvironRequest if "REQUEST_METHOD" in raw else ScopeRequest)(raw, self.runtime.proxies)
+
+    def _serving(self, request: RequestView) -> Runtime:
+        """Return the runtime for a request: with its host's pixels, or off while an operator has stopped all."""
+        return (self._stopped or self.runtime).serving(request)
+
     @property
     def _delivery_in_use(self) -> DeliveryInterface:
         return _instead[-1] if _instead else self.delivery
 
     def _stop_watching(self) -> None:
-        self.runtime.page_watch = None
+        for runtime in (self.runtime, *(self._by_host or ())):
+            runtime.page_watch = None
 
     def _handed_out(self, events: Sequence[Event]) -> None:
         self._delivery_in_use.handed_out(events)

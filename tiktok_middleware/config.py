@@ -19,6 +19,7 @@ from tiktok_middleware._option_parsers import (
     consent,
     cookie_domain,
     endpoint,
+    function,
     header_name,
     masked,
     outbox,
@@ -81,6 +82,8 @@ class Config:
     pixel_id: str = _option("", words)
     #: Events API token(s) in the same order. Empty: browser channel only.
     access_token: str = _option("", words, secret=True)
+    #: ``import:package.module:function``: returns which of these pixels serve a host, if not all of them do.
+    pixel_by_host: str = _option("", function)
     #: TikTok's id of the offline event set, for ``source="offline"``.
     offline_id: str = _option("", _EVENT_SET)
     #: Its token. Empty: the first of ``access_token``.
@@ -263,6 +266,21 @@ class Config:
         """Return TikTok's ``event_source_id`` values for an ``event_source``: ``web``, ``offline`` or ``crm``."""
         sets = {"offline": self.offline_id, "crm": self.crm_id}
         return self.pixels if source == "web" else tuple(filter(None, (sets[source],)))
+
+    def with_pixels(self, pixels: tuple[str, ...]) -> Config:
+        """Return these options for some of the pixels, with the tokens of these pixels."""
+        tokens = self.tokens
+        if len(tokens) > 1:
+            by_pixel = dict(zip(self.pixels, tokens, strict=True))
+            tokens = tuple(by_pixel[pixel] for pixel in pixels)
+        return dataclasses.replace(self, pixel_id=",".join(pixels), access_token=",".join(tokens))
+
+    @property
+    def off_reason(self) -> str:
+        """Why the middleware does nothing; empty when it is on."""
+        if self.pixel_id:
+            return "" if self.enabled else "disabled"
+        return "no_pixel_for_host" if self.pixel_by_host else "no_pixel"
 
     @property
     def is_on(self) -> bool:

@@ -50,6 +50,12 @@ class Reason(str, Enum):
     # Configuration
 
     NO_PIXEL = ("no_pixel", "No pixel is configured.", "Set TIKTOK_PIXEL_ID.")
+    NO_PIXEL_FOR_HOST = (
+        "no_pixel_for_host",
+        "TIKTOK_PIXEL_BY_HOST names no pixel for the host; its own log line names it.",
+        "",
+        True,
+    )
     NO_TOKEN = (
         "no_token",
         "No access token is configured, so that nothing is sent from the server.",

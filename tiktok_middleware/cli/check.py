@@ -83,6 +83,7 @@ def _config() -> Config:
 def _rows(config: Config) -> dict[str, str]:
     rows = {
         "pixels": ", ".join(config.pixels) or "none: everything passes through",
+        **({"pixels by host": config.pixel_by_host} if config.pixel_by_host else {}),
         "access token": ", ".join(map(masked, config.tokens)) or "none: browser channel only",
         "environment": config.environment,
         "browser channel": config.browser_reason or "on" if config.is_on else "off",

@@ -120,7 +120,8 @@ def _line(cells: tuple[str, ...]) -> str:
 
 
 def _recipients(config: Config) -> Section:
-    pixels = ", ".join(config.pixels) or "none"
+    by_host = f" (those that {config.pixel_by_host} names for the host)" if config.pixel_by_host else ""
+    pixels = (", ".join(config.pixels) or "none") + by_host
     rows = (
         ("browser", config.pixel_url, pixels, _word(_browser_reason(config))),
         ("server", config.api_url, pixels, _word(_server_reason(config))),

@@ -128,6 +128,8 @@ class Runtime:
         is_bridged: whether the page itself reports the visitor's choice.
         match_keys: keys of TikTok's ``user`` object that may be sent, on both channels.
         zone: time zone for event times that have none; None for UTC.
+        by_host: returns the runtime with the pixels of a host name; None if all hosts have the same pixels.
+        currency: currency of events with a value and no currency; empty for none.
     """
 
     config: Config
@@ -171,6 +173,8 @@ class Runtime:
     cookie_attributes: BoundedCache[tuple[str, ...], dict[str, str]] = field(init=False)
     match_keys: frozenset[str] = field(init=False)
     zone: tzinfo | None = None
+    by_host: Callable[[str], Runtime] | None = None
+    currency: str = ""
     page_memory: PageMemory = field(init=False)
 
     def __post_init__(self) -> None:
@@ -200,6 +204,10 @@ class Runtime:
         self.page_memory = PageMemory()
         self.is_bridged = self.reader.is_bridged
         self.silence = silence_of(config.consent)
+
+    def serving(self, request: RequestView) -> Runtime:
+        """Return the runtime with the pixels of this request's host."""
+        return self if self.by_host is None else self.by_host(request.hostname)
 
     def helper_url(self, request: RequestView) -> str:
         """Return the path of the helper script under this request's mount point."""

@@ -35,22 +35,26 @@ def unfold(clean: dict[str, Any]) -> list[str]:
     return []
 
 
-def complete(clean: dict[str, Any], name: str) -> list[str]:
+def complete(clean: dict[str, Any], name: str, currency: str = "") -> list[str]:
     """Add the properties that can be derived from the others, and return warnings.
 
     Args:
         clean: cleaned properties; changed in place.
         name: the event's name.
+        currency: currency of a value without one; empty for none.
     """
     found: list[str] = []
     total: float | None = None
     if "contents" in clean:
         found += _fill_currency(clean)
+        currency = "" if found else currency
         total, is_nameless = _fill_from(clean["contents"], clean)
         if is_nameless:
             found.append("properties.contents holds a product without content_id: it matches nothing in a catalogue")
     if total is not None and "value" not in clean and name != "Purchase":
         clean["value"] = total  # TikTok's own tags do the same; an order's value includes discounts and shipping
+    if currency and "value" in clean:
+        clean.setdefault("currency", currency)
     if "search_string" in clean:  # TikTok's older and newer name of one parameter; it documents both
         clean.setdefault("query", clean["search_string"])
     elif "query" in clean:

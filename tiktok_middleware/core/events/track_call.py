@@ -75,6 +75,7 @@ def read_call(
     now_s: float,
     source: Source = WEB,
     zone: tzinfo | None = None,
+    currency: str = "",
 ) -> Call:
     """Return the event that the arguments of ``track()`` describe.
 
@@ -90,11 +91,12 @@ def read_call(
         now_s: Unix seconds.
         source: TikTok's event source.
         zone: time zone of times without one; None means UTC.
+        currency: currency of a value without one; empty for none.
 
     Raises:
         EventError: the event has no usable name.
     """
-    content = read_content(event, properties, more, limited_data_use, source=source)
+    content = read_content(event, properties, more, limited_data_use, source=source, currency=currency)
     problems, notes = content.problems, content.notes
     own_id = _read("event_id", read_event_id, event_id, problems) if event_id is not None else None
     key = _read("once", read_once, once, problems) if once is not None else None
@@ -118,8 +120,9 @@ def read_content(
     limited_data_use: object = None,
     *,
     source: Source = WEB,
+    currency: str = "",
 ) -> Content:
-    """Return the name and the parameters of an event.
+    """Return the name and the parameters of an event; ``currency`` is that of a value without one.
 
     Raises:
         EventError: the event has no usable name.
@@ -130,7 +133,7 @@ def read_content(
     problems = [named.problem] if named.problem is not None else []
     given = _together(properties, more, problems)
     limited = is_true(limited_data_use, unreadable=True) or is_true(given.pop(_LIMITED, None), unreadable=True)
-    cleaned = clean_properties(named.name, given)
+    cleaned = clean_properties(named.name, given, currency=currency)
     problems += cleaned.problems
     notes = [*([named.note] if named.note else []), *cleaned.warnings]
     return Content(named.name, cleaned.properties, limited, problems, notes)

@@ -42,7 +42,9 @@ class Cleaned(msgspec.Struct):
     warnings: list[str]
 
 
-def clean_properties(name: str, properties: Mapping[str, object], *, is_fired: bool = False) -> Cleaned:
+def clean_properties(
+    name: str, properties: Mapping[str, object], *, is_fired: bool = False, currency: str = ""
+) -> Cleaned:
     """Return the properties as both channels send them. Never raises.
 
     Convert numbers to int or float, ids and dates to str, a single product to ``contents``, and GA4's and Segment's
@@ -54,6 +56,7 @@ def clean_properties(name: str, properties: Mapping[str, object], *, is_fired: b
         name: the canonical event name.
         properties: parameters under TikTok's names (``Properties``), and any others that JSON can hold.
         is_fired: whether the browser has already sent its copy; if so, nothing is renamed, added or moved.
+        currency: currency of a value without one; empty for none.
     """
     report = PropertyReport()
     pairs = _pairs(properties, _ROOT, report)
@@ -61,7 +64,7 @@ def clean_properties(name: str, properties: Mapping[str, object], *, is_fired: b
         clean = _collect(pairs, _FIRED_RULES, _ROOT, report)
     else:
         clean = _collect(renamed_properties(pairs, report.warn), _RULES, _ROOT, report)
-        for sentence in (*unfold(clean), *complete(clean, name)):
+        for sentence in (*unfold(clean), *complete(clean, name, currency)):
             report.warn(sentence)
     for field in drop_fractions(clean):
         report.refuse(field, "a fraction", "a whole number")

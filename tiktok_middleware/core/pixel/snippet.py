@@ -7,6 +7,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import lru_cache
 from typing import Any
 
@@ -111,10 +112,20 @@ class Snippet:
         self.helper_path: str = f"{endpoint}/helper-{hashlib.sha256(self.helper).hexdigest()[:16]}.js"
         self._base = _with_patterns(_compact(pixel_js))
         self._stub = _compact(stub_js)
-        self._config: dict[str, object] = {"u": pixel_url, "p": list(pixels), "o": dict(options)}
+        self._config: dict[str, object] = {"u": pixel_url, "o": dict(options)}
+        self._load(pixels)
+
+    def _load(self, pixels: Sequence[str]) -> None:
+        self._config = {**self._config, "p": list(pixels)}
         self._cached = lru_cache(maxsize=64)(self._constant)
         #: Name of this configuration's scripts; changes with everything that they are made of.
         self.mark: str = hashlib.sha256(self.page("", page=True)).hexdigest()[:8]
+
+    def with_pixels(self, pixels: Sequence[str]) -> Snippet:
+        """Return the maker of the same scripts with other pixels."""
+        made = copy(self)
+        made._load(pixels)  # noqa: SLF001  # of this class
+        return made
 
     def constant(
         self,

@@ -269,7 +269,7 @@ class RequestState:
         """Return why no event may leave, whatever the consent; empty when one may."""
         config = self.runtime.config
         if not config.is_on:
-            return "disabled" if config.pixel_id else "no_pixel"
+            return config.off_reason
         if self.refusal:
             return self.refusal
         if self.is_disabled:

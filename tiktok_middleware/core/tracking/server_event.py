@@ -62,6 +62,7 @@ def make_entry(event: Event, tracker: RequestState, *, browser: bool, server: bo
         records=records,
         browser=browser,
         once=event.once,
+        pixels=runtime.pixels,
         passing=event.once_per != "",  # a visit ends long before TikTok's deduplication (48 h)
     )
 

@@ -80,6 +80,8 @@ def server_tracker(
     limited = runtime.config.limited_data_use or is_true(context.limited_data_use, unreadable=True)
     allowed = _consent_of(runtime, snapshot, trouble, _vouched(consent, problems), limited=limited)
     known = _with_context(snapshot if snapshot is not None else Snapshot(allowed), context, runtime, problems)
+    if runtime.by_host is not None and kind.is_web:
+        runtime = runtime.by_host(urlsplit(known.url).hostname or "")
     state = _state(known, runtime, allowed)
     state.source = kind
     state.lead_id = _short_text("lead_id", context.lead_id, problems)

@@ -121,6 +121,7 @@ class Tracker:
                 now_s=self.runtime.clock(),
                 source=self.state.source,
                 zone=self.runtime.zone,
+                currency=self.runtime.currency,
             )
             keeps, waits = is_true(keep, unreadable=True), is_true(on_commit, unreadable=False)
             is_kept_off = browser is not None and not is_true(browser, unreadable=True)
@@ -237,7 +238,8 @@ class Tracker:
         try:
             if not self.runtime.has_secret_key:
                 self.runtime.notices.once("snapshot key", _NO_KEY)
-            return write_snapshot(self._known(), self.runtime.signer, check_max_chars(max_chars))
+            limit, needs_origin = check_max_chars(max_chars), self.runtime.by_host is not None
+            return write_snapshot(self._known(), self.runtime.signer, limit, needs_origin=needs_origin)
         except EventError as error:
             self._invalid(error)
         except Exception as error:  # noqa: BLE001  # our failures never reach the view
@@ -314,7 +316,7 @@ class Tracker:
             raise EventError("on", "another word", ", ".join(MOMENTS))
         if not runtime.is_on or runtime.browser_reason:
             return ""
-        content = read_content(event, properties, more)
+        content = read_content(event, properties, more, currency=runtime.currency)
         for problem in content.problems:
             self._invalid(problem)
         signed_event = SignedEvent(

@@ -107,7 +107,9 @@ def check_max_chars(value: object) -> int | None:
     raise EventError("max_chars", found, "a whole number of characters above 0, such as 500")
 
 
-def write_snapshot(snapshot: Snapshot, signer: Signer, max_chars: int | None = None) -> str:
+def write_snapshot(
+    snapshot: Snapshot, signer: Signer, max_chars: int | None = None, *, needs_origin: bool = False
+) -> str:
     """Return the token. It consists of letters, digits, ``-``, ``_`` and ``.``.
 
     If all data exceeds ``max_chars``, add the parts in order of their value for TikTok's matching, each if it fits:
@@ -118,6 +120,7 @@ def write_snapshot(snapshot: Snapshot, signer: Signer, max_chars: int | None = N
         snapshot: the visitor's data.
         signer: signs the token.
         max_chars: maximum length; None for no limit.
+        needs_origin: whether the page's origin is kept in any case, because it decides about the pixels.
 
     Raises:
         EventError: ``max_chars`` is too small even for the visitor's choice.
@@ -127,6 +130,8 @@ def write_snapshot(snapshot: Snapshot, signer: Signer, max_chars: int | None = N
     if max_chars is None or len(token) <= max_chars:
         return token
     kept = {key: whole[key] for key in _ALWAYS if key in whole}
+    if needs_origin and "u" in whole:
+        kept["u"] = _origin(whole["u"])
     token = signer.dump(kept, purpose=_PURPOSE)
     if len(token) > max_chars:
         raise EventError("max_chars", f"{max_chars}", f"at least {len(token)}")
@@ -191,7 +196,7 @@ def _packed(snapshot: Snapshot) -> dict[str, Any]:
 def _parts(whole: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield the optional parts, most valuable first. A later part with the same key replaces the earlier one."""
     page = urlsplit(whole.get("u", ""))
-    origin = f"{page.scheme}://{page.netloc}/"
+    origin = _origin(whole.get("u", ""))
     first: dict[str, Any] = {key: whole[key][:1] for key in _HASHES if key in whole}
     first |= {"u": origin} if page.netloc else {}
     for key in ("t", "e", "p", "h", "u", "i", "x", "a"):
@@ -207,6 +212,11 @@ def _parts(whole: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for key in ("f", "n", "z", "o", "s", "y"):
         if key in whole:
             yield {key: whole[key]}
+
+
+def _origin(url: str) -> str:
+    page = urlsplit(url)
+    return f"{page.scheme}://{page.netloc}/"
 
 
 def _unpacked(packed: Any) -> Snapshot:

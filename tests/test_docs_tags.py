@@ -1,0 +1,42 @@
+"""The code of the pages about several pixels and other tags runs."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import pytest
+
+from tests.test_docs import blocks
+from tiktok_middleware import Client, Config
+
+
+def variables(page: str, index: int) -> dict[str, str]:
+    """Return the variables of a page's block number ``index``."""
+    lines = blocks(page, "ini")[index].split()
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_example_with_three_countries_gives_each_host_its_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = "docs/how-to/several-pixels.md"
+    module = ModuleType("shop.pixels")
+    exec(blocks(page, "python")[0], module.__dict__)  # the documentation's own code
+    monkeypatch.setitem(sys.modules, "shop", ModuleType("shop"))
+    monkeypatch.setitem(sys.modules, "shop.pixels", module)
+    client = Client(Config.from_env({**variables(page, 1), "TIKTOK_OUTBOX": "memory://"}))
+    found = {host: client.runtime.by_host(host) for host in ("www.shop.de", "shop.fr", "shop.com", "shop.pl")}  # type: ignore[misc]
+    assert [(runtime.pixels, runtime.currency) for runtime in found.values()] == [
+        (("C0000000000000000001",), "EUR"),
+        (("C0000000000000000002",), "EUR"),
+        (("C0000000000000000003",), "USD"),
+        ((), ""),
+    ]
+    client.close(1)
+
+
+def test_two_pixels_get_every_event() -> None:
+    config = Config.from_env(variables("docs/how-to/several-pixels.md", 0))
+    assert config.token_by_pixel == {
+        "C0000000000000000001": "token-of-the-first",
+        "C0000000000000000002": "token-of-the-second",
+    }
