@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import os
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ def prepare(jinja: Environment) -> None:
         products=catalogue.PRODUCTS,
         free_shipping_cents=cart.FREE_SHIPPING_CENTS,
         most_at_once=cart.MOST_AT_ONCE,
+        asks_consent=os.environ.get("TIKTOK_CONSENT") == "required",
+        inspector_url=os.environ.get("SHOP_INSPECTOR_URL", ""),
         year=datetime.now(timezone.utc).year,
     )
 

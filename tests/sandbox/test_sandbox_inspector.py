@@ -104,6 +104,8 @@ def test_events_arrive_newest_first_with_their_state(bench: Bench) -> None:
     bench.server("AddToCart", "a1", {"value": 2, "currency": "EUR"})
     bench.open()
     rows = bench.page.locator(".row")
+    expect(rows).to_have_count(2)
+    bench.page.get_by_role("button", name="Show 1 page view").click()
     expect(rows).to_have_count(3)
     expect(rows.nth(0)).to_contain_text("AddToCart")
     expect(rows.nth(0)).to_contain_text("1 field differs")
@@ -113,6 +115,28 @@ def test_events_arrive_newest_first_with_their_state(bench: Bench) -> None:
     expect(rows).to_have_count(4)
     expect(rows.nth(0)).to_contain_text("Server only")
     expect(rows.nth(0)).to_contain_text("Waiting for the browser's copy")
+
+
+def test_page_views_are_folded_while_there_are_other_events(bench: Bench) -> None:
+    bench.browser("Pageview", "v1", {})
+    bench.server("Pageview", "v1", {})
+    bench.browser("Pageview", "v2", {})  # its server copy is missing: a finding, which stays in view
+    bench.open()
+    rows = bench.page.locator(".row")
+    expect(rows).to_have_count(1)
+    expect(rows.nth(0)).to_contain_text("v2")
+    bench.page.get_by_role("button", name="Show 1 page view").click()
+    expect(rows).to_have_count(2)
+    bench.page.get_by_role("button", name="Hide 1 page view").click()
+    expect(rows).to_have_count(1)
+
+
+def test_page_views_alone_are_not_folded(bench: Bench) -> None:
+    bench.browser("Pageview", "v1", {})
+    bench.server("Pageview", "v1", {})
+    bench.open()
+    expect(bench.page.locator(".row")).to_have_count(1)
+    expect(bench.page.locator("#folded")).to_be_hidden()
 
 
 def test_an_open_event_shows_both_copies_and_stays_open_when_it_changes(bench: Bench) -> None:

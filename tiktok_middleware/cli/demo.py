@@ -33,8 +33,14 @@ _STOP_S = 8.0
 @click.option(
     "--sandbox-port", default=None, type=click.IntRange(1, 65535), help="Port of the sandbox; the shop's plus one."
 )
+@click.option(
+    "--consent",
+    type=click.Choice(["implied", "required"]),
+    default=None,
+    help="With 'required', the shop's banner asks each visitor first. Default: TIKTOK_CONSENT, else implied.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that both listen on.")
-def demo(port: int, sandbox_port: int | None, host: str) -> None:
+def demo(port: int, sandbox_port: int | None, consent: str | None, host: str) -> None:
     """Start a small shop and a stand-in for TikTok, and watch events match."""
     need_package("uvicorn", "demo")
     need_package("jinja2", "demo")
@@ -49,9 +55,10 @@ def demo(port: int, sandbox_port: int | None, host: str) -> None:
             "TIKTOK_ENVIRONMENT": "development",
             "TIKTOK_API_URL": f"http://{host}:{sandbox_port}/open_api/v1.3",
             "TIKTOK_PIXEL_URL": f"http://{host}:{sandbox_port}/i18n/pixel/events.js",
-            "TIKTOK_CONSENT": os.environ.get("TIKTOK_CONSENT") or "implied",
+            "TIKTOK_CONSENT": consent or os.environ.get("TIKTOK_CONSENT") or "implied",
             "TIKTOK_PAGE_VIEW": os.environ.get("TIKTOK_PAGE_VIEW") or "matched",
             "TIKTOK_OUTBOX": f"sqlite:///{folder}/outbox.sqlite3",
+            "SHOP_INSPECTOR_URL": f"http://{host}:{sandbox_port}/",
             "SHOP_DB": str(Path(folder) / "orders.sqlite3"),
         }
         sandbox = _serve("tiktok_middleware.sandbox:app", host, sandbox_port, environment, stack)

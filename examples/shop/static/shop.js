@@ -58,4 +58,35 @@ for (const form of document.querySelectorAll("[data-form]")) {
   addEventListener("pageshow", () => delete form.dataset.sent);
 }
 
+/* The banner. It is shown until the visitor chooses where consent is required, and by a button in each page's foot. */
+const choice = document.querySelector("[data-choice]");
+
+function isChosen() {
+  try {
+    return localStorage.getItem("privacy-choice") !== null;
+  } catch {
+    return true; // a browser that stores nothing would ask on each page
+  }
+}
+
+function choose(answer) {
+  if (answer === "agree") window.tiktok?.grantConsent();
+  else window.tiktok?.revokeConsent();
+  try {
+    localStorage.setItem("privacy-choice", answer);
+  } catch {
+    /* asked again on the next page */
+  }
+  choice.hidden = true;
+}
+
+for (const button of document.querySelectorAll("[data-choose]")) {
+  button.addEventListener("click", () => {
+    if (button.dataset.choose) return choose(button.dataset.choose);
+    choice.hidden = false;
+    choice.querySelector("button").focus();
+  });
+}
+if (choice) choice.hidden = choice.dataset.asks !== "yes" || isChosen();
+
 document.querySelector("[data-focus]")?.focus();

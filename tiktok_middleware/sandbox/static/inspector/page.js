@@ -9,6 +9,7 @@ let events = [];
 let total = 0;
 let filter = "all";
 let paused = false;
+let unfolded = false;
 let tag = "";
 
 const FITS = {
@@ -21,6 +22,22 @@ function fits(event) {
   const urls = [event.browser, event.server].map((copy) => (copy ? copy.page.url : ""));
   const text = [event.event, event.event_id, event.pixel, ...urls].join(" ").toLowerCase();
   return (FITS[filter] || ((one) => one.state === filter))(event) && text.includes(words);
+}
+
+// Page views without a finding are folded into one line as soon as there are other events to see.
+function folds(event) {
+  const fine = event.state === "matched" || (event.state === "browser_only" && !event.event_id);
+  return event.event === "Pageview" && fine && !FITS.remarks(event);
+}
+
+function fold(fitting) {
+  const rest = fitting.filter((event) => !folds(event));
+  const folded = fitting.length - rest.length;
+  const foldable = folded > 0 && rest.length > 0;
+  $("folded").hidden = !foldable;
+  $("unfold").textContent = `${unfolded ? "Hide" : "Show"} ${folded} page ${folded === 1 ? "view" : "views"}`;
+  $("unfold").setAttribute("aria-expanded", String(unfolded));
+  return foldable && !unfolded ? rest : fitting;
 }
 
 function count() {
@@ -41,7 +58,7 @@ function toggled(key) {
 function render() {
   const now = Date.now() / 1000;
   const list = $("rows");
-  const wanted = events.filter(fits).reverse();
+  const wanted = fold(events.filter(fits).reverse());
   const seen = new Set();
   let place = list.firstElementChild;
   wanted.forEach((event) => {
@@ -131,6 +148,10 @@ $("show-all").addEventListener("click", () => {
   document.querySelector('[data-filter="all"]').click();
 });
 $("search").addEventListener("input", render);
+$("unfold").addEventListener("click", () => {
+  unfolded = !unfolded;
+  render();
+});
 $("pause").addEventListener("click", () => {
   paused = !paused;
   $("pause").setAttribute("aria-pressed", String(paused));
