@@ -31,13 +31,14 @@ class Indexed:
         (77, ["77"]),
         ([Indexed(3)], ["3"]),
         ([None, " x "], ["x"]),
+        ([5.0, Decimal(6)], ["5", "6"]),
     ],
 )
 def test_ids_become_a_list_of_str(given: object, sent: list[str]) -> None:
     assert clean(content_ids=given)["content_ids"] == sent
 
 
-@pytest.mark.parametrize("given", [[1.5], [True], [""], [b"a"], {"a": 1}, 1.5, ["x" * 201], [["a"]], [Decimal(1)]])
+@pytest.mark.parametrize("given", [[1.5], [True], [""], [b"a"], {"a": 1}, 1.5, ["x" * 201], [["a"]], [Decimal("1.5")]])
 def test_what_is_no_list_of_ids_is_left_out(given: object) -> None:
     assert "properties.content_ids" in refused(content_ids=given)
 

@@ -6,6 +6,7 @@ import enum
 import re
 
 import pytest
+from django.utils.functional import lazy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -335,3 +336,9 @@ def test_a_refusal_does_not_repeat_the_name(name: str) -> None:
     with pytest.raises(EventError) as caught:
         event_name(name)
     assert name not in str(caught.value)
+
+
+def test_lazy_translation_of_a_name_is_read() -> None:
+    assert read_name(lazy(lambda: "add_to_cart", str)()).name == "AddToCart"
+    with pytest.raises(EventError, match="event is of type __proxy__"):
+        read_name(lazy(lambda: 1 / 0, str)())

@@ -12,6 +12,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from django.utils.functional import lazy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -179,3 +180,8 @@ def test_what_is_neither_text_nor_number_is_refused(read: Callable[[object], str
 )
 def test_the_id_of_a_copy_that_has_left_is_kept_as_it_is(value: str, fits: bool) -> None:
     assert is_browser_id(value) is fits
+
+
+@pytest.mark.parametrize("read", [read_event_id, read_once])
+def test_lazy_translation_is_read_as_its_text(read: Callable[[object], str]) -> None:
+    assert read(lazy(lambda: " 1001", str)()) == "1001"

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils.functional import lazy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,6 +78,17 @@ class Sly:
         ("20251009T085320Z", 1_760_000_000),
         ("2025-10-09", 1_759_968_000),
         ("20251009", 1_759_968_000),
+        # the same with other marks, year first
+        ("2025/10/09 08:53:20", 1_760_000_000),
+        ("2025.10.09 08:53:20", 1_760_000_000),
+        # HTTP, e-mail, ctime
+        ("Thu, 09 Oct 2025 08:53:20 GMT", 1_760_000_000),
+        ("Thursday, 09-Oct-2025 08:53:20 GMT", 1_760_000_000),
+        ("Thu, 9 Oct 2025 10:53:20 +0200", 1_760_000_000),
+        ("09 Oct 2025 08:53 -0000", 1_759_999_980),
+        ("Thu Oct  9 08:53:20 2025", 1_760_000_000),
+        ("thu oct 09 08:53:20 2025", 1_760_000_000),
+        (lazy(lambda: "2025-10-09T08:53:20Z", str)(), 1_760_000_000),
     ],
 )
 def test_a_time_of_a_usual_form_is_read(value: object, seconds: int) -> None:

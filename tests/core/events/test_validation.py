@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -97,11 +98,19 @@ def test_two_different_searches_stay_as_they_are() -> None:
     assert clean(query="a", search_string="b") == {"query": "a", "search_string": "b"}
 
 
+def np_like(value: int) -> object:
+    """A whole number as numpy's are: no ``int``, but an index."""
+    return type("int64", (), {"__index__": lambda _: value})()
+
+
 @pytest.mark.parametrize("key", ["order_id", "shop_id"])
 def test_ids_become_str(key: str) -> None:
     assert clean(**{key: 12})[key] == "12"
     assert clean(**{key: " A-1 "})[key] == "A-1"
-    assert f"properties.{key} is" in refused(**{key: 1.0})
+    for whole in (12.0, Decimal(12), Decimal("12.00"), np_like(12)):
+        assert clean(**{key: whole})[key] == "12"
+    for fraction in (1.5, Decimal("1.5"), math.nan, math.inf, Decimal("NaN")):
+        assert f"properties.{key} is" in refused(**{key: fraction})
     assert f"properties.{key} is" in refused(**{key: " "})
 
 

@@ -148,6 +148,14 @@ def whole(value: object) -> int:
     return int(found)
 
 
+def _is_whole(value: object) -> bool:
+    try:
+        whole(value)
+    except Refusal:
+        return False
+    return True
+
+
 def text(value: object, budget: Budget) -> str:
     """Return the value as a str that UTF-8 can hold, cut after 2,000 characters.
 
@@ -164,13 +172,17 @@ def text(value: object, budget: Budget) -> str:
 
 
 def identifier(value: object, budget: Budget) -> str:
-    """Return an id as a trimmed str, the type that TikTok requires; ints and UUIDs are converted.
+    """Return an id as a trimmed str, the type that TikTok requires; whole numbers and UUIDs are converted.
+
+    ``1001.0`` becomes ``"1001"``: spreadsheets and databases return whole numbers as floats and Decimals.
 
     Raises:
-        Refusal: empty, longer than 200 characters (a cut id would be a different id), float, bool or another type.
+        Refusal: empty, longer than 200 characters (a cut id would be a different id), a fraction, bool or another type.
     """
     if type(value) is not str and isinstance(value, (float, Decimal, date)):
-        raise Refusal(kind(value), "an id as str or int")
+        if isinstance(value, date) or not _is_whole(value):
+            raise Refusal(kind(value), "an id as str or int")
+        value = int(value)
     found = (value if type(value) is str else _spelling(value, "an id as str or int")).strip()
     if not found:
         raise Refusal("empty", "an id as str or int")

@@ -7,6 +7,7 @@ import unicodedata
 from enum import Enum
 from typing import NamedTuple
 
+from tiktok_middleware.core.events.coerce import is_promise
 from tiktok_middleware.core.events.event_aliases import FADING, FOREIGN_EVENTS, NO_COUNTERPART, RESERVED, RETIRED
 from tiktok_middleware.core.events.event_catalogue import (
     MAX_CRM_NAME_CHARS,
@@ -105,12 +106,22 @@ def read_name(name: object, source: str = "web") -> Named:
     """
     if issubclass(type(name), Enum):
         name = name.value  # type: ignore[attr-defined]  # every member has it
+    if not issubclass(type(name), str) and is_promise(name):
+        name = _translated(name)
     if not issubclass(type(name), str):  # isinstance() would read the object's own __class__
         raise EventError("event", f"of type {type(name).__name__}", "a name such as 'Purchase'")
     name = str.__str__(name)  # enum members and markup-safe strings may be str too
     if name in STANDARD_EVENTS or name == PAGE_VIEW:
         return Named(name)
     return _known(name, source) or (_crm_name(name) if source == "crm" else _custom(name))
+
+
+def _translated(name: object) -> object:
+    """Return the text of a lazy translation; the object itself if it has none."""
+    try:
+        return str(name)
+    except Exception:  # noqa: BLE001 -- the app's object may do anything when it is read
+        return name
 
 
 def fired_name(name: str, known: str) -> str:

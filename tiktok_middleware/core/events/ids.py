@@ -12,6 +12,7 @@ from operator import index
 from typing import Any
 from uuid import UUID
 
+from tiktok_middleware.core.events.coerce import is_promise
 from tiktok_middleware.core.visitor.placeholders import is_placeholder
 from tiktok_middleware.errors import EventError
 
@@ -125,6 +126,8 @@ def _key_text(field: str, value: object) -> str:
     allowed = "a text, a number or a UUID"
     if isinstance(value, Enum):
         value = value.value
+    if not isinstance(value, str) and is_promise(value):
+        value = str(value)
     if isinstance(value, str):
         text = str.__str__(value).strip()
         if not text:

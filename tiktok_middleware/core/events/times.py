@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import NamedTuple
 
+from tiktok_middleware.core.events.coerce import is_promise
 from tiktok_middleware.errors import EventError
 
 __all__ = ["MAX_AGE_S", "MAX_AHEAD_S", "Moment", "read_event_time"]
@@ -26,12 +27,24 @@ _UNITS = ((1e9, 1e11, 1.0), (1e12, 1e14, 1e3), (1e15, 1e17, 1e6), (1e18, 1e20, 1
 
 _NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,9})?")
 _ISO = re.compile(
-    r"(\d{4})-?(\d\d)-?(\d\d)"
+    r"(\d{4})(?:[-/.]?)(\d\d)(?:[-/.]?)(\d\d)"
     r"(?:[Tt ]\s?(\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,12}))?)?)?"
     r"\s?(?:(Z|z|UTC|GMT)|([+-])(\d\d):?(\d\d)?)?",
     re.ASCII,
 )
 _MOST_CHARS = 60
+
+# Dates of HTTP and e-mail ("Sun, 06 Nov 1994 08:49:37 GMT"), and of C's ctime ("Sun Nov  6 08:49:37 1994").
+_MAIL_DATE = re.compile(
+    r"(?:[A-Za-z]{3,9},? )?(?P<day>\d{1,2})[ -](?P<month>[A-Za-z]{3})[ -](?P<year>\d{4}) "
+    r"(?P<time>\d\d:\d\d(?::\d\d)?)(?: (?P<zone>GMT|UTC|Z|[+-]\d{4}))?",
+    re.ASCII,
+)
+_CTIME = re.compile(
+    r"[A-Za-z]{3} (?P<month>[A-Za-z]{3})  ?(?P<day>\d{1,2}) (?P<time>\d\d:\d\d:\d\d) (?P<year>\d{4})(?P<zone>)",
+    re.ASCII,
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 class Moment(NamedTuple):
@@ -90,6 +103,8 @@ def _seconds(value: object, zone: tzinfo) -> float:
         return _stamp(datetime(value.year, value.month, value.day, tzinfo=zone))
     if isinstance(value, str):
         return _of_text(str.__str__(value), zone)
+    if is_promise(value):
+        return _of_text(str(value), zone)
     if isinstance(value, bool):
         raise EventError("event_time", "of type bool", _ALLOWED)
     if isinstance(value, (int, Decimal)) or hasattr(type(value), "__index__") or hasattr(type(value), "__float__"):
@@ -106,7 +121,7 @@ def _of_text(text: str, zone: tzinfo) -> float:
     stripped = text.strip()
     if len(stripped) > _MOST_CHARS:
         raise EventError("event_time", f"a str of {len(text)} characters", _ALLOWED)
-    found = _ISO.fullmatch(stripped)
+    found = _ISO.fullmatch(_iso_text(stripped))
     if found is not None and (len(stripped) != 8 or stripped[:2] in {"19", "20"}):
         try:
             return _stamp(_of_iso(found, zone))
@@ -115,6 +130,15 @@ def _of_text(text: str, zone: tzinfo) -> float:
     if _NUMBER.fullmatch(stripped) is not None:
         return _of_number(Decimal(stripped))
     raise EventError("event_time", "a str that is no ISO 8601 time", _ALLOWED)
+
+
+def _iso_text(text: str) -> str:
+    """Return a date of HTTP, e-mail or ctime as ISO 8601 text; any other text unchanged."""
+    found = _MAIL_DATE.fullmatch(text) or _CTIME.fullmatch(text)
+    if found is None or found["month"].lower() not in _MONTHS:
+        return text
+    month = _MONTHS.index(found["month"].lower()) + 1
+    return f"{found['year']}-{month:02}-{int(found['day']):02}T{found['time']}{found['zone'] or ''}"
 
 
 def _of_iso(found: re.Match[str], zone: tzinfo) -> datetime:
