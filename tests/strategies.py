@@ -87,10 +87,15 @@ def splits(data: bytes) -> st.SearchStrategy[list[bytes]]:
 
 
 def fed(
-    pieces: Sequence[bytes], *, empty_end: bool = False, is_charset_named: bool = True, is_page: bool = False
+    pieces: Sequence[bytes],
+    *,
+    empty_end: bool = False,
+    is_charset_named: bool = True,
+    is_page: bool = False,
+    make: type[Injector] = Injector,
 ) -> tuple[Injector, bytes, int]:
     """The injector at its end, all bytes that it gave back, and the index of the place in them or -1."""
-    injector, out = Injector(is_charset_named=is_charset_named, is_page=is_page), b""
+    injector, out = make(is_charset_named=is_charset_named, is_page=is_page), b""
     pieces = [*pieces, b""] if empty_end else pieces
     for index, piece in enumerate(pieces):
         place = injector.feed(piece, last=index == len(pieces) - 1)

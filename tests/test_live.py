@@ -137,7 +137,7 @@ def test_missing_browser_says_what_to_install(tiktok_live: Live, monkeypatch: py
 
 
 def test_missing_server_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_live, "find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
     with pytest.raises(RuntimeError, match=r'pip install "tiktok-middleware\[demo\]"'), _live.running_sandbox():
         pass
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 import sys
@@ -236,12 +237,11 @@ def test_long_work_shows_a_bar(full: Shop, monkeypatch: pytest.MonkeyPatch) -> N
         def isatty(self) -> bool:
             return True
 
-    monkeypatch.setattr(outbox_cli, "_BAR_ABOVE", 1)
     with CliRunner().isolation() as (_, error, _):
         monkeypatch.setattr(sys.stderr, "isatty", Terminal().isatty, raising=False)
-        with outbox_cli.progress_bar("Removing", 100) as advance:
-            advance(60)
-            advance(40)
+        with outbox_cli.progress_bar("Removing", 2000) as advance:
+            advance(1200)
+            advance(800)
         assert b"Removing" in error.getvalue()
 
 
@@ -361,15 +361,19 @@ def test_the_desk_leaves_what_is_in_flight_and_undoes_what_fails(shop: Shop, mon
     desk = OutboxAdmin(shop.path, time.time)
     assert desk.retry(RowFilter()) == Retried(put_back=1)
     assert desk.purge(RowFilter(states=("in_flight",))) == 0
-    shop.bury("40002", letter("d2"))
+    shop.bury("40002", letter("d2"), letter("d3"))
 
-    def fails(*_: object) -> None:
+    def fails(*_: object) -> float:
         raise MemoryError
 
-    monkeypatch.setattr("tiktok_middleware.delivery.outbox.admin._count", fails)
+    calls = itertools.count()
+
+    def clock() -> float:
+        return time.time() if next(calls) < 3 else fails()  # fails between the two rows
+
     with pytest.raises(MemoryError):
-        desk.retry(RowFilter())
-    assert desk.count(RowFilter(states=("dead",))) == 1
+        OutboxAdmin(shop.path, clock).retry(RowFilter(states=("dead",)))
+    assert desk.count(RowFilter(states=("dead",))) == 2
     monkeypatch.setattr(Path, "as_uri", fails)
     with pytest.raises(MemoryError):
         desk.summary()

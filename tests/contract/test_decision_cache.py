@@ -145,6 +145,17 @@ def test_first_page_records_its_decision_and_the_next_replays_it(monkeypatch: py
     client.close()
 
 
+def before_each_script(monkeypatch: pytest.MonkeyPatch, use: Callable[[BrowserOutput], object]) -> None:
+    """Let the decision use something else too."""
+    decide = BrowserOutput.script
+
+    def script(output: BrowserOutput, *args: Any, **options: Any) -> Any:
+        use(output)
+        return decide(output, *args, **options)
+
+    monkeypatch.setattr(BrowserOutput, "script", script)
+
+
 @pytest.mark.parametrize(
     "read",
     [
@@ -162,13 +173,7 @@ def test_decision_that_reads_more_than_its_key_is_not_replayed(
     monkeypatch: pytest.MonkeyPatch, read: Callable[[RequestView], object], through: Callable[..., Any]
 ) -> None:
     client = make_client()
-    decide = BrowserOutput.script
-
-    def reading(output: BrowserOutput, *args: Any, **options: Any) -> Any:
-        read(output.request)
-        return decide(output, *args, **options)
-
-    monkeypatch.setattr(BrowserOutput, "script", reading)
+    before_each_script(monkeypatch, lambda output: read(output.request))
     for _ in range(2):
         through(client, Request(), Response())
     assert list(client.runtime.decisions.values()) == [None]
@@ -178,13 +183,7 @@ def test_decision_that_reads_more_than_its_key_is_not_replayed(
 @pytest.mark.parametrize("name", ["clock", "random_bytes"])
 def test_decision_that_uses_time_or_chance_is_not_replayed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     client = make_client()
-    decide = BrowserOutput.script
-
-    def using(output: BrowserOutput, *args: Any, **options: Any) -> Any:
-        getattr(output.runtime, name)(*([] if name == "clock" else [1]))
-        return decide(output, *args, **options)
-
-    monkeypatch.setattr(BrowserOutput, "script", using)
+    before_each_script(monkeypatch, lambda output: getattr(output.runtime, name)(*([] if name == "clock" else [1])))
     through_asgi(client, Request(), Response())
     assert list(client.runtime.decisions.values()) == [None]
     client.close()

@@ -212,11 +212,11 @@ def contact(tracker: Any) -> None:
     tracker.track("Contact")
 
 
-answer_of_reader: Any = True
+answers: list[Any] = [True]
 
 
 def own_reader(_: object) -> Any:
-    return answer_of_reader
+    return answers[0]
 
 
 @pytest.mark.parametrize("adapter", ["asgi", "wsgi"])
@@ -235,11 +235,9 @@ def own_reader(_: object) -> Any:
         ({"consent": "granted"}, False),
     ],
 )
-def test_a_teams_own_reader_sets_the_flag_for_a_visitor(
-    monkeypatch: pytest.MonkeyPatch, adapter: str, answer: Any, limited: bool
-) -> None:
+def test_a_teams_own_reader_sets_the_flag_for_a_visitor(adapter: str, answer: Any, limited: bool) -> None:
     arrived.clear()
-    monkeypatch.setattr("tests.contract.test_event_inputs.answer_of_reader", answer)
+    answers[:] = [answer]
     client = make(consent=f"import:{__name__}:own_reader")
     seen, copies, (item,) = Both(client, adapter).visit(contact)
     client.close(1)
@@ -253,9 +251,9 @@ def test_a_teams_own_reader_sets_the_flag_for_a_visitor(
 @pytest.mark.parametrize(
     "answer", [(False, True), ("denied", True), {"limited_data_use": True}, ("maybe", False), (), {}]
 )
-def test_a_reader_that_does_not_say_yes_grants_nothing(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+def test_a_reader_that_does_not_say_yes_grants_nothing(answer: Any) -> None:
     arrived.clear()
-    monkeypatch.setattr("tests.contract.test_event_inputs.answer_of_reader", answer)
+    answers[:] = [answer]
     client = make(consent=f"import:{__name__}:own_reader")
     _, _, items = Both(client, "wsgi").visit(contact)
     client.close(1)

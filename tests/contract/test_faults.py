@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -118,6 +119,14 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
 }
 
 
+@contextmanager
+def faulty(monkeypatch: pytest.MonkeyPatch, fault: str) -> Iterator[None]:
+    """One part of ours fails until the end of the block."""
+    with monkeypatch.context() as patch:
+        patch.setattr(*FAULTS[fault])
+        yield
+
+
 @pytest.fixture
 def client() -> Iterator[Client]:
     made = make_client()
@@ -138,12 +147,9 @@ def test_a_fault_of_ours_leaves_the_response_as_the_app_sent_it(
     response: Response,
     fault: str,
 ) -> None:
-    where, name, instead = FAULTS[fault]
     bare = through(None, LANDING, response)
-    with monkeypatch.context() as patch:
-        patch.setattr(where, name, instead)
-        with caplog.at_level(logging.ERROR, "tiktok_middleware"):
-            seen = through(client, LANDING, response)
+    with faulty(monkeypatch, fault), caplog.at_level(logging.ERROR, "tiktok_middleware"):
+        seen = through(client, LANDING, response)
     assert seen.status == bare.status
     if not swallowed:
         return  # this part has nothing to do with this response
@@ -172,11 +178,10 @@ def test_every_fault_is_met_by_some_response(
 ) -> None:
     """A fault that no response meets would prove nothing."""
     unmet = []
-    for fault, (where, name, instead) in FAULTS.items():
+    for fault in FAULTS:
         before = len(swallowed)
         for response in RESPONSES.values():
-            with monkeypatch.context() as patch:
-                patch.setattr(where, name, instead)
+            with faulty(monkeypatch, fault):
                 through_asgi(client, LANDING, response)
                 client.runtime.cookie_attributes.clear()  # else one adapter reads for both
                 through_wsgi(client, LANDING, response, generator_app)

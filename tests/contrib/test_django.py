@@ -367,15 +367,17 @@ def test_markup_without_a_request_of_ours_is_empty_and_said_once(
 
 
 @pytest.mark.parametrize("given", [True, False])
-def test_naive_event_times_are_of_djangos_time_zone(monkeypatch: pytest.MonkeyPatch, given: bool) -> None:
+def test_naive_event_times_are_of_djangos_time_zone(given: bool) -> None:
     """Models write them so where ``USE_TZ`` is false."""
     made = make_client()
-    monkeypatch.setattr(Client, "from_env", lambda **_: made)
+    options = {"pixel_id": PIXEL, "outbox": "memory://"}
     happened = datetime.now(timezone.utc) - timedelta(hours=3)
     naive = happened.astimezone(ZoneInfo("Europe/Berlin")).replace(tzinfo=None)
-    with override_settings(TIME_ZONE="Europe/Berlin", USE_TZ=False):
+    with override_settings(TIME_ZONE="Europe/Berlin", USE_TZ=False, TIKTOK=options):
         middleware = contrib.TikTokMiddleware(lambda _: HttpResponse(PAGE), made if given else None)
         with middleware.client.tracker(consent=True) as tiktok:
             event = tiktok.track("Lead", event_time=naive)
+    assert (middleware.client is made) is given
+    middleware.client.close(0)
     made.close(0)
     assert event.event_time == int(happened.timestamp())

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -155,10 +156,15 @@ def test_a_key_that_names_nothing_is_refused(client: Client, key: object) -> Non
         client.cancel(once=key)
 
 
-def test_an_outbox_that_does_not_answer_is_said(
-    client: Client, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(client.delivery, "cancel", lambda _: __import__("concurrent.futures").futures.Future())
+class Silent(Delivery):
+    """A delivery whose outbox never answers whether an event was cancelled."""
+
+    def cancel(self, event_id: str) -> Future[bool]:
+        return Future()
+
+
+def test_an_outbox_that_does_not_answer_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    client = Client(Config(pixel_id=PIXEL), delivery=Silent(DeliveryOptions()))
     assert client.cancel(once="A-1", timeout_s=0.01) is False
     assert "a Purchase could not be cancelled" in caplog.text
     assert client.stats()["counts"]["not_cancelled"] == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +52,51 @@ def open_(outbox: str) -> Iterator[Open]:
     yield open_one
     for delivery in opened:
         delivery.close(0.1)
+
+
+class Held(SqliteOutbox):
+    """A disk on which each put waits for `leave`."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.leave = threading.Event()
+
+    def put(self, *args: Any, **options: Any) -> list[Claim]:
+        self.leave.wait(10)
+        return super().put(*args, **options)
+
+
+class Failing(SqliteOutbox):
+    """A disk of which each method fails as often as ``failures`` names it."""
+
+    def __init__(self, path: Path, *failures: str) -> None:
+        super().__init__(path)
+        self.failures = list(failures)
+
+    def _may(self, method: str) -> None:
+        if method in self.failures:
+            self.failures.remove(method)
+            raise OutboxError("disk I/O error")
+
+    def put(self, *args: Any, **options: Any) -> list[Claim]:
+        self._may("put")
+        return super().put(*args, **options)
+
+    def tidy(self) -> None:
+        self._may("tidy")
+        super().tidy()
+
+    def counts(self) -> dict[str, int]:
+        self._may("counts")
+        return super().counts()
+
+    def last_id(self) -> int:
+        self._may("last_id")
+        return super().last_id()
+
+    def holds(self, *args: Any, **options: Any) -> bool:
+        self._may("holds")
+        return super().holds(*args, **options)
 
 
 def fresh(count: int, prefix: str = "evt") -> list[OutboxEntry]:
@@ -125,17 +172,13 @@ def test_without_a_token_claims_are_forgotten_too(tmp_path: Path) -> None:
 
 
 def test_a_file_that_goes_bad_between_storing_and_tidying_is_left_for_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def tidy(*_: object) -> None:
-        raise OutboxError("bad disk")
-
-    monkeypatch.setattr(SqliteOutbox, "tidy", tidy)
-    delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{tmp_path}/outbox.sqlite3"))
+    delivery = open_delivery(DeliveryOptions(), disk=Failing(tmp_path / "outbox.sqlite3", "tidy"))
     order = OutboxEntry("order-1", browser=True, once=True)
     assert delivery.submit([order]).result(10) == [Claim(browser=True, server=False)]
     assert delivery.submit([order]).result(10), "memory goes on"
-    assert "bad disk" in caplog.text
+    assert "disk I/O error" in caplog.text
     delivery.close(1)
 
 
@@ -298,24 +341,16 @@ def test_overflow_is_counted_by_reason(open_: Open) -> None:
     assert delivery.stats()["dropped"] == {"overflow": 2}
 
 
-def test_a_full_queue_refuses_counts_and_lets_the_browser_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    leave = threading.Event()
-    real = SqliteOutbox.put
-
-    def put(*args: object, **options: object) -> list[Claim]:
-        leave.wait(10)
-        return real(*args, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(SqliteOutbox, "put", put)
-    options = DeliveryOptions(outbox=f"sqlite:///{tmp_path}/o.db", sink=lambda _: ToldSink(), limit_uncommitted=5)
-    delivery = open_delivery(options)
+def test_a_full_queue_refuses_counts_and_lets_the_browser_go(tmp_path: Path) -> None:
+    disk = Held(tmp_path / "o.db")
+    delivery = open_delivery(DeliveryOptions(sink=lambda _: ToldSink(), limit_uncommitted=5), disk=disk)
     order = submission(record("order", event_time=time.time()), browser=True)
     futures = [delivery.submit([order]) for _ in range(20)]
     refused = [future for future in futures if future.done()]
     assert len(refused) >= 14
     assert {claim for future in refused for claim in future.result()} == {Claim(browser=True, server=False)}
     assert delivery.stats()["dropped"] == {"queue_full": len(refused)}
-    leave.set()
+    disk.leave.set()
     assert delivery.close(10)
     assert delivery.stats()["delivered"] == 20 - len(refused)
 
@@ -375,22 +410,13 @@ def test_a_queue_that_is_full_reads_nothing(tmp_path: Path) -> None:
     delivery.close(1)
 
 
-def test_a_disk_that_comes_back_is_used_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr("tiktok_middleware.delivery.outbox.fallback._DISK_AGAIN_S", 0.0)
-    real = SqliteOutbox.put
-    fails = [True, True]
-
-    def put(*args: object, **options: object) -> list[Claim]:
-        if fails:
-            fails.pop()
-            raise OutboxError("database or disk is full")
-        return real(*args, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(SqliteOutbox, "put", put)
+def test_a_disk_that_comes_back_is_used_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     hold = ToldSink(lambda batch: [Retry(600.0, "later")] * len(batch))
-    delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{tmp_path}/o.db", sink=lambda _: hold))
+    delivery = open_delivery(
+        DeliveryOptions(sink=lambda _: hold),
+        disk=Failing(tmp_path / "o.db", "put", "put"),
+        monotonic=itertools.count(0.0, 60.0).__next__,  # a failed disk is tried again at once
+    )
     for i in range(3):
         delivery.submit(fresh(1, f"e{i}")).result(10)
     assert caplog.text.count("Events wait in memory") == 1
@@ -670,47 +696,31 @@ def test_no_warning_is_logged_when_all_goes_well(open_: Open, api: Api, caplog: 
     assert [r for r in caplog.records if r.name.startswith("tiktok_middleware")] == []
 
 
-def test_flush_gives_up_on_a_disk_that_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    leave = threading.Event()
-    real = SqliteOutbox.put
-
-    def put(*args: object, **options: object) -> list[Claim]:
-        leave.wait(10)
-        return real(*args, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(SqliteOutbox, "put", put)
-    delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{tmp_path}/o.db", sink=lambda _: ToldSink()))
+def test_flush_gives_up_on_a_disk_that_takes_too_long(tmp_path: Path) -> None:
+    disk = Held(tmp_path / "o.db")
+    delivery = open_delivery(DeliveryOptions(sink=lambda _: ToldSink()), disk=disk)
     delivery.submit(fresh(1))
     assert not delivery.flush(0.02)
-    leave.set()
+    disk.leave.set()
     assert delivery.flush(10)
     assert delivery.close(10)
 
 
 @pytest.mark.parametrize("method", ["last_id", "holds"])
 def test_a_disk_that_fails_while_we_wait_makes_no_promise(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{tmp_path}/o.db", sink=lambda _: ToldSink()))
+    disk = Failing(tmp_path / "o.db")
+    delivery = open_delivery(DeliveryOptions(sink=lambda _: ToldSink()), disk=disk)
     delivery.submit(fresh(1)).result(10)
-
-    def fail(*_: object) -> None:
-        raise OutboxError("disk I/O error")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SqliteOutbox, method, fail)
-        assert not delivery.flush(10), "rows of ours may still be there"
+    disk.failures.append(method)
+    assert not delivery.flush(10), "rows of ours may still be there"
     assert caplog.text.count("Events wait in memory") == 1
     delivery.close(1)
 
 
-def test_stats_say_that_an_outbox_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    delivery = open_delivery(DeliveryOptions(outbox=f"sqlite:///{tmp_path}/o.db", tokens={PIXEL: "tok"}))
-
-    def fail(*_: object) -> None:
-        raise OutboxError("disk I/O error")
-
-    monkeypatch.setattr(SqliteOutbox, "counts", fail)
+def test_stats_say_that_an_outbox_cannot_be_read(tmp_path: Path) -> None:
+    delivery = open_delivery(DeliveryOptions(tokens={PIXEL: "tok"}), disk=Failing(tmp_path / "o.db", "counts"))
     stats = delivery.stats()
     assert (stats["unreadable"], stats["waiting"]) == (1, 0)
 

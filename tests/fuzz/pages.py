@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from itertools import cycle, pairwise
 from typing import Any, NamedTuple
@@ -68,6 +68,9 @@ class Case(NamedTuple):
         )
 
 
+Splits = Callable[[Case], Iterable[list[bytes]]]
+
+
 def _padded(document: bytes, at: int, padding: bytes) -> bytes:
     """The document with so much in its middle that what follows lies around the bound of the search."""
     cut = len(document) * at // 256
@@ -91,8 +94,13 @@ def seeds() -> Iterator[bytes]:
         yield settings + b"<!doctype html><title>t</title><meta name=a></head><p>x</p>"
 
 
-def check(data: bytes) -> None:
+def check(data: bytes, *, make: type[Injector] = Injector, splits: Splits | None = None) -> None:
     """Raises where a promise is broken.
+
+    Args:
+        data: the input.
+        make: the search to check.
+        splits: ways to cut the document; by default, at the places that the input names and byte by byte.
 
     Raises:
         AssertionError: any split gives the same place; outside our script every byte is the app's; what is held is
@@ -101,12 +109,12 @@ def check(data: bytes) -> None:
     """
     case = Case.read(data)
     document = case.document
-    injector, out, place = fed([document])
+    injector, out, place = fed([document], make=make)
     assert out == document
     outcome = place, injector.is_document, injector.reason
     wanted = document if place < 0 else document[:place] + SCRIPT + document[place:]
-    for pieces in _splits(case):
-        assert _searched(pieces) == outcome, pieces
+    for pieces in (splits or _splits)(case):
+        assert _searched(pieces, make) == outcome, pieces
         assert (
             b"".join(_sent(open_body("", is_charset_named=True, is_page=False), pieces, releases=case.releases))
             == wanted
@@ -129,9 +137,9 @@ def _cut(data: bytes, cuts: Sequence[int]) -> list[bytes]:
     return [data[start:end] for start, end in pairwise(places)]
 
 
-def _searched(pieces: Sequence[bytes]) -> tuple[int, bool | None, str]:
+def _searched(pieces: Sequence[bytes], make: type[Injector]) -> tuple[int, bool | None, str]:
     """Place, whether it is a document, and reason, as ``fed`` has them; nothing is held without need."""
-    injector, seen = Injector(), 0
+    injector, seen = make(), 0
     for index, piece in enumerate(pieces):
         found = injector.feed(piece, last=index == len(pieces) - 1)
         if found.search is Search.MORE:

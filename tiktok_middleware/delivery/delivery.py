@@ -107,13 +107,25 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
     __str__ = __repr__
 
 
-def open_delivery(options: DeliveryOptions, *, clock: Callable[[], float] = time.time) -> Delivery:
+def open_delivery(
+    options: DeliveryOptions,
+    *,
+    clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+    disk: SqliteOutbox | None = None,
+) -> Delivery:
     """Return a delivery that opens no file and starts no thread before the first entry.
+
+    Args:
+        options: how events are stored and sent.
+        clock: returns Unix seconds.
+        monotonic: returns seconds of a clock that is never set back; times the next try of a disk that failed.
+        disk: outbox on disk; by default, the one that ``options`` names.
 
     Raises:
         ConfigError: ``outbox``, ``sync``, ``flush`` or ``sink`` is not one of the allowed values.
     """
-    return Delivery(options, clock=clock)
+    return Delivery(options, clock=clock, monotonic=monotonic, disk=disk)
 
 
 class Delivery:
@@ -122,16 +134,26 @@ class Delivery:
     Args:
         options: how events are stored and sent.
         clock: returns Unix seconds.
+        monotonic: see `open_delivery`.
+        disk: see `open_delivery`.
 
     Attributes:
         is_inline: whether `submit` stores and sends on the caller's thread, so that no thread is needed.
     """
 
-    def __init__(self, options: DeliveryOptions, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        options: DeliveryOptions,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        disk: SqliteOutbox | None = None,
+    ) -> None:
         self._options = options
         self._clock = clock
+        self._monotonic = monotonic
         self._environment = options.environment or environment_of(options.api_url, options.test_event_code)
-        self._disk = self._open_disk()
+        self._disk = self._open_disk() if disk is None else disk
         if options.sink != "direct" and not callable(options.sink):
             raise ConfigError("sink", options.sink, "direct, or a callable that makes a sink")
         if options.flush not in {"background", "request"}:
@@ -183,6 +205,7 @@ class Delivery:
             self._disk and off_hub(self._disk),
             lambda: MemoryOutbox(limits, pixels=options.pixels, sends=self._sent, clock=self._clock),
             UndecidedPuts(limits, hands_out=options.once_undecided == "send"),
+            monotonic=self._monotonic,
         )
         self._writer = GroupCommit(self._commit, options.limit_uncommitted)
         limit = 1 if options.test_event_code else MAX_REQUEST_EVENTS
@@ -431,4 +454,6 @@ def _can_have_threads() -> bool:
 
 
 def _limits(options: DeliveryOptions, default: Limits) -> Limits:
-    return Limits(options.limit_rows or default.rows, options.limit_bytes or default.bytes, default.dead)
+    return msgspec.structs.replace(
+        default, rows=options.limit_rows or default.rows, bytes=options.limit_bytes or default.bytes
+    )

@@ -21,11 +21,9 @@ from tests.delivery.delivery_world import (
     submissions,
 )
 from tiktok_middleware.core.events.event import Claim, DeferredPayload, OutboxEntry
-from tiktok_middleware.delivery.outbox import deferred as deferreds
 from tiktok_middleware.delivery.outbox.base import PAIRED_TTL_S, LeasedRecord, Limits, Outbox
 from tiktok_middleware.delivery.outbox.deferred import DEFERRED_LIFE_S
 from tiktok_middleware.delivery.outbox.environment import environment_of
-from tiktok_middleware.delivery.outbox.sqlite import deferred_rows
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 
 Open = Callable[..., Outbox]
@@ -225,10 +223,8 @@ def test_a_copy_whose_claim_is_lost_is_not_kept(open_outbox: Open) -> None:
     assert at(outbox, NOW).take("ref") is None
 
 
-def test_of_too_many_copies_the_oldest_make_room(open_outbox: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deferred_rows, "_LIMIT", 2)
-    monkeypatch.setattr(deferreds, "_LIMIT", 2)
-    outbox = open_outbox()
+def test_of_too_many_copies_the_oldest_make_room(open_outbox: Open) -> None:
+    outbox = open_outbox(msgspec.structs.replace(ROOMY, deferred=2))
     for number in range(3):
         at(outbox, NOW + number).put([OutboxEntry("a", browser=True, deferred=DeferredPayload(str(number), b"[]"))])
     assert [at(outbox, NOW + 3).take(str(number)) for number in range(3)] == [None, b"[]", b"[]"]

@@ -6,9 +6,10 @@ import itertools
 import logging
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -46,10 +47,15 @@ def nothing_stays_open() -> Iterator[None]:
         _disks.pop().close()
 
 
-def fallback(disk: SqliteOutbox, *, hands_out: bool = True) -> FallbackOutbox:
+def fallback(disk: SqliteOutbox, *, hands_out: bool = True, **options: Any) -> FallbackOutbox:
     _disks.append(disk)
     undecided = UndecidedPuts(MEMORY_LIMITS, hands_out=hands_out)
-    return FallbackOutbox(disk, lambda: memory_outbox(MEMORY_LIMITS), undecided)
+    return FallbackOutbox(disk, lambda: memory_outbox(MEMORY_LIMITS), undecided, **options)
+
+
+def minutes() -> Callable[[], float]:
+    """A clock that is a minute ahead at each look, so that a failed disk is tried again at once."""
+    return itertools.count(0.0, 60.0).__next__
 
 
 def put(storage: FallbackOutbox, *given: OutboxEntry) -> list[Claim]:
@@ -68,10 +74,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def storage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> FallbackOutbox:
-    monkeypatch.setattr("tiktok_middleware.delivery.outbox.fallback._DISK_AGAIN_S", 0.0)
-    monkeypatch.setattr("tiktok_middleware.delivery.outbox.fallback._PART", 10)
-    return fallback(sqlite_outbox(folder / "outbox.sqlite3"))
+def storage(folder: Path) -> FallbackOutbox:
+    return fallback(sqlite_outbox(folder / "outbox.sqlite3"), monotonic=minutes(), part=10)
 
 
 def test_what_came_while_the_disk_failed_goes_there_in_parts(
@@ -161,10 +165,9 @@ def test_a_process_that_ends_when_its_disk_is_back_loses_nothing(folder: Path) -
 
 
 @pytest.fixture
-def used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FallbackOutbox:
+def used(tmp_path: Path) -> FallbackOutbox:
     """A disk that this process has used, and that `failing` lets fail."""
-    monkeypatch.setattr("tiktok_middleware.delivery.outbox.fallback._DISK_AGAIN_S", 0.0)
-    used = fallback(sqlite_outbox(tmp_path / "outbox.sqlite3"))
+    used = fallback(sqlite_outbox(tmp_path / "outbox.sqlite3"), monotonic=minutes())
     put(used, *submissions(1, "before"))
     return used
 

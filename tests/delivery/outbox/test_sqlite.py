@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from tiktok_middleware.core.events.event import Claim, OutboxEntry
 from tiktok_middleware.delivery.outbox.base import LeasedRecord, LeaseHolder, Limits
 from tiktok_middleware.delivery.outbox.sqlite import connection as database
 from tiktok_middleware.delivery.outbox.sqlite import migrate
+from tiktok_middleware.delivery.outbox.sqlite.connection import Connection
 from tiktok_middleware.delivery.outbox.sqlite.once_claims import ONCE_RETENTION_S
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 from tiktok_middleware.delivery.outbox.sqlite.schema import MIGRATIONS
@@ -91,18 +93,17 @@ def test_a_claim_is_kept_above_a_year_and_then_forgotten(path: Path) -> None:
     outbox.close()
 
 
-def test_what_is_forgotten_goes_in_parts_and_all_of_it_goes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tiktok_middleware.delivery.outbox.sqlite.housekeeping._PRUNE_PART", 10)
-    outbox = sqlite_outbox(path, limits=Limits(rows=10, bytes=10_000, dead=1, claims=15))
-    at(outbox, NOW - ONCE_RETENTION_S - 1).put([OutboxEntry(f"old-{i}", browser=True, once=True) for i in range(25)])
-    at(outbox, NOW).put([OutboxEntry(f"new-{i}", browser=True, once=True) for i in range(40)])
+def test_what_is_forgotten_goes_in_parts_and_all_of_it_goes(path: Path) -> None:
+    outbox = sqlite_outbox(path, limits=Limits(rows=10, bytes=10_000, dead=1, claims=750))
+    at(outbox, NOW - ONCE_RETENTION_S - 1).put([OutboxEntry(f"old-{i}", browser=True, once=True) for i in range(1250)])
+    at(outbox, NOW).put([OutboxEntry(f"new-{i}", browser=True, once=True) for i in range(2000)])
     kept = []
     for _ in range(7):
         at(outbox, NOW).tidy()
         with closing(sqlite3.connect(path)) as db, db:
             kept.append(db.execute("SELECT count(*), (SELECT claims FROM tally) FROM once").fetchone())
         db.close()
-    assert kept == [(55, 55), (45, 45), (35, 35), (25, 25), (15, 15), (15, 15), (15, 15)], "never more than a part"
+    assert kept == [(left, left) for left in (2750, 2250, 1750, 1250, 750, 750, 750)], "never more than a part"
     again = at(outbox, NOW).put([OutboxEntry(f"old-{i}", browser=True, once=True) for i in range(25)])
     assert all(claim.browser for claim in again)
     outbox.close()
@@ -339,13 +340,14 @@ def test_a_failed_put_leaves_nothing_behind(path: Path) -> None:
 
 
 def test_a_transaction_waits_for_another_process_and_not_forever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    outbox = sqlite_outbox(path)
+    outbox, impatient = sqlite_outbox(path), sqlite_outbox(path, busy_limit_s=0.05)
     at(outbox, NOW).put(submissions(1))
+    impatient.counts()
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    monkeypatch.setattr(database, "_BUSY_LIMIT_S", 0.05)
     with pytest.raises(OutboxError, match="locked"):
-        at(outbox, NOW).put(submissions(1))
+        at(impatient, NOW).put(submissions(1))
+    impatient.close()
     sleeps: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -354,7 +356,6 @@ def test_a_transaction_waits_for_another_process_and_not_forever(path: Path, mon
             other.execute("COMMIT")
 
     monkeypatch.setattr(time, "sleep", sleep)
-    monkeypatch.setattr(database, "_BUSY_LIMIT_S", 10.0)
     assert at(outbox, NOW).put(submissions(1)) == [Claim(browser=False, server=True)]
     assert len(sleeps) == 7
     assert max(sleeps) <= 0.001
@@ -489,11 +490,10 @@ def test_a_checkpoint_that_fails_says_so_and_leaves_nothing_open(path: Path) -> 
         outbox._connection.checkpoint()
 
 
-def test_only_one_process_sets_a_damaged_file_aside(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_one_process_sets_a_damaged_file_aside(path: Path) -> None:
     """Another one waited for the lock, and finds a good file when its turn comes."""
     path.parent.mkdir()
     path.write_bytes(b"this is no database at all" * 100)
-    real = database._alone
     quicker: list[SqliteOutbox] = []
 
     @contextlib.contextmanager
@@ -501,15 +501,13 @@ def test_only_one_process_sets_a_damaged_file_aside(path: Path, monkeypatch: pyt
         if not quicker:
             quicker.append(sqlite_outbox(path))
             at(quicker[0], NOW).put(submissions(1, "quicker"))
-        with real(lock):
+        with database.file_lock(lock):
             yield
 
-    monkeypatch.setattr(database, "_alone", alone)
-    outbox = sqlite_outbox(path)
-    at(outbox, NOW).put(submissions(1))
-    assert outbox.counts()["waiting"] == 2
+    connection = Connection(path, MIGRATIONS, "normal", alone=alone)
+    assert connection.read("SELECT event_id FROM waiting") == ("quicker-0",)
     assert len(list(path.parent.glob("*.damaged-*"))) == 1
-    outbox.close()
+    connection.close()
     quicker[0].close()
 
 
@@ -525,16 +523,14 @@ def locked(path: Path) -> Iterator[None]:
         other.close()
 
 
-def test_a_file_that_cannot_be_read_is_not_taken_for_damaged(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_BUSY_LIMIT_S", 0.01)
+def test_a_file_that_cannot_be_read_is_not_taken_for_damaged(path: Path) -> None:
     path.parent.mkdir()
     with locked(path), pytest.raises(OutboxError, match="locked"):
-        at(sqlite_outbox(path), NOW).put(submissions(1))
+        at(sqlite_outbox(path, busy_limit_s=0.01), NOW).put(submissions(1))
     assert not list(path.parent.glob("*.damaged-*"))
 
 
-def test_a_good_file_that_took_a_damaged_ones_place_is_left_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_BUSY_LIMIT_S", 0.01)
+def test_a_good_file_that_took_a_damaged_ones_place_is_left_alone(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"this is no database at all" * 100)
 
@@ -544,30 +540,41 @@ def test_a_good_file_that_took_a_damaged_ones_place_is_left_alone(path: Path, mo
         with locked(path):
             yield
 
-    monkeypatch.setattr(database, "_alone", alone)
+    connection = Connection(path, MIGRATIONS, "normal", busy_limit_s=0.01, alone=alone)
     with pytest.raises(OutboxError, match="locked"):
-        at(sqlite_outbox(path), NOW).put(submissions(1))
+        connection.read("SELECT 1")
     assert not list(path.parent.glob("*.damaged-*"))
 
 
-def test_a_fork_does_not_wait_for_a_disk_that_hangs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_FORK_WAIT_S", 0.01)
-    outbox = sqlite_outbox(path)
-    with outbox._connection.transaction() as db:
+def test_a_fork_does_not_wait_for_a_disk_that_hangs(path: Path) -> None:
+    connection = Connection(path, MIGRATIONS, "normal", fork_wait_s=0.01)
+    with connection.transaction() as db:
         database._for_all("before_fork")
         database._for_all("after_fork")
         assert db.execute("SELECT 1").fetchone() == (1,), "the connection in use is not closed under it"
-    assert outbox.counts()["waiting"] == 0
-    outbox.close()
+    assert connection.read("SELECT count(*) FROM waiting") == (0,)
+    connection.close()
 
 
-def test_two_connections_that_migrate_at_once_do_it_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Late(sqlite3.Connection):
+    """A connection that asked for the version before another one migrated the file."""
+
+    has_asked = False
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if sql == "PRAGMA user_version" and not self.has_asked:
+            self.has_asked = True
+            sql = "SELECT 0"
+        return super().execute(sql, *values)
+
+
+def test_two_connections_that_migrate_at_once_do_it_once(path: Path) -> None:
     outbox = sqlite_outbox(path)
     at(outbox, NOW).put(submissions(1))
-    answers = [0]
-    real = migrate._version
-    monkeypatch.setattr(migrate, "_version", lambda db: answers.pop() if answers else real(db))
-    late = sqlite_outbox(path)
-    assert late.counts()["waiting"] == 1
+    late = sqlite3.connect(path, isolation_level=None, factory=Late)
+    migrate.migrate(late, MIGRATIONS)
+    assert late.has_asked
+    assert not late.in_transaction
+    assert late.execute("SELECT count(*) FROM waiting").fetchone() == (1,)
     late.close()
     outbox.close()

@@ -20,19 +20,18 @@ from tiktok_middleware.delivery.outbox.dead_letters import RowFilter
 from tiktok_middleware.delivery.outbox.expiry import PAIRED_TTL_S, UNPAIRED_TTL_S
 from tiktok_middleware.delivery.outbox.memory import Dead
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
-from tiktok_middleware.delivery.sender import batch_worker as batch_worker_module
 from tiktok_middleware.delivery.sender.batch_worker import WORKER_MAX_WAIT_S, BatchWorker, DeadLetters
 
 Answer = Callable[[Sequence[Record]], Sequence[Verdict]]
 
 
 class World:
-    def __init__(self, folder: Path, answer: Answer | None = None, **options: str) -> None:
+    def __init__(self, folder: Path, answer: Answer | None = None, *, work_s: float = 60.0, **options: str) -> None:
         self.path = folder / "worker.sqlite3"
         self.clock = Clock()
         self.sink = ToldSink(answer)
         given: dict[str, Any] = {"pixel_id": PIXEL, "access_token": "t", "outbox": f"sqlite:///{self.path}", **options}
-        self.courier = BatchWorker(Config.from_env({}, **given), lambda: self.sink, clock=self.clock)
+        self.courier = BatchWorker(Config.from_env({}, **given), lambda: self.sink, clock=self.clock, work_s=work_s)
         _opened.append(self.courier)
 
     def dead(self) -> list[tuple[str, str]]:
@@ -130,9 +129,8 @@ def test_test_events_go_one_by_one(tmp_path: Path) -> None:
     assert world.sink.batches == [["evt-0"], ["evt-1"], ["evt-2"]]
 
 
-def test_a_task_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_worker_module, "_WORK_S", 0.0)
-    world = World(tmp_path, test_event_code="T1", environment="development")
+def test_a_task_ends_in_time(tmp_path: Path) -> None:
+    world = World(tmp_path, work_s=0.0, test_event_code="T1", environment="development")
     done = world.courier.deliver(records(3))
     assert (done.delivered, len(done.left)) == (1, 2)
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ class World:
 
     def __init__(self, answer: Answer | None = None, limit: int = 1000) -> None:
         self.clock = Clock()
-        self.outbox = MemoryOutbox(clock=self.clock, monotonic=self.clock)
+        self.outbox: MemoryOutbox = MemoryOutbox(clock=self.clock, monotonic=self.clock)
         self.sink = ToldSink(answer)
         self.relay = Relay(lambda: [self.outbox], lambda: self.sink, self.clock, limit, monotonic=self.clock)
 
@@ -351,23 +352,29 @@ def test_a_stop_in_the_middle_gives_the_rest_back() -> None:
     assert world.outbox.due_in_s() == 0, "both halves are free again"
 
 
-def test_an_outbox_that_fails_for_a_while_does_not_end_the_relay(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr("tiktok_middleware.delivery.sender.relay._IDLE_S", 0.01)
+class Failing(MemoryOutbox):
+    """An outbox whose first leases fail, as its disk does for a while."""
+
+    def __init__(self, clock: Clock, *errors: Exception) -> None:
+        super().__init__(clock=clock, monotonic=clock)
+        self.errors = list(errors)
+
+    def lease(self, *args: Any, **options: Any) -> list[LeasedRecord]:
+        if self.errors:
+            raise self.errors.pop()
+        return super().lease(*args, **options)
+
+
+def test_an_outbox_that_fails_for_a_while_does_not_end_the_relay(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
-    real = world.outbox.lease
-    errors: list[Exception] = [OutboxError("disk I/O error"), OutboxError("disk I/O error"), KeyError("ours")]
-
-    def lease(*args: object, **options: object) -> list[LeasedRecord]:
-        if errors:
-            raise errors.pop()
-        return real(*args, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(world.outbox, "lease", lease)
+    world.outbox = Failing(world.clock, OutboxError("disk I/O error"), OutboxError("disk I/O error"), KeyError("ours"))
     world.outbox.put(submissions(1))
-    world.relay.wake()
-    assert wait_until(lambda: world.sink.sent == ["evt-0"])
+
+    def is_sent() -> bool:
+        world.relay.wake()  # else it tries again after seconds
+        return world.sink.sent == ["evt-0"]
+
+    assert wait_until(is_sent)
     assert world.relay.stop(5.0)
     assert caplog.text.count("disk I/O error") == 1, "one outage is said once"
     assert "The relay failed" in caplog.text
@@ -436,10 +443,9 @@ def test_halted_pixels_go_on_when_an_operator_says_so() -> None:
     assert world.relay.backoff.halted == {}
 
 
-def test_a_full_request_does_not_wait_for_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tiktok_middleware.delivery.sender.relay._GATHER_S", 60.0)
+def test_a_full_request_does_not_wait_for_more(tmp_path: Path) -> None:
     outbox, sink = SqliteOutbox(tmp_path / "o.db"), ToldSink()
-    relay = Relay(lambda: [outbox], lambda: sink, time.time, limit=2)
+    relay = Relay(lambda: [outbox], lambda: sink, time.time, limit=2, gather_s=60.0)
     relay.wake()
     for event_id in ("a", "b"):
         holder = relay.holder()

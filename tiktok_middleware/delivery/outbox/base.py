@@ -79,6 +79,7 @@ class Limits(msgspec.Struct, frozen=True):
         dead: dead letters of the whole outbox; the oldest are removed first.
         claims: claims of the whole outbox, one per channel; the oldest are removed first.
         ledger: entries of the ledger; the oldest are removed first.
+        deferred: deferred payloads; the oldest are removed first. Each has up to 64 KB, most have a tenth of that.
     """
 
     rows: int
@@ -86,6 +87,7 @@ class Limits(msgspec.Struct, frozen=True):
     dead: int
     claims: int = 5_000_000
     ledger: int = 2_000_000
+    deferred: int = 20_000
 
 
 class Retention(msgspec.Struct, frozen=True):

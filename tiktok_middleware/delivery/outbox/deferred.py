@@ -12,8 +12,6 @@ __all__ = ["DEFERRED_LIFE_S", "MemoryDeferred", "handed_out"]
 DEFERRED_LIFE_S = 86_400.0
 """How long a reference is valid, in seconds: as long as a signed event, since the payload may be one."""
 
-_LIMIT = 500
-
 
 def handed_out(entries: Sequence[OutboxEntry], claims: Sequence[Claim]) -> list[DeferredPayload]:
     """Return the payloads of the entries whose browser copy may leave."""
@@ -25,16 +23,17 @@ def handed_out(entries: Sequence[OutboxEntry], claims: Sequence[Claim]) -> list[
 
 
 class MemoryDeferred:
-    """Deferred payloads in memory; above the limit the oldest are removed."""
+    """Deferred payloads in memory; above ``limit`` the oldest are removed."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._kept: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
 
     def keep(self, payloads: Iterable[DeferredPayload], now: float) -> None:
         """Store payloads for a day."""
         for payload in payloads:
             self._kept[payload.ref] = payload.body, now
-        while len(self._kept) > _LIMIT:
+        while len(self._kept) > self._limit:
             self._kept.popitem(last=False)
 
     def take(self, ref: str, now: float) -> bytes | None:

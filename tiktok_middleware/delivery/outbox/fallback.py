@@ -21,7 +21,6 @@ __all__ = ["FallbackOutbox"]
 log: logging.Logger = own_logger(__name__)
 
 _DISK_AGAIN_S = 30.0  # wait before a failed disk is tried again
-_PART = 1000  # rows moved to the disk in one commit
 _MAX_NAMED = 100
 
 
@@ -35,10 +34,22 @@ class FallbackOutbox:
         disk: outbox on disk; None for ``memory://``.
         memory: makes an outbox in memory.
         undecided: keeps the entries that the disk has to decide.
+        monotonic: returns seconds of a clock that is never set back.
+        part: number of rows that are moved to the disk in one commit.
     """
 
-    def __init__(self, disk: SqliteOutbox | None, memory: Callable[[], MemoryOutbox], undecided: UndecidedPuts) -> None:
+    def __init__(
+        self,
+        disk: SqliteOutbox | None,
+        memory: Callable[[], MemoryOutbox],
+        undecided: UndecidedPuts,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        part: int = 1000,
+    ) -> None:
         self.disk = disk
+        self._monotonic = monotonic
+        self._part = part
         self._make_memory = memory
         self._memory: MemoryOutbox | None = None
         self._undecided = undecided
@@ -126,7 +137,7 @@ class FallbackOutbox:
 
     def _bring_undecided(self, disk: SqliteOutbox) -> bool:
         """Let the disk decide a part of the undecided entries; return False if there are none."""
-        taken = self._undecided.take(_PART)
+        taken = self._undecided.take(self._part)
         if taken is None:
             return False
         put_id, entries = taken
@@ -143,7 +154,7 @@ class FallbackOutbox:
         """Move a part of the records and claims from memory to the disk; return whether something was moved."""
         if self._memory is None:
             return False
-        records, claims = self._memory.unload(_PART)
+        records, claims = self._memory.unload(self._part)
         if not records and not claims:
             return False
         try:
@@ -187,7 +198,7 @@ class FallbackOutbox:
 
     def lose_disk(self, error: OutboxError) -> None:
         """Use memory instead of the disk for `_DISK_AGAIN_S`; log that once."""
-        self._disk_again_at = time.monotonic() + _DISK_AGAIN_S
+        self._disk_again_at = self._monotonic() + _DISK_AGAIN_S
         if not self._is_loss_said:
             self._is_loss_said = True
             log.error("Events wait in memory until the disk can be written, and are lost with the process: %s", error)
@@ -206,4 +217,4 @@ class FallbackOutbox:
         return not self._is_disk_used or self._is_disk_up()
 
     def _is_disk_up(self) -> bool:
-        return time.monotonic() >= self._disk_again_at
+        return self._monotonic() >= self._disk_again_at

@@ -39,10 +39,15 @@ def outbox_path(url: str) -> Path | None:
     return None if path in {"", url} else Path(path).absolute()
 
 
-def outbox_risk(url: str) -> str:
-    """Return the risk of the file's location and the remedy, as text to follow "is"; empty without a risk."""
+def outbox_risk(url: str, mounts: str | None = None) -> str:
+    """Return the risk of the file's location and the remedy, as text to follow "is"; empty without a risk.
+
+    Args:
+        url: the outbox's URL.
+        mounts: see `risk_of`; by default, the system's.
+    """
     path = outbox_path(url)
-    return risk_of(os.path.realpath(path), mountinfo()) if path else ""
+    return risk_of(os.path.realpath(path), mountinfo() if mounts is None else mounts) if path else ""
 
 
 def outbox_stopped(url: str) -> str:

@@ -20,7 +20,7 @@ from tiktok_middleware.delivery.outbox.store_clock import StoreClock
 
 __all__ = ["MEMORY_LIMITS", "Dead", "MemoryOutbox"]
 
-MEMORY_LIMITS = Limits(rows=100_000, bytes=64 * 1024 * 1024, dead=1_000, claims=300_000)
+MEMORY_LIMITS = Limits(rows=100_000, bytes=64 * 1024 * 1024, dead=1_000, claims=300_000, deferred=500)
 
 _KEPT_PUTS = 1000
 _DOUBT_S = 5.0
@@ -73,7 +73,7 @@ class MemoryOutbox:
         self._held: dict[int, _Held] = {}
         self._claims = MemoryClaims(limits.claims, self._pixels)
         self._puts: OrderedDict[bytes, list[Claim]] = OrderedDict()
-        self._deferreds = MemoryDeferred()
+        self._deferreds = MemoryDeferred(limits.deferred)
         self._last_id = 0
         self._usage: dict[str, list[int]] = {}  # rows and bytes of each pixel
 

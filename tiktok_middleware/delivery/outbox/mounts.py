@@ -58,10 +58,10 @@ def risk_of(path: str, mounts: str) -> str:
     return _RISKS[kind] % kind if kind in _RISKS else ""
 
 
-def mountinfo() -> str:
-    """Return the text of the system's list of mounts, for `risk_of`; empty if there is none."""
+def mountinfo(file: Path | None = None) -> str:
+    """Return the text of a list of mounts, by default the system's, for `risk_of`; empty if there is none."""
     try:
-        return _MOUNTINFO.read_text("utf-8", "surrogateescape")
+        return (file or _MOUNTINFO).read_text("utf-8", "surrogateescape")
     except OSError:
         return ""
 

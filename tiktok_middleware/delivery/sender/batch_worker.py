@@ -32,8 +32,6 @@ log: logging.Logger = own_logger(__name__)
 WORKER_MAX_WAIT_S = 60.0
 """Longest delay of a message in the queue, in seconds: far below the time after which Redis redelivers a message."""
 
-_WORK_S = 60.0  # after that, unsent events go back into the queue, even without failures
-
 
 class Outcome(msgspec.Struct, frozen=True):
     """Outcome of one batch.
@@ -58,12 +56,19 @@ class BatchWorker:
         config: configuration from the worker's own environment.
         open_sink: makes the sink; by default, the Events API's.
         clock: returns Unix seconds.
+        work_s: longest time for one batch, in seconds; after that, unsent events go back into the queue.
     """
 
     def __init__(
-        self, config: Config, open_sink: Callable[[], Sink] | None = None, *, clock: Callable[[], float] = time.time
+        self,
+        config: Config,
+        open_sink: Callable[[], Sink] | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        work_s: float = 60.0,
     ) -> None:
         self._clock = clock
+        self._work_s = work_s
         self._batch = MemoryOutbox(clock=clock)
         self._lock = threading.Lock()
         limit = 1 if config.test_event_code else MAX_REQUEST_EVENTS
@@ -90,7 +95,7 @@ class BatchWorker:
             )
             batch.put([OutboxEntry(record.event_id, (record,)) for record in records])
             self._relay.round()
-            deadline = time.monotonic() + _WORK_S
+            deadline = time.monotonic() + self._work_s
             while time.monotonic() < deadline and self._relay.round():
                 pass
             dead, left = list(batch.dead), batch.left()

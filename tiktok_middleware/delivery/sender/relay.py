@@ -37,7 +37,6 @@ _MAX_BODIES_BYTES = MAX_REQUEST_BYTES - 1024  # the rest is for the JSON around 
 _SETTLE_S = 0.005
 _IDLE_S = 5.0  # longest sleep; finds rows whose process died between commit and lease
 _PAUSED_S = 1.0  # sending goes on within this time after an operator resumes it
-_GATHER_S = 0.01  # an event waits this long for others to share its request, and again while more arrive
 _MAX_GATHER_S = 0.1
 
 
@@ -65,6 +64,7 @@ class Relay:
         limit: largest number of events in one request.
         is_sending: returns False while an operator has paused sending; called before each request.
         monotonic: returns seconds of a clock that is never set back.
+        gather_s: how long an event waits for others to share its request, in seconds; again while more arrive.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class Relay:
         *,
         is_sending: Callable[[], bool] = lambda: True,
         monotonic: Callable[[], float] = time.monotonic,
+        gather_s: float = 0.01,
     ) -> None:
         self.batch_records: Histogram = Histogram(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
         self.send_s: Histogram = Histogram(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -86,6 +87,7 @@ class Relay:
         self._limit = limit
         self._is_sending = is_sending
         self._monotonic = monotonic
+        self._gather_s = gather_s
         self._owner = secrets.token_hex(8)
         self._results = Results(self._owner, self.backoff, clock, self._note_resumes)
         self._sink: Sink | None = None
@@ -210,7 +212,7 @@ class Relay:
         deadline = time.monotonic() + _MAX_GATHER_S
         while self._bell.is_set() and not self._is_full and time.monotonic() < deadline:
             self._bell.clear()
-            if self._hurry.wait(_GATHER_S):
+            if self._hurry.wait(self._gather_s):
                 return
 
     def _idle_s(self) -> float:

@@ -21,13 +21,11 @@ try:
 except ImportError:  # pragma: no cover - Windows, where processes do not fork and rarely share the file
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["CHECKPOINT_BYTES", "Connection", "wal_bytes"]
+__all__ = ["CHECKPOINT_BYTES", "Connection", "file_lock", "wal_bytes"]
 
 log: logging.Logger = own_logger(__name__)
 
 _BUSY_SLEEPS_S = (0.00005, 0.0001, 0.0002, 0.0005, 0.001)
-_BUSY_LIMIT_S = 10.0
-_FORK_WAIT_S = 1.0
 _FileId = tuple[int, int]
 
 CHECKPOINT_BYTES = 8 * 1024 * 1024
@@ -64,6 +62,9 @@ class Connection:
         additions: further scripts whose changes an earlier release can ignore; the table ``additions`` counts those
             that a file has applied.
         opened: called with each new connection, before its first use.
+        busy_limit_s: how long a statement waits for other processes, in seconds.
+        fork_wait_s: how long a fork waits for the running transaction, in seconds.
+        alone: lets one process at a time run a block; guards the replacement of a damaged file.
     """
 
     def __init__(
@@ -75,6 +76,9 @@ class Connection:
         *,
         additions: Sequence[str] = (),
         opened: Callable[[sqlite3.Connection], None] | None = None,
+        busy_limit_s: float = 10.0,
+        fork_wait_s: float = 1.0,
+        alone: Callable[[Path], contextlib.AbstractContextManager[None]] | None = None,
     ) -> None:
         self.path = path
         self._migrations = migrations
@@ -82,6 +86,9 @@ class Connection:
         self._sync = sync
         self._inherit = inherit
         self._opened = opened
+        self._fork_wait_s = fork_wait_s
+        self._alone = alone or file_lock
+        self.busy_limit_s = busy_limit_s
         self._is_suspect = False
         self._transaction = _Transaction(self)
         self._reset()
@@ -115,7 +122,7 @@ class Connection:
         db = self.acquire()
         error: BaseException | None = None
         try:
-            row: tuple[object, ...] | None = _patiently(db, sql, values).fetchone()
+            row: tuple[object, ...] | None = _patiently(db, sql, values, limit_s=self.busy_limit_s).fetchone()
         except BaseException as caught:
             error = caught
             raise
@@ -265,7 +272,7 @@ class Connection:
         except sqlite3.DatabaseError as error:
             if not _is_damaged(error):
                 raise
-        with _alone(self.path.with_name(self.path.name + ".lock")):
+        with self._alone(self.path.with_name(self.path.name + ".lock")):
             try:
                 return self._connect()  # another process may have replaced the file already
             except sqlite3.DatabaseError as error:
@@ -279,11 +286,12 @@ class Connection:
         # Do not open an existing file here: closing it would drop the locks of this process's other connections.
         with contextlib.suppress(FileExistsError):
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        db = sqlite3.connect(self.path, timeout=_BUSY_LIMIT_S, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(self.path, timeout=self.busy_limit_s, isolation_level=None, check_same_thread=False)
         try:
             if not self.path.stat().st_size:  # in a file with tables this would need the lock and change nothing
                 db.execute("PRAGMA auto_vacuum=INCREMENTAL")
-            _patiently(db, "PRAGMA journal_mode=WAL")  # fails without waiting if two processes do it at the same time
+            # Fails without waiting if two processes do it at the same time.
+            _patiently(db, "PRAGMA journal_mode=WAL", limit_s=self.busy_limit_s)
             db.execute(f"PRAGMA synchronous={self._sync}")
             db.execute(f"PRAGMA wal_autocheckpoint={_BACKSTOP_PAGES}")
             db.execute(f"PRAGMA journal_size_limit={_KEPT_LOG_BYTES}")
@@ -313,7 +321,7 @@ class Connection:
         log.error("The outbox %s was removed or replaced while in use: what waited in it goes to a new one", self.path)
         try:
             if self._inherit:
-                old.execute(f"PRAGMA busy_timeout={int(_BUSY_LIMIT_S * 1000)}")
+                old.execute(f"PRAGMA busy_timeout={int(self.busy_limit_s * 1000)}")
                 old.execute("ATTACH ? AS successor", (str(self.path),))
                 old.execute("BEGIN IMMEDIATE")
                 self._inherit(old)
@@ -337,7 +345,7 @@ class Connection:
 
     def before_fork(self) -> None:
         """Wait for the running transaction and close the connections. If the disk hangs, the fork goes on anyway."""
-        self._held = [lock for lock in (self._side_lock, self._lock) if lock.acquire(timeout=_FORK_WAIT_S)]
+        self._held = [lock for lock in (self._side_lock, self._lock) if lock.acquire(timeout=self._fork_wait_s)]
         if len(self._held) == 2:
             self._disconnect()
 
@@ -368,7 +376,7 @@ class _Transaction:
     def __enter__(self) -> sqlite3.Connection:
         db = self._database.acquire()
         try:
-            _patiently(db, "BEGIN IMMEDIATE")
+            _patiently(db, "BEGIN IMMEDIATE", limit_s=self._database.busy_limit_s)
         except BaseException as error:
             self._database.let_go(error)
             raise
@@ -409,7 +417,7 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
     )
 
 
-def _patiently(db: sqlite3.Connection, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+def _patiently(db: sqlite3.Connection, sql: str, values: Sequence[object] = (), *, limit_s: float) -> sqlite3.Cursor:
     """Execute a statement; while another process holds the lock, sleep and try again."""
     deadline = 0.0
     sleeps = iter(_BUSY_SLEEPS_S)
@@ -418,7 +426,7 @@ def _patiently(db: sqlite3.Connection, sql: str, values: Sequence[object] = ()) 
             return db.execute(sql, values)
         except sqlite3.OperationalError as error:
             now = time.monotonic()
-            deadline = deadline or now + _BUSY_LIMIT_S
+            deadline = deadline or now + limit_s
             if "locked" not in str(error) or now >= deadline:
                 raise
         native_sleep(next(sleeps, _BUSY_SLEEPS_S[-1]))
@@ -456,7 +464,7 @@ def _is_damaged(error: BaseException | None) -> bool:
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def file_lock(path: Path) -> Iterator[None]:
     """Let one process at a time run the block. The lock is released when its holder ends."""
     with path.open("w") as file:
         if fcntl is not None:  # pragma: no branch - Windows

@@ -12,16 +12,14 @@ from tiktok_middleware.delivery.outbox.sqlite.connection import Connection
 
 __all__ = ["keep", "prune", "take"]
 
-_LIMIT = 20_000  # payloads of up to 64 KB each; most are a tenth of that
 
-
-def keep(db: sqlite3.Connection, payloads: Iterable[DeferredPayload], now: float) -> None:
-    """Store payloads within a transaction; above the limit, remove the oldest."""
+def keep(db: sqlite3.Connection, payloads: Iterable[DeferredPayload], now: float, limit: int) -> None:
+    """Store payloads within a transaction; above ``limit``, remove the oldest."""
     rows = [(payload.ref, payload.body, now) for payload in payloads]
     if not rows:
         return
     db.executemany("INSERT OR REPLACE INTO parcels VALUES (?, ?, ?)", rows)
-    surplus = db.execute("SELECT count(*) FROM parcels").fetchone()[0] - _LIMIT
+    surplus = db.execute("SELECT count(*) FROM parcels").fetchone()[0] - limit
     if surplus > 0:
         db.execute("DELETE FROM parcels WHERE ref IN (SELECT ref FROM parcels ORDER BY at LIMIT ?)", (surplus,))
 

@@ -75,6 +75,7 @@ class SqliteOutbox:
         sends: pixels whose records this process sends; empty for all of the environment.
         clock: returns Unix seconds.
         monotonic: returns seconds of a clock that is never set back.
+        busy_limit_s: how long a transaction waits for those of other processes, in seconds.
     """
 
     def __init__(
@@ -89,13 +90,20 @@ class SqliteOutbox:
         sends: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        busy_limit_s: float = 10.0,
     ) -> None:
         self.dropped: Counter[str] = Counter()
         self.duplicates: int = 0
         self._scopes = Scopes(environment, tuple(pixels), tuple(sends))
         self._clock = StoreClock(clock, monotonic)
         self._connection = Connection(
-            Path(path), MIGRATIONS, sync, move_rows, additions=ADDITIONS, opened=self._note_opened
+            Path(path),
+            MIGRATIONS,
+            sync,
+            move_rows,
+            additions=ADDITIONS,
+            opened=self._note_opened,
+            busy_limit_s=busy_limit_s,
         )
         self._limits = limits
         self._housekeeping = Housekeeping(self._connection, self._clock, limits, retention, monotonic)
@@ -127,7 +135,7 @@ class SqliteOutbox:
             won = [admission.decide(entry, claims) for entry in entries]
             last_id = self._store(db, admission, now, holder)
             if payloads := handed_out(entries, won):
-                deferred_rows.keep(db, payloads, now)
+                deferred_rows.keep(db, payloads, now, self._limits.deferred)
             puts = with_put(puts, put_id, won) if put_id else None
             self._count(db, admission.all_stored(), claims.new, now, puts)
         if holder:
