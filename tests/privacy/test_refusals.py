@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.contract.adapters import PAGE, Request, Seen, asgi_scope, environ_of, make_client, run
+from tests.strategies import examples
 from tiktok_middleware import Client
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
 from tiktok_middleware.core.tracking.current import KEY
@@ -157,7 +158,7 @@ def test_page_of_a_refusal_is_kept_by_no_shared_cache(ask: Any, client: Client, 
 _ODD = st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0"), max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["_tt_carry", "_ttp", "ttclid", "_tt_fresh", "_tt_carry_sealed", ""]), _ODD, _ODD),

@@ -8,6 +8,7 @@ from html5lib._inputstream import EncodingParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.strategies import examples
 from tiktok_middleware.core.page.charset import PRESCAN_BYTES, declared_by, is_label, names_charset, prescan
 from tiktok_middleware.core.page.charset_labels import LABELS
 
@@ -106,7 +107,7 @@ TAGS = st.sampled_from(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.lists(TAGS, max_size=8).map("".join).map(str.encode))
 def test_the_prescan_is_that_of_another_reader(document: bytes) -> None:
     theirs = EncodingParser(document).getEncoding()

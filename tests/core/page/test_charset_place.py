@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.strategies import documents, fed, splits
+from tests.strategies import documents, examples, fed, splits
 from tests.trees import SCRIPT, outline, parsed, without_ours
 from tiktok_middleware.core.page.charset import BOM, PRESCAN_BYTES, prescan
 from tiktok_middleware.core.page.head_end import Injector, Search
@@ -96,7 +96,7 @@ raw = st.sampled_from(
 pages = st.tuples(documents(templates=False), declarations, raw, declarations, documents(templates=False)).map(b"".join)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(pages)
 def test_the_browser_finds_the_same_declaration_and_the_same_tree(document: bytes) -> None:
     _, _, place = fed([document], is_charset_named=False)
@@ -110,7 +110,7 @@ def test_the_browser_finds_the_same_declaration_and_the_same_tree(document: byte
     assert outline(after) == outline(plain)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.data())
 def test_any_split_finds_the_same_place(data: st.DataObject) -> None:
     document = data.draw(pages)

@@ -206,7 +206,8 @@ def test_bytes_after_an_end_in_one_piece_before_the_place_was_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "empty"), [("gzip", gzip.compress(b"", mtime=0)), ("zstd", b"\x50\x2a\x4d\x18\x00\x00\x00\x00")]
+    ("name", "empty"),
+    [("gzip", gzip.compress(b"", mtime=0)), ("zstd", b"\x50\x2a\x4d\x18\x38\x00\x00\x00" + bytes(56))],
 )
 def test_coded_bytes_that_read_as_nothing_are_not_held_for_ever(name: str, empty: bytes) -> None:
     piece = empty * (LIMIT_BYTES // len(empty) + 1)

@@ -61,6 +61,7 @@ def _script_json(value: Any) -> str:
     return ascii_json(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
+@lru_cache(maxsize=16)  # a process with many configurations reads few files
 def _compact(source: str) -> str:
     """Return a script file without full-line comments and unnecessary white space.
 
