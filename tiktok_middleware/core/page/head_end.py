@@ -1,35 +1,18 @@
-"""Find the end of the head in HTML that arrives in pieces: the place for the script.
+"""Find the place for the script: the end of the head, in HTML that arrives in pieces.
 
-The search follows the insertion modes of the HTML standard's parser
-(https://html.spec.whatwg.org/multipage/parsing.html) from the first byte to the end of the head, in linear time. It
-holds bytes back in two cases only: while a name or a possible end of raw text is incomplete, and while the place
-depends on later bytes (see ``charset_place``).
+Bytes are held back in two cases only: while the parser needs more, and while the place depends on later bytes (see
+``charset_place``).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from enum import Enum
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
-from tiktok_middleware.core.page.charset import BOM, PRESCAN_BYTES
+from tiktok_middleware.core.page.charset import PRESCAN_BYTES
 from tiktok_middleware.core.page.charset_place import AT_RISK, UNDECIDED, is_declared_before, place_behind_charset
-from tiktok_middleware.core.page.head_tags import LIMIT_BYTES as TAG_LIMIT_BYTES
+from tiktok_middleware.core.page.head_parser import HeadParser, Search
 from tiktok_middleware.core.page.head_tags import HeadTags
-from tiktok_middleware.core.page.html_tokens import (
-    COMMENT_END,
-    FIRST_RUN,
-    LONGEST_NAME,
-    NAME,
-    RAW_END,
-    RUN,
-    SPACE,
-    TAG,
-    held_back,
-    skip_script,
-    skip_tag,
-)
+from tiktok_middleware.core.page.html_tokens import FIRST_RUN
 
 __all__ = ["LIMIT_BYTES", "OURS", "HeadEnd", "Injector", "Search", "first_run"]
 
@@ -39,24 +22,6 @@ LIMIT_BYTES = 1 << 20
 
 #: First bytes of our script in every page, whichever client wrote it.
 OURS = b"(function(w,d,c){var t=w.tiktok=w.tiktok||{}"
-
-_DOCTYPE = b"<!doctype"
-_BEGINS_DOCUMENT = frozenset({b"html", b"head", b"body", b"title", b"meta", b"base"})
-_STAY_IN_HEAD = frozenset({b"html", b"head", b"base", b"basefont", b"bgsound", b"link", b"meta"})
-_READ = frozenset({b"meta", b"base"})
-_RAW_IN_HEAD = frozenset({b"title", b"style", b"noscript", b"noframes", b"script"})
-_RAW_IN_TEMPLATE = _RAW_IN_HEAD | {b"textarea", b"xmp", b"iframe", b"noembed"}
-# In a template these elements change the meaning of later tags, and browsers differ in that.
-_UNCLEAR_IN_TEMPLATE = frozenset({b"svg", b"math", b"plaintext", b"select", b"col", b"colgroup", b"frameset"})
-_END_TAGS_THAT_END_HEAD = frozenset({b"head", b"body", b"html", b"br"})
-
-
-class Search(Enum):
-    """The state of the search."""
-
-    MORE = "more"
-    FOUND = "found"
-    NEVER = "never"
 
 
 class HeadEnd(NamedTuple):
@@ -75,9 +40,6 @@ class HeadEnd(NamedTuple):
 
 
 _MORE, _FOUND, _NEVER = Search.MORE, Search.FOUND, Search.NEVER
-
-# The result of a state: MORE to wait for bytes, FOUND or NEVER to end, None to continue; and the new position.
-_Step = tuple[Union[Search, None], int]  # noqa: UP007  # a run-time alias on Python 3.10
 
 
 def first_run(data: bytes, *, is_charset_named: bool) -> tuple[int, bool]:
@@ -116,41 +78,44 @@ class Injector:
     """
 
     __slots__ = (
-        "_after_tag",
         "_before",
         "_beginning",
         "_begun_at",
+        "_is_at_end",
         "_is_charset_named",
         "_is_ours",
-        "_raw",
-        "_recorded",
+        "_parser",
+        "_reason",
         "_seen",
-        "_state",
-        "_tag",
-        "_templates",
         "held",
-        "is_document",
-        "reason",
-        "tags",
     )
 
     def __init__(self, begun_at: int = 0, *, is_charset_named: bool = True, is_page: bool = False) -> None:
-        self.is_document: bool | None = True if begun_at or is_page else None
-        self.reason: str = ""
         self.held: bytes = b""
-        self.tags: HeadTags = HeadTags()
+        self._parser = HeadParser(is_begun=begun_at > 0, is_page=is_page)
+        self._reason = ""
         self._seen = 0  # bytes before `held`
         self._begun_at = begun_at
-        self._state: _State = Injector._head if begun_at else Injector._start
-        self._tag = ""  # state of an unfinished tag
-        self._after_tag: _State = Injector._start  # the state after that tag
-        self._recorded: bytearray | None = None  # bytes of that tag, if it is one that must be read
-        self._raw = b""  # the element of the current raw text, or the escape state of a script
-        self._templates = 0  # number of open templates
+        self._is_at_end = False  # the head has ended, and its place depends on later bytes
         self._is_charset_named = is_charset_named
         self._beginning = b""  # first bytes of the document, if the charset is not named
         self._before = b""  # last bytes before `held`, where a script of ours may have begun
         self._is_ours = False  # the page already has a script of ours
+
+    @property
+    def is_document(self) -> bool | None:
+        """Return whether the bytes begin like a document; None until known."""
+        return self._parser.is_document
+
+    @property
+    def reason(self) -> str:
+        """Return why the search ended without a place."""
+        return self._reason or self._parser.reason
+
+    @property
+    def tags(self) -> HeadTags:
+        """Return the head's tags that affect the script."""
+        return self._parser.tags
 
     def feed(self, piece: bytes, *, last: bool) -> HeadEnd:
         """Search the next piece.
@@ -162,7 +127,7 @@ class Injector:
         data = self.held + piece if self.held else piece
         if not self._is_charset_named and len(self._beginning) < PRESCAN_BYTES:
             self._beginning += piece[: PRESCAN_BYTES - len(self._beginning)]
-        search, position = self._search(data, last=last)
+        search, position = (_FOUND, 0) if self._is_at_end else self._search(data, last=last)
         if search is _FOUND:
             search, position = self._settle(position, last=last)
         self._look_for_ours(data, position)
@@ -174,9 +139,9 @@ class Injector:
         if search is _FOUND and not self._is_ours:
             return HeadEnd(_FOUND, data, position)
         if self._is_ours:
-            self.reason = "already_injected"
+            self._reason = "already_injected"
         if not self.is_document:
-            self.is_document, self.reason = False, "not_a_document"
+            self._parser.is_document, self._reason = False, "not_a_document"
         return HeadEnd(_NEVER, data, len(data))
 
     def _search(self, data: bytes, *, last: bool) -> tuple[Search, int]:
@@ -185,27 +150,17 @@ class Injector:
         if self._seen + end > LIMIT_BYTES:
             end = LIMIT_BYTES - self._seen
             last = False
-        search: Search | None = None
-        position, self._begun_at = self._begun_at, 0
-        while search is None:
-            search, position = self._state(self, data, position, end)
+        begun_at, self._begun_at = self._begun_at, 0
+        search, position = self._parser.parse(data, begun_at, end)
         if search is not _MORE:
             return search, position
-        if last and self._ends_well(data, position):
+        # A comment that is cut off stays in the head.
+        if last and self._parser.may_end and not data.startswith(b"<!", position):
             return _FOUND, position
         if not last and end == len(data):
             return _MORE, position
-        self.reason = "head_unfinished" if last else "head_too_long"
+        self._reason = "head_unfinished" if last else "head_too_long"
         return _NEVER, position
-
-    def _ends_well(self, data: bytes, position: int) -> bool:
-        """Return whether the document may end here. The parser then closes the head by itself."""
-        return (
-            bool(self.is_document)
-            and self._state is Injector._head
-            and not self._templates
-            and not data.startswith(b"<!", position)  # a comment that is cut off stays in the head
-        )
 
     def _settle(self, position: int, *, last: bool) -> tuple[Search, int]:
         """Return the place for a known end of the head."""
@@ -214,10 +169,10 @@ class Injector:
         is_all = last and len(self._beginning) < PRESCAN_BYTES
         place = place_behind_charset(self._beginning, self._seen + position, is_all=is_all)
         if place == UNDECIDED:
-            self._state = Injector._at_head_end
+            self._is_at_end = True
             return _MORE, position
         if place == AT_RISK:
-            self.reason = "charset_at_risk"
+            self._reason = "charset_at_risk"
             return _NEVER, position
         return _FOUND, place - self._seen
 
@@ -227,180 +182,3 @@ class Injector:
         if not self._is_ours:
             self._is_ours = OURS in seam or data.find(OURS, 0, position) >= 0
         self._before = (seam if position < len(OURS) else data[:position])[1 - len(OURS) :]
-
-    # -- the end of the head
-
-    def _at_head_end(self, data: bytes, position: int, end: int) -> _Step:  # noqa: ARG002  # a state
-        """At the end of the head, while the place depends on later bytes."""
-        return _FOUND, position
-
-    # -- in and before the head
-
-    def _start(self, data: bytes, _: int, end: int) -> _Step:
-        """At the first bytes of the document, where a byte order mark may be."""
-        if end < len(BOM) and BOM.startswith(data):
-            return _MORE, 0
-        self._state = Injector._head
-        match = FIRST_RUN.match(data, 0, end)
-        if match is None:
-            return None, len(BOM) if data.startswith(BOM) else 0
-        self.is_document = True
-        return (_FOUND, match.start(1)) if match.lastindex else (None, match.end())
-
-    def _head(self, data: bytes, position: int, end: int) -> _Step:
-        """Between two tokens in or before the head, or in a template of the head."""
-        if self._templates:
-            found = data.find(b"<", position, end)  # text in a template is skipped
-            position = end if found < 0 else found
-        elif self.is_document:
-            match = RUN.match(data, position, end)
-            if match is not None:
-                if match.lastindex:
-                    return _FOUND, match.start(1)
-                position = match.end()
-            tag = TAG.match(data, position, end)
-            if tag is not None:
-                self.tags.read(tag[1])
-                return None, tag.end()
-        else:
-            space = SPACE.match(data, position, end)
-            position = space.end() if space is not None else position
-        if position == end:
-            return _MORE, end
-        if data[position] != 0x3C:
-            if not data[position]:
-                self.reason = "nul_byte"  # the standard ends the head here, Chromium skips it
-                return _NEVER, position
-            return self._ends_head(position)
-        name = NAME.match(data, position, end)
-        return self._markup(data, position, end) if name is None else self._named(name)
-
-    def _markup(self, data: bytes, position: int, end: int) -> _Step:
-        """At a comment, a doctype, a bogus comment (the standard's term), or a lone "<", which is text."""
-        opening = data[position : min(position + len(_DOCTYPE), end)].lower()
-        if opening in {b"<", b"</"}:
-            return _MORE, position
-        if opening[1:2] not in {b"!", b"?", b"/"}:
-            return (None, position + 1) if self._templates else self._ends_head(position)
-        if opening.startswith(b"<!--"):
-            self._state = Injector._comment_beginning
-            return None, position + 4
-        if b"<!--".startswith(opening) or (_DOCTYPE.startswith(opening) and opening != _DOCTYPE):
-            return _MORE, position
-        if opening == _DOCTYPE and self.is_document is None:
-            self.is_document = True
-        self._state = Injector._bogus_comment
-        return None, position + 2
-
-    def _named(self, match: re.Match[bytes]) -> _Step:
-        """At a tag whose name has arrived, at least in part."""
-        slash, name, stop = match.groups()
-        if stop:
-            name = name.lower()
-        elif len(name) <= LONGEST_NAME:
-            return _MORE, match.start()
-        after = self._end_tag(name) if slash else self._start_tag(name)
-        if after is None:
-            return (_NEVER if self.reason else self._ends_head(match.start())[0]), match.start()
-        if stop == b">":
-            self._state = after
-        else:
-            self._tag = "before_name" if stop else "tag_name"
-            self._after_tag = after
-            self._recorded = bytearray(match[0]) if name in _READ and not (slash or self._templates) else None
-            self._state = Injector._in_tag
-        return None, match.end()
-
-    def _start_tag(self, name: bytes) -> _State | None:
-        """Return the state after a start tag; None if the tag ends the head."""
-        if self.is_document is None:
-            self.is_document = name in _BEGINS_DOCUMENT
-        if not self.is_document:
-            return None
-        if self._templates and name in _UNCLEAR_IN_TEMPLATE:
-            self.reason = "unclear_template"
-            return None
-        if name in (_RAW_IN_TEMPLATE if self._templates else _RAW_IN_HEAD):
-            self._raw = name
-            return Injector._script if name == b"script" else Injector._raw_text
-        if name == b"template":
-            self._templates += 1
-        elif not self._templates and name not in _STAY_IN_HEAD:
-            return None
-        return Injector._head
-
-    def _end_tag(self, name: bytes) -> _State | None:
-        """Return the state after an end tag; None if the tag ends the head. The parser ignores other end tags."""
-        if self._templates:
-            self._templates -= name == b"template"
-        elif name in _END_TAGS_THAT_END_HEAD:
-            return None
-        return Injector._head
-
-    def _ends_head(self, position: int) -> _Step:
-        """Return FOUND, because the head ends here; NEVER if the bytes do not begin like a document."""
-        return (_FOUND if self.is_document else _NEVER), position
-
-    # -- inside one token
-
-    def _in_tag(self, data: bytes, position: int, end: int) -> _Step:
-        start = position
-        self._tag, position = skip_tag(self._tag, data, position, end)
-        if self._recorded is not None:
-            self._record(data[start:position])
-        if self._tag:
-            return _MORE, position
-        self._state = self._after_tag
-        return None, position
-
-    def _record(self, part: bytes) -> None:
-        """Collect the bytes of a tag that arrives in pieces, and read the tag when it has ended."""
-        recorded = self._recorded
-        if recorded is not None and len(recorded) + len(part) <= TAG_LIMIT_BYTES:
-            recorded += part
-            if self._tag:
-                return
-            self.tags.read(bytes(recorded))
-        self._recorded = None
-
-    def _bogus_comment(self, data: bytes, position: int, end: int) -> _Step:
-        found = data.find(b">", position, end)
-        if found < 0:
-            return _MORE, end
-        self._state = Injector._head
-        return None, found + 1
-
-    def _comment_beginning(self, data: bytes, position: int, end: int) -> _Step:
-        """Directly after "<!--", where ">" and "->" end the comment at once."""
-        opening = data[position : min(position + 2, end)]
-        if opening in {b"", b"-"}:
-            return _MORE, position
-        if opening.startswith(b">") or opening == b"->":
-            self._state = Injector._head
-            return None, position + opening.index(b">") + 1
-        self._state = Injector._comment
-        return None, position
-
-    def _comment(self, data: bytes, position: int, end: int) -> _Step:
-        match = COMMENT_END.search(data, position, end)
-        if match is None:
-            return _MORE, max(position, end - len("--!"))
-        self._state = Injector._head
-        return None, match.end()
-
-    def _raw_text(self, data: bytes, position: int, end: int) -> _Step:
-        match = RAW_END[self._raw].search(data, position, end)
-        if match is None:
-            return _MORE, held_back(data, position, end)
-        self._state = Injector._head
-        return None, match.start()
-
-    def _script(self, data: bytes, position: int, end: int) -> _Step:
-        self._raw, position, is_over = skip_script(self._raw, data, position, end)
-        if not is_over:
-            return _MORE, position
-        self._state = Injector._head
-        return None, position
-
-
-_State = Callable[[Injector, bytes, int, int], _Step]
