@@ -103,7 +103,7 @@ ALSO = {
     "core/page/encoded_body.py": {"brotli", "brotlicffi", "zstandard", "compression", "backports"},
     "delivery/process/threads.py": {"gevent"},
     "contrib/django.py": {"django", "asgiref"},
-    "contrib/django_cookie_consent.py": {"django", "cookie_consent"},
+    "contrib/django_cookie_consent.py": {"django"},
     "contrib/flask.py": {"flask"},
     "contrib/starlette.py": {"starlette"},
     "contrib/fastapi.py": {"fastapi", "starlette"},

@@ -30,6 +30,9 @@ TERMLY = (
 OSANO = "document.cookie = 'osano_consentmanager=x'; window.Osano = {cm: {getConsent: () => ({MARKETING: '%s'})}};"
 TCF = """window.__tcfapi = (command, version, heard) => heard(
   {eventStatus: '%s', gdprApplies: %s, purpose: {consents: {1: true, 3: true, 4: %s, 7: true}}}, true);"""
+GPP = (
+    """window.__gpp = (command, heard) => heard({pingData: {signalStatus: '%s', parsedSections: {usnat: %s}}}, true);"""
+)
 GOOGLE = """function gtag() { (window.dataLayer = window.dataLayer || []).push(arguments); }
 gtag('consent', 'default', {ad_storage: 'granted'}); %s"""
 ALL = "{ad_storage: '%s', ad_user_data: '%s', ad_personalization: '%s'}"
@@ -94,6 +97,23 @@ def test_a_platforms_word_reaches_the_endpoint(name: str, platform: str, word: s
     expected = [word] if word else []
     assert words(name, platform) == expected
     assert words("", platform) == expected, "where all are asked"
+
+
+@pytest.mark.parametrize(
+    ("platform", "word"),
+    [
+        (GPP % ("ready", "[{SaleOptOut: 1}]"), "d"),
+        (GPP % ("ready", "{Core: {TargetedAdvertisingOptOut: 1}}"), "d"),
+        (GPP % ("ready", "[{SaleOptOut: 2}, {Gpc: true}]"), "d"),
+        (GPP % ("ready", "[{SaleOptOut: 2, SharingOptOut: 0, Gpc: false}]"), ""),
+        (GPP % ("not ready", "[{SaleOptOut: 1}]"), ""),
+        # The server reads a string that a cookie holds.
+        ("document.cookie = '__gpp=DBABL~BVQVAAAAAY.Y';" + GPP % ("ready", "[{SaleOptOut: 1}]"), ""),
+        ("document.cookie = 'my__gpp=x';" + GPP % ("ready", "[{SaleOptOut: 1}]"), "d"),
+    ],
+)
+def test_gpp_opt_out_in_the_page(platform: str, word: str) -> None:
+    assert words("gpp", platform) == ([word] if word else [])
 
 
 def test_a_platforms_own_event_is_heard_at_once() -> None:

@@ -32,7 +32,7 @@ def on_page(*, helper: bool = True, steps: Any = (), **config: Any) -> dict[str,
 
 def posts(diary: dict[str, Any]) -> list[dict[str, Any]]:
     """What was posted, without what every post says."""
-    always = {"u", "r"}
+    always = {"u", "r", "p"}
     return [{key: value for key, value in one["body"].items() if value and key not in always} for one in diary["posts"]]
 
 
@@ -42,6 +42,28 @@ def tracked(diary: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 # -- sealed events
+
+
+@pytest.mark.parametrize(
+    ("config", "waits"), [({"s": [TEMPLATE]}, False), ({"s": [SEALED]}, True), ({"s": [TEMPLATE], "w": 1}, True)]
+)
+def test_post_states_whether_copies_wait_for_the_answer(config: dict[str, Any], waits: bool) -> None:
+    steps = [GRANT] if config.get("w") else []
+    diary = on_page(**config, steps=steps)
+    assert [one["body"]["p"] for one in diary["posts"]] == [waits]
+
+
+def test_redirect_cookie_of_the_answer_is_cleared_once_its_events_have_fired() -> None:
+    answer = {"load": True, "k": ["_tt_carry.1"]}
+    diary = on_page(s=[SEALED], browser={"answers": [answer], "cookies": {"_tt_carry.1": "x", "other": "y"}})
+    assert tracked(diary) == [("Purchase", "id-9")]
+    assert "_tt_carry.1" in diary["cookies"], "TikTok's script has not taken the event yet"
+    diary = on_page(
+        s=[SEALED],
+        steps=[("arrive", None)],
+        browser={"answers": [answer], "cookies": {"_tt_carry.1": "x", "other": "y"}},
+    )
+    assert diary["cookies"] == {"other": "y"}
 
 
 def test_a_template_fires_at_once_under_an_id_of_its_own_and_is_confirmed() -> None:
@@ -66,6 +88,7 @@ def test_an_event_with_an_id_is_confirmed_before_it_fires() -> None:
     diary = on_page(s=[SEALED])
     assert tracked(diary) == [("Purchase", "id-9")]
     assert posts(diary) == [{"c": [["sealed-token", "id-9"]]}]
+    assert [one["body"]["p"] for one in diary["posts"]] == [True]
     counted = on_page(s=[SEALED, TEMPLATE], browser={"answers": [{"load": True, "no": ["id-9"]}]})
     assert [name for name, _ in tracked(counted)] == ["ViewContent"]
 

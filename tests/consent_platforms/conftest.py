@@ -1,9 +1,10 @@
-"""One site for each consent platform, started when it is first asked for; the table of states at the end."""
+"""One site for each consent platform, started when it is first asked for; the results of the states at the end."""
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,8 @@ from tests.browser.conftest import (  # noqa: F401  # fixtures
 )
 from tests.browser.servers import Server, gunicorn_command, uvicorn_command
 from tests.consent_platforms.person import Person
-from tests.consent_platforms.platforms import PLATFORMS, Platform
+from tests.consent_platforms.platforms import Platform
+from tests.consent_platforms.results import Results, add
 
 MakePerson = Callable[..., Person]
 
@@ -31,6 +33,13 @@ def _django(port: int) -> list[str]:
     return gunicorn_command("tests.consent_platforms.django_site:application", port, workers=1)
 
 
+def _flask(port: int) -> list[str]:
+    return gunicorn_command("tests.consent_platforms.flask_site:application", port, workers=1)
+
+
+_SITES = {"app": _asgi, "django": _django, "flask": _flask}
+
+
 @pytest.fixture(scope="package")
 def sites(start: Callable[..., Server]) -> Callable[[Platform], Server]:  # noqa: F811  # the fixture
     """The running site of a platform."""
@@ -40,10 +49,9 @@ def sites(start: Callable[..., Server]) -> Callable[[Platform], Server]:  # noqa
         if platform.name not in running:
             name = "".join(letter for letter in platform.name if letter.isalnum())
             variables = dict(platform.variables)
-            command = _django if platform.is_django else _asgi
             running[platform.name] = start(
                 name,
-                command,
+                _SITES[platform.site],
                 TIKTOK_CONSENT=platform.setting,
                 PLATFORM=platform.name,
                 **variables,
@@ -63,15 +71,19 @@ def person(sites: Callable[[Platform], Server], visit: MakeVisitor) -> MakePerso
     return make
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table of states: a line for each platform and version, a column for each state."""
-    results: dict[str, dict[str, str]] = {}
-    for outcome, mark in (("passed", "ok"), ("failed", "FAILED"), ("skipped", "-")):
-        for report in terminalreporter.stats.get(outcome, []):
-            found = re.search(r"consent_platforms/test_states\.py::test_consent\w+\[(.*)\]$", report.nodeid)
-            for platform in PLATFORMS if found else ():
-                if found is not None and found[1].startswith(f"{platform.name}-"):
-                    line = results.setdefault(f"{platform.name} ({platform.package})", {})
-                    line[found[1][len(platform.name) + 1 :]] = mark
-    for name, states in results.items():
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--consent-results", help="JSON file to which the results of the consent platforms are added")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the results of each platform; add them to the file of ``--consent-results``."""
+    new: Results = {}
+    add(new, terminalreporter.stats)
+    for name, states in new.items():
         terminalreporter.write_line(f"{name}: " + ", ".join(f"{state} {mark}" for state, mark in states.items()))
+    if new and (path := config.getoption("--consent-results")):
+        file = Path(path)
+        kept: Results = json.loads(file.read_text("utf-8")) if file.exists() else {}
+        for name, states in new.items():
+            kept[name] = {**kept.get(name, {}), **states}
+        file.write_text(json.dumps(kept, indent=1), "utf-8")

@@ -65,7 +65,7 @@ let flush = async () => {
   // The visitor has refused in another tab since: this page's earlier report of the platform is outdated.
   if (!said && own() === 'd' && heard !== 'd') return refuse();
   let sent = t.off ? [] : items.splice(0, 5), was = said || {}, asked = record(), mine = own(), off = t.off;
-  let body = {u: location.href, r: d.referrer, x: refs, c: [], e: [], m: [], ...platform, ...needs, ...said};
+  let body = {u: location.href, r: d.referrer, x: refs, c: [], e: [], m: [], p: sent.some(item => item[2]), ...platform, ...needs, ...said};
   for (let item of sent) body[item[0]].push(item[1]);
   refs = [];
   said = 0;
@@ -96,7 +96,7 @@ let flush = async () => {
     if (!was.h) pause = 1;
     if (!live) start(answer);
     fire();
-    t.emit(answer.e || []);
+    t.emit(answer.e || [], answer.k);
   } else if (answer.told) t.held = [];
   else if (live || paused) refuse();
   later();

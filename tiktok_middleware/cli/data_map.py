@@ -342,7 +342,7 @@ def _cookies(config: Config) -> Section:
             f"{COOKIE_MAX_AGE_S // 60} minutes",
             "host",
             GRANTED,
-            "signed: events on their way over a redirect",
+            "signed: events on their way to the next page",
         ),
         (
             SEALED,

@@ -30,7 +30,9 @@ from tiktok_middleware._printable import own_logger
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import DEBUG_DEFAULTS, Config
-from tiktok_middleware.contrib.django_cookie_consent import GroupVersion
+from tiktok_middleware.contrib.django_cookie_consent import PACKAGES, GroupVersion
+from tiktok_middleware.core.consent.platforms import reader_for
+from tiktok_middleware.core.consent.state import State
 from tiktok_middleware.core.http.own_response import Answer, Wanted
 from tiktok_middleware.core.page.csp import allows_inline, framework_nonce
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
@@ -463,9 +465,9 @@ def _in_django(client: Client) -> Client:
 
 
 def _watch_versions(client: Client) -> None:
-    """Compare django-cookie-consent's versions, if the package is installed and consent is read from its cookie."""
-    kind, _, rest = client.config.consent.partition(":")
-    if kind == "django" and rest and apps.is_installed("cookie_consent"):
-        group, _, cookie = rest.partition("@")
-        version = GroupVersion(group.strip(), cookie or "cookie_consent")
+    """Compare the versions of cookie groups, if a package with groups is installed and consent is read from it."""
+    installed = next(filter(apps.is_installed, PACKAGES), "")
+    if installed and client.config.consent.partition(":")[0] == "django":
+        setting = reader_for(client.config.consent, implied=State.UNKNOWN).setting
+        version = GroupVersion(setting.part(), setting.cookie or "cookie_consent", installed)
         client.runtime.reader = client.runtime.reader.while_current(version.covers)

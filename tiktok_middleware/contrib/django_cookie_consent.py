@@ -1,7 +1,8 @@
-"""django-cookie-consent on the same site: reject a consent cookie that is older than the group's current version."""
+"""Reject a cookie of django-cookie-consent or wagtail-cookies-consent that is older than its group's version."""
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
 import time
@@ -10,7 +11,10 @@ from tiktok_middleware._printable import own_logger
 from tiktok_middleware.core.consent.platforms.django_cookie_consent import accepted_versions
 from tiktok_middleware.core.http.request import RequestView
 
-__all__ = ["GroupVersion"]
+__all__ = ["PACKAGES", "GroupVersion"]
+
+#: Django apps with cookie groups. Both have a function ``get_cookie_group`` in their module ``cache``.
+PACKAGES = ("cookie_consent", "wagtail_cookies_consent")
 
 log: logging.Logger = own_logger("tiktok_middleware")
 
@@ -24,11 +28,13 @@ class GroupVersion:
     Args:
         group: variable name of the group.
         cookie: name of the cookie.
+        package: one of :data:`PACKAGES`.
     """
 
-    def __init__(self, group: str, cookie: str) -> None:
+    def __init__(self, group: str, cookie: str, package: str = PACKAGES[0]) -> None:
         self._group = group
         self._cookie = cookie
+        self._package = package
         self._version: str | None = None
         self._read_s = self._started_s = float("-inf")
         self._has_failed = False
@@ -49,11 +55,11 @@ class GroupVersion:
     def _read(self) -> None:
         try:
             # Models can be imported only once Django has set up its apps.
-            from cookie_consent.cache import get_cookie_group  # noqa: PLC0415
             from django.db import connections  # noqa: PLC0415
 
+            cache = importlib.import_module(f"{self._package}.cache")
             try:
-                group = get_cookie_group(self._group)
+                group = cache.get_cookie_group(self._group)
                 self._version = group.get_version() if group is not None else None
             finally:
                 connections.close_all()
@@ -63,8 +69,9 @@ class GroupVersion:
             if not self._has_failed:
                 self._has_failed = True
                 log.warning(
-                    "The version of django-cookie-consent's group %s cannot be read (%s): visitors count as undecided"
-                    " until it can. (logged once)",
+                    "The version of the cookie group %s cannot be read from %s (%s): visitors count as undecided until"
+                    " it can. (logged once)",
                     self._group,
+                    self._package,
                     type(error).__name__,
                 )

@@ -39,13 +39,46 @@ def test_five_hundred_pages_without_the_cookie_are_logged_once(caplog: pytest.Lo
     assert runtime.silence is None
 
 
-def test_one_cookie_ends_the_watch(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("choice", ["true", "false"])
+def test_one_answer_ends_the_watch(choice: str, caplog: pytest.LogCaptureFixture) -> None:
     runtime = runtime_of(consent="klaro:tiktok")
-    visit(runtime, 0, cookie="klaro=%7B%22other%22%3Atrue%7D")
+    visit(runtime, 0, cookie=f"klaro=%7B%22tiktok%22%3A{choice}%7D")
     assert runtime.silence is None
     for number in range(2 * PAGES):
         visit(runtime, number)
     assert warnings(caplog) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "cookie", "reason"),
+    [
+        ("klaro:tiktok", "klaro=%7B%22other%22%3Atrue%7D", "SERVICE is the name of the TikTok service"),
+        ("onetrust", "OptanonConsent=interactionCount=1&groups=C0001%3A1", "ID is a category id"),
+        ("cookiebot", "CookieConsent=anything", "another product uses this cookie's name"),
+    ],
+)
+def test_a_cookie_without_an_answer_is_logged_once(
+    setting: str, cookie: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    runtime = runtime_of(consent=setting)
+    visit(runtime, 0, cookie=cookie)
+    for number in range(2 * PAGES):
+        visit(runtime, number)  # the cookie exists: pages without it say nothing any more
+    assert runtime.silence is not None
+    for number in range(2 * PAGES):
+        visit(runtime, number, cookie=cookie)
+    [line] = [one.getMessage() for one in caplog.records if "no answer" in one.getMessage()]
+    assert f"TIKTOK_CONSENT={setting} has found no answer in the cookie" in line
+    assert reason in line
+    assert runtime.silence is None
+
+
+@pytest.mark.parametrize("cookie", ["klaro2=%7B%7D", "my-klaro=1", "a=klaro", "a=1; xklaro=%7B%22tiktok%22%3Atrue%7D"])
+def test_a_longer_name_is_another_cookie(cookie: str, caplog: pytest.LogCaptureFixture) -> None:
+    runtime = runtime_of(consent="klaro:tiktok")
+    for number in range(PAGES):
+        visit(runtime, number, cookie=cookie)
+    assert len(warnings(caplog)) == 1
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from hashlib import sha512
 from typing import Any
 
 import msgspec
@@ -17,6 +18,8 @@ from tiktok_middleware.core.endpoint.report import MAX_BODY_BYTES, Report, refus
 from tiktok_middleware.core.events.event import Claim
 from tiktok_middleware.core.events.ids import timed_event_id
 from tiktok_middleware.core.http.own_response import Answer
+from tiktok_middleware.core.pixel.redirect_cookie import read_carry
+from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.visitor.user_data import Identity
 from tiktok_middleware.errors import ConfigError
 
@@ -165,6 +168,56 @@ def test_a_yes_that_a_refusal_outranks_is_not_remembered() -> None:
 
 def test_without_leave_no_cookie_is_set() -> None:
     assert cookies(report(runtime_of(consent="required"), {"u": "https://shop.example/?ttclid=E.C.P.x"})) == {}
+
+
+# -- events of a page that may be left before the answer
+
+
+def sealed(runtime: Runtime, number: int, **properties: Any) -> tuple[str, str]:
+    """A signed event, and its id."""
+    event_id = f"{ID[:-2]}{number:02d}"
+    return token_of(runtime, event_id=event_id, properties={"value": 5, **properties}), event_id
+
+
+def test_copies_that_wait_for_the_answer_also_travel_in_a_redirect_cookie() -> None:
+    runtime = runtime_of(consent="required")
+    said = {"u": "https://shop.example/p", "w": "g", "p": True, "c": [sealed(runtime, 1), sealed(runtime, 2)]}
+    found = report(runtime, said)
+    [name] = [name for name in cookies(found) if name.startswith("_tt_carry.")]
+    assert answered(found) == {"load": True, "k": [name]}
+    next_page = scope_request("/", {"cookie": f"{name}={cookies(found)[name].partition(';')[0]}"})
+    copies = [("ViewContent", {"value": 5}, f"{ID[:-2]}{number:02d}") for number in (1, 2)]
+    assert read_carry(next_page, runtime.signer).copies == copies
+
+
+@pytest.mark.parametrize(
+    ("said", "headers", "is_new"),
+    [
+        ({"p": False, "w": "g"}, {}, True),  # the page has fired them already
+        ({"p": True}, {}, True),  # no consent
+        ({"p": True, "w": "d"}, {}, True),
+        ({"p": True, "w": "g"}, {"sec-gpc": "1"}, True),
+        ({"p": True, "w": "g"}, {}, False),  # another tab has fired them
+    ],
+)
+def test_no_copies_travel(said: dict[str, Any], headers: dict[str, str], is_new: bool) -> None:
+    runtime = runtime_of(consent="required")
+    found = report(runtime, {"u": "https://shop.example/p", "c": [sealed(runtime, 1)], **said}, headers)
+    answer = found.answer([Claim(is_new, is_new) for _ in found.submissions])
+    assert "k" not in msgspec.json.decode(answer.body)
+    assert not any("_tt_carry" in value for name, value in answer.headers if name == "Set-Cookie")
+
+
+def test_copies_that_do_not_fit_are_left_out_from_the_end() -> None:
+    runtime = runtime_of(consent="required")
+    events = [sealed(runtime, number, description=sha512(bytes([number])).hexdigest()) for number in range(9)]
+    found = report(runtime, {"u": "https://shop.example/p", "w": "g", "p": True, "c": events})
+    [name] = answered(found)["k"]
+    value = cookies(found)[name].partition(";")[0]
+    assert len(name) + 1 + len(value) <= 1024
+    copies = read_carry(scope_request("/", {"cookie": f"{name}={value}"}), runtime.signer).copies
+    assert [event_id for _, _, event_id in copies] == [event_id for _, event_id in events[: len(copies)]]
+    assert 0 < len(copies) < 9
 
 
 @pytest.mark.parametrize(

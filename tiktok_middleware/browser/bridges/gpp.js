@@ -1,5 +1,5 @@
 // IAB GPP in the page: read an opt-out of sale, sharing or targeted advertising, or Global Privacy Control, in any
-// section. Without an opt-out there is no choice.
+// section. Without an opt-out there is no choice. Where a cookie holds the string, the server reads it there.
 (() => {
 let choice, heard;
 let isOut = ([name, value]) => value && typeof value === 'object' ? Object.entries(value).some(isOut) :
@@ -14,6 +14,6 @@ window.tiktok && tiktok.bridge && tiktok.bridge((_, look) => {
       look();
     });
   }
-  return choice;
+  if (!/(^|;\s)(__gpp|OTGPPConsent|IABGPP_HDR_GppString)=/.test(document.cookie)) return choice;
 });
 })();

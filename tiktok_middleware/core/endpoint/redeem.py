@@ -29,11 +29,13 @@ class ReportedEvent(NamedTuple):
         event_id: its id in the browser.
         submission: the entry to store; None if the event does not count.
         copy: the copy that the browser fires after storing, if it does not have it yet.
+        waiting: the event whose copy the page holds until the answer.
     """
 
     event_id: str
     submission: OutboxEntry | None
     copy: BrowserCopy | None = None
+    waiting: Event | None = None
 
 
 def confirmed(
@@ -54,7 +56,7 @@ def confirmed(
         return ReportedEvent(event_id, None)
     event = happened[0]
     copy = (event.event, event.properties, event.event_id) if with_copy else None
-    return ReportedEvent(event_id, _counted(*happened, browser=browser), copy)
+    return ReportedEvent(event_id, _counted(*happened, browser=browser), copy, event)
 
 
 def redeemed(tracker: RequestState, token: str, *, browser: bool) -> ReportedEvent:

@@ -16,7 +16,7 @@ import msgspec
 from tiktok_middleware.core.consent.consent import stored_word
 from tiktok_middleware.core.endpoint.redeem import ReportedEvent, confirmed, redeemed, sent
 from tiktok_middleware.core.endpoint.reported_page import ReportedPage
-from tiktok_middleware.core.events.event import Claim, OutboxEntry
+from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
 from tiktok_middleware.core.http.own_response import Answer
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.response.browser_output import BrowserOutput
@@ -48,6 +48,7 @@ class _Body(msgspec.Struct):
         m: signed events of markup: the page fires the copy in the answer, never the one in the markup.
         e: events that the page sends by itself.
         x: references of copies that wait in the outbox.
+        p: whether the page holds the copies of its events until the answer.
     """
 
     u: str = ""
@@ -55,6 +56,7 @@ class _Body(msgspec.Struct):
     w: _Word = ""
     b: _Word = ""
     q: int = 0
+    p: bool = False
     c: Annotated[list[tuple[str, str]], msgspec.Meta(max_length=_MAX_CONFIRMED)] = []
     m: Annotated[list[tuple[str, str]], msgspec.Meta(max_length=_MAX_CONFIRMED)] = []
     e: Annotated[list[tuple[str, dict[str, Any], str]], msgspec.Meta(max_length=_MAX_EVENTS)] = []
@@ -165,8 +167,20 @@ class ReportOutcome(NamedTuple):
             said["e"] = copies
         if counted:
             said["no"] = counted
-        cookies = BrowserOutput(tracker.request, tracker.runtime, tracker, _PAGE).headers([])
-        return _answer(200, _encode(said), cookies)
+        output = BrowserOutput(tracker.request, tracker.runtime, tracker, _PAGE)
+        kept = output.kept_headers(self._waiting(claims)) if may_load and self.report.said.p else []
+        if kept:
+            said["k"] = [value.partition("=")[0] for _, value in kept]
+        return _answer(200, _encode(said), [*output.headers([]), *kept])
+
+    def _waiting(self, claims: Sequence[Claim] | None) -> list[Event]:
+        """Return the events whose copies the page fires after this answer, unless the visitor has left it by then."""
+        stored = [verdict for verdict in self.verdicts if verdict.submission is not None]
+        return [
+            verdict.waiting
+            for index, verdict in enumerate(stored)
+            if verdict.waiting is not None and (claims is None or claims[index].browser)
+        ]
 
     def _sorted(self, claims: Sequence[Claim] | None) -> tuple[list[object], list[str]]:
         """Return the copies that the browser fires, and the ids that it must not fire: they are counted already."""

@@ -385,6 +385,22 @@ class BrowserOutput:
         token = write_carry(copies, signer, references)
         return [site_cookie(self.request, carry_name(copies, references), token, COOKIE_MAX_AGE_S)]
 
+    def kept_headers(self, events: Sequence[Event]) -> list[Header]:
+        """Return a redirect cookie with the copies of events that the page is about to fire.
+
+        If the visitor leaves the page before, the next one fires them. The page clears the cookie. The last events are
+        left out if not all fit; their server copies count.
+        """
+        copies = [self.travelling(event) for event in events]
+        while copies:
+            token = write_carry(copies, self.runtime.signer)
+            cookie = site_cookie(self.request, carry_name(copies, ()), token, COOKIE_MAX_AGE_S)
+            size = len(cookie[1].partition(";")[0]) + self._carried_chars
+            if size <= COOKIE_LIMIT_CHARS and self._takes([cookie, *self._cookies()]):
+                return [cookie]
+            copies.pop()
+        return []
+
     def _exposing(self) -> list[Header]:
         """Return the headers that let an allowed page of another origin read our headers of the answer."""
         return [

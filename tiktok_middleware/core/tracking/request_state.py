@@ -119,16 +119,18 @@ class RequestState:
                 word=self.word,
             )
             silence = self.runtime.silence
-            if silence is not None and self._consent.reason == "consent_unknown":
-                self._notice_silence(silence)
+            if silence is not None:
+                self._notice_silence(silence, self._consent.reason)
         return self._consent
 
-    def _notice_silence(self, silence: Silence) -> None:
-        """Count a page whose visitor does not have the platform's cookie."""
+    def _notice_silence(self, silence: Silence, reason: str) -> None:
+        """Count a page of an undecided visitor; another visitor's cookie may show that the setting is right."""
         request, runtime = self.request, self.runtime
-        if "text/html" not in request.header("accept") or self.is_bot:
+        if reason in {"", "denied"}:
+            silence.saw_answer(request.cookie_header)
+        elif reason != "consent_unknown" or "text/html" not in request.header("accept") or self.is_bot:
             return
-        if silence.saw_page(request.cookie_header, (request.client, request.header("user-agent"))):
+        elif silence.saw_page(request.cookie_header, (request.client, request.header("user-agent"))):
             runtime.notices.once("consent silence", silence.message)
         if silence.is_over:
             runtime.silence = None

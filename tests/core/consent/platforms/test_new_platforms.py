@@ -1,4 +1,4 @@
-"""Readers of orejime, Cookie Consent and c15t; renamed cookies, default grants, revisions, and times of records.
+"""Readers of orejime, Cookie Consent, c15t and packages of PyPI; renamed cookies, default grants, revisions, and times of records.
 
 The values were written by the platforms' own code, with other names and dates.
 """
@@ -16,6 +16,10 @@ from tiktok_middleware.core.consent.state import State
 OREJIME = "eu-consent={%22tiktok%22:true%2C%22stats%22:false}"
 C15T = "c15t=c.necessary:1,c.marketing:1,i.t:1764500000000,i.sid:sub_x,i.y:all"
 VANILLA = "cc_cookie=%7B%22categories%22%3A%5B%22necessary%22%2C%22marketing%22%5D%2C%22revision%22%3A2%7D"
+
+
+TIME = "2026-02-03T10:00:00.000000+00:00"
+FLASK = r'_consent="{\"enabled\": [%s]\054 \"last_updated\": \"2026-02-03T10:00:00.250000\"}"'
 
 
 @pytest.mark.parametrize(
@@ -61,6 +65,28 @@ VANILLA = "cc_cookie=%7B%22categories%22%3A%5B%22necessary%22%2C%22marketing%22%
         ("django:ads", 'cookie_consent="ads="', GRANTED),  # a group without cookies has no version
         ("django:ads", 'cookie_consent="ads=2026-02-03T10:00:00.000000+00:00|x=-1"', GRANTED),
         ("django:ads", 'cookie_consent="ads=yes"', UNKNOWN),
+        # wagtail-cookies-consent: a space behind declined groups, and None for each box that is not ticked.
+        ("django:ads", 'cookie_consent="ads =-1|stats =-1"', DENIED),
+        ("django:ads", f'cookie_consent="ads={TIME}|None={TIME}|None={TIME}|needed={TIME}"', GRANTED),
+        ("django:ads", f'cookie_consent="stats={TIME}|None={TIME}|None={TIME}"', UNKNOWN),
+        ("django:ads", f'cookie_consent="ads={TIME}|ads=-1"', UNKNOWN),
+        ("cookiebanner:ads", "cookiebanner=needed%2Cads", GRANTED),
+        ("cookiebanner:ads", "cookiebanner=ads", GRANTED),
+        ("cookiebanner:ads", "cookiebanner=needed,ads", GRANTED),
+        ("cookiebanner:ads", "cookiebanner=needed", DENIED),
+        ("cookiebanner:ads", "cookiebanner=needed%2Cloads%2Cads-2", DENIED),
+        ("cookiebanner:ads", "cookiebanner=", UNKNOWN),
+        ("cookiebanner:ads", "cookiebanner=needed%2C", UNKNOWN),
+        ("cookiebanner:ads", "cookiebanner=ads%2", UNKNOWN),
+        ("cookiebanner:ads", "cookiebanner=needed%2Cads; cookiebanner=needed", DENIED),
+        ("flask_consent:ads", FLASK % r"\"needed\"\054 \"ads\"", GRANTED),
+        ("flask_consent:ads", FLASK % r"\"needed\"", DENIED),
+        ("flask_consent:ads", FLASK % "", DENIED),
+        ("flask_consent:ads", FLASK.replace("}", ""), UNKNOWN),
+        ("flask_consent:ads", "_consent={%22last_updated%22:%222026-02-03T10:00:00%22}", UNKNOWN),
+        ("flask_consent:ads", '_consent={"enabled":["ads"]}', GRANTED),
+        ("flask_consent:ads", '_consent={"enabled":{"ads":true}}', UNKNOWN),
+        ("flask_consent:ads@mine", '_consent={"enabled":["ads"]}; mine={"enabled":[]}', DENIED),
         ("cookieyes:publicite", "cookieyes-consent=consent:yes,action:yes,publicite:yes,advertisement:no", GRANTED),
         ("cookieyes:publicite", "viewed_cookie_policy=yes; cookielawinfo-checkbox-publicite=no", DENIED),
     ],
@@ -136,6 +162,8 @@ def test_malformed_settings(setting: str) -> None:
         ("cc_cookie:ads", "cc_cookie={}", 0),
         ("c15t", C15T, 1_764_500_000_000),
         ("c15t", f"{C15T}; c15t=c.marketing:1,i.t:1764500000001", 1_764_500_000_001),
+        ("flask_consent:ads", FLASK % "", 1_770_112_800_250),
+        ("flask_consent:ads", "_consent={}", 0),
         ("klaro:ads", "klaro=%7B%22ads%22%3Atrue%7D", 0),
         ("tarteaucitron", "tarteaucitron=!tiktok=true", 0),
         ("tcf", "euconsent-v2=CQe_xoAQe_xoAEsABBENCPFgAPLAAAAAAAYgAOEAAABAAAAA.IAOEAAAB", 0),  # rounded to a day

@@ -138,12 +138,20 @@ MAX_GROUPS = 64
 _CHARACTERS = {high + low: chr(int(high + low, 16)) for high in hexdigits for low in hexdigits}
 
 
+#: An escape of a quoted value: an octal number, or one character (as in Python's ``http.cookies`` and in Werkzeug).
+_ESCAPE = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))", re.DOTALL)
+
+
 def decoded(value: str) -> str:
-    """Return the value percent-decoded once, as strict UTF-8. ``+`` is kept.
+    r"""Return the value without quotes, percent-decoded once, as strict UTF-8. ``+`` is kept.
+
+    Servers quote values with characters that cookies cannot hold: ``"{\"ads\": true\054 ...}"``.
 
     Args:
         value: the value from the server, whose bytes are decoded as latin-1.
     """
+    if value[:1] == '"' == value[-1:] and len(value) > 1:
+        value = _ESCAPE.sub(lambda found: chr(int(found[1], 8)) if found[1] else found[2], value[1:-1])
     first, *others = value.split("%")
     try:
         text = first + "".join([_CHARACTERS[part[:2]] + part[2:] for part in others])
@@ -180,14 +188,13 @@ def key_values(parts: Iterable[str], separator: str) -> dict[str, str]:
     """Return the parts as a dict of keys and values.
 
     Raises:
-        ValueError: too many parts, a part without separator, or a repeated key.
+        ValueError: too many parts, a part without separator, or a key with different values.
     """
     found: dict[str, str] = {}
     for part in parts:
         key, met, value = part.partition(separator)
-        if not met or key in found or len(found) == MAX_GROUPS:
-            raise ValueError("no list of different keys with values")
-        found[key] = value
+        if not met or found.setdefault(key, value) != value or len(found) > MAX_GROUPS:
+            raise ValueError("no list of keys with one value each")
     return found
 
 

@@ -1,4 +1,7 @@
-"""django-cookie-consent: the cookie ``cookie_consent``, a list ``group=version|other=-1``; ``-1`` means declined."""
+"""django-cookie-consent and wagtail-cookies-consent: the cookie ``cookie_consent``, a list ``group=version|other=-1``.
+
+``-1`` means declined.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +32,12 @@ def _answer(text: str, group: str) -> State:
 
 
 def _versions(text: str) -> dict[str, str]:
+    """Return the version by group. wagtail-cookies-consent writes a space behind the name of a declined group."""
     if text[:1] == '"':
         if len(text) < 2 or text[-1] != '"':
             raise ValueError("quote is not closed")
         text = text[1:-1]
-    return key_values(text.split("|"), "=")
+    return {group.rstrip(): version for group, version in key_values(text.split("|"), "=").items()}
 
 
 def accepted_versions(header: str, cookie: str, group: str) -> list[str]:
@@ -55,7 +59,8 @@ def accepted_versions(header: str, cookie: str, group: str) -> list[str]:
 
 PLATFORM = Platform(
     "django:GROUP",
-    "GROUP is the variable name of a cookie group of django-cookie-consent, as the Django admin lists it",
+    "GROUP is the variable name of a cookie group of django-cookie-consent or wagtail-cookies-consent, as the admin "
+    "lists it",
     ("cookie_consent",),
     _read,
     least=1,

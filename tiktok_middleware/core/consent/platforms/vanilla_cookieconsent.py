@@ -20,10 +20,14 @@ def _read(header: str, setting: Setting) -> State:
 
 
 def _answer(found: dict[str, object], category: str, revisions: list[int]) -> State:
-    """Return the category's state; unknown for another revision, because the platform asks again then."""
+    """Return the category's state; unknown for another revision, because the platform asks again then.
+
+    Versions before 2.8.1 call the list ``level``.
+    """
     if revisions and found.get("revision") != revisions[0]:
         return State.UNKNOWN
-    return State.GRANTED if category in list_in(found, "categories") else State.DENIED
+    accepted = list_in(found, "categories" if "categories" in found else "level")
+    return State.GRANTED if category in accepted else State.DENIED
 
 
 def _changed_at_ms(header: str, setting: Setting) -> int:
