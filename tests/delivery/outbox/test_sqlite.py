@@ -52,8 +52,8 @@ def test_the_file_is_for_its_owner_only(path: Path) -> None:
     outbox.close()
 
 
-@pytest.mark.parametrize(("sync", "level"), [("normal", 1), ("full", 2)])
-def test_the_file_is_in_wal_mode_and_synced_as_asked(path: Path, sync: str, level: int) -> None:
+@pytest.mark.parametrize(("sync", "level"), [("normal", 0), ("full", 2)])
+def test_the_file_is_in_wal_mode_and_commits_wait_for_the_disk_as_asked(path: Path, sync: str, level: int) -> None:
     outbox = sqlite_outbox(path, sync=sync)
     assert outbox._connection.read("PRAGMA journal_mode") == ("wal",)
     assert outbox._connection.read("PRAGMA synchronous") == (level,)

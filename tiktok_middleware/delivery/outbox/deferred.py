@@ -15,11 +15,8 @@ DEFERRED_LIFE_S = 86_400.0
 
 def handed_out(entries: Sequence[OutboxEntry], claims: Sequence[Claim]) -> list[DeferredPayload]:
     """Return the payloads of the entries whose browser copy may leave."""
-    return [
-        entry.deferred
-        for entry, claim in zip(entries, claims, strict=True)
-        if entry.deferred is not None and claim.browser
-    ]
+    found = [(entry.deferred, i) for i, entry in enumerate(entries) if entry.deferred is not None]
+    return [deferred for deferred, i in found if claims[i].browser]
 
 
 class MemoryDeferred:

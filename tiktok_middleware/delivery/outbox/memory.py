@@ -96,7 +96,7 @@ class MemoryOutbox:
             for delay_s, record in admission.delayed:
                 self._store(record, now + delay_s)
             self._deferreds.keep(handed_out(entries, claims), now)
-            self.dropped += admission.dropped
+            self.dropped.update(admission.dropped)
             self.duplicates += admission.duplicates
             if put_id:
                 self._puts[put_id] = claims

@@ -46,7 +46,11 @@ class StoreClock:
         """Return the time in Unix seconds."""
         monotonic = self._monotonic()
         offset = self._wall() - monotonic
-        if self._offset is None or abs(offset - self._offset) <= _BELIEVED_S:
+        known = self._offset
+        if known is not None and abs(offset - known) < _SAME_STEP_S and not self.is_in_doubt:
+            self._offset = offset
+            return offset + monotonic
+        if known is None or abs(offset - known) <= _BELIEVED_S:
             return self._believe(offset) + monotonic
         return self._doubt(offset, monotonic)
 

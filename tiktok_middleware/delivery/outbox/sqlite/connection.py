@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import sqlite3
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tiktok_middleware._printable import own_logger
+from tiktok_middleware.delivery.outbox.sqlite.log_file import is_log_used, sync_log
 from tiktok_middleware.delivery.outbox.sqlite.migrate import add_tables, migrate
 from tiktok_middleware.delivery.process.threads import Lock, native_lock, native_sleep, native_thread
 from tiktok_middleware.errors import OutboxError
@@ -21,7 +23,7 @@ try:
 except ImportError:  # pragma: no cover - Windows, where processes do not fork and rarely share the file
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["CHECKPOINT_BYTES", "Connection", "file_lock", "wal_bytes"]
+__all__ = ["CHECKPOINT_BYTES", "Connection", "file_lock"]
 
 log: logging.Logger = own_logger(__name__)
 
@@ -32,9 +34,10 @@ CHECKPOINT_BYTES = 8 * 1024 * 1024
 """Size of the write-ahead log from which it is checkpointed, on a separate thread and outside any put."""
 
 _LOOK_EVERY = 16  # transactions of one process between two checks of the log's size
-_KEPT_LOG_BYTES = CHECKPOINT_BYTES // 2  # size to which a restarted log's file is cut
-_MAX_LOG_BYTES = 64 * 1024 * 1024
-_BACKSTOP_PAGES = 65_536  # above this, SQLite checkpoints inside a commit; only reached if our thread does not run
+_GROWTH_BYTES = CHECKPOINT_BYTES // 2  # growth of a checkpointed log from which it is checkpointed again
+_ROUNDS = 8  # checkpoints in a row, each of the pages that were written during the one before
+_MAX_LOG_BYTES = 64 * 1024 * 1024  # from this size a checkpoint stops writers; a restarted log is cut to it
+_BACKSTOP_BYTES = 256 * 1024 * 1024  # above this, a commit waits for a checkpoint; only reached if no thread starts
 _TRUNCATE_WAIT_MS = 20  # other writers wait for as long
 _VACUUM_PAGES = 64
 _VACUUM_PAUSE_S = 0.002
@@ -81,6 +84,7 @@ class Connection:
         alone: Callable[[Path], contextlib.AbstractContextManager[None]] | None = None,
     ) -> None:
         self.path = path
+        self._name = os.fspath(path)
         self._migrations = migrations
         self._additions = additions
         self._sync = sync
@@ -130,24 +134,56 @@ class Connection:
             self.let_go(error)
         return row
 
-    def checkpoint(self) -> None:
-        """Checkpoint the log on a second connection, so that no transaction waits for it."""
-        with self._beside() as db:
-            db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    def checkpoint(self) -> bool:
+        """Checkpoint the log on a second connection, so that no transaction waits for it.
 
-    def truncate(self) -> bool:
+        Return whether the file has all pages of the log. Then the next commit writes the log from its start again.
+        """
+        with self._beside() as db:
+            is_complete = _checkpoint_passively(db)
+            if is_complete and self._sync == "normal":
+                self._restart_log(db)
+        return is_complete
+
+    def _restart_log(self, db: sqlite3.Connection) -> None:
+        """Write one page to the start of a checkpointed log, and sync it.
+
+        Old frames follow the new ones. If the first new frames were missing after a power cut, but not those after
+        them, SQLite would apply old frames. So the start is synced at once, here, where no put waits for it.
+        """
+        db.execute("PRAGMA synchronous=OFF")
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            db.execute(f"PRAGMA user_version={version}")
+            db.execute("COMMIT")
+        except sqlite3.OperationalError:
+            pass  # another connection writes, so that it restarts the log
+        finally:
+            db.execute("PRAGMA synchronous=NORMAL")
+        sync_log(self.path)
+
+    def truncate(self, *, is_urgent: bool = True) -> bool:
         """Checkpoint the log and empty it, so that it contains no copies of deleted rows.
+
+        Args:
+            is_urgent: stop writers until the last pages are synced to the disk, if they write all the time.
 
         Return False if another connection was reading or writing; try again later then.
         """
         with self._beside() as db:
-            db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()  # does most of the work while others write
-            db.execute(f"PRAGMA busy_timeout={_TRUNCATE_WAIT_MS}")
-            try:
-                is_busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-            finally:
-                db.execute("PRAGMA busy_timeout=0")
-        return not is_busy
+            if not _checkpoint_passively(db) and not is_urgent:
+                return False
+            return self._stop_writers(db, "TRUNCATE")
+
+    @staticmethod
+    def _stop_writers(db: sqlite3.Connection, mode: str) -> bool:
+        """Checkpoint while no connection writes; return False if one does not stop in time."""
+        db.execute(f"PRAGMA busy_timeout={_TRUNCATE_WAIT_MS}")
+        try:
+            return not db.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()[0]
+        finally:
+            db.execute("PRAGMA busy_timeout=0")
 
     def shrink(self, keep_bytes: int) -> None:
         """Shrink the file in short steps, but keep ``keep_bytes`` of unused room.
@@ -167,8 +203,8 @@ class Connection:
                     return
                 for _ in range(0, free - keep_bytes // page_bytes, _VACUUM_PAGES):
                     db.executescript(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")  # execute() would do one page
-                    if wal_bytes(self.path) > CHECKPOINT_BYTES:
-                        db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                    if is_log_used(self.path, CHECKPOINT_BYTES):
+                        _checkpoint_passively(db)
                     native_sleep(_VACUUM_PAUSE_S)
             finally:
                 db.execute("PRAGMA busy_timeout=0")
@@ -214,7 +250,7 @@ class Connection:
         try:
             if self._db is None:
                 self._db = self._open()
-            elif self._file != _file_id(self.path):
+            elif self._file != _file_id(self._name):
                 self._db = self._succeed(self._db)
         except BaseException as error:
             self.let_go(error)
@@ -227,6 +263,9 @@ class Connection:
         Raises:
             OutboxError: ``error`` came from SQLite or the disk.
         """
+        if error is None and not self._is_closed:
+            self._lock.release()
+            return
         is_ours = isinstance(error, (sqlite3.Error, OSError))
         try:
             if is_ours:
@@ -247,20 +286,23 @@ class Connection:
 
     def look_at_log(self) -> None:
         """Start a checkpoint on a separate thread if the log has grown."""
-        size = wal_bytes(self.path)
-        if size < self._log_bytes:
+        if self._log_bytes and not is_log_used(self.path, self._log_bytes):
             self._log_bytes = 0  # the log was restarted
-        if size >= max(CHECKPOINT_BYTES, self._log_bytes + _KEPT_LOG_BYTES) and not self._is_checkpointing:
-            self._log_bytes = size
+        size = max(CHECKPOINT_BYTES, self._log_bytes + _GROWTH_BYTES)
+        if not self._is_checkpointing and is_log_used(self.path, size):
             self._is_checkpointing = native_thread(self._checkpoint)
+            if self._is_checkpointing:
+                self._log_bytes = size
+            elif is_log_used(self.path, _BACKSTOP_BYTES):
+                self._checkpoint()
 
     def _checkpoint(self) -> None:
         try:
             with contextlib.suppress(OutboxError):  # the next transaction raises the same error
-                self.checkpoint()
-                if wal_bytes(self.path) > _MAX_LOG_BYTES:
-                    # Under steady load there is always a newer page, so the log never restarts by itself.
-                    self.truncate()
+                if not self.checkpoint() and is_log_used(self.path, _MAX_LOG_BYTES):
+                    # Under the heaviest load there is always a newer page, so the log never restarts by itself.
+                    with self._beside() as db:
+                        self._stop_writers(db, "RESTART")
         finally:
             self._is_checkpointing = False
 
@@ -292,9 +334,10 @@ class Connection:
                 db.execute("PRAGMA auto_vacuum=INCREMENTAL")
             # Fails without waiting if two processes do it at the same time.
             _patiently(db, "PRAGMA journal_mode=WAL", limit_s=self.busy_limit_s)
-            db.execute(f"PRAGMA synchronous={self._sync}")
-            db.execute(f"PRAGMA wal_autocheckpoint={_BACKSTOP_PAGES}")
-            db.execute(f"PRAGMA journal_size_limit={_KEPT_LOG_BYTES}")
+            # Not even the commit that restarts the log waits for the disk; `checkpoint` syncs instead.
+            db.execute(f"PRAGMA synchronous={'OFF' if self._sync == 'normal' else self._sync}")
+            db.execute("PRAGMA wal_autocheckpoint=0")
+            db.execute(f"PRAGMA journal_size_limit={_MAX_LOG_BYTES}")
             db.execute("PRAGMA secure_delete=ON")
             if self._is_suspect:
                 verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -309,7 +352,7 @@ class Connection:
             db.close()
             raise
         self._is_suspect = False
-        self._file = _file_id(self.path)
+        self._file = _file_id(self._name)
         return db
 
     def _succeed(self, old: sqlite3.Connection) -> sqlite3.Connection:
@@ -419,37 +462,47 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
 
 def _patiently(db: sqlite3.Connection, sql: str, values: Sequence[object] = (), *, limit_s: float) -> sqlite3.Cursor:
     """Execute a statement; while another process holds the lock, sleep and try again."""
-    deadline = 0.0
-    sleeps = iter(_BUSY_SLEEPS_S)
-    while True:
+    try:
+        return db.execute(sql, values)
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise
+    deadline = time.monotonic() + limit_s
+    for sleep_s in itertools.chain(_BUSY_SLEEPS_S, itertools.repeat(_BUSY_SLEEPS_S[-1])):
+        native_sleep(sleep_s)
         try:
             return db.execute(sql, values)
         except sqlite3.OperationalError as error:
-            now = time.monotonic()
-            deadline = deadline or now + limit_s
-            if "locked" not in str(error) or now >= deadline:
+            if "locked" not in str(error) or time.monotonic() >= deadline:
                 raise
-        native_sleep(next(sleeps, _BUSY_SLEEPS_S[-1]))
+    raise AssertionError  # pragma: no cover - the loop does not end
 
 
 def _close(db: sqlite3.Connection | None) -> None:
     if db is not None:
         with contextlib.suppress(sqlite3.Error):
+            db.execute("PRAGMA synchronous=NORMAL")  # the last connection to a file checkpoints the log and removes it
+        with contextlib.suppress(sqlite3.Error):
             db.close()
 
 
-def wal_bytes(path: Path) -> int:
-    """Return the size of a database file's log in bytes; 0 if there is none.
+def _checkpoint_passively(db: sqlite3.Connection) -> bool:
+    """Checkpoint the log while others write; return whether the file has all pages of the log.
 
-    The log is not opened to count its pages, since closing it would drop this process's locks.
+    Only then writers can restart or empty the log without waiting for the disk.
     """
-    try:
-        return os.stat(f"{path}-wal").st_size  # noqa: PTH116 - half the time of Path.stat, and done for many commits
-    except OSError:
-        return 0
+    written = done = 0
+    for _ in range(_ROUNDS):
+        is_busy, pages, checkpointed = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if pages == checkpointed and not is_busy:
+            return True
+        if is_busy or (done and pages - done > written // 2):
+            return False  # another connection does it, or others write as fast as this one
+        written, done = pages - done, checkpointed
+    return False
 
 
-def _file_id(path: Path) -> _FileId | None:
+def _file_id(path: str) -> _FileId | None:
     """Return device and inode, which differ between files of the same name; None if there is no file."""
     try:
         found = os.stat(path)  # noqa: PTH116 - half the time of Path.stat, and this is done for each commit

@@ -39,6 +39,7 @@ class DueQueries:
         self._scopes = scopes
         own = scopes.own
         self.values: tuple[object, ...] = own or ((scopes.suffix,) if scopes.suffix else ())
+        self._due: dict[int, str] = {}  # SQL by number of blocked pixels
         self._mine = f"{{column}} IN {marks(own)}" if own else _in_environment(scopes)
 
     def mine(self, column: str) -> str:
@@ -47,11 +48,10 @@ class DueQueries:
 
     def due(self, blocked: Collection[str]) -> _Query:
         """Return the query for scope, source and due time of the row that is due first."""
-        return (
-            f"""{_QUEUES} SELECT pixel, source, (SELECT min(due) {_IN_QUEUE}) AS due FROM queue
-            WHERE {self._unblocked(blocked)} ORDER BY due LIMIT 1""",
-            self._values(blocked),
-        )
+        if (sql := self._due.get(len(blocked))) is None:
+            sql = self._due[len(blocked)] = f"""{_QUEUES} SELECT pixel, source, (SELECT min(due) {_IN_QUEUE}) AS due
+                FROM queue WHERE {self._unblocked(blocked)} ORDER BY due LIMIT 1"""
+        return sql, self._values(blocked)
 
     def held(self, blocked: Collection[str], up_to: int, until: float | None) -> _Query:
         """Return the query that finds a row if any row numbered up to ``up_to`` waits.

@@ -10,8 +10,9 @@ from typing import cast
 from tiktok_middleware.core.events_api.answers import MAX_RETRY_AFTER_S
 from tiktok_middleware.delivery.outbox.base import DELAYED, MAX_DELAY_S, Limits, Retention
 from tiktok_middleware.delivery.outbox.sqlite import deferred_rows, usage
-from tiktok_middleware.delivery.outbox.sqlite.connection import Connection, wal_bytes
+from tiktok_middleware.delivery.outbox.sqlite.connection import Connection
 from tiktok_middleware.delivery.outbox.sqlite.due_queries import LAST_DUE
+from tiktok_middleware.delivery.outbox.sqlite.log_file import wal_bytes
 from tiktok_middleware.delivery.outbox.sqlite.once_claims import ONCE_RETENTION_S, forget_old
 from tiktok_middleware.delivery.outbox.store_clock import StoreClock
 from tiktok_middleware.errors import OutboxError
@@ -22,6 +23,7 @@ _PRUNE_EVERY_S = 3600.0
 _PRUNE_PART = 500  # rows in one transaction; kept short, since other processes wait for it
 _MAX_AHEAD_S = 2 * MAX_RETRY_AFTER_S
 _SCRUB_AFTER_S = 20.0  # a deleted row leaves the log within a minute, even if readers block some tries
+_URGENT_AFTER_S = 40.0
 _SHRINK_EVERY_S = 20.0
 _ROOM_BYTES = 16 * 1024 * 1024  # free room in a file up to which it is not shrunk
 _OLD_DEAD = "DELETE FROM dead WHERE id IN (SELECT id FROM dead WHERE died < ? ORDER BY died LIMIT ?)"
@@ -83,7 +85,7 @@ class Housekeeping:
         now = self._monotonic()
         self._connection.look_at_log()
         if self._removed_at is not None and now >= self._removed_at + _SCRUB_AFTER_S:
-            self.scrub()
+            self.scrub(is_urgent=now >= self._removed_at + _URGENT_AFTER_S)
         if now >= self._shrink_at:
             self._shrink_at = now + _SHRINK_EVERY_S
             self._shrink()
@@ -95,17 +97,17 @@ class Housekeeping:
         if is_pruned and not self._prune():
             self._prune_at = now + _PRUNE_EVERY_S
 
-    def scrub(self) -> bool:
+    def scrub(self, *, is_urgent: bool = True) -> bool:
         """Empty the log if it may contain deleted rows; return whether it is free of them.
 
-        If another process has emptied it since, do nothing.
+        If another process has emptied it since, do nothing. Writers wait for the disk only if ``is_urgent``.
         """
         truncated = cast("float", (self._connection.read("SELECT truncated FROM tally") or (0.0,))[0])
         if self._removed_at is None or truncated > self._last_removed_at:
             self._removed_at = None
             return True
         began = self._clock.now()
-        if not self._connection.truncate():
+        if not self._connection.truncate(is_urgent=is_urgent):
             return False
         if began >= self._last_removed_at:
             self._removed_at = None

@@ -50,23 +50,28 @@ class SqliteClaims:
         self.new: int = 0
 
     def wins(self, event_id: str, pixels: Sequence[str], channel: str, passing: bool, happened: float = inf) -> bool:
-        # A ``passing`` claim is stored with an older time, so that it is removed earlier than others.
-        passed_s = _PASSED_S if passing else 0.0
         if self._times is None:
             self._times = self._clock.now(), self._clock.cutoff(PAIRED_TTL_S)
-        at, too_old = self._times[0] - passed_s, self._times[1] - passed_s
+        at, too_old = self._times
+        if passing:  # stored with an older time, so that it is removed earlier than others
+            at, too_old = at - _PASSED_S, too_old - _PASSED_S
         if happened < self._times[1]:
             if self._sent_at(event_id, pixels):
                 return False
             too_old = inf
         if len(pixels) == 1:
-            key = self._scopes.prefix(pixels[0]) + event_id
-            if key == event_id or not self._added:  # the usual case
-                return self._claim(key, channel, at, too_old)
+            prefix = self._scopes.prefix(pixels[0])
+            if not prefix or not self._added:  # the usual case
+                key = prefix + event_id
+                is_first = self._db.execute(_CLAIM, (key, channel, at, key, too_old)).rowcount == 1
+                self.new += is_first
+                return is_first
         keys = self._scopes.keys(event_id, tuple(pixels))
         if not self._are_free(keys, event_id, channel, too_old):
             return False
-        return sum([self._claim(key, channel, at, too_old) for key in keys]) == len(keys)
+        won = [self._db.execute(_CLAIM, (key, channel, at, key, too_old)).rowcount for key in keys]
+        self.new += sum(won)
+        return sum(won) == len(keys)
 
     def first_at(self, event_id: str, pixels: Sequence[str], channel: str) -> float:
         """Return when the channel was claimed first, in Unix seconds; 0 if it was not."""
@@ -88,11 +93,6 @@ class SqliteClaims:
         if self._scopes.pixels and pixels:
             sql, values = f"{_SENT} AND pixel IN {marks(pixels)}", [*values, *pixels]
         return float(self._db.execute(sql, values).fetchone()[0] or 0.0)
-
-    def _claim(self, key: str, channel: str, at: float, too_old: float) -> bool:
-        is_first = self._db.execute(_CLAIM, (key, channel, at, key, too_old)).rowcount == 1
-        self.new += is_first
-        return is_first
 
     def _are_free(self, keys: Sequence[str], event_id: str, channel: str, too_old: float) -> bool:
         """Return whether all keys are free, so that either all of them are claimed or none."""

@@ -145,7 +145,7 @@ class SqliteOutbox:
                 for i, record in enumerate(admission.stored)
             ]
         if admission.dropped:
-            self.dropped += admission.dropped
+            self.dropped.update(admission.dropped)
         self.duplicates += admission.duplicates
         return won
 
@@ -158,20 +158,23 @@ class SqliteOutbox:
 
     def _admission(self, db: sqlite3.Connection, entries: Sequence[OutboxEntry], at_home: Space) -> Admission:
         """Return the admission of a put, after page views were removed to make room for conversions."""
-        pixels = {record.pixel for entry in entries for record in entry.records}
         space: dict[str, Space] = {}
-        for pixel in pixels:
-            scope = self._scopes.of(pixel)
-            if self._scopes.home in {None, scope}:
-                space[pixel] = at_home
-            else:
-                rows, size = usage.used(db, scope)
-                space[pixel] = Space(self._limits, rows, size)
+        for entry in entries:
+            for record in entry.records:
+                if record.pixel not in space:
+                    space[record.pixel] = self._space(db, record.pixel, at_home)
         admission = Admission(space, self._scopes.pixels)
-        for pixel in pixels:
-            if space[pixel].is_short_of(entries):
+        for pixel, left in space.items():
+            if left.is_short_of(entries):
                 self._make_room(db, admission, pixel, entries)
         return admission
+
+    def _space(self, db: sqlite3.Connection, pixel: str, at_home: Space) -> Space:
+        """Return the remaining room for a pixel."""
+        scope = self._scopes.of(pixel)
+        if self._scopes.home in {None, scope}:
+            return at_home
+        return Space(self._limits, *usage.used(db, scope))
 
     def _make_room(
         self, db: sqlite3.Connection, admission: Admission, pixel: str, entries: Sequence[OutboxEntry]
@@ -198,6 +201,8 @@ class SqliteOutbox:
         for delay_s, record in admission.delayed:
             id_ = insert(db, [record], self._scopes, None, now + min(delay_s, MAX_DELAY_S))
             db.execute("UPDATE waiting SET reason = ? WHERE id = ?", (DELAYED, id_))
+        if not admission.stored:
+            return 0
         owner, due = (holder.owner, now + holder.for_s) if holder else (None, now)
         return insert(db, admission.stored, self._scopes, owner, due)
 
@@ -205,10 +210,17 @@ class SqliteOutbox:
         self, db: sqlite3.Connection, records: Sequence[Record], claims: int, now: float, puts: bytes | None = None
     ) -> None:
         """Count new rows and claims."""
+        if len(records) == 1:  # most puts
+            scope = self._scopes.of(records[0].pixel)
+            size = len(records[0].body)
+            usage.add(db, scope, self._scopes.home, 1, size, claims=claims, clock=now, puts=puts)
+            return
         sizes: dict[str, list[int]] = {}
         for record in records:
-            sizes.setdefault(record.pixel, []).append(len(record.body))
-        if claims and not sizes:
+            if (found := sizes.get(record.pixel)) is None:
+                found = sizes[record.pixel] = []
+            found.append(len(record.body))
+        if not sizes and (claims or puts is not None):
             sizes[""] = []
         for pixel, of_pixel in sizes.items():
             scope, home = self._scopes.of(pixel), self._scopes.home

@@ -20,6 +20,8 @@ _MAX_BYTES = 3500  # fits into one page of the file; above that, the writers wit
 
 def find_put(puts: bytes, put_id: bytes) -> list[Claim] | None:
     """Return the claims of a put; None if it is not its writer's last put."""
+    if put_id not in puts:  # nearly always
+        return None
     start, end = _place(puts, put_id)
     if puts[start : start + _ID_BYTES] != put_id:
         return None
@@ -30,7 +32,8 @@ def with_put(puts: bytes, put_id: bytes, claims: Sequence[Claim]) -> bytes:
     """Return the value with a new put in front and without its writer's earlier put."""
     start, end = _place(puts, put_id)
     won = bytes([claim.browser + 2 * claim.server for claim in claims])
-    found = b"".join((put_id, len(won).to_bytes(2, "big"), won, puts[:start], puts[end:]))
+    before = puts[:start] if start else b""
+    found = b"".join((put_id, len(won).to_bytes(2, "big"), won, before, puts[end:]))
     return found if len(found) <= _MAX_BYTES else _cut(found)
 
 

@@ -21,6 +21,8 @@ __all__ = ["PAIRED", "DeadLetter", "bury", "delete", "for_each", "insert", "mark
 _INSERT = "INSERT INTO waiting (pixel, source, event, event_id, event_time, paired, body, due, owner) VALUES "
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _PART = 50
+_INSERT_ONE = _INSERT + _ROW
+_INSERT_PART = _INSERT + ", ".join([_ROW] * _PART)
 _ENTRY = ", ".join(LedgerEntry.__struct_fields__)
 _ENTER = f"INSERT INTO ledger ({_ENTRY}) VALUES "
 _ENTRY_ROW = f"({', '.join('?' * len(LedgerEntry.__struct_fields__))})"
@@ -50,10 +52,14 @@ class DeadLetter(NamedTuple):
 def insert(db: sqlite3.Connection, records: Sequence[Record], scopes: Scopes, owner: str | None, due: float) -> int:
     """Insert records and return the number of the last row; the other rows have the numbers before it."""
     of = scopes.of
-    rows = [(of(r.pixel), r.source, r.event, r.event_id, r.event_time, r.paired, r.body, due, owner) for r in records]
     last_id: int | None = 0
-    for part in _parts(rows):
-        last_id = db.execute(_INSERT + ", ".join([_ROW] * len(part)), [v for row in part for v in row]).lastrowid
+    for part in _parts(records):
+        values = [
+            value
+            for r in part
+            for value in (of(r.pixel), r.source, r.event, r.event_id, r.event_time, r.paired, r.body, due, owner)
+        ]
+        last_id = db.execute(_INSERT_ONE if len(part) == 1 else _INSERT_PART, values).lastrowid
     return last_id or 0
 
 
@@ -112,11 +118,14 @@ def marks(values: Collection[object]) -> str:
     return f"({', '.join('?' * len(values))})"
 
 
-def _parts(rows: list[_T]) -> Iterator[list[_T]]:
+def _parts(rows: Sequence[_T]) -> Iterator[Sequence[_T]]:
     """Yield ``rows`` in parts of a fixed size, so that a statement is prepared once, and the rest one by one.
 
     One statement per row would take twice the time, since SQLite releases and takes the interpreter lock at each.
     """
+    if len(rows) == 1:  # most puts
+        yield rows
+        return
     whole = len(rows) - len(rows) % _PART
     for start in range(0, whole, _PART):
         yield rows[start : start + _PART]

@@ -12,6 +12,10 @@ from tiktok_middleware.delivery.outbox.sqlite.scopes import Scopes
 
 __all__ = ["add", "recount", "settle_home", "used"]
 
+_ADD = """UPDATE tally SET rows = rows + ?, bytes = bytes + ?, claims = claims + ?, clock = ifnull(?, clock)"""
+_ADD_PUT = """UPDATE tally SET rows = rows + ?, bytes = bytes + ?, claims = claims + ?, clock = ifnull(?, clock),
+    puts = ?"""
+
 
 def used(db: sqlite3.Connection, scope: str) -> tuple[int, int]:
     """Return rows and bytes of a scope that is not the home."""
@@ -41,11 +45,10 @@ def add(
         clock: newest time to record in the file, in Unix seconds; None to leave it.
         puts: value of the last puts (see `puts`); None to leave it.
     """
-    db.execute(
-        """UPDATE tally SET rows = rows + ?, bytes = bytes + ?, claims = claims + ?, clock = ifnull(?, clock),
-        puts = ifnull(?, puts)""",
-        (rows, size, claims, clock, puts),
-    )
+    if puts is not None:
+        db.execute(_ADD_PUT, (rows, size, claims, clock, puts))
+    else:
+        db.execute(_ADD, (rows, size, claims, clock))
     if home is not None and scope != home and rows:
         changed = db.execute("UPDATE usage SET rows = rows + ?, bytes = bytes + ? WHERE scope = ?", (rows, size, scope))
         if not changed.rowcount:
