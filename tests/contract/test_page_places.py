@@ -25,6 +25,7 @@ Through = Callable[[Client, Request, Response], Seen]
 HTML = ("Content-Type", "text/html; charset=utf-8")
 UNNAMED = ("Content-Type", "text/html")
 PURCHASE = (("Purchase", {"value": 9.9, "currency": "EUR", "order_id": "A-1"}),)
+CART = (("AddToCart", {"value": 9.9, "currency": "EUR"}),)
 NAVIGATE = Request(headers=NAVIGATION)
 OLD_NAVIGATE = Request(headers={"accept": "text/html,application/xhtml+xml"})
 
@@ -66,6 +67,61 @@ def test_a_charset_at_risk_is_counted_and_logged_once(through: Through, caplog: 
     assert client.stats()["counts"]["page_charset_at_risk"] == 3
     (line,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert "charset" in line
+
+
+UTF_16 = {"little-endian": b"\xff\xfe", "big-endian": b"\xfe\xff"}
+DOCUMENTS = ["<!doctype html><title>Größe</title><p>x", "<p>x", ""]
+
+
+@BOTH
+@pytest.mark.parametrize("content_type", ["text/html", "text/html; charset=utf-8", "text/html; charset=koi8-r"])
+@pytest.mark.parametrize("order", UTF_16)
+@pytest.mark.parametrize("text", DOCUMENTS)
+@pytest.mark.parametrize("cut", [0, 1, 2, 7])
+def test_a_byte_order_mark_of_utf_16_outranks_the_content_type(
+    through: Through, content_type: str, order: str, text: str, cut: int
+) -> None:
+    body = UTF_16[order] + text.encode("utf-16-le" if order == "little-endian" else "utf-16-be")
+    client = make_client()
+    headers = (("Content-Type", content_type),)
+    for request in (NAVIGATE, OLD_NAVIGATE):
+        page = Response(headers=headers, pieces=(body[:cut], body[cut:]), events=CART)
+        seen = through(client, request, page)
+        assert seen.body == body
+        # The head has left where the first piece has no whole byte order mark.
+        assert (seen.header("set-cookie") or "").startswith("_tt_carry" if cut >= 2 else "")
+    public = Response(headers=(*headers, ("Cache-Control", "public")), pieces=(body,))
+    assert through(client, NAVIGATE, public).body == body
+    coded = Response(headers=(*headers, ("Content-Encoding", "gzip")), pieces=(gzip.compress(body),), events=CART)
+    assert gzip.decompress(through(client, NAVIGATE, coded).body) == body
+    assert counted(client) == ["page_charset"]
+    assert client.stats()["counts"]["page_charset"] == 4
+    assert client.stats()["counts"].get("browser_charset", 0) == (0 if cut >= 2 else 2)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("content_type", "is_page"),
+    [
+        ("text/html charset=utf-8", True),
+        ("TEXT/HTML  charset=utf-8", True),
+        ("text/html ; charset=utf-8", True),
+        ("text/html\t", True),
+        ("text/htmlx; charset=utf-8", False),
+        ("text/html, application/json", False),
+        ("text/html , application/json", False),
+        ("text/plain; x=text/html", False),
+        ("application/json, text/html; charset=utf-8", True),
+    ],
+)
+def test_a_content_type_is_html_where_browsers_take_it_for_html(
+    through: Through, content_type: str, is_page: bool
+) -> None:
+    client, page = make_client(), Response(headers=(("Content-Type", content_type),))
+    for _ in range(2):
+        seen = through(client, NAVIGATE, page)
+        assert without_ours(client, seen.body) == (page.body, int(is_page))
+        assert seen.header("content-type") == content_type
 
 
 # -- large heads

@@ -23,6 +23,7 @@ from tests.servers.contents import (
     head_of,
     is_open,
     own_folder,
+    sent_by_path,
 )
 from tiktok_middleware.core.tracking.current import KEY
 
@@ -39,7 +40,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     if path == "/upload":
         await _whole(send, path, await _digest(receive))
     elif path in {"/file", "/file.html"}:
-        await _file(scope, send, path)
+        await _file(scope, send, path, token)
     elif path in {"/stream", "/sse", "/endless"}:
         await _stream(receive, send, path, token)
     elif path == "/fresh" and (b"if-none-match", ETAG.encode()) in scope["headers"]:
@@ -75,11 +76,12 @@ async def _digest(receive: Any) -> bytes:
     return seen.hexdigest().encode()
 
 
-async def _file(scope: Any, send: Any, path: str) -> None:
+async def _file(scope: Any, send: Any, path: str, token: str) -> None:
     file = file_of(path)
     data = file.read_bytes()
     await _start(send, path, len(data))
     if "http.response.pathsend" in scope.get("extensions", {}):
+        sent_by_path(own_folder(), token).touch()
         await send({"type": "http.response.pathsend", "path": str(file)})
         return
     for at in range(0, len(data), 65536):

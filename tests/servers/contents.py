@@ -24,6 +24,7 @@ __all__ = [
     "head_of",
     "is_open",
     "own_folder",
+    "sent_by_path",
     "write_files",
 ]
 
@@ -111,6 +112,11 @@ def is_open(token: str, step: int, since_s: float) -> bool | None:
     if gate(own_folder(), token, step).exists():
         return True
     return False if time.monotonic() - since_s > GATE_S else None
+
+
+def sent_by_path(folder: Path, token: str) -> Path:
+    """The file whose presence says that the app gave the server a path in place of the bytes."""
+    return folder / f"path-{token}"
 
 
 def closed(folder: Path, token: str) -> Path:

@@ -9,11 +9,13 @@ from itertools import pairwise
 
 import pytest
 
-from tests.servers.contents import CHUNKS, ETAG, UPLOAD_BYTES, WORDS, closed
+from tests.servers.contents import CHUNKS, ETAG, UPLOAD_BYTES, WORDS, closed, sent_by_path
 from tests.servers.pair import Pair
 from tests.servers.visitor import NAVIGATION, SCRIPT, Answer, differences
 
 pytestmark = pytest.mark.servers
+
+IMAGE = {"sec-fetch-mode": "no-cors", "sec-fetch-dest": "image", "accept": "image/*,*/*;q=0.8"}
 
 
 def both(pair: Pair, path: str, headers: dict[str, str] = NAVIGATION, method: str = "GET") -> tuple[Answer, Answer]:
@@ -26,8 +28,7 @@ def both(pair: Pair, path: str, headers: dict[str, str] = NAVIGATION, method: st
 @pytest.mark.parametrize("path", ["/page", "/plain", "/file.html", "/fresh"])
 def test_a_page_carries_one_script(pair: Pair, path: str) -> None:
     bare, ours = both(pair, path)
-    passes_by = path == "/file.html" and pair.entry.sends_paths
-    assert (bare.scripts, ours.scripts) == (0, 0 if passes_by else 1)
+    assert (bare.scripts, ours.scripts) == (0, 1)
     assert ours.header("content-length") in {None, str(len(ours.body))}
 
 
@@ -36,6 +37,17 @@ def test_what_is_no_page_is_the_apps(pair: Pair, path: str) -> None:
     bare, ours = both(pair, path)
     assert ours.body == bare.body
     assert ours.headers == bare.headers
+
+
+@pytest.mark.parametrize(("path", "asked", "is_page"), [("/file.html", NAVIGATION, True), ("/file", IMAGE, False)])
+def test_a_server_sends_files_by_path_unless_they_may_be_pages(
+    pair: Pair, path: str, asked: dict[str, str], is_page: bool
+) -> None:
+    bare, ours = secrets.token_hex(8), secrets.token_hex(8)
+    pages = pair.bare.ask(f"{path}?token={bare}", asked), pair.ours.ask(f"{path}?token={ours}", asked)
+    assert differences(*pages) == []
+    assert sent_by_path(pair.folder, bare).exists() is pair.entry.sends_paths
+    assert sent_by_path(pair.folder, ours).exists() is (pair.entry.sends_paths and not is_page)
 
 
 def test_a_landing_sets_its_cookies(pair: Pair) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.strategies import examples
-from tiktok_middleware.core.page.charset import PRESCAN_BYTES, declared_by, is_label, names_charset, prescan
+from tiktok_middleware.core.page.charset import PRESCAN_BYTES, declared_by, is_label, prescan
 from tiktok_middleware.core.page.charset_labels import LABELS
 
 # A bar on each side of the meta that decides.
@@ -121,23 +121,3 @@ def test_the_labels_are_those_of_the_standard() -> None:
 @pytest.mark.parametrize("text", ["utf-8", "UTF-8", " utf8\n", "latin1", "Shift_JIS", "unicode-1-1-utf-8"])
 def test_labels_are_read_as_browsers_read_them(text: str) -> None:
     assert is_label(text)
-
-
-@pytest.mark.parametrize(
-    ("content_type", "is_named"),
-    [
-        ("text/html; charset=utf-8", True),
-        ("text/html;charset=UTF-8", True),
-        ('text/html; charset="utf-8"', True),
-        ("text/html; a=b; Charset = utf-8; c=d", True),
-        ("text/html; charset=iso-8859-1", True),
-        ("text/html", False),
-        ("text/html; charset=", False),
-        ("text/html; charset=nonsense", False),
-        ("text/html; charset=utf8mb4", False),
-        ("text/html; xcharset=utf-8", False),
-        ("", False),
-    ],
-)
-def test_a_content_type_names_an_encoding_only_where_browsers_have_it(content_type: str, is_named: bool) -> None:
-    assert names_charset(content_type) is is_named

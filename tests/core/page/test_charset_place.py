@@ -42,6 +42,8 @@ PLACED = [
     D + b"<p><noscript>" + M + b"</noscript>|x",
     D + b"<p><style>" + M + b"</style>" + M + b"|",
     # the prescan misses what Chromium sees
+    D + b"<p><meta charset=&#117;tf-8>|x",
+    D + b"<p><meta http-equiv=content&#x2d;type content='text/html; charset=utf&#45;8'>|x",
     D + b"<p><script>a<b x='</script>" + M + b"|<i title='>'>",
     # nothing names an encoding within reach
     D + b"<title>t</title>|<p>x</p>",

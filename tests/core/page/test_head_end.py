@@ -119,7 +119,7 @@ REFUSED = [
     (b"<head", "not_a_document"),
     (b"\xef\xbb", "not_a_document"),
     (b"\xef\xbb\xbf\xef\xbb\xbf<html>", "not_a_document"),
-    (b"\xff\xfe<\x00h\x00t\x00m\x00l\x00>\x00", "not_a_document"),
+    (b"\xff\xfe<\x00h\x00t\x00m\x00l\x00>\x00", "charset"),
     (b"<!doctyp", "not_a_document"),
     (b"<!doctype", "head_unfinished"),
     (b"<!doctype html", "head_unfinished"),

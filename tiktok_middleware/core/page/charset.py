@@ -7,11 +7,12 @@ the labels of the Encoding standard (https://encoding.spec.whatwg.org/#names-and
 
 from __future__ import annotations
 
+import html
 import re
 
 from tiktok_middleware.core.page.charset_labels import LABELS
 
-__all__ = ["BOM", "PRESCAN_BYTES", "declared_by", "is_label", "names_charset", "prescan"]
+__all__ = ["BOM", "PRESCAN_BYTES", "UTF_16_BOMS", "declared_by", "is_label", "prescan"]
 
 #: How far browsers look for a declaration in the document.
 PRESCAN_BYTES = 1024
@@ -19,9 +20,12 @@ PRESCAN_BYTES = 1024
 #: The byte order mark of UTF-8, which outranks every declaration.
 BOM = b"\xef\xbb\xbf"
 
+#: The byte order marks of encodings in which a script of ASCII bytes would be other characters. They outrank
+#: ``Content-Type``.
+UTF_16_BOMS = frozenset({b"\xff\xfe", b"\xfe\xff"})
+
 _W = rb"[\t\n\f\r ]"
 _SPACE = "\t\n\f\r "
-_PARAMETER = re.compile(r";\s*charset\s*=\s*(?:\"([^\"]*)\"?|([^\s;\"]+))", re.IGNORECASE)
 _META = re.compile(rb"<meta[\t\n\f\r /]", re.IGNORECASE)
 _ANY_TAG = re.compile(rb"</?[A-Za-z][^\t\n\f\r >]*(?=[\t\n\f\r >])")
 # One attribute, or the end of the tag. Every alternative must be followed by a byte, so an attribute that is cut off
@@ -40,12 +44,6 @@ _CONTENT_CHARSET = re.compile(
 def is_label(text: str) -> bool:
     """Return whether browsers have an encoding of this name."""
     return text.strip(_SPACE).lower() in LABELS
-
-
-def names_charset(content_type: str) -> bool:
-    """Return whether a ``Content-Type`` names an encoding that browsers have. Browsers ignore other names."""
-    found = _PARAMETER.search(content_type) if "harset" in content_type or "HARSET" in content_type else None
-    return found is not None and is_label(found[1] or found[2] or "")
 
 
 def prescan(data: bytes) -> tuple[int, int] | None:
@@ -78,12 +76,20 @@ def prescan(data: bytes) -> tuple[int, int] | None:
 
 
 def declared_by(tag: bytes) -> bool:
-    """Return whether a ``<meta>`` start tag names an encoding that browsers have.
+    """Return whether a parser reads an encoding that browsers have in a ``<meta>`` start tag.
+
+    A parser decodes the character references in attribute values; the prescan does not.
 
     Args:
         tag: the whole tag, from its "<" to its ">".
     """
-    return _META.match(tag) is not None and _read_meta(tag, 5, len(tag))[1]
+    return _META.match(tag) is not None and any(_read_meta(text, 5, len(text))[1] for text in (tag, _decoded(tag)))
+
+
+def _decoded(tag: bytes) -> bytes:
+    if b"&" not in tag:
+        return tag
+    return html.unescape(tag.decode("latin-1")).encode("ascii", "replace")
 
 
 def _skip_attributes(data: bytes, position: int, end: int) -> int:

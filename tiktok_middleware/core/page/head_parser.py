@@ -12,7 +12,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Union
 
-from tiktok_middleware.core.page.charset import BOM
+from tiktok_middleware.core.page.charset import BOM, UTF_16_BOMS
 from tiktok_middleware.core.page.head_tags import LIMIT_BYTES as TAG_LIMIT_BYTES
 from tiktok_middleware.core.page.head_tags import HeadTags
 from tiktok_middleware.core.page.html_tokens import (
@@ -108,8 +108,11 @@ class HeadParser:
 
     def _start(self, data: bytes, _: int, end: int) -> _Step:
         """At the first bytes of the document, where a byte order mark may be."""
-        if end < len(BOM) and BOM.startswith(data):
+        if any(end < len(mark) and mark.startswith(data) for mark in (BOM, *UTF_16_BOMS)):
             return _MORE, 0
+        if data[:2] in UTF_16_BOMS:
+            self.is_document, self.reason = True, "charset"
+            return _NEVER, 0
         self._state = HeadParser._head
         match = FIRST_RUN.match(data, 0, end)
         if match is None:

@@ -10,9 +10,10 @@ import re
 from enum import Enum
 from typing import NamedTuple
 
+from tiktok_middleware.core.http.media_type import media_type
 from tiktok_middleware.core.http.request import Names, RequestView, Values
 from tiktok_middleware.core.http.response_head import PLANNED, Head, seconds_left
-from tiktok_middleware.core.page.charset import names_charset
+from tiktok_middleware.core.page.charset import is_label
 from tiktok_middleware.core.page.codings import has_coding, is_known, missing_packages
 from tiktok_middleware.core.runtime import BoundedCache
 
@@ -157,12 +158,10 @@ def _decide(status: int, head: Head, asked: _Asked, shared: bool | None, now_s: 
     timing, timing_reason = _timing(asked)
     reasons = tuple(reason for reason in (place_reason, audience_reason, codec_reason, timing_reason) if reason)
     fragment = _fragment_place(place, head, asked, is_shared=audience is Audience.SHARED)
-    return Plan(place, audience, codec, timing, reasons, fragment, names_charset(head.content_type))
+    return Plan(place, audience, codec, timing, reasons, fragment, is_label(media_type(head.content_type).charset))
 
 
-_HTML = re.compile(r"\s*text/html\s*(?:;|$)", re.IGNORECASE)
-_XHTML = re.compile(r"\s*application/xhtml\+xml\s*(?:;|$)", re.IGNORECASE)
-_EVENT_STREAM = re.compile(r"\s*text/event-stream\s*(?:;|$)", re.IGNORECASE)
+_HTML, _XHTML, _EVENT_STREAM = "text/html", "application/xhtml+xml", "text/event-stream"
 _FRAMES = frozenset({"iframe", "frame", "embed", "object"})
 _NO_BODY = frozenset({204, 205, *range(300, 400)})
 
@@ -174,7 +173,7 @@ def _place(status: int, head: Head, asked: _Asked, *, is_shared: bool) -> tuple[
     sealed = _sealed(head)
     if sealed:
         return (Place.CARRY if _is_navigation(asked) else Place.UNTOUCHABLE), sealed
-    is_html = _HTML.match(head.content_type) is not None
+    is_html = media_type(head.content_type).essence == _HTML
     if is_html and status not in _NO_BODY and not head.content_disposition.lstrip().lower().startswith("attachment"):
         if is_shared:
             return Place.DOCUMENT, ""  # for any request: a cache also sends it to windows, frames and scripts
@@ -209,14 +208,14 @@ def _untouchable(status: int, head: Head, asked: _Asked) -> str:
         return "not_modified"
     if asked.is_head:
         return "head_request"
-    if _EVENT_STREAM.match(head.content_type):
+    if media_type(head.content_type).essence == _EVENT_STREAM:
         return "event_stream"
     return ""
 
 
 def _sealed(head: Head) -> str:
     """Return why the body must not be changed, even if a cookie may be added; empty when it may be changed."""
-    if _XHTML.match(head.content_type):
+    if media_type(head.content_type).essence == _XHTML:
         return "xhtml"  # the script would have to be well-formed XML
     if "no-transform" in _directives(head.cache_control):
         return "no_transform"
@@ -328,7 +327,6 @@ def _directives(header: str) -> dict[str, str]:
     return found
 
 
-_CHARSET = re.compile(r"charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
 # Encodings whose bytes below 0x80 are not always ASCII (https://encoding.spec.whatwg.org/).
 _NOT_ASCII = ("utf-16", "utf-32", "utf-7", "iso-2022-", "hz-gb-2312", "ucs-2", "ucs-4")
 
@@ -337,8 +335,7 @@ def _codec(head: Head) -> tuple[Codec, str]:
     coding = head.content_encoding
     if coding and not is_known(coding):
         return Codec.OPAQUE, "package_missing" if missing_packages(coding) else "encoded"
-    charset = _CHARSET.search(head.content_type)
-    if charset is not None and charset[1].lower().startswith(_NOT_ASCII):
+    if media_type(head.content_type).charset.startswith(_NOT_ASCII):
         return Codec.OPAQUE, "charset"
     return (Codec.CODED, "") if coding and has_coding(coding) else (Codec.IDENTITY, "")
 

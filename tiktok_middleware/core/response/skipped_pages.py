@@ -11,7 +11,7 @@ from tiktok_middleware.core.runtime import Runtime
 __all__ = ["note_unread", "note_without_place", "reason_of"]
 
 # Reasons why a document gets no script. Any other end of the search means that the head end is out of reach.
-_NO_PLACE = frozenset({"charset_at_risk", "already_injected", "head_memory_full"})
+_NO_PLACE = frozenset({"charset", "charset_at_risk", "already_injected", "head_memory_full"})
 
 
 def note_unread(plan: Plan, head: Head, runtime: Runtime) -> None:

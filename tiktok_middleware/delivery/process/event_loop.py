@@ -24,12 +24,12 @@ async def wait_for(future: Future[Any], timeout_s: float) -> None:
 
 
 async def pause() -> None:
-    """Let the event loop run other tasks."""
+    """Let the event loop run other tasks. Without an asyncio or trio loop, return at once."""
     if _is_asyncio():
         import asyncio  # noqa: PLC0415  # already imported: its loop runs
 
         await asyncio.sleep(0)
-    else:
+    elif is_in_event_loop():
         import trio  # noqa: PLC0415  # already imported: its loop runs
 
         await trio.lowlevel.checkpoint()
