@@ -39,6 +39,11 @@ MESSAGES = [
     ),
     ("PIXEL_ID", "A\nB", "TIKTOK_PIXEL_ID is 'A\\nB'; allowed: text without line breaks and control characters"),
     (
+        "BROWSER_RULES",
+        "a[href click Contact",
+        "TIKTOK_BROWSER_RULES is 'a[href click Contact'; allowed: rules of the form SELECTOR click|submit|input EVENT, separated by semicolons; the selector of the rule 'a[href click Contact' is invalid: '[href' is no attribute selector",
+    ),
+    (
         "PIXEL_BY_HOST",
         "shop.de=C1",
         "TIKTOK_PIXEL_BY_HOST is 'shop.de=C1'; allowed: import:package.module:function",

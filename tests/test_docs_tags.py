@@ -9,6 +9,7 @@ import pytest
 
 from tests.test_docs import blocks
 from tiktok_middleware import Client, Config
+from tiktok_middleware.core.runtime import page_events
 
 
 def variables(page: str, index: int) -> dict[str, str]:
@@ -32,6 +33,18 @@ def test_example_with_three_countries_gives_each_host_its_pixel(monkeypatch: pyt
         ((), ""),
     ]
     client.close(1)
+
+
+def test_rules_of_the_page_are_valid() -> None:
+    page = "docs/how-to/browser-rules.md"
+    config = Config.from_env({"TIKTOK_PIXEL_ID": "A", **line_of(page, 0), **line_of(page, 1)})
+    assert sorted(page_events(config).values()) == ["Contact", "FormStart", "Lead", "Pageview"]
+
+
+def line_of(page: str, index: int) -> dict[str, str]:
+    """Return the one variable of a page's block number ``index``."""
+    name, _, value = blocks(page, "ini")[index].strip().partition("=")
+    return {name: value}
 
 
 def test_two_pixels_get_every_event() -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from inspect import iscoroutinefunction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tiktok_middleware._bots import make_ready, verdict
+from tiktok_middleware._browser_rules import BrowserRule
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.bridge_settings import page_side
 from tiktok_middleware.core.events.sources import SOURCES
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.import_setting import imported
+from tiktok_middleware.core.runtime import ROUTE
 from tiktok_middleware.core.signing import derive_key
 from tiktok_middleware.core.visitor.bots import PERSON, TOOL, BotRule, sent_by
 from tiktok_middleware.delivery.delivery import DeliveryOptions
@@ -73,19 +76,34 @@ def browser_file(name: str) -> str:
     return resources.files("tiktok_middleware.browser").joinpath(name).read_text("utf-8")
 
 
-def helper_file(consent: str, cookie_domain: str = "auto") -> str:
-    """Return the text of the helper script, with the scripts that read consent platforms in the page.
+def helper_file(
+    consent: str,
+    cookie_domain: str = "auto",
+    *,
+    rules: Sequence[BrowserRule] = (),
+    events: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """Return the text of the helper script, with the scripts that the options ask for.
 
     Args:
         consent: the value of ``TIKTOK_CONSENT``.
         cookie_domain: the value of ``TIKTOK_COOKIE_DOMAIN``.
+        rules: the rules of ``TIKTOK_BROWSER_RULES``.
+        events: names of the events that these scripts report, by token.
 
     Raises:
         ConfigError: ``consent`` names a platform for which there is no such script.
     """
     side = page_side(consent, cookie_domain)
-    asked = ["bridge.js", *(f"bridges/{name}.js" for name in side.files)] if side.files else []
-    return "\n".join([_told(side.settings), *map(browser_file, ["helper.js", *asked])])
+    files = ["helper.js", *(["bridge.js", *(f"bridges/{name}.js" for name in side.files)] if side.files else [])]
+    settings = dict(side.settings)
+    if rules:
+        files.append("rules.js")
+        settings["r"] = [[rule.selector, rule.moment, events[rule.token], rule.token] for rule in rules]
+    if ROUTE in events:
+        files.append("routes.js")
+        settings["v"] = ROUTE
+    return "\n".join([_told(settings), *map(browser_file, files)])
 
 
 def _told(settings: Mapping[str, object]) -> str:

@@ -40,7 +40,7 @@ from tiktok_middleware.core.http.own_response import Answer, Wanted
 from tiktok_middleware.core.http.request import EnvironRequest, RequestView, ScopeRequest, headers_by_name
 from tiktok_middleware.core.response.actions import Commit, Forward, Phase, Step
 from tiktok_middleware.core.response.exchange import Exchange
-from tiktok_middleware.core.runtime import Runtime, make_runtime
+from tiktok_middleware.core.runtime import Runtime, make_runtime, page_events
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.tracking.current import KEY
 from tiktok_middleware.core.tracking.pixels_by_host import RuntimesByHost
@@ -119,7 +119,12 @@ class Client(OtherServers):
             ),
             pixel_js=browser_file("pixel.js"),
             stub_js=browser_file("stub.js"),
-            helper_js=helper_file(self.config.consent, self.config.cookie_domain),
+            helper_js=helper_file(
+                self.config.consent,
+                self.config.cookie_domain,
+                rules=self.config.rules,
+                events=page_events(self.config),
+            ),
             registrable_domain=domain_rule(self.config),
             clock=clock,
             random_bytes=random_bytes,

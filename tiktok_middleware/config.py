@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
+from tiktok_middleware._browser_rules import BrowserRule, browser_rules, read_rules
 from tiktok_middleware._option_parsers import (
     boolean,
     bot_rules,
@@ -132,6 +133,8 @@ class Config:
     #: beside it rules such as ``auto,+MyShopApp,-AcmeMonitor``. Each is a regular expression that is searched in the
     #: user agent, in any case: ``+`` for people, ``-`` for bots. The first rule that matches decides.
     bots: str = _option("auto", bots)
+    #: Clicks, submits and inputs that are events: ``a[href^="tel:"] click Contact; form#lead submit Lead``.
+    browser_rules: str = _option("", browser_rules)
     #: ISO 3166 region for national phone numbers.
     phone_region: str = _option("", choice("", pattern=r"[A-Z]{2}", hint="a two-letter region such as DE"))
     #: User data keys that may be sent, on both channels: ``all``, ``none`` or some of ``email``, ``phone``,
@@ -233,6 +236,11 @@ class Config:
     def pixels(self) -> tuple[str, ...]:
         """The pixel codes."""
         return tuple(self.pixel_id.split(",")) if self.pixel_id else ()
+
+    @cached_property
+    def rules(self) -> tuple[BrowserRule, ...]:
+        """The rules of ``browser_rules``."""
+        return read_rules(self.browser_rules)
 
     @property
     def tokens(self) -> tuple[str, ...]:

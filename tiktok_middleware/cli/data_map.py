@@ -262,6 +262,11 @@ def _data(config: Config) -> Section:
             else "none may: TIKTOK_BROWSER_EVENTS is empty",
             "as the script reports them" if config.browser_events else "never on the server channel",
         ),
+        *(
+            [("clicks, submits and inputs that rules name", browser, server, "the event's name", "no parameters")]
+            if config.rules
+            else ()
+        ),
         ("that a visitor is a crawler", "no", "no", "not sent", "the server's copy of a crawler's event is not sent"),
     )
     return Section("What is shared once consent is granted", ("data", "browser", "server", "form", "when"), rows)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from tiktok_middleware._browser_rules import BrowserRule
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.consent import Reader
 from tiktok_middleware.core.consent.missing_platform import Silence, silence_of
-from tiktok_middleware.core.events.event import Event
+from tiktok_middleware.core.events.event import PAGE_VIEW, Event
 from tiktok_middleware.core.events.event_names import event_name
 from tiktok_middleware.core.http.proxies import Proxies
 from tiktok_middleware.core.http.request import RequestView
@@ -28,7 +29,10 @@ from tiktok_middleware.errors import ConfigError, EventError
 if TYPE_CHECKING:
     from tiktok_middleware.core.response.decision_cache import Effects
 
-__all__ = ["BoundedCache", "Notices", "Runtime", "make_runtime"]
+__all__ = ["ROUTE", "BoundedCache", "Notices", "Runtime", "make_runtime", "page_events"]
+
+#: Token under which the page's script reports a route change.
+ROUTE = "route"
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -96,6 +100,7 @@ class Runtime:
         is_excluded: returns whether a path gets no snippet and sends no events.
         url_allow, url_deny: query keys that page addresses on the server channel keep, or lose.
         browser_events: names of events that a page may send by itself.
+        page_events: names of events that the page's script reports, by the token that it reports.
         cookie_domain: returns the ``Domain`` of the visitor's cookies for a host name; empty for host-only.
         extend_policy: adds the pixel's hosts to a Content Security Policy; None if policies are not changed.
         clock: returns the time, in Unix seconds.
@@ -141,6 +146,7 @@ class Runtime:
     url_allow: frozenset[str]
     url_deny: frozenset[str]
     browser_events: frozenset[str]
+    page_events: Mapping[str, str]
     cookie_domain: Callable[[str], str]
     extend_policy: Callable[[str], str] | None
     clock: Callable[[], float]
@@ -252,7 +258,7 @@ def make_runtime(
         handed_out: as in :class:`Runtime`.
 
     Raises:
-        ConfigError: ``TIKTOK_BROWSER_EVENTS`` contains an invalid event name.
+        ConfigError: ``TIKTOK_BROWSER_EVENTS`` or ``TIKTOK_BROWSER_RULES`` contains an invalid event name.
     """
     snippet = Snippet(
         pixel_js=pixel_js,
@@ -273,6 +279,7 @@ def make_runtime(
         url_allow=frozenset(config.url_allow.split(",")) - {""},
         url_deny=frozenset(config.url_deny.lower().split(",")) - {""},
         browser_events=_browser_events(config.browser_events),
+        page_events=page_events(config),
         cookie_domain=_domain_rule(config.cookie_domain, registrable_domain),
         extend_policy=partial(extended, hosts=pixel_hosts(config.pixel_url)) if config.csp == "extend" else None,
         clock=clock,
@@ -300,6 +307,24 @@ def _browser_events(names: str) -> frozenset[str]:
         return frozenset(event_name(name)[0] for name in names.split(",") if name)
     except EventError as error:
         raise ConfigError("TIKTOK_BROWSER_EVENTS", names, f"names of events; one {error}") from None
+
+
+def page_events(config: Config) -> dict[str, str]:
+    """Return the events of rules and of route changes, by the tokens that the page's script reports.
+
+    Raises:
+        ConfigError: a rule has an invalid event name.
+    """
+    found = {ROUTE: PAGE_VIEW} if config.page_view == "matched" and config.history_observer else {}
+    return {**found, **{rule.token: _event_of(rule) for rule in config.rules}}
+
+
+def _event_of(rule: BrowserRule) -> str:
+    try:
+        return event_name(rule.event)[0]
+    except EventError as error:
+        allowed = f"rules with names of events; in this rule {error}"
+        raise ConfigError("TIKTOK_BROWSER_RULES", " ".join(rule), allowed) from None
 
 
 def _excluder(globs: str) -> Callable[[str], bool]:

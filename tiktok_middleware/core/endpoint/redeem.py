@@ -94,6 +94,9 @@ def sent(
 
 def _opened(tracker: RequestState, token: str) -> SignedEvent | None:
     runtime = tracker.runtime
+    event = runtime.page_events.get(token)
+    if event is not None:  # of a rule, or a route change; the token is not signed, as it can name nothing else
+        return SignedEvent(event, {}, tracker.request.path, 0, limited_data_use=runtime.limited_data_use)
     try:
         return open_signed_event(token, runtime.signer, runtime.config.pixels, runtime.clock())
     except TokenError as error:
