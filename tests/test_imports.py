@@ -113,6 +113,8 @@ ALSO = {
     "core/page/encoded_body.py": {"brotli", "brotlicffi", "zstandard", "compression", "backports"},
     "delivery/process/threads.py": {"gevent"},
     "contrib/django.py": {"django", "asgiref"},
+    "contrib/_django_response.py": {"django", "asgiref"},
+    "contrib/_django_settings.py": {"django"},
     "contrib/django_cookie_consent.py": {"django"},
     "contrib/flask.py": {"flask"},
     "contrib/starlette.py": {"starlette"},
@@ -128,7 +130,8 @@ ALSO = {
 # An integration may import another where its framework builds on the other's.
 MAY_STAND_ON = {
     "contrib/fastapi.py": {"contrib.starlette"},
-    "contrib/django.py": {"contrib.django_cookie_consent"},
+    "contrib/django.py": {"contrib._django_response", "contrib._django_settings"},
+    "contrib/_django_settings.py": {"contrib.django_cookie_consent"},
     "contrib/flask.py": {"contrib._flask_config"},
     "contrib/quart.py": {"contrib._flask_config"},
 }

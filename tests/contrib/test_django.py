@@ -6,6 +6,7 @@ import asyncio
 import html
 import io
 import json
+import pickle
 import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta, timezone
@@ -37,6 +38,7 @@ from tests.contrib.shared import NAVIGATION, PAGE, PIXEL, inline_events, is_pair
 from tests.core.endpoint.report_world import token_of
 from tiktok_middleware import Client
 from tiktok_middleware.contrib import django as contrib
+from tiktok_middleware.contrib._django_settings import client_of_settings
 from tiktok_middleware.contrib.django import tiktok_from
 from tiktok_middleware.core.events.ids import timed_event_id
 
@@ -278,13 +280,13 @@ def test_the_helper_is_served(client: Client, browser: Browser) -> None:
 def test_settings_outrank_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIKTOK_PIXEL_ID", "C1111111111111111111")
     with override_settings(TIKTOK={"PIXEL_ID": PIXEL, "outbox": "memory://"}):
-        assert contrib._client().config.pixels == (PIXEL,)
+        assert client_of_settings().config.pixels == (PIXEL,)
 
 
 def test_a_client_of_the_apps_own_may_be_the_setting() -> None:
     made = make_client()
     with override_settings(TIKTOK=made):
-        assert contrib._client() is made
+        assert client_of_settings() is made
 
 
 def test_without_the_middleware_the_error_says_what_to_do() -> None:
@@ -381,3 +383,11 @@ def test_naive_event_times_are_of_djangos_time_zone(given: bool) -> None:
     middleware.client.close(0)
     made.close(0)
     assert event.event_time == int(happened.timestamp())
+
+
+def test_responses_that_an_earlier_release_pickled_can_still_be_read() -> None:
+    """A cache keeps them beyond an upgrade."""
+    close = pickle.loads(
+        b"ctiktok_middleware.contrib.django\n_Closer\n(ctiktok_middleware.contrib.django\n_nothing\ntR."
+    )
+    assert close() is None

@@ -16,6 +16,7 @@ from django.urls import path
 from tests.contrib.shared import NAVIGATION, PAGE, make_client
 from tests.contrib.test_django import Browser
 from tiktok_middleware.contrib import django as contrib
+from tiktok_middleware.contrib._django_settings import configured_policy
 from tiktok_middleware.core.page.csp import allows_inline
 from tiktok_middleware.core.tracking.current import KEY
 
@@ -165,11 +166,11 @@ def test_a_policy_that_lets_any_inline_script_run_is_not_closed(visit: Visit, wr
 
 
 def test_the_settings_of_older_packages_are_read_too() -> None:
-    assert allows_inline(contrib._configured_policy())
+    assert allows_inline(configured_policy())
     with override_settings(CSP_SCRIPT_SRC=["'self'"], CSP_INCLUDE_NONCE_IN=["script-src"]):
-        assert not allows_inline(contrib._configured_policy())
+        assert not allows_inline(configured_policy())
     with override_settings(CONTENT_SECURITY_POLICY="no mapping", SECURE_CSP=["nor", "this"]):
-        assert allows_inline(contrib._configured_policy())
+        assert allows_inline(configured_policy())
 
 
 def test_without_a_policy_django_is_given_no_hook() -> None:
