@@ -23,7 +23,7 @@ from tiktok_middleware.delivery.process.forks import alive
 #: Markers of tests that the fast tier leaves out: they need more than Python, or more than a second.
 NOT_FAST = ("browser", "node", "redis", "postgres", "servers", "slow", "soak")
 _WHOLE_FILE = re.compile(rf"^pytestmark = pytest\.mark\.({'|'.join(NOT_FAST)})\b", re.MULTILINE)
-_CLOCK = re.compile(r"\b(perf_counter|process_time|thread_time)(_ns)?\(")
+_CLOCK = re.compile(r"\b((perf_counter|process_time|thread_time)(_ns)?|least_s)\(")
 
 settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.register_profile("fast", settings.get_profile("ci"), max_examples=10)

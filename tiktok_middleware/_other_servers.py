@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
+from tiktok_middleware.core.http.asgi_request import ScopeRequest
 from tiktok_middleware.core.http.own_response import Answer, Wanted
-from tiktok_middleware.core.http.request import EnvironRequest, RequestView, ScopeRequest
+from tiktok_middleware.core.http.request import RequestView
+from tiktok_middleware.core.http.wsgi_request import EnvironRequest
 from tiktok_middleware.core.response.actions import Commit, Forward, Step
 
 if TYPE_CHECKING:

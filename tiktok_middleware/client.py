@@ -36,8 +36,10 @@ from tiktok_middleware.core.endpoint.routes import answer
 from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
 from tiktok_middleware.core.events.event_names import read_name
 from tiktok_middleware.core.events.ids import once_event_id, read_once
+from tiktok_middleware.core.http.asgi_request import ScopeRequest, headers_by_name
 from tiktok_middleware.core.http.own_response import Answer, Wanted
-from tiktok_middleware.core.http.request import EnvironRequest, RequestView, ScopeRequest, headers_by_name
+from tiktok_middleware.core.http.request import RequestView
+from tiktok_middleware.core.http.wsgi_request import EnvironRequest
 from tiktok_middleware.core.response.actions import Commit, Forward, Phase, Step
 from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.runtime import Runtime, make_runtime, page_events

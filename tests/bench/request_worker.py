@@ -146,7 +146,7 @@ class _RequestWorker:
 def asgi_request(client: Client) -> Any:
     """The facts of a tracked request."""
     from tests.bench import pages
-    from tiktok_middleware.core.http.request import ScopeRequest
+    from tiktok_middleware.core.http.asgi_request import ScopeRequest
 
     return ScopeRequest(asgi_door.scope_of(pages.SCENES["tracked"]), client.runtime.proxies)
 

@@ -15,7 +15,7 @@ from tests.bench.asgi_adapter import scope_of
 from tests.bench.ours import PIXEL, make_client
 from tests.bench.sink import MARK
 from tiktok_middleware.core.events.event import OutboxEntry, Record
-from tiktok_middleware.core.http.request import ScopeRequest
+from tiktok_middleware.core.http.asgi_request import ScopeRequest
 from tiktok_middleware.delivery.delivery import Delivery
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 

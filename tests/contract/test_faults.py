@@ -23,8 +23,9 @@ from tests.contract.adapters import (
 from tiktok_middleware import Client
 from tiktok_middleware import asgi as asgi_module
 from tiktok_middleware import wsgi as wsgi_module
-from tiktok_middleware.core.http.request import EnvironRequest, ScopeRequest
+from tiktok_middleware.core.http.asgi_request import ScopeRequest
 from tiktok_middleware.core.http.response_head import Head
+from tiktok_middleware.core.http.wsgi_request import EnvironRequest
 from tiktok_middleware.core.page.head_end import Injector
 from tiktok_middleware.core.pixel.snippet import Snippet
 from tiktok_middleware.core.response import exchange as exchange_module

@@ -10,8 +10,10 @@ from urllib.parse import unquote_to_bytes
 from tiktok_middleware._log import NoticeLog
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.consent import make_reader
+from tiktok_middleware.core.http.asgi_request import ScopeRequest
 from tiktok_middleware.core.http.proxies import Proxies
-from tiktok_middleware.core.http.request import EnvironRequest, RequestView, ScopeRequest
+from tiktok_middleware.core.http.request import RequestView
+from tiktok_middleware.core.http.wsgi_request import EnvironRequest
 from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.runtime import Runtime, make_runtime
 from tiktok_middleware.core.signing import Signer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from hashlib import sha512
 from typing import Any
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.core.core_world import DOORS, FETCH, GOOD_TTP, NOW, Clock, MakeRequest, counts, runtime_of, scope_request
 from tests.core.endpoint.report_world import MINTED, PAGE, SAME, answered, cookies, heard, items, report, token_of
+from tests.timing import least_s
 from tiktok_middleware.core.endpoint.report import MAX_BODY_BYTES, Report, refusal
 from tiktok_middleware.core.events.event import Claim
 from tiktok_middleware.core.events.ids import timed_event_id
@@ -452,9 +452,9 @@ def test_brackets_inside_a_string_are_no_depth(word: str) -> None:
 
 
 def test_an_endless_string_is_read_in_linear_time() -> None:
-    start = time.perf_counter()
-    assert isinstance(heard(runtime_of(), b"[" * 70 + b'"' + b'\\"' * 7000), Answer)
-    assert time.perf_counter() - start < 0.5
+    body = b"[" * 70 + b'"' + b'\\"' * 7000
+    assert isinstance(heard(runtime_of(), body), Answer)
+    assert least_s(lambda: heard(runtime_of(), body), 0.5) < 0.5
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-import time
 from typing import Any, cast
 
 import msgspec
@@ -12,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.strategies import examples
+from tests.timing import least_s
 from tiktok_middleware.core.events.validation import clean_properties
 
 KNOWN = st.sampled_from(
@@ -129,9 +129,7 @@ def test_empty_lists_and_nones_cost_too() -> None:
 
 def test_many_unknown_keys_are_not_all_looked_up() -> None:
     products = [{f"k{product}_{key}": "x" for key in range(50)} for product in range(500)]
-    started = time.perf_counter()
-    clean_properties("AddToCart", {"contents": products})
-    assert time.perf_counter() - started < 1
+    assert least_s(lambda: clean_properties("AddToCart", {"contents": products}), 1) < 1
 
 
 def test_reports_are_bounded() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tests.core.core_world import runtime_of, tracker_of
+from tests.timing import least_s
 from tiktok_middleware import Client, Config
-from tiktok_middleware.core.visitor.in_app import IN_APP, in_app
+from tiktok_middleware.core.visitor.in_app import IN_APP, _app, in_app
 
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148"
 ANDROID = (
@@ -83,10 +82,12 @@ def test_any_other_agent_is_no_app(agent: str) -> None:
 
 
 def test_the_time_is_bounded() -> None:
-    started = time.perf_counter()
-    for worst in ("F", "FB", "Instagra", "musical_l", "Twitter for ", "\u00e9"):
-        in_app(worst * 32_768, worst * 32_768)
-    assert time.perf_counter() - started < 0.2
+    def read() -> None:
+        _app.cache_clear()
+        for worst in ("F", "FB", "Instagra", "musical_l", "Twitter for ", "\u00e9"):
+            in_app(worst * 32_768, worst * 32_768)
+
+    assert least_s(read, 0.2) < 0.2
 
 
 def test_stats_count_events_by_app() -> None:

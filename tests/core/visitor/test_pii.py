@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
+from tests.timing import least_s
 from tiktok_middleware.core.visitor.pii import scrubbed, text_reveals
 
 
@@ -63,7 +62,4 @@ def test_parameters_are_judged_by_text_and_key(key: str, text: str, is_personal:
 )
 def test_hostile_text_costs_no_more_than_its_length(unit: str) -> None:
     text = (unit * 32_768)[:32_768]
-    started = time.perf_counter()
-    text_reveals(text)
-    text_reveals(text, "phone")
-    assert time.perf_counter() - started < 0.5
+    assert least_s(lambda: (text_reveals(text), text_reveals(text, "phone")), 0.5) < 0.5

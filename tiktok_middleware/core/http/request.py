@@ -1,4 +1,4 @@
-"""Read requests from ASGI scopes and WSGI environs. Most values are computed only when they are used."""
+"""A visitor's request, whatever the protocol. Most values are computed only when they are used."""
 
 from __future__ import annotations
 
@@ -11,16 +11,7 @@ from urllib.parse import quote, unquote_plus
 from tiktok_middleware.core.http.cookies import read_cookies
 from tiktok_middleware.core.http.proxies import Proxies, parsed_address
 
-__all__ = [
-    "EnvironRequest",
-    "Names",
-    "RequestView",
-    "ScopeRequest",
-    "UnreadableRequest",
-    "Values",
-    "headers_by_name",
-    "query_value",
-]
+__all__ = ["Names", "RequestView", "UnreadableRequest", "Values", "as_host", "environ_key", "query_value"]
 
 _MAX_QUERY_CHARS = 8192
 
@@ -43,7 +34,7 @@ class Names:
     def __init__(self, *names: str) -> None:
         self.texts: tuple[str, ...] = names
         self.in_scope: tuple[bytes, ...] = tuple(name.encode("latin-1") for name in names)
-        self.in_environ: tuple[str, ...] = tuple(map(_environ_key, names))
+        self.in_environ: tuple[str, ...] = tuple(map(environ_key, names))
 
 
 # Paths that need no percent-encoding, and IPv4 addresses in their only spelling.
@@ -289,156 +280,14 @@ class UnreadableRequest(RequestView):
         return ""
 
 
-class ScopeRequest(RequestView):
-    """A request from an ASGI scope.
-
-    Args:
-        raw: the scope; it is copied, unless ``headers`` are given.
-        proxies: the trusted proxies.
-        headers: the result of :func:`headers_by_name`. If given, no other code may write to ``raw``.
-    """
-
-    __slots__ = ()
-
-    def __init__(
-        self, raw: MutableMapping[str, Any], proxies: Proxies, headers: Mapping[bytes, bytes] | None = None
-    ) -> None:
-        self.raw: MutableMapping[str, Any] = dict(raw) if headers is None else raw
-        path, mount, query = str(raw["path"]), raw.get("root_path"), raw.get("query_string")
-        self.mount: str = ""
-        if mount:
-            self.mount = mount = str(mount).rstrip("/")
-            # In ASGI 3, `path` includes `root_path`; older servers leave it out.
-            if path != mount and not path.startswith(mount + "/"):
-                path = mount + path
-        self.path: str = path
-        self.query: str = bytes(query).decode("latin-1") if query else ""
-        self._headers = headers = headers_by_name(raw) if headers is None else headers
-        cookies, tags = headers.get(b"cookie"), headers.get(b"if-none-match")
-        self.cookie_header: str = cookies.decode("latin-1") if cookies else ""
-        self.if_none_match: str = tags.decode("latin-1") if tags else ""
-        self._proxies = proxies
-        self._cookies = self._kept = None
-
-    @property
-    def method(self) -> str:
-        return str(self.raw.get("method", ""))  # WebSocket scopes have no method
-
-    @property
-    def peer(self) -> str:
-        client = self.raw.get("client")
-        return str(client[0]) if client else ""
-
-    def header(self, name: str) -> str:
-        value = self._headers.get(name.encode("latin-1"))
-        return value.decode("latin-1") if value else ""
-
-    def values(self, names: Names) -> Values:
-        return tuple(map(self._headers.get, names.in_scope))
-
-    def ask_with(self, raw: MutableMapping[str, Any], if_none_match: str) -> None:
-        super().ask_with(raw, if_none_match)
-        tags = if_none_match.encode("latin-1")
-        others = [pair for pair in raw["headers"] if pair[0].lower() != b"if-none-match"]
-        raw["headers"] = [*others, (b"if-none-match", tags)]
-        self._headers = {**self._headers, b"if-none-match": tags}
-
-    def _own_scheme(self) -> str:
-        scheme = str(self.raw.get("scheme") or "http")
-        return {"ws": "http", "wss": "https"}.get(scheme, scheme)  # a WebSocket belongs to a page
-
-    def _own_host(self) -> str:
-        server = self.raw.get("server")
-        return _as_host(str(server[0])) if server else ""
-
-
-class EnvironRequest(RequestView):
-    """A request from a WSGI environ.
-
-    Args:
-        raw: the environ; it is copied, unless ``headers`` are given.
-        proxies: the trusted proxies.
-        headers: ``raw`` itself, if no other code writes to it.
-    """
-
-    __slots__ = ()
-
-    def __init__(
-        self, raw: MutableMapping[str, Any], proxies: Proxies, headers: Mapping[str, Any] | None = None
-    ) -> None:
-        self.raw: MutableMapping[str, Any] = dict(raw) if headers is None else raw
-        path, mount = str(raw.get("PATH_INFO") or ""), raw.get("SCRIPT_NAME")
-        self.mount: str = ""
-        if mount:
-            mount = str(mount)
-            path = mount + path
-            self.mount = _from_wsgi(mount).rstrip("/")
-        self.path: str = (path if path.isascii() else _from_wsgi(path)) or "/"
-        self.query: str = str(raw.get("QUERY_STRING") or "")
-        self.cookie_header: str = str(raw.get("HTTP_COOKIE") or "")
-        self.if_none_match: str = str(raw.get("HTTP_IF_NONE_MATCH") or "")
-        self._proxies = proxies
-        self._cookies = self._kept = None
-
-    @property
-    def method(self) -> str:
-        return str(self.raw["REQUEST_METHOD"])
-
-    @property
-    def peer(self) -> str:
-        return str(self.raw.get("REMOTE_ADDR") or "")
-
-    def header(self, name: str) -> str:
-        return str(self.raw.get(_environ_key(name)) or "")
-
-    def values(self, names: Names) -> Values:
-        return tuple(map(self.raw.get, names.in_environ))
-
-    def ask_with(self, raw: MutableMapping[str, Any], if_none_match: str) -> None:
-        super().ask_with(raw, if_none_match)
-        self.raw["HTTP_IF_NONE_MATCH"] = raw["HTTP_IF_NONE_MATCH"] = if_none_match
-
-    def _own_scheme(self) -> str:
-        return str(self.raw.get("wsgi.url_scheme") or "http")
-
-    def _own_host(self) -> str:
-        return _as_host(str(self.raw.get("SERVER_NAME") or ""))
-
-
-def headers_by_name(scope: MutableMapping[str, Any]) -> Mapping[bytes, bytes]:
-    """Return a scope's headers by lower-case name. Repeated headers are joined as in RFC 9110 and RFC 9113.
-
-    Args:
-        scope: if its headers are another iterable, they are replaced by a list.
-    """
-    pairs = scope["headers"]
-    if not isinstance(pairs, list):
-        pairs = scope["headers"] = list(pairs)  # so that the app can still iterate over all of them
-    found = dict(pairs)
-    # Fast path: no repeated names, and lower-case names. A server that keeps the letter case would send `Host`.
-    if len(found) == len(pairs) and b"host" in found:
-        return found
-    found = {}
-    for key, value in pairs:
-        name = key.lower()
-        if name in found:
-            found[name] += (b"; " if name == b"cookie" else b", ") + value
-        else:
-            found[name] = bytes(value)
-    return found
-
-
 @lru_cache(maxsize=256)
-def _environ_key(name: str) -> str:
+def environ_key(name: str) -> str:
+    """Return the key of a header in a WSGI environ."""
     return "HTTP_" + name.upper().replace("-", "_")
 
 
-def _from_wsgi(text: str) -> str:
-    """Return a path as text. PEP 3333 passes its bytes decoded as latin-1."""
-    return text.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def _as_host(server: str) -> str:
+def as_host(server: str) -> str:
+    """Return a server's name as a host of an address: IPv6 addresses in brackets."""
     return f"[{server}]" if ":" in server else server
 
 
