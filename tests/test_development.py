@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.serving import free_port
 from tiktok_middleware._development import development_server
 
 
@@ -101,12 +102,6 @@ TikTok(app)
 def page():
     return "<!doctype html><title>t</title><body>b"
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def logged(folder: Path, app: str, command: list[str]) -> str:

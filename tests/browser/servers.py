@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+
+from tests.serving import free_port
 
 __all__ = [
     "MORE_SHOPS",
@@ -83,13 +84,6 @@ class Server:
     def outbox_files(self) -> list[Path]:
         """The outbox with the files that SQLite keeps beside it."""
         return sorted(self.folder.glob("outbox.sqlite3*"))
-
-
-def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def uvicorn_command(target: str, port: int) -> list[str]:

@@ -15,15 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_main import run
+from tests.serving import free_port
 
 pytestmark = pytest.mark.servers
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def post(url: str, body: object, headers: dict[str, str]) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import redis
 
 from tests.delivery.delivery_world import PIXEL, wait_until
+from tests.serving import free_port
 
 TOKEN = "worker-token-0123456789abcdef"
 START_S = 30.0
@@ -32,12 +33,6 @@ app.conf.broker_connection_retry_on_startup = True
 app.conf.task_time_limit = 1
 register(app)
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Redis:

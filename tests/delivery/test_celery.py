@@ -17,8 +17,9 @@ import pytest
 from celery.exceptions import Reject
 from click.testing import CliRunner
 
-from tests.delivery.celery_world import TOKEN, Redis, environ, free_port, hung_broker, own_worker, team_worker
+from tests.delivery.celery_world import TOKEN, Redis, environ, hung_broker, own_worker, team_worker
 from tests.delivery.delivery_world import PIXEL, Api, record, running_api, submission, wait_until
+from tests.serving import free_port
 from tiktok_middleware.cli.main import main
 from tiktok_middleware.client import Client
 from tiktok_middleware.core.events.event import OutboxEntry

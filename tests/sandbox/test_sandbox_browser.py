@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
+from tests.serving import serving
 from tiktok_middleware.sandbox import create_app
 
 pytestmark = pytest.mark.browser
@@ -49,21 +47,6 @@ window.ttq = function () { window.ttq.queue.push(arguments); }; ttq.queue = [];
 ttq.load = function (id) { ttq._i = {}; ttq._i[id] = []; var script = document.createElement('script');
   script.src = 'SCRIPT?sdkid=' + id + '&lib=ttq'; document.head.appendChild(script); };
 """
-
-
-@contextlib.contextmanager
-def serving(app: Starlette) -> Iterator[int]:
-    """The port on which an application answers until the block ends."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 class Stage:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.serving import serving
 from tiktok_middleware.sandbox import create_app
 
 pytestmark = pytest.mark.browser
@@ -56,19 +55,11 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[httpx.Client]:
-    config = uvicorn.Config(
-        create_app(pixel_delay_ms=0), host="127.0.0.1", port=0, log_level="critical", lifespan="off"
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+    with (
+        serving(create_app(pixel_delay_ms=0)) as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client,
+    ):
         yield client
-    server.should_exit = True
-    thread.join(10)
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
-import uvicorn
 
+from tests.serving import serving
 from tiktok_middleware.sandbox import create_app
 
 pytestmark = pytest.mark.servers
@@ -19,20 +18,11 @@ TRACK = "/open_api/v1.3/event/track/"
 
 @pytest.fixture
 def sandbox() -> Iterator[httpx.Client]:
-    config = uvicorn.Config(
-        create_app(pixel_delay_ms=0), host="127.0.0.1", port=0, log_level="critical", lifespan="off"
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5) as client:
+    with (
+        serving(create_app(pixel_delay_ms=0)) as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5) as client,
+    ):
         yield client
-    server.should_exit = True
-    thread.join(10)
-    assert not thread.is_alive()
 
 
 def test_a_dropped_call_ends_without_an_answer(sandbox: httpx.Client) -> None:
