@@ -11,7 +11,6 @@ from typing import NamedTuple
 from tiktok_middleware.core.page.charset import PRESCAN_BYTES
 from tiktok_middleware.core.page.charset_place import AT_RISK, UNDECIDED, is_declared_before, place_behind_charset
 from tiktok_middleware.core.page.head_parser import HeadParser, Search
-from tiktok_middleware.core.page.head_tags import HeadTags
 from tiktok_middleware.core.page.html_tokens import FIRST_RUN
 
 __all__ = ["LIMIT_BYTES", "OURS", "HeadEnd", "Injector", "Search", "first_run"]
@@ -61,7 +60,7 @@ def first_run(data: bytes, *, is_charset_named: bool) -> tuple[int, bool]:
     return cut, is_place and data.find(OURS, 0, cut) < 0
 
 
-class Injector:
+class Injector(HeadParser):
     """Searches one document for the end of its head.
 
     Args:
@@ -84,16 +83,13 @@ class Injector:
         "_is_at_end",
         "_is_charset_named",
         "_is_ours",
-        "_parser",
-        "_reason",
         "_seen",
         "held",
     )
 
     def __init__(self, begun_at: int = 0, *, is_charset_named: bool = True, is_page: bool = False) -> None:
         self.held: bytes = b""
-        self._parser = HeadParser(is_begun=begun_at > 0, is_page=is_page)
-        self._reason = ""
+        super().__init__(is_begun=begun_at > 0, is_page=is_page)
         self._seen = 0  # bytes before `held`
         self._begun_at = begun_at
         self._is_at_end = False  # the head has ended, and its place depends on later bytes
@@ -101,21 +97,6 @@ class Injector:
         self._beginning = b""  # first bytes of the document, if the charset is not named
         self._before = b""  # last bytes before `held`, where a script of ours may have begun
         self._is_ours = False  # the page already has a script of ours
-
-    @property
-    def is_document(self) -> bool | None:
-        """Return whether the bytes begin like a document; None until known."""
-        return self._parser.is_document
-
-    @property
-    def reason(self) -> str:
-        """Return why the search ended without a place."""
-        return self._reason or self._parser.reason
-
-    @property
-    def tags(self) -> HeadTags:
-        """Return the head's tags that affect the script."""
-        return self._parser.tags
 
     def feed(self, piece: bytes, *, last: bool) -> HeadEnd:
         """Search the next piece.
@@ -139,9 +120,9 @@ class Injector:
         if search is _FOUND and not self._is_ours:
             return HeadEnd(_FOUND, data, position)
         if self._is_ours:
-            self._reason = "already_injected"
+            self.reason = "already_injected"
         if not self.is_document:
-            self._parser.is_document, self._reason = False, "not_a_document"
+            self.is_document, self.reason = False, "not_a_document"
         return HeadEnd(_NEVER, data, len(data))
 
     def _search(self, data: bytes, *, last: bool) -> tuple[Search, int]:
@@ -150,16 +131,18 @@ class Injector:
         if self._seen + end > LIMIT_BYTES:
             end = LIMIT_BYTES - self._seen
             last = False
-        begun_at, self._begun_at = self._begun_at, 0
-        search, position = self._parser.parse(data, begun_at, end)
+        search: Search | None = None
+        position, self._begun_at = self._begun_at, 0
+        while search is None:
+            search, position = self._state(self, data, position, end)
         if search is not _MORE:
             return search, position
         # A comment that is cut off stays in the head.
-        if last and self._parser.may_end and not data.startswith(b"<!", position):
+        if last and self.may_end() and not data.startswith(b"<!", position):
             return _FOUND, position
         if not last and end == len(data):
             return _MORE, position
-        self._reason = "head_unfinished" if last else "head_too_long"
+        self.reason = "head_unfinished" if last else "head_too_long"
         return _NEVER, position
 
     def _settle(self, position: int, *, last: bool) -> tuple[Search, int]:
@@ -172,7 +155,7 @@ class Injector:
             self._is_at_end = True
             return _MORE, position
         if place == AT_RISK:
-            self._reason = "charset_at_risk"
+            self.reason = "charset_at_risk"
             return _NEVER, position
         return _FOUND, place - self._seen
 

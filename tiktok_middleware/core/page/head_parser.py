@@ -92,18 +92,6 @@ class HeadParser:
         self._raw = b""  # the element of the current raw text, or the escape state of a script
         self._templates = 0  # number of open templates
 
-    def parse(self, data: bytes, position: int, end: int) -> tuple[Search, int]:
-        """Parse up to the end of the head, or of the bytes before ``end``; return the outcome and the position."""
-        search: Search | None = None
-        while search is None:
-            search, position = self._state(self, data, position, end)
-        return search, position
-
-    @property
-    def may_end(self) -> bool:
-        """Return whether the document may end here, between two tokens. A browser then closes the head by itself."""
-        return bool(self.is_document) and self._state is HeadParser._head and not self._templates
-
     # In and before the head
 
     def _start(self, data: bytes, _: int, end: int) -> _Step:
@@ -213,6 +201,10 @@ class HeadParser:
     def _ends_head(self, position: int) -> _Step:
         """Return FOUND, because the head ends here; NEVER if the bytes do not begin like a document."""
         return (_FOUND if self.is_document else _NEVER), position
+
+    def may_end(self) -> bool:
+        """Return whether the document may end here, between two tokens. A browser then closes the head by itself."""
+        return bool(self.is_document) and self._state is HeadParser._head and not self._templates
 
     # Inside one token
 
