@@ -19,6 +19,8 @@ from click.testing import CliRunner
 
 from tiktok_middleware.cli.main import main
 from tiktok_middleware.config import PREFIX, Config
+from tiktok_middleware.core.consent.platforms.registry import BROWSER_ONLY, READERS, reader_for
+from tiktok_middleware.core.consent.state import State
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"])
@@ -139,6 +141,18 @@ async def over_asgi(app: Any, headers: dict[str, str]) -> str:
     await asyncio.wait_for(ended.wait(), 20)
     await asyncio.gather(task, return_exceptions=True)
     return text
+
+
+def test_every_consent_platform_has_its_value_and_every_value_is_accepted() -> None:
+    pattern = re.compile(r"TIKTOK_CONSENT=([a-z_0-9]+(?::[^\s`\")]+)?)")
+    values = {value for _, text in texts() for value in pattern.findall(text)}
+    for value in values - {"implied", "required"}:
+        if not value.startswith(("bridge", "cookie:", "import:")):
+            reader_for(value, implied=State.UNKNOWN)
+        Config(consent=value)
+    page = (ROOT / "docs/how-to/consent-platforms.md").read_text("utf-8")
+    shown = set(re.findall(r"TIKTOK_CONSENT=((?:bridge:)?[a-z_0-9]+)", page))
+    assert {*READERS, *(f"bridge:{name}" for name in BROWSER_ONLY)} - shown == set()
 
 
 def test_files_of_the_change_table_exist() -> None:
