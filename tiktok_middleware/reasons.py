@@ -143,6 +143,11 @@ class Reason(str, Enum):
         "A page of another origin asked, and its script cannot hear the answer.",
         ("Allow the origin by CORS and expose the header TikTok-Events, or accept the server's copy alone."),
     )
+    ANSWER_UNHEARD = (
+        "answer_unheard",
+        "The page could not read the events of an answer from another host, as in WebKit; their server copies count.",
+        "Pass such answers to the page's script: tiktok.receive(response).",
+    )
     URL_HOLDS_IDENTITY = (
         "url_holds_identity",
         ("The page's address holds an e-mail address, a phone number or a secret, which the pixel would report."),

@@ -12,6 +12,7 @@ async function live(plan) {
   const cookies = {...plan.cookies};
   const listeners = {};
   const ticks = [];
+  const timers = [];
   const answers = [...(plan.answers || [])];
   const first = {parentNode: {insertBefore: (element) => diary.loaded.push({src: element.src, async: element.async, nonce: element.nonce})}};
   const document = {
@@ -21,7 +22,8 @@ async function live(plan) {
     documentElement: {dataset: {}},
     createElement: () => ({}),
     getElementsByTagName: () => [first],
-    querySelector: () => null,
+    querySelector: (selector) => (selector.startsWith('script') && plan.element) || null,
+    head: {append: (element) => diary.loaded.push({src: element.src, async: element.async, nonce: element.nonce})},
     querySelectorAll: () => [],
     addEventListener: (name, listener) => (listeners[name] = listeners[name] || []).push(listener),
     get cookie() { return Object.entries(cookies).map(([name, value]) => name + '=' + value).join('; '); },
@@ -33,8 +35,9 @@ async function live(plan) {
   const location = new URL('https://shop.example' + (plan.path || '/'));
   const window = {
     document, location, URL, URLSearchParams, atob, queueMicrotask, crypto: globalThis.crypto,
-    navigator: {globalPrivacyControl: plan.gpc},
+    navigator: {globalPrivacyControl: plan.gpc, vendor: plan.vendor || 'Google Inc.'},
     setInterval: (listener) => ticks.push(listener),
+    setTimeout: (listener, _delay, ...values) => timers.push(() => listener(...values)),
     addEventListener: (name, listener) => (listeners[name] = listeners[name] || []).push(listener),
     fetch: async (url, options) => {
       diary.posts.push({url, ...options, body: JSON.parse(options.body)});
@@ -74,7 +77,12 @@ async function live(plan) {
     run,
     cookies: (set) => Object.assign(cookies, set),
     tick: (seconds) => { while (seconds--) ticks.forEach((listener) => listener()); },
-    dispatch: (name) => (listeners[name] || []).forEach((listener) => listener()),
+    dispatch: (name) => (listeners[name] || []).forEach((listener) => listener({})),
+    // The page comes back from the back/forward cache.
+    restore: () => (listeners.pageshow || []).forEach((listener) => listener({persisted: true})),
+    show: () => (listeners.pageshow || []).forEach((listener) => listener({persisted: false})),
+    store: (set) => Object.entries(set).forEach(([key, value]) => window.sessionStorage.setItem(key, value)),
+    wait: () => { for (const timer of timers.splice(0)) timer(); },
     activate: () => {
       document.prerendering = false;
       (listeners.prerenderingchange || []).forEach((listener) => listener());

@@ -84,7 +84,7 @@ def run(
     assert browser.stdout is not None
     print(json.dumps(plan), file=browser.stdin, flush=True)
     diary: dict[str, Any] = json.loads(browser.stdout.readline())
-    assert diary["errors"] == []
+    assert diary["errors"] == [], diary["errors"]
     return diary
 
 

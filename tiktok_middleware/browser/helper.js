@@ -11,7 +11,7 @@ t.listens = 1;
 // read them; d: domains of our cookies.
 let script = d.currentScript || {src: ''}, url = script.src.replace(/helper-[^\/]*$/, 'collect'), nonce = script.nonce,
   settings = t.s || {}, items = [], refs = [], parked = [], pause = 1, idle = 0,
-  said, posts, live, paused, busy, at, seen, heard, platform, needs, watcher;
+  said, posts, live, paused, busy, at, seen, heard, platform, needs, watcher, received = {};
 
 // Our cookies are for all hosts of the site: the broadest domain that the browser accepts is the site's.
 let domains = settings.d || location.hostname.split('.').map((_, at, all) => all.slice(at).join('.')).reverse();
@@ -190,6 +190,14 @@ let calls = {
   },
   seal: take,
   track(name, props, options) { take(name, props, (options || {}).event_id); },
+  // Take the events of an answer that the browser does not report: a Response, or the text of its header TikTok-Events,
+  // such as a worker posts it to the page.
+  receive(answer) {
+    received[answer.url] = 1;
+    let get = name => answer.headers.get(name) || '', text = answer.trim ? answer : get('TikTok-Events');
+    if (text) t.emit(JSON.parse(text));
+    answer.trim || get('Server-Timing').replace(/tiktok;desc=.(~\w+)/g, (_, word) => hear({name: 'tiktok', description: word}));
+  },
   grantConsent() { say('w', 'g'); },
   revokeConsent() { say('w', 'd'); },
   // Take the bridge's report: granted, denied, or no choice (any more). A grant that an earlier page has reported ends
@@ -208,10 +216,35 @@ let hear = ({name, description: text}) => {
   refs.push(text.slice(1));
   later();
 };
-// Read events only from responses of this host and its subdomains, such as an API's.
+// Read events only from responses of this host and its subdomains, such as an API's. WebKit keeps Server-Timing of other
+// hosts to itself: the endpoint counts such an answer, unless the page passes it to receive().
 let read = entry => {
-  if (settings.x && /^(fetch|xml)/.test(entry.initiatorType) && /accept|decline|reject|revoke/i.test(entry.name) && !entry.name.includes(url)) ask();
-  ('.' + new URL(entry.name).hostname).endsWith('.' + location.hostname.replace(/^www\./, '')) && entry.serverTiming.forEach(hear);
+  let host = new URL(entry.name).hostname, asked = /^(fetch|xml)/.test(entry.initiatorType);
+  if (settings.x && asked && /accept|decline|reject|revoke/i.test(entry.name) && !entry.name.includes(url)) ask();
+  if (!('.' + host).endsWith('.' + location.hostname.replace(/^www\./, ''))) return;
+  entry.serverTiming.forEach(hear);
+  if (asked && host !== location.hostname && entry.responseStart && !entry.serverTiming[0] && /^Ap/.test(navigator.vendor)) setTimeout(() => {
+    if (!received[entry.name]) said = {...said, n: 1}, later();
+  }, 1000);
+};
+
+// A page that is restored from the back/forward cache does not request TikTok's script again if that had not come.
+// Events that the next page has fired leave its queue. Two seconds suffice for a script that is on its way after all.
+let restore = () => {
+  let queue = ttq;
+  t.came = 0;
+  queue.ready(() => t.came = 1);
+  setTimeout(act, 2000, () => {
+    for (let page of pages) for (let id of page.p || []) {
+      let calls = queue._i[id], element = d.createElement('script');
+      if (t.came || t.off || !calls) return;
+      calls.push(...calls.splice(0).filter(call => !call[3] || !sessionStorage.getItem('tiktok:' + call[3].event_id)));
+      element.async = true;
+      element.nonce = nonce;
+      element.src = page.u + '?sdkid=' + id + '&lib=ttq';
+      d.head.append(element);
+    }
+  });
 };
 
 // Markup: data-tiktok-on names the moment of an event, data-tiktok-envelope holds its signed token. The page fires
@@ -262,6 +295,8 @@ for (let kind of ['click', 'submit']) d.addEventListener(kind, event => {
 }, true);
 act(() => navigation.addEventListener('currententrychange', route));
 act(() => cookieStore.addEventListener('change', watch));
+window.addEventListener('pageshow', event => event.persisted && act(restore));
+if (t.back) act(restore);
 d.addEventListener('readystatechange', scan);
 scan();
 setInterval(tick, 1000);

@@ -118,15 +118,19 @@ function begin() {
 try {
   var nonce = (d.currentScript || {}).nonce || '';
   t.todo = t.todo || [];
-  ['track', 'grantConsent', 'revokeConsent'].forEach(function (name) {
+  ['track', 'receive', 'grantConsent', 'revokeConsent'].forEach(function (name) {
     t[name] = t[name] || function () {
       t.todo.push([name].concat([].slice.call(arguments)));
-      try { if (name[0] === 'r') refuse(); } catch (e) {}
+      try { if (name[2] === 'v') refuse(); } catch (e) {}
     };
   });
   // Events that arrive before the page is visible, or before consent, wait in `held`.
   t.emit = t.emit || function (events) { (t.held = t.held || []).push(events); };
   if (c.j) load(l.origin + c.j);
+  // A page that is restored from the back/forward cache does not request the helper again if that had not come.
+  w.addEventListener('pageshow', function (x) {
+    x.persisted && !t.listens && (x = d.querySelector('script[src*=helper-]')) && load(x.src, t.back = 1);
+  });
   if (d.prerendering) d.addEventListener('prerenderingchange', begin, {once: true});
   else begin();
 } catch (e) {}

@@ -4,7 +4,7 @@
 try {
   var me = d.currentScript, t = w.tiktok = w.tiktok || {};
   t.todo = t.todo || [];
-  ['track', 'grantConsent', 'revokeConsent'].forEach(function (name) {
+  ['track', 'receive', 'grantConsent', 'revokeConsent'].forEach(function (name) {
     t[name] = t[name] || function () { t.todo.push([name].concat([].slice.call(arguments))); };
   });
   t.emit = t.emit || function () {};

@@ -70,6 +70,13 @@ def test_a_report_is_posted(method: str) -> None:
 # -- what leave it gets
 
 
+@pytest.mark.parametrize(("told", "counted"), [({"n": 1}, 1), ({"n": 0}, 0), ({}, 0)])
+def test_unheard_answer_is_counted_under_its_reason(told: dict[str, int], counted: int) -> None:
+    runtime = runtime_of()
+    report(runtime, {"u": PAGE, "r": "", **told})
+    assert counts(runtime).get("browser_answer_unheard", 0) == counted
+
+
 @pytest.mark.parametrize("make", DOORS)
 def test_an_empty_hello_is_answered_with_leave(make: MakeRequest) -> None:
     answer = report(runtime_of(), {"u": PAGE, "r": ""}, make=make).answer([])

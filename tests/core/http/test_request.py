@@ -276,3 +276,21 @@ def test_quoted_separators_of_forwarded_header_separate_nothing(make: MakeReques
     written = 'for="1.1.1.1";ext="a,b;for=2.2.2.2", for=198.51.100.7;proto=https;ext="\\", for=3.3.3.3"'
     request = make("/", {"forwarded": written}, proxies="1", proxy_header="forwarded", peer="10.0.0.1")
     assert (request.client, request.scheme) == ("198.51.100.7", "https")
+
+
+@both
+@pytest.mark.parametrize(
+    ("referrer", "page"),
+    [
+        ("https://shop.example/cart?step=2", "https://shop.example/cart?step=2"),
+        ("https://shop.example/worker.js", "https://shop.example/"),
+        ("https://shop.example/assets/worker-5f3a.mjs?v=3", "https://shop.example/"),
+        ("https://shop.example/docs/node.js/", "https://shop.example/docs/node.js/"),
+        ("https://shop.example/search?q=a.js", "https://shop.example/search?q=a.js"),
+        ("", "https://shop.example/api/cart"),
+    ],
+)
+def test_page_of_a_fetch_is_its_referrer_but_no_script(make: MakeRequest, referrer: str, page: str) -> None:
+    headers = {"sec-fetch-mode": "cors", "sec-fetch-site": "same-origin"}
+    request = make("/api/cart", {**headers, "referer": referrer} if referrer else headers)
+    assert request.page_url == page

