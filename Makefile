@@ -67,12 +67,15 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+# Hundreds of processes import the package: let the first one compile it for all.
+test test-fast coverage: export PYTHONDONTWRITEBYTECODE =
+
 test: $(VENV)/.installed-dev modules lint
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 # No browser, no Node.js, no broker, no server process.
 test-fast: $(VENV)/.installed-dev
-	PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(VENV)/pycache $(BIN)/pytest --fast -n 2 -q
+	$(BIN)/pytest --fast -n 2 -q
 
 coverage: $(VENV)/.installed-dev modules
 	$(BIN)/coverage erase

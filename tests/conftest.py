@@ -18,6 +18,8 @@ from tests.frameworks.summary import pytest_terminal_summary  # noqa: F401  # pr
 from tests.watch import Watch
 from tiktok_middleware._log import observed_by
 from tiktok_middleware.core.tracking.current import tracker_var
+from tiktok_middleware.delivery.outbox.sqlite.connection import Connection
+from tiktok_middleware.delivery.outbox.sqlite.connection import _alive as databases
 from tiktok_middleware.delivery.process.forks import alive
 
 #: Markers of tests that the fast tier leaves out: they need more than Python, or more than a second.
@@ -70,6 +72,7 @@ class _Watched(NamedTuple):
     watch: Watch
     leave: ExitStack
     open_before: set[Any]
+    files_before: set[Connection]
 
 
 _WATCHED = pytest.StashKey[_Watched]()
@@ -81,7 +84,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
     leave = ExitStack()
     watch = Watch()
     leave.enter_context(observed_by(watch))
-    item.stash[_WATCHED] = _Watched(watch, leave, set(alive))
+    item.stash[_WATCHED] = _Watched(watch, leave, set(alive), set(databases))
     return (yield)
 
 
@@ -95,6 +98,8 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
         watched.leave.close()
         for delivery in set(alive) - watched.open_before:
             delivery.close(0)  # its threads are not the next test's
+        for database in set(databases) - watched.files_before:
+            database.close()  # an open file that is collected later warns in another test
         left = tracker_var.get()
         tracker_var.set(None)
     assert left is None, "in a server, the thread's next code would be this visitor's"

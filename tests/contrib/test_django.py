@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import html
 import io
 import json
+import os
 import pickle
 import re
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -42,6 +46,10 @@ from tiktok_middleware.contrib._django_settings import client_of_settings
 from tiktok_middleware.contrib.django import tiktok_from
 from tiktok_middleware.core.events.ids import timed_event_id
 
+# A file, because Django never closes a database in memory. It is never written, and stays empty.
+_DATABASE = Path(tempfile.gettempdir()) / f"tiktok-middleware-{os.getpid()}.sqlite3"
+atexit.register(_DATABASE.unlink, missing_ok=True)
+
 if not settings.configured:
     settings.configure(
         ALLOWED_HOSTS=["*"],
@@ -57,7 +65,7 @@ if not settings.configured:
                 },
             }
         ],
-        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": _DATABASE}},
         MIDDLEWARE=[
             "tiktok_middleware.contrib.django.TikTokMiddleware",
             "django.middleware.common.CommonMiddleware",
