@@ -34,7 +34,7 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 _FACTORY = re.compile(r"import:[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9][a-z0-9-]{0,61}[a-z0-9]")
-_PLATFORM = re.compile(r"[a-z][a-z0-9_]*(:\S.*)?")
+_PLATFORM = re.compile(r"[A-Za-z][\w .-]{0,60}(:\S.*)?", re.ASCII)
 _COOKIE_CONSENT = re.compile(r"cookie:[!#$%&'*+.^_`|~0-9A-Za-z-]+=[^;,\s]+")
 
 
@@ -157,7 +157,7 @@ def whole(most: int, unit: str) -> Callable[[object], int]:
 def consent(value: object) -> str:
     """Parse ``implied``, ``required``, ``cookie:NAME=VALUE``, ``import:package.module:function`` or a platform.
 
-    The name of a platform and its argument are checked at start, by ``core/consent/platforms``.
+    The name of a platform and its argument are checked at start, by ``core/consent/platforms``, which lists all names.
     """
     word = text(value)
     if _COOKIE_CONSENT.fullmatch(word) or _FACTORY.fullmatch(word):

@@ -7,11 +7,13 @@ import socket
 import sys
 from collections.abc import Iterator
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from tiktok_middleware import __version__
 from tiktok_middleware.cli import main as cli
+from tiktok_middleware.core.consent.platforms.registry import READERS
 
 PIXEL = "C0000000000000000001"
 TOKEN = "5f4dcc3b5aa765d61d8327deb882cf99"
@@ -45,6 +47,22 @@ def test_help_names_the_commands() -> None:
         assert result.exit_code == 0
         assert result.output.startswith("Usage: ")
         assert "Example: " in result.output or command == "outbox"
+
+
+def every_command(path: str, command: click.Command) -> Iterator[str]:
+    """Yield the words of every command and group, without the program's name."""
+    yield path
+    if isinstance(command, click.Group):
+        for name, part in command.commands.items():
+            yield from every_command(f"{path} {name}".strip(), part)
+
+
+@pytest.mark.parametrize("command", sorted(every_command("", cli.main)))
+def test_help_of_every_command_has_an_example_of_it(command: str) -> None:
+    result = run(*command.split(), "--help")
+    assert result.exit_code == 0
+    shown = " ".join(result.output.split())
+    assert f"tiktok-middleware {command}".strip() in shown[shown.index("Example: ") :]
 
 
 def test_the_version_is_the_packages() -> None:
@@ -99,10 +117,23 @@ def test_a_malformed_variable_is_one_clear_line(arguments: tuple[str, ...]) -> N
     result = run(*arguments, TIKTOK_PIXEL_ID=PIXEL, TIKTOK_CONSENT="Maybe")
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr == (
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith(
         "Error: TIKTOK_CONSENT is 'Maybe'; allowed: implied, required, cookie:NAME=VALUE,"
-        " import:package.module:function or a consent platform such as onetrust\n"
+        " import:package.module:function; or one of onetrust[:ID,ID], cookiebot,"
     )
+
+
+@pytest.mark.parametrize(
+    "word", ["oneTrust", "OneTrust", "one-trust", "One Trust", "onetrst", "YES", "Implied", "cookie bot"]
+)
+def test_unknown_consent_platform_lists_all_that_are_known(word: str) -> None:
+    result = run("check", TIKTOK_PIXEL_ID=PIXEL, TIKTOK_CONSENT=word)
+    assert result.exit_code == 1
+    for platform in READERS.values():
+        assert platform.usage in result.stderr
+    if "trust" in word.lower():
+        assert "or onetrust[:ID,ID] (the nearest name)" in result.stderr
 
 
 def test_a_malformed_secret_is_not_printed() -> None:

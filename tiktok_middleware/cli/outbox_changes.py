@@ -29,7 +29,7 @@ __all__ = ["forget", "purge", "retry"]
 _SEND_S = 60.0
 
 
-@click.command()
+@click.command(epilog="Example: tiktok-middleware outbox retry --reason 40105 --send")
 @click.option("--as-new", is_flag=True, help="Also pairs older than 47 h, which TikTok then counts a second time.")
 @click.option("--send", is_flag=True, help="Send from here too, within a minute: for a host where no app runs.")
 @choosing
@@ -63,7 +63,7 @@ def retry(url: str | None, /, as_new: bool, send: bool, as_json: bool, **chosen:
         sys.exit(REFUSED)
 
 
-@click.command()
+@click.command(epilog="Example: tiktok-middleware outbox purge --dead --older-than 30d")
 @click.option("--dead", is_flag=True, help="Remove dead letters.")
 @click.option("--waiting", is_flag=True, help="Remove what waits, and was never delivered.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -35,7 +35,7 @@ from tiktok_middleware.delivery.outbox.sqlite.switches import read_switches
 __all__ = ["export", "list_", "status"]
 
 
-@click.command()
+@click.command(epilog="Example: tiktok-middleware outbox status")
 @as_json_option
 @click.pass_obj
 def status(url: str | None, /, as_json: bool) -> None:
@@ -61,7 +61,7 @@ def status(url: str | None, /, as_json: bool) -> None:
         _print_summary(found, path, oldest_s, now)
 
 
-@click.command("list")
+@click.command("list", epilog="Example: tiktok-middleware outbox list --state dead --older-than 12h")
 @click.option("--state", "states", type=click.Choice([WAITING, IN_FLIGHT, DEAD]), multiple=True, help="Only these.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Rows at most.")
 @choosing
@@ -82,7 +82,7 @@ def list_(url: str | None, /, states: tuple[str, ...], limit: int, as_json: bool
         click.echo(f"{count - len(rows)} more; see them with --limit or `outbox export`")
 
 
-@click.command()
+@click.command(epilog="Example: tiktok-middleware outbox export --state dead --to dead.jsonl")
 @click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), help="A file; else standard output.")
 @click.option("--state", "states", type=click.Choice([WAITING, IN_FLIGHT, DEAD]), multiple=True, help="Only these.")
 @choosing
