@@ -11,7 +11,7 @@ __all__ = ["development_server"]
 _RELOADING = {"uvicorn": "UVICORN_RELOAD", "hypercorn": "", "gunicorn": "", "granian": "GRANIAN_RELOAD"}
 #: Commands that are never a production server: program, subcommand.
 _COMMANDS = {("fastapi", "dev"), ("flask", "run"), ("manage.py", "runserver"), ("django-admin", "runserver"),
-             ("quart", "run"), ("litestar", "run")}  # fmt: skip
+             ("django", "runserver"), ("quart", "run"), ("litestar", "run")}  # fmt: skip
 _TRUE = {"1", "true", "yes", "on", "t", "y"}
 
 
