@@ -86,6 +86,10 @@ class NoticeLog:
         self._said.add(cause)
         log.warning(message)
 
+    def detail(self, message: str) -> None:
+        """Log a message at DEBUG, each time."""
+        log.debug("%s", message)
+
     def failure(self, part: str, error: BaseException) -> None:
         """Log one ERROR line with a traceback per kind of failure; count each failure."""
         self.counts["failures"] += 1

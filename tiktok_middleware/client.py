@@ -44,6 +44,7 @@ from tiktok_middleware.core.response.actions import Commit, Forward, Phase, Step
 from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.runtime import Runtime, make_runtime, page_events
 from tiktok_middleware.core.signing import Signer
+from tiktok_middleware.core.tracking.counted_before import note_claim
 from tiktok_middleware.core.tracking.current import KEY
 from tiktok_middleware.core.tracking.pixels_by_host import RuntimesByHost
 from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
@@ -282,8 +283,8 @@ class Client(OtherServers):
 
     def _submit_late(self, state: RequestState) -> Future[list[Claim]] | None:
         try:
-            entries = late_entries(state)
-            future = self._submit(entries) if entries else None
+            made = late_entries(state)
+            future = self._submit_and_note(made) if made else None
         except Exception as error:  # noqa: BLE001  # as above
             self._log.failure("submit", error)
             return None
@@ -432,9 +433,9 @@ class Client(OtherServers):
     def take_late(self, state: RequestState, pending: TrackedEvent) -> None:
         """Store an event that was tracked after its response had ended; never raise into the app."""
         with self._guard("late"):
-            submission = late_entry(pending, state)
-            if submission is not None:
-                self._submit((submission,))
+            entry = late_entry(pending, state)
+            if entry is not None:
+                self._submit_and_note([(pending.event, entry)])
 
     def cancel(self, *, once: object, event: str = "Purchase", timeout_s: float = 2.0) -> bool:
         """Cancel the server copy of an event, such as of an order that was cancelled within TIKTOK_DELAY.
@@ -549,6 +550,19 @@ class Client(OtherServers):
         if delivery.is_inline and is_in_event_loop():
             return in_thread(lambda: delivery.submit(submissions).result(0))
         return delivery.submit(submissions)
+
+    def _submit_and_note(self, made: Sequence[tuple[Event, OutboxEntry]]) -> Future[list[Claim]]:
+        """Store events that nothing waits for; their claims are noted once they are known."""
+        future = self._submit([entry for _, entry in made])
+        future.add_done_callback(lambda stored: self._note(made, stored))
+        return future
+
+    def _note(self, made: Sequence[tuple[Event, OutboxEntry]], stored: Future[list[Claim]]) -> None:
+        if stored.cancelled() or stored.exception() is not None:
+            return
+        with self._guard("claims"):
+            for (event, entry), claim in zip(made, stored.result(), strict=True):
+                note_claim(event, entry, claim, self._log)
 
     def _take(self, ref: str) -> Future[bytes | None]:
         delivery = self._delivery_in_use

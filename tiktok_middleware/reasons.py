@@ -113,8 +113,8 @@ class Reason(str, Enum):
     NO_BROWSER = ("no_browser", "Nothing that would fire the browser's copy made this request.", "", True)
     ALREADY_COUNTED = (
         "already_counted",
-        "The conversion was counted before: its event and key have claimed it.",
-        "In development, forget the claim: tiktok-middleware outbox forget --once KEY.",
+        "The conversion was counted before, as on a reload or by a webhook: its event and key have claimed it.",
+        "If it is a new one, give it a key of its own; in development: tiktok-middleware outbox forget --once KEY.",
     )
     TOO_OLD = (
         "too_old",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from tiktok_middleware.core.events.event import Claim
+from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
 from tiktok_middleware.core.response.actions import Commit
+from tiktok_middleware.core.tracking.counted_before import note_claim
 from tiktok_middleware.core.tracking.server_event import server_entry
 from tiktok_middleware.delivery.process.event_loop import is_in_event_loop
 
@@ -56,6 +57,7 @@ class ServerJob:
         self._tracker = tracker
         self._client = client
         self._wait_s = wait_s
+        self._made: list[tuple[Event, OutboxEntry]] = []
 
     def __enter__(self) -> Tracker:
         return self._tracker
@@ -66,7 +68,7 @@ class ServerJob:
         stored = self._hand_over(has_failed=kind is not None)
         if stored is not None:
             # Do not block an event loop for longer than a response may.
-            self._client.wait(stored, None if is_in_event_loop() else self._wait_s)
+            self._note(self._client.wait(stored, None if is_in_event_loop() else self._wait_s))
 
     async def __aenter__(self) -> Tracker:
         return self._tracker
@@ -76,7 +78,16 @@ class ServerJob:
     ) -> None:
         stored = self._hand_over(has_failed=kind is not None)
         if stored is not None:
-            await self._client.wait_async(stored, self._wait_s)
+            self._note(await self._client.wait_async(stored, self._wait_s))
+
+    def _note(self, claims: Sequence[Claim] | None) -> None:
+        """Write into the events whether they were counted before."""
+        notices = self._tracker.state.runtime.notices
+        try:
+            for (event, entry), claim in zip(self._made, claims or (), strict=False):
+                note_claim(event, entry, claim, notices)
+        except Exception as failure:  # noqa: BLE001  # our failures never reach the app
+            notices.failure("claims", failure)
 
     def _hand_over(self, *, has_failed: bool) -> Future[list[Claim]] | None:
         """Store the events of the block; return None if there are none."""
@@ -85,10 +96,10 @@ class ServerJob:
         try:
             for _ in range(state.discard() if has_failed else 0):
                 notices.count("job_failed")
-            made = [server_entry(pending, state) for pending in state.take()]
+            made = [(pending.event, server_entry(pending, state)) for pending in state.take()]
             state.late = self._client.take_late
-            submissions = tuple(submission for submission in made if submission is not None)
-            return self._client.submit(Commit(submissions)) if submissions else None
+            self._made = [(event, entry) for event, entry in made if entry is not None]
+            return self._client.submit(Commit(tuple([entry for _, entry in self._made]))) if self._made else None
         except Exception as failure:  # noqa: BLE001  # our failures never reach the app
             notices.failure("job", failure)
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -12,7 +13,7 @@ from wsgiref.validate import validator
 
 from tiktok_middleware import Client, Config
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
-from tiktok_middleware.core.events.event import Record
+from tiktok_middleware.core.events.event import Event, Record
 from tiktok_middleware.core.events_api.answers import Delivered, Verdict
 from tiktok_middleware.core.tracking.current import KEY
 from tiktok_middleware.wsgi import TikTokMiddleware as WsgiMiddleware
@@ -99,12 +100,16 @@ class Seen(NamedTuple):
         return next((value for key, value in self.headers if key == name), None)
 
 
+TRACKED: deque[Event] = deque(maxlen=10)
+"""The events of the last views, as track() returned them."""
+
+
 def track(raw: Mapping[str, Any], events: Iterable[tuple[str, dict[str, Any]]]) -> None:
     if KEY in raw:  # absent when the app runs bare
         for name, given in events:
             options = {key: given[key] for key in ("event_time", "once", "keep") if key in given}
             properties = {key: value for key, value in given.items() if key not in options}
-            raw[KEY].track(name, properties, **options)
+            TRACKED.append(raw[KEY].track(name, properties, **options))
 
 
 # -- ASGI

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator
 from itertools import permutations
@@ -9,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.contract.adapters import NOW, Request, Response, Seen, through_asgi, through_wsgi
+from tests.contract.adapters import NOW, PAGE, TRACKED, Request, Response, Seen, through_asgi, through_wsgi
 from tests.core.core_world import Clock
 from tiktok_middleware import Client, Config
+from tiktok_middleware.core.events.event import Channel
 from tiktok_middleware.core.events.ids import once_event_id
 
 ID = once_event_id("Purchase", "A-1")
@@ -139,6 +141,48 @@ def test_late_order_that_was_never_sent_gets_one_server_copy(shop: Shop, steps: 
         getattr(shop, step)(event_time=NOW - 72 * HOUR_S)
         shop.clock.now += 60
     assert (shop.browser, shop.server) == (0, 1)
+
+
+def test_view_learns_after_its_response_that_and_when_the_order_was_counted(shop: Shop) -> None:
+    shop.visit()
+    assert (TRACKED[-1].channels.browser, TRACKED[-1].channels.server) == (Channel(sends=True), Channel(sends=True))
+    shop.clock.now += 60
+    shop.visit()
+    counted = Channel(sends=False, reason="already_counted", first_at=NOW)
+    assert (TRACKED[-1].channels.browser, TRACKED[-1].channels.server) == (counted, counted)
+
+
+def test_event_of_a_stream_that_was_counted_before_says_so_too(shop: Shop) -> None:
+    shop.webhook()
+    shop.clock.now += 60
+    response = Response(pieces=(PAGE, b"more"), late_events=(("Purchase", ORDER),))
+    shop.door(shop.client, VISIT, response)
+    server = TRACKED[-1].channels.server
+    assert (server.reason, server.first_at) == ("already_counted", NOW)
+
+
+def test_webhook_learns_at_the_end_of_its_block_when_the_order_was_counted(shop: Shop) -> None:
+    shop.visit()
+    shop.clock.now += 60
+    with shop.client.tracker(consent=True) as tiktok:
+        event = tiktok.track("Purchase", once="A-1", value=59.9, currency="EUR")
+        assert event.channels.server
+    assert event.channels.server == Channel(sends=False, reason="already_counted", first_at=NOW)
+    late = tiktok.track("Purchase", once="A-1", value=59.9, currency="EUR")
+    assert late.channels.server == event.channels.server
+    assert shop.client.stats()["counts"]["already_counted"] == 2
+
+
+def test_webhook_on_an_event_loop_learns_the_same() -> None:
+    shop = Shop(through_asgi, Clock(NOW))
+
+    async def webhook() -> str:
+        async with shop.client.tracker(consent=True) as tiktok:
+            event = tiktok.track("Purchase", once="A-1", value=59.9, currency="EUR")
+        return event.channels.server.reason
+
+    assert [asyncio.run(webhook()) for _ in range(2)] == ["", "already_counted"]
+    shop.client.close(0)
 
 
 def test_an_order_that_failed_can_still_be_counted(shop: Shop) -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pytest
 from tests.delivery.delivery_world import PIXEL, Api, running_api, wait_until
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
-from tiktok_middleware.core.events.event import Record
+from tiktok_middleware.core.events.event import Event, Record
 from tiktok_middleware.core.events_api.answers import Delivered, Verdict
 from tiktok_middleware.core.tracking.current import KEY
 from tiktok_middleware.wsgi import TikTokMiddleware
@@ -66,9 +67,10 @@ def production(path: Path, **options: Any) -> Any:
     return process(path, sink=f"import:{__name__}:production_sink", **options)
 
 
-def buy(client: Client, order: str) -> None:
+def buy(client: Client, order: str) -> Event:
     with client.tracker(consent=True) as tiktok:
-        tiktok.track("Purchase", value=5, currency="EUR", order_id=order)
+        event: Event = tiktok.track("Purchase", value=5, currency="EUR", order_id=order)
+    return event
 
 
 def orders(api: Api) -> list[str]:
@@ -124,7 +126,11 @@ def test_a_staging_order_does_not_block_the_real_one(path: Path) -> None:
             assert wait_until(lambda: SENT == [("production", "A-77")])
 
 
-def test_the_readmes_first_example_works_again_once_it_is_forgotten(path: Path) -> None:
+def test_the_readmes_first_example_works_again_once_it_is_forgotten(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "tiktok_middleware")
+    began = time.time()
     with running_api() as api:
         environ = {
             **os.environ,
@@ -133,16 +139,24 @@ def test_the_readmes_first_example_works_again_once_it_is_forgotten(path: Path) 
             "TIKTOK_API_URL": api.url,
             "TIKTOK_OUTBOX": f"sqlite:///{path}",
         }
-        for expected in (["A-1001"], ["A-1001"]):
+        for reason in ("", "already_counted"):
             with process(path, api_url=api.url) as app:
-                buy(app, "A-1001")
+                server = buy(app, "A-1001").channels.server
                 app.flush(5)
-            assert orders(api) == expected
+            assert orders(api) == ["A-1001"]
+            assert (server.sends, server.reason) == (not reason, reason)
+        assert began - 1 <= server.first_at <= time.time()
+        said = [record for record in caplog.records if record.getMessage().startswith("already_counted: ")]
+        assert [record.levelname for record in said] == ["WARNING", "DEBUG"]
+        assert "tiktok-middleware outbox forget --once KEY" in said[0].getMessage()
+        assert (
+            datetime.fromtimestamp(server.first_at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") in said[1].getMessage()
+        )
         command = [sys.executable, "-m", "tiktok_middleware.cli.main", "outbox", "forget", "--once", "A-1001"]
         code = "from tiktok_middleware.cli.main import main; main()"
         subprocess.run([sys.executable, "-c", code, *command[3:]], env=environ, check=True)
         with process(path, api_url=api.url) as app:
-            buy(app, "A-1001")
+            assert buy(app, "A-1001").channels.server
             app.flush(5)
         assert orders(api) == ["A-1001", "A-1001"]
 

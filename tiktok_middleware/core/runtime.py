@@ -75,6 +75,9 @@ class Notices(Protocol):
     def once(self, cause: str, message: str) -> None:
         """Log a message once per cause."""
 
+    def detail(self, message: str) -> None:
+        """Log a message for somebody who looks for one event."""
+
     def failure(self, part: str, error: BaseException) -> None:
         """Report an error of the middleware itself that was kept away from the app."""
 

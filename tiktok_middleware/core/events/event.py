@@ -32,10 +32,12 @@ class Channel(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         sends: True when a copy is sent, or was sent, through this channel.
         reason: one snake_case word when no copy is sent, such as ``no_token``, ``denied`` or ``already_counted``.
+        first_at: when the conversion was counted first, in Unix seconds, if the reason is ``already_counted``; else 0.
     """
 
     sends: bool
     reason: str = ""
+    first_at: float = 0.0
 
     def __bool__(self) -> bool:
         return self.sends
@@ -62,7 +64,8 @@ class Event(msgspec.Struct, gc=False):
         event_id: the id that both copies carry, URL-safe, at most 64 characters.
         event_time: Unix seconds, UTC.
         properties: the cleaned properties, the same on both channels.
-        channels: the channels that carry the event, as known at the time of the call.
+        channels: the channels that carry the event, as known at the time of the call. The outbox decides later whether
+            a ``once`` event was counted before: after the response, or at the end of a ``client.tracker()`` block.
         once: True when the id is deterministic and the event is counted once.
         limited_data_use: True when TikTok's flag is set on this event, regardless of the visitor's choice.
         once_per: ``visit`` when the event is counted once per visit; empty otherwise.

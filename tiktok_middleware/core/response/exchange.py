@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tiktok_middleware.core.consent.state import State
-from tiktok_middleware.core.events.event import Claim, Event
+from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.http.response_head import Head, says_html
 from tiktok_middleware.core.http.response_headers import Headers, with_changes
@@ -37,6 +37,7 @@ from tiktok_middleware.core.response.read_log import LoggedFacts, ReadLog, logge
 from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
 from tiktok_middleware.core.response.routing import choose
 from tiktok_middleware.core.response.skipped_pages import note_unread, note_without_place, reason_of
+from tiktok_middleware.core.tracking.counted_before import note_claim
 from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
 from tiktok_middleware.core.tracking.server_event import late_entries
 from tiktok_middleware.core.tracking.tracker import Tracker
@@ -79,7 +80,7 @@ class Exchange:
     _piece: bytes = b""  # bytes that the app has just sent, until the body has them
     _held: bytes = b""  # bytes that leave with the next step
     _output: BrowserOutput | None = None
-    _taken: Sequence[RoutedEvent] = ()  # given to delivery, whose claims have not come yet
+    _taken: Sequence[tuple[RoutedEvent, OutboxEntry]] = ()  # given to delivery, whose claims have not come yet
     _leaving: Sequence[RoutedEvent] = ()  # to be emitted with the response
     _then: Callable[[], Forward] | None = None  # called once delivery has answered
 
@@ -207,16 +208,13 @@ class Exchange:
         """
         try:
             won = []
-            for index, choice in enumerate(self._taken):
+            for index, (choice, entry) in enumerate(self._taken):
+                if claims is not None and choice.way is not Route.SEALED:
+                    note_claim(choice.event, entry, claims[index], self._runtime.notices)
                 if choice.way is Route.SERVER:
                     continue
-                if claims is None:
-                    if self._leaves_unconfirmed(choice.event):
-                        won.append(choice)
-                elif claims[index].browser:
+                if claims[index].browser if claims is not None else self._leaves_unconfirmed(choice.event):
                     won.append(choice)
-                elif choice.event.once:
-                    self._runtime.notices.count("already_counted")
             self._leaving = [*self._leaving, *won]
             self._taken = ()
             then, self._then = self._then, None  # `then` refers to this object: break the cycle
@@ -240,8 +238,8 @@ class Exchange:
         self.phase = _DONE
         self.state.late = late
         try:
-            entries = late_entries(self.state)
-            return Commit(entries) if entries else None
+            late_ones = late_entries(self.state)
+            return Commit(tuple([entry for _, entry in late_ones])) if late_ones else None
         except Exception as error:  # noqa: BLE001  # as above
             self._swallowed("finish", error)
             return None
@@ -410,12 +408,11 @@ class Exchange:
         choices = [*choose(output, state.take()), *output.opened()]
         made = [(choice, choice.submission(state)) for choice in choices]
         self._leaving = [*self._leaving, *(c for c, stored in made if stored is None and c.way is not Route.NOWHERE)]
-        self._taken = [choice for choice, stored in made if stored is not None]
-        submissions = tuple(stored for _, stored in made if stored is not None)
-        if not submissions:
+        self._taken = [(choice, stored) for choice, stored in made if stored is not None]
+        if not self._taken:
             return then()
         self._then = then
-        return Commit(submissions)
+        return Commit(tuple([stored for _, stored in self._taken]))
 
     # -- bytes leave
 

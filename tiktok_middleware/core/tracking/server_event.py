@@ -75,10 +75,10 @@ def late_entry(pending: TrackedEvent, tracker: RequestState) -> OutboxEntry | No
     return server_entry(pending, tracker)
 
 
-def late_entries(state: RequestState) -> tuple[OutboxEntry, ...]:
-    """Take the events that are left when a response has ended, and return their entries."""
-    made = [late_entry(pending, state) for pending in state.take()]
-    return tuple(entry for entry in made if entry is not None)
+def late_entries(state: RequestState) -> list[tuple[Event, OutboxEntry]]:
+    """Take the events that are left when a response has ended, and return those that may leave, with their entries."""
+    made = [(pending.event, late_entry(pending, state)) for pending in state.take()]
+    return [(event, entry) for event, entry in made if entry is not None]
 
 
 def server_entry(pending: TrackedEvent, tracker: RequestState) -> OutboxEntry | None:
