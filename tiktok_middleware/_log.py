@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from tiktok_middleware._printable import own_logger
@@ -53,12 +53,14 @@ class NoticeLog:
     Attributes:
         counts: how often each reason occurred in this process.
         apps: how many events were tracked inside each app's browser.
+        consents: how many events visitors with each consent had: ``granted``, or the reason code of any other.
         bots: how many server copies each pattern of bots has left out.
     """
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.apps: Counter[str] = Counter()
+        self.consents: Counter[str] = Counter()
         self.bots: Counter[str] = Counter()
         self._said: set[str] = set()
 
@@ -69,6 +71,10 @@ class NoticeLog:
             observer.counted(reason)
         if self.counts[reason] == 1:
             self._explain(reason)
+
+    def tracked_under(self, consent: str) -> None:
+        """Count one more event of a visitor with this consent: ``granted``, or the reason code of any other."""
+        self.consents[consent] += 1
 
     def tracked_in(self, app: str) -> None:
         """Count one more event that was tracked inside this app's browser."""
@@ -111,3 +117,9 @@ class NoticeLog:
         skipped = SCOPES.get(scope, "")
         subject = f"{counter}: {skipped} was skipped. " if skipped else f"{counter}: "
         self.once(f"reason {counter}", f"{subject}{reason.meaning} {reason.advice}".rstrip() + " (logged once)")
+
+
+def shares(counts: Mapping[str, int]) -> dict[str, float]:
+    """Return each count as a part of their sum, rounded to four digits."""
+    total = sum(counts.values())
+    return {name: round(count / total, 4) for name, count in counts.items()}

@@ -79,6 +79,7 @@ def browser_file(name: str) -> str:
 def helper_file(
     consent: str,
     cookie_domain: str = "auto",
+    gpc: str = "deny",
     *,
     rules: Sequence[BrowserRule] = (),
     events: Mapping[str, str] = MappingProxyType({}),
@@ -88,13 +89,14 @@ def helper_file(
     Args:
         consent: the value of ``TIKTOK_CONSENT``.
         cookie_domain: the value of ``TIKTOK_COOKIE_DOMAIN``.
+        gpc: the value of ``TIKTOK_GPC``.
         rules: the rules of ``TIKTOK_BROWSER_RULES``.
         events: names of the events that these scripts report, by token.
 
     Raises:
         ConfigError: ``consent`` names a platform for which there is no such script.
     """
-    side = page_side(consent, cookie_domain)
+    side = page_side(consent, cookie_domain, gpc)
     files = ["helper.js", *(["bridge.js", *(f"bridges/{name}.js" for name in side.files)] if side.files else [])]
     settings = dict(side.settings)
     if rules:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from tiktok_middleware._development import development_server
 from tiktok_middleware._helper_watch import HelperWatch
-from tiktok_middleware._log import NoticeLog
+from tiktok_middleware._log import NoticeLog, shares
 from tiktok_middleware._other_servers import OtherServers
 from tiktok_middleware._rate_limit import RateLimit
 from tiktok_middleware._start_line import announce
@@ -125,6 +125,7 @@ class Client(OtherServers):
             helper_js=helper_file(
                 self.config.consent,
                 self.config.cookie_domain,
+                self.config.gpc,
                 rules=self.config.rules,
                 events=page_events(self.config),
             ),
@@ -493,6 +494,8 @@ class Client(OtherServers):
         """Return counts of this process: tracked events, skipped actions by reason, and the delivery's own counts.
 
         ``in_app`` counts the events that were tracked inside an app's browser, such as ``tiktok`` or ``instagram``.
+        ``consent`` gives the share of tracked events by the visitor's consent: ``granted``, or the reason code of any
+        other, such as ``denied``, ``gpc`` or ``consent_unknown``.
         ``bots`` counts the server copies left out because of a bot, by the pattern that its user agent matches.
         ``caches`` gives the sizes of the caches: numbers of entries, and the bytes of cached page heads.
         """
@@ -501,6 +504,7 @@ class Client(OtherServers):
             **self.delivery.stats(),
             "counts": dict(self._log.counts),
             "in_app": dict(self._log.apps),
+            "consent": shares(self._log.consents),
             "bots": dict(self._log.bots),
             "caches": {
                 "decisions": sum(len(one.decisions) for one in runtimes),

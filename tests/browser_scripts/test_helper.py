@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import re
 import time
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
 from tests.browser_scripts.page_world import CONTACT, ONE, PURCHASE, names, page, run, snippet
+from tests.core.core_world import BROWSER
+from tiktok_middleware._wiring import helper_file
 from tiktok_middleware.core.pixel.snippet import answer_headers
 
 pytestmark = pytest.mark.node
@@ -575,3 +579,65 @@ def test_another_tabs_refusal_stops_a_page_before_its_next_post() -> None:
     diary = on_page(w=1, v=1, steps=steps)
     assert posts(diary) == [{"b": "g"}]
     assert "track" not in names(diary)
+
+
+def test_refusal_of_another_tab_counts_beside_other_cookies() -> None:
+    diary = on_page(steps=[("cookies", {"a": "1", "_tt_consent": "d"}), ("tick", 1)])
+    assert ["disableCookie"] in diary["queue"]
+
+
+REGEX = re.compile(r"(?<=[(=,:!&|?\s])/(?![/*])(?:[^/\\\n\[]|\\.|\[[^\]\n]*\])+/[a-z]*(?=[.,;)])")
+
+
+@pytest.mark.parametrize("path", sorted(BROWSER.rglob("*.js")), ids=lambda path: path.stem)
+def test_regular_expressions_hold_no_blank_that_the_compaction_would_remove(path: Path) -> None:
+    """The compaction removes white space beside punctuation everywhere outside strings."""
+    lines = [line for line in path.read_text("utf-8").splitlines() if not line.strip().startswith("//")]
+    assert [found for line in lines for found in REGEX.findall(line) if " " in found] == []
+
+
+# -- what the page can show
+
+
+REFUSED = {"w": 1, "q": 1, "p": []}
+
+
+@pytest.mark.parametrize(
+    ("consent", "config", "browser", "steps", "shown"),
+    [
+        ("implied", {}, {}, [], "granted default - -"),
+        ("implied", {}, {"cookies": {"a": "1", "_tt_consent": "g"}}, [], "granted site - -"),
+        ("implied", {}, {}, [REVOKE], "denied site - -"),
+        ("implied", REFUSED, {"cookies": {"a": "1", "_tt_consent": "d"}}, [], "denied site - -"),
+        ("required", {"w": 1}, {}, [], "unknown default - -"),
+        (
+            "required",
+            {"w": 1},
+            {"answers": [{"load": True, "cookies": {"_tt_consent": "g"}}]},
+            [GRANT],
+            "granted site - -",
+        ),
+        ("onetrust", {"w": 1}, {}, [], "unknown platform - -"),
+        ("onetrust", {}, {}, [], "granted platform - -"),
+        ("onetrust", REFUSED, {}, [], "denied platform - -"),
+        ("onetrust", {}, {}, [REVOKE], "denied site - -"),
+        # Global Privacy Control: the server has refused (first row), or the gate in a shared page does
+        ("implied", REFUSED, {"gpc": True}, [], "denied gpc seen honoured"),
+        ("implied", {"g": 1}, {"gpc": True}, [], "denied gpc seen honoured"),
+        ("onetrust", REFUSED, {"gpc": True}, [], "denied gpc seen honoured"),
+        ("limit", {}, {"gpc": True}, [], "granted default seen honoured"),
+        ("ignore", {}, {"gpc": True}, [], "granted default seen -"),
+        ("ignore", {}, {"gpc": True}, [REVOKE], "denied site seen -"),
+        ("ignore", {"w": 1}, {"gpc": True}, [], "unknown default seen -"),
+    ],
+)
+def test_privacy_status_shows_the_choice_its_source_and_the_control(
+    consent: str, config: dict[str, Any], browser: dict[str, Any], steps: list[Any], shown: str
+) -> None:
+    gpc = consent if consent in {"limit", "ignore"} else "deny"
+    made = snippet(helper_file("implied" if gpc != "deny" else consent, gpc=gpc))
+    show = "document.cookie = 'shown=' + encodeURIComponent(JSON.stringify(tiktok.privacyStatus()))"
+    diary = run(page(**{"n": COLLECT, **config}), helper=True, made=made, steps=[*steps, ("run", show)], **browser)
+    status = json.loads(unquote(diary["cookies"]["shown"]))
+    seen, honoured = ("seen" if status["gpcSeen"] else "-"), ("honoured" if status["gpcHonoured"] else "-")
+    assert f"{status['consent']} {status['source']} {seen} {honoured}" == shown

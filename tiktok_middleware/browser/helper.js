@@ -23,7 +23,7 @@ let write = (name, value, age) => {
 };
 let holds = (name, value) => ('; ' + d.cookie + ';').includes('; ' + name + '=' + (value ? value + ';' : ''));
 let end = (...names) => names.forEach(name => holds(name) && write(name, '', 0));
-let own = () => (/(?:^|; )_tt_consent=(.)/.exec(d.cookie) || [])[1];
+let own = () => (/(?:^|;\s)_tt_consent=(.)/.exec(d.cookie) || [])[1];
 let record = (text = d.cookie) => text.split('; ')
   .filter(pair => settings.m ? RegExp(settings.m).test(pair) : !/^_?tt/.test(pair)).join();
 
@@ -207,6 +207,18 @@ let calls = {
     if (!word && own() === 'g' && !holds('_tt_said')) end('_tt_consent');
     word ? say('b', word) : ask();
   }
+};
+
+// What a banner or a page shows of this visitor's choice, and of Global Privacy Control. settings.g: what the Control does
+// here, if it is no refusal: limit or ignore.
+t.privacyStatus = () => {
+  let seen = !!navigator.globalPrivacyControl, stops = seen && !settings.g;
+  return {
+    consent: live ? 'granted' : t.off || needs || stops || own() === 'd' ? 'denied' : 'unknown',
+    source: stops && !live ? 'gpc' : platform || settings.p && !holds('_tt_said') ? 'platform' : own() ? 'site' : 'default',
+    gpcSeen: seen,
+    gpcHonoured: stops ? !live : seen && settings.g === 'limit'
+  };
 };
 
 // Read the events of a response's Server-Timing header, which the browser reports with the resource timing.

@@ -66,6 +66,9 @@ class Notices(Protocol):
     def count(self, reason: str) -> None:
         """Count one more occurrence of a reason code, a snake_case word."""
 
+    def tracked_under(self, consent: str) -> None:
+        """Count one more event of a visitor with this consent: ``granted``, or the reason code of any other."""
+
     def tracked_in(self, app: str) -> None:
         """Count one more event that was tracked in the built-in browser of this app."""
 

@@ -115,6 +115,7 @@ def test_the_scripts_are_small() -> None:
     helper = gzip.compress(ONE.helper, 9)
     page = ONE.page("", page=True)
     print(f"helper {len(ONE.helper)} bytes, {len(helper)} gzipped; snippet {len(page)}, {len(gzip.compress(page, 9))}")
-    # Restored pages, `receive` and answers that cannot be heard took 400 and 80 bytes more than the 3 KB and 2 KB before.
-    assert len(helper) <= 3584
+    # Restored pages, `receive` and answers that cannot be heard took 400 and 80 bytes more than the 3 KB and 2 KB before;
+    # privacyStatus(), with which a page shows the visitor's choice, took 200.
+    assert len(helper) <= 3584 + 200
     assert len(gzip.compress(page, 9)) <= 2176

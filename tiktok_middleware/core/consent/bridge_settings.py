@@ -33,12 +33,13 @@ class PageSide(NamedTuple):
         return tuple(dict.fromkeys(BRIDGES[name] for name in self.bridges))
 
 
-def page_side(setting: str, cookie_domain: str = "auto") -> PageSide:
+def page_side(setting: str, cookie_domain: str = "auto", gpc: str = "deny") -> PageSide:
     """Return the bridges and settings for the page.
 
     Args:
         setting: the value of ``TIKTOK_CONSENT``.
         cookie_domain: the value of ``TIKTOK_COOKIE_DOMAIN``.
+        gpc: the value of ``TIKTOK_GPC``.
 
     Raises:
         ConfigError: the setting names a platform without a bridge, or lacks a required name.
@@ -46,6 +47,8 @@ def page_side(setting: str, cookie_domain: str = "auto") -> PageSide:
     settings: dict[str, object] = {}
     if cookie_domain != "auto":
         settings["d"] = [] if cookie_domain == "host" else [cookie_domain]
+    if gpc != "deny":
+        settings["g"] = gpc
     kind, _, rest = setting.partition(":")
     if kind not in {"implied", "required"}:
         settings["p"] = 1

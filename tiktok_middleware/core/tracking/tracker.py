@@ -295,9 +295,7 @@ class Tracker:
             once_per=call.once_per if key else "",
             limited_data_use=content.limited_data_use,
         )
-        notices.count("tracked")
-        if app := in_app(state.request.header("user-agent"), state.request.header("x-requested-with")):
-            notices.tracked_in(app)
+        _count_tracked(state)
         if browser and server:
             notices.count(channels.server.reason)
         elif refused and not state.may_be_granted_yet:
@@ -368,6 +366,16 @@ _NO_KEY = (
     "snapshot() is signed with a key that changes with TIKTOK_ACCESS_TOKEN, or that others can work out: set"
     " TIKTOK_SECRET_KEY, so that snapshots last"
 )
+
+
+def _count_tracked(state: RequestState) -> None:
+    """Count a tracked event, also by the visitor's consent and by the app whose browser it is."""
+    notices, request = state.runtime.notices, state.request
+    notices.count("tracked")
+    if state.has_browser:
+        notices.tracked_under(state.consent.reason or "granted")
+    if app := in_app(request.header("user-agent"), request.header("x-requested-with")):
+        notices.tracked_in(app)
 
 
 def _refused(event: object) -> Event:
