@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from tiktok_middleware._log import NoticeLog
+from tiktok_middleware._log import NoticeLog, shares
 
 
 def test_a_reason_is_counted_each_time() -> None:
@@ -48,3 +48,8 @@ def test_a_mistake_of_ours_is_one_error_with_its_traceback_and_counted_each_time
     assert caplog.records[0].exc_info is not None
     assert caplog.records[0].getMessage() == "search failed, the response passes untouched"
     assert len(swallowed) == 4
+
+
+def test_shares_are_parts_of_the_whole() -> None:
+    assert shares({}) == {}
+    assert shares({"granted": 2, "gpc": 1}) == {"granted": 0.6667, "gpc": 0.3333}

@@ -485,3 +485,11 @@ def test_what_cannot_be_used_is_said_once(client: Client, caplog: pytest.LogCapt
     assert len([line for line in lines if "properties.query" in line]) == 1
     assert len([line for line in lines if "event_time" in line]) == 1
     assert "bob" not in caplog.text
+
+
+def test_stats_have_the_share_of_each_consent(both: Both) -> None:
+    for headers in ({}, {}, {"cookie": "_tt_consent=d"}, {"sec_gpc": "1"}):
+        both.visit(lambda tracker: tracker.track("Contact"), **headers)
+    with both.client.tracker(consent=True) as job:  # no visitor of a page
+        job.track("Contact")
+    assert both.client.stats()["consent"] == {"granted": 0.5, "denied": 0.25, "gpc": 0.25}

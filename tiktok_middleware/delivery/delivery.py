@@ -24,6 +24,7 @@ from tiktok_middleware.config import TIKTOK_API_URL
 from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
 from tiktok_middleware.core.events_api.requests import MAX_REQUEST_EVENTS
 from tiktok_middleware.delivery.histogram import Distribution
+from tiktok_middleware.delivery.loss_log import LossLog
 from tiktok_middleware.delivery.outbox.base import RUNNING, Limits, Retention, Switches, claim_of
 from tiktok_middleware.delivery.outbox.environment import environment_of
 from tiktok_middleware.delivery.outbox.fallback import FallbackOutbox
@@ -198,6 +199,7 @@ class Delivery:
         self._pid = os.getpid()
         self._counts: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
+        self._losses = LossLog()
         self._is_used = self._is_closed = False
         self._put_ids = PutIds(os.urandom(8))
         limits = _limits(options, MEMORY_LIMITS)
@@ -370,6 +372,9 @@ class Delivery:
             log.exception("An event could not be stored and has no server copy")
             return self._refuse(entries, "unstorable")
         self._counts["accepted"] += sum([len(s.records) for s, c in zip(entries, claims, strict=True) if c.server])
+        for outbox in self._storage.outboxes():
+            if outbox.dropped:
+                self._losses.note(tuple(outbox.dropped))
         if self._sends:
             self._wake()
         else:
@@ -384,6 +389,7 @@ class Delivery:
 
     def _refuse(self, entries: Sequence[OutboxEntry], reason: str) -> list[Claim]:
         self._dropped[reason] += sum(len(entry.records) for entry in entries)
+        self._losses.note([reason])
         return [claim_of(entry.browser, server=False) for entry in entries]
 
     def _open_disk(self) -> SqliteOutbox | None:

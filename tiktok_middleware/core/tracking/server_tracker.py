@@ -88,6 +88,7 @@ def server_tracker(
     state.lead_event_source = _short_text("lead_event_source", context.lead_event_source, problems)
     tracker = Tracker(state)
     if unset := _unset_option(runtime, kind):
+        runtime.notices.count(f"no_{kind.name}_id")
         tracker.refuse(unset)
     elif kind.has_leads and not state.lead_id:
         runtime.notices.count("no_lead_id")
