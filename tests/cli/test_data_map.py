@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from tiktok_middleware.cli import main as cli
-from tiktok_middleware.cli.data_map import PURPOSES, data_map
+from tiktok_middleware.cli.data_map import data_map
+from tiktok_middleware.cli.data_map_sharing import PURPOSES
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.events.event import PAGE_VIEW
 from tiktok_middleware.core.events.event_names import STANDARD_EVENTS
