@@ -15,6 +15,9 @@ __all__ = ["PAGES", "VISITORS", "HelperWatch"]
 #: Numbers of pages and visitors before the warning.
 PAGES, VISITORS = 200, 20
 
+_ALL_OF = 1000  # pages that are all counted; of those after them, one in `_EVERY`, to save time
+_EVERY = 16
+
 
 class HelperWatch:
     """Count pages until the helper is requested, in this process or another.
@@ -37,12 +40,21 @@ class HelperWatch:
         self._bot_pattern = bot_pattern
         self._warn = warn
         self._over = over
+        self._seen = 0
         self._pages = 0
         self._visitors: set[int] = set()
         self._is_asked = False
 
-    def page(self, request: RequestView) -> None:
-        """Count a page with the script that a browser has requested."""
+    def page(self, read: Callable[[], RequestView]) -> None:
+        """Count a page with the script that a browser has requested.
+
+        Args:
+            read: returns the request.
+        """
+        self._seen += 1
+        if self._seen > _ALL_OF and self._seen % _EVERY:
+            return
+        request = read()
         agent = request.header("user-agent")
         if request.header("sec-fetch-dest") != "document" or self._bot_pattern(request):
             return

@@ -115,7 +115,8 @@ class Runtime:
         bot_pattern: returns the pattern by which a request is a bot's; empty for a person's request.
         has_secret_key: whether the signer's key is a separate secret, which lasts longer than an access token.
         handed_out: called with the events whose browser copies leave with a response.
-        page_watch: called for each page that leaves with our script; None if not needed.
+        page_watch: called for each page that leaves with our script, with a function that returns the request; None if
+            not needed.
         is_on: whether the middleware does anything at all.
         endpoint: the path prefix that the middleware answers itself.
         has_exclusions: whether any paths are excluded.
@@ -160,7 +161,7 @@ class Runtime:
     notices: Notices
     bot_pattern: Callable[[RequestView], str] = _no_bot
     has_secret_key: bool = True
-    page_watch: Callable[[RequestView], None] | None = None
+    page_watch: Callable[[Callable[[], RequestView]], None] | None = None
     handed_out: Callable[[Sequence[Event]], None] = _unheard
     is_on: bool = field(init=False)
     endpoint: str = field(init=False)

@@ -15,7 +15,7 @@ __all__ = ["Due", "due_cookies", "is_due"]
 Due = Union[bool, bytes, str]  # noqa: UP007  # a run-time alias on Python 3.10
 
 
-def is_due(tracker: RequestTracker, click: Any, cookies: Any, protocol: Protocol) -> Due:
+def is_due(tracker: RequestTracker, click: Any, cookies: str | None, protocol: Protocol) -> Due:
     """Return whether the visitor's cookies may be due. True is always safe: :func:`due_cookies` checks again.
 
     Args:
@@ -27,8 +27,8 @@ def is_due(tracker: RequestTracker, click: Any, cookies: Any, protocol: Protocol
     referrer: Any = tracker.headers.get(protocol.referrer)
     if referrer and protocol.ttclid in referrer:
         return True
-    text: str = cookies if isinstance(cookies, str) or not cookies else cookies.decode("latin-1")
-    has_ids = bool(text) and (_PREFIX in text or TTCLID in text)
+    text = cookies or ""
+    has_ids = _PREFIX in text or TTCLID in text
     if click is None:
         return has_ids and cookies_may_be_due(text)
     if has_ids or tracker.runtime.proxies.are_any:

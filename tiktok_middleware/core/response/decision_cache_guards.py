@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tiktok_middleware.core.consent.consent import SPOKEN_BY
 from tiktok_middleware.core.consent.precedence import SAID_COOKIE
 from tiktok_middleware.core.pixel.redirect_cookie import CARRY
 from tiktok_middleware.core.response.decision_cache_key import Protocol
@@ -22,14 +23,14 @@ READS_BEHIND_GUARDS = frozenset({"path", "query", f"cookie text {CARRY}", f"cook
 _MAX_COOKIE_CHARS = 4_096
 
 
-def are_usual_cookies(cookies: Any, protocol: Protocol) -> bool:
+def are_usual_cookies(cookies: str) -> bool:
     """Return whether the Cookie header is short, and has neither redirect cookie nor stored choice."""
-    return len(cookies) <= _MAX_COOKIE_CHARS and protocol.said not in cookies and protocol.carry not in cookies
+    return len(cookies) <= _MAX_COOKIE_CHARS and SAID_COOKIE not in cookies and CARRY not in cookies
 
 
-def speaks(cookies: Any, protocol: Protocol) -> bool:
+def speaks(cookies: str) -> bool:
     """Return whether the Cookie header may hold consent, for a site without a consent platform's cookie."""
-    for text in protocol.spoken_by:  # noqa: SIM110  # a generator takes three times as long
+    for text in SPOKEN_BY:  # noqa: SIM110  # a generator takes three times as long
         if text in cookies:
             return True
     return False

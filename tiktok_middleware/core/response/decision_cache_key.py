@@ -9,13 +9,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tiktok_middleware.core.consent.consent import SPOKEN_BY
-from tiktok_middleware.core.consent.precedence import SAID_COOKIE
 from tiktok_middleware.core.http.header_names import ByHeaderName
 from tiktok_middleware.core.http.request import Names
 from tiktok_middleware.core.http.response_head import PLANNED, place_of
 from tiktok_middleware.core.http.response_headers import CACHING, OF_THE_BYTES, Headers, change_of, encoded
-from tiktok_middleware.core.pixel.redirect_cookie import CARRY
 from tiktok_middleware.core.response.first_party_cookies import Header
 from tiktok_middleware.core.response.policy import ASKED
 from tiktok_middleware.core.visitor.click_ids import TTCLID
@@ -41,8 +38,8 @@ class Protocol:
     """
 
     __slots__ = (
-        *("carry", "click", "cookie", "dot", "encode", "method", "mount", "names", "number", "pairs", "path", "query"),
-        *("host", "private", "referrer", "said", "scheme", "spoken_by", "ttclid"),
+        *("click", "cookie", "dot", "encode", "method", "mount", "names", "number", "pairs", "path", "query"),
+        *("host", "private", "referrer", "scheme", "ttclid"),
     )
 
     def __init__(
@@ -72,10 +69,7 @@ class Protocol:
         self.dot: Any = self.encode(".")
         self.number: Any = self.encode("%d")
         self.pairs: Any = encoded if is_bytes else list
-        self.carry: Any = self.encode(CARRY)
-        self.said: Any = self.encode(SAID_COOKIE)
         self.ttclid: Any = self.encode(TTCLID)
-        self.spoken_by: tuple[Any, ...] = tuple(map(self.encode, SPOKEN_BY))
         self.click: Any = re.compile(self.encode(rf"(?:^|(?<=&)){TTCLID}=([A-Za-z0-9._~-]{{1,1000}})(?:&|$)"))
         self.private: Any = self.pairs([_PRIVATE])[0]
 

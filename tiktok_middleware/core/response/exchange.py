@@ -435,7 +435,7 @@ class Exchange:
         if output is None or body is None:  # never for a page; narrows the types
             return self._let_go(self._headers)
         if self.state.runtime.page_watch is not None:
-            self.state.runtime.page_watch(self.state.request)
+            self.state.runtime.page_watch(lambda: self.state.request)
         tags = body.tags
         if tags.policies:
             self._head = with_markup(self._head, tags.policies)
