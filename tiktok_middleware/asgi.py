@@ -272,13 +272,13 @@ class _Response:
             made = None
             if type(piece) is bytes and message["type"] == "http.response.body":
                 made = replay(self._held, self._tracker, piece, ASGI, last=is_last)
-            if made is None:
-                self.exchange = Exchange.resumed(self._tracker, self._held[0], self._held[1])
+            if not isinstance(made, tuple):
+                self.exchange = Exchange.resumed(self._tracker, self._held[0], self._held[1], made)
         except Exception as error:  # noqa: BLE001  # as above
             self._client.runtime.notices.failure("body_received", error)
             self.state = _PASSING
             return self._both(start, message)
-        if made is None or start is None:
+        if not isinstance(made, tuple) or start is None:
             self.state = _EXCHANGE
             return self._through_exchange(message)
         self.passes, self.state = True, _PASSING if is_last else _SPLICED

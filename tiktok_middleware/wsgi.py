@@ -233,14 +233,14 @@ class _Response:
         held = self._held
         try:
             made = replay(held, self._tracker, data, WSGI, last=last) if type(data) is bytes else None
-            if made is None:
-                self._exchange = Exchange.resumed(self._tracker, held[0], held[1])
+            if not isinstance(made, tuple):
+                self._exchange = Exchange.resumed(self._tracker, held[0], held[1], made)
         except Exception as error:  # noqa: BLE001  # as above
             self._client.runtime.notices.failure("body_received", error)
             self._state = _PASSING
             self._send(Forward(held[1]))
             return data
-        if made is None:
+        if not isinstance(made, tuple):
             self._state = _EXCHANGE
             return self.body(data, last=last)
         self._state = _PASSING if last else _SPLICED

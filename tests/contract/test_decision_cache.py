@@ -78,7 +78,25 @@ HEADERS = [
     *(("ETag", '"a"'), ("Last-Modified", "Wed, 21 Oct 2026 07:28:00 GMT"), ("Cache-Control", "no-cache")),
     *(("Cache-Control", "max-age=0"), ("X-Frame-Options", "DENY"), ("Set-Cookie", "a=b"), ("Content-Length", "x")),
 ]
+POLICY = "script-src 'self' https://analytics.tiktok.com; report-uri /csp"
+NONCES = "script-src 'nonce-abc123' 'strict-dynamic'"
+POLICIES = [
+    *(("Content-Security-Policy", POLICY), ("Content-Security-Policy-Report-Only", POLICY)),
+    *(("Content-Security-Policy", NONCES), ("content-security-policy", NONCES.replace("nonce", "Nonce"))),
+    *(("Content-Security-Policy", "script-src http://shop.example"), ("Content-Security-Policy", "x" * 5000)),
+]
+HEADS = [
+    *(b"<base href='/other/'>", b"<base target=_top>", b"<base href=/a><base href=/b>"),
+    *(b'<meta http-equiv=Content-Security-Policy content="%b">' % text.encode() for text in (POLICY, NONCES, "")),
+    b"<meta http-equiv=content-security-policy content=\"img-src 'self'\"><base href=https://cdn.example/>",
+]
+TAGGED = [PAGE.replace(b"<title>", head + b"<title>") for head in HEADS]
 USUAL = [
+    *(Response(headers=(HTML, policy)) for policy in POLICIES),
+    *(Response(pieces=(page,), has_length=True) for page in TAGGED),
+    *(Response(headers=(HTML, POLICIES[0]), pieces=(page,)) for page in TAGGED),
+    Response(pieces=(TAGGED[0], PAGE), is_streamed=True),
+    Response(headers=(("Content-Type", "text/html"),), pieces=(TAGGED[0],)),
     *(Response(headers=(HTML, header)) for header in HEADERS),
     *(Response(headers=(HTML, ("Cache-Control", "private"), header), has_length=True) for header in HEADERS[:2]),
     Response(headers=(("Content-Type", "text/html"),)),
@@ -142,6 +160,49 @@ def test_first_page_records_its_decision_and_the_next_replays_it(monkeypatch: py
     assert len(client.runtime.decisions) == 1
     monkeypatch.setattr("tiktok_middleware.core.response.browser_output.BrowserOutput.script", None)
     assert through_asgi(client, Request(query="page=2"), Response()) == first
+    client.close()
+
+
+@pytest.mark.parametrize("through", [through_asgi, through_wsgi])
+@pytest.mark.parametrize(
+    "response",
+    [
+        *(Response(headers=(HTML, policy)) for policy in POLICIES[:2]),
+        *(Response(pieces=(page,)) for page in (*TAGGED[:4], *TAGGED[5:])),
+    ],
+)
+def test_page_with_policy_or_base_is_replayed_from_the_third_on(
+    monkeypatch: pytest.MonkeyPatch, through: Callable[..., Any], response: Response
+) -> None:
+    """The first page records the decision, the second the script for the tags of its head."""
+    client = make_client()
+    first = through(client, Request(), response)
+    assert through(client, Request(), response) == first
+    monkeypatch.setattr("tiktok_middleware.core.response.browser_output.BrowserOutput.script", None)
+    for _ in range(3):
+        assert through(client, Request(query="page=2"), response) == first
+    client.close()
+
+
+@pytest.mark.parametrize("through", [through_asgi, through_wsgi])
+def test_pages_of_one_path_with_other_tags_each_get_their_own_script(through: Callable[..., Any]) -> None:
+    client, general = make_client(), make_client()
+    general.runtime.decisions = Forgetful()
+    for _ in range(12):
+        for page in (*TAGGED, PAGE):
+            response = Response(pieces=(page,))
+            assert through(client, Request(), response) == through(general, Request(), response)
+    client.close()
+    general.close()
+
+
+@pytest.mark.parametrize("through", [through_asgi, through_wsgi])
+def test_policy_with_a_nonce_is_never_replayed(through: Callable[..., Any]) -> None:
+    client = make_client()
+    for number in range(4):
+        policy = ("Content-Security-Policy", f"script-src 'nonce-n{number}'")
+        page = through(client, Request(), Response(headers=(HTML, policy))).body
+        assert f'nonce="n{number}"'.encode() in page
     client.close()
 
 

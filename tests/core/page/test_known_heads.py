@@ -119,3 +119,27 @@ def test_memory_is_bounded_by_bytes() -> None:
             heads.learn(number, page, searched(page))
         assert heads.size_bytes <= 4_194_304
     assert heads.place(199, page) > 0
+
+
+def test_head_with_a_policy_or_base_is_known_only_as_a_whole() -> None:
+    """Else a policy with another nonce would get the script of the first."""
+    head = b'<!doctype html><head><meta http-equiv=Content-Security-Policy content="x \'nonce-%b\'"></head>'
+    tags = (False, ("x 'nonce-a'",))
+    heads = KnownHeads()
+    for name in (b"a", b"b", b"a", b"a"):
+        page = head % name
+        heads.learn("/", page, searched(page), (False, (f"x 'nonce-{name.decode()}'",)))
+    assert heads.place("/", head % b"a") > 0
+    assert heads.tags("/") == tags
+    assert heads.place("/", head % b"b") == -1
+
+
+def test_oldest_heads_are_dropped_first() -> None:
+    heads = KnownHeads()
+    page = b"<!doctype html><head>" + b"<meta name=a>" * 50_000 + b"</head>"
+    for number in range(8):
+        for _ in range(2):
+            heads.learn(number, page, searched(page))
+    known = [number for number in range(8) if heads.place(number, page) > 0]
+    assert known == [2, 3, 4, 5, 6, 7]
+    assert heads.size_bytes <= 4_194_304

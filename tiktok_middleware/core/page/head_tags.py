@@ -32,6 +32,11 @@ class HeadTags:
         self.policies: tuple[str, ...] = ()
 
     @property
+    def key(self) -> tuple[bool, tuple[str, ...]] | None:
+        """All of them as one value; None if there are none."""
+        return (self.has_base, self.policies) if self.are_any else None
+
+    @property
     def are_any(self) -> bool:
         """Whether any tag changes how the script must be written."""
         return self.has_base or bool(self.policies)

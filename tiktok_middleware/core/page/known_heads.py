@@ -2,7 +2,8 @@
 
 A page's head is mostly the same on every request for its path. A head that was searched is kept as bytes; the next
 page of that path only has to begin with them. Heads that differ in tokens (nonces, CSRF tokens, counters) are kept as
-the literal bytes between the tokens.
+the literal bytes between the tokens. Heads with a base address or policies, which change the script, are kept only as
+a whole.
 
 A token may differ without moving the place, for this reason. It is a run of letters, digits and ``_`` between other
 bytes that does not follow ``<``, ``</``, ``<!`` or ``<?``; or it is a whole quoted attribute value of characters that
@@ -18,9 +19,9 @@ from typing import NamedTuple
 
 __all__ = ["KnownHeads"]
 
-#: Limit for all heads of one configuration together. When it is exceeded, all heads are dropped.
+#: Limit for all heads of one configuration together. When it is exceeded, the oldest heads are dropped.
 _LIMIT_BYTES = 4_194_304
-_MAX_HEAD_BYTES = 262_144
+_MAX_HEAD_BYTES = 1_048_576
 _MAX_PATHS_SEEN_ONCE = 4_096
 _MAX_TOKENS = 64
 # How often the head of a path may differ in more than the known tokens. After that it is searched each time.
@@ -36,6 +37,10 @@ _QUOTED_RUN = re.compile(_QUOTED).match
 _BEGINS_MARKUP = (b"<", b"</", b"<!", b"<?")
 
 
+#: Whether there is a base address, and the policies: see ``HeadTags``.
+Tags = tuple[bool, tuple[str, ...]]
+
+
 class _Head(NamedTuple):
     """A head that was searched.
 
@@ -44,12 +49,19 @@ class _Head(NamedTuple):
         rest: for each token whether it is a quoted value, and the bytes after it.
         text: the whole last head of this path.
         relearned: how often the head was learned again.
+        tags: tags of the head that change the script; None for most heads.
     """
 
     begin: bytes
     rest: tuple[tuple[bool, bytes], ...]
     text: bytes
     relearned: int = 0
+    tags: Tags | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the bytes that are kept."""
+        return len(self.text) if self.begin is self.text else 2 * len(self.text)
 
 
 class KnownHeads:
@@ -90,13 +102,19 @@ class KnownHeads:
             end += len(literal)
         return end - _END_BYTES
 
-    def learn(self, path: object, piece: bytes, place: int) -> None:
+    def tags(self, path: object) -> Tags | None:
+        """Return the tags that change the script, of the head whose place :meth:`place` has returned for a path."""
+        known = self._heads.get(path)
+        return None if known is None else known.tags
+
+    def learn(self, path: object, piece: bytes, place: int, tags: Tags | None = None) -> None:
         """Remember the place of a page that was searched, from the second page of a path on.
 
         Args:
             path: as for :meth:`place`.
             piece: the first bytes of the page.
             place: where the script goes. It is remembered only if the head has an end tag there.
+            tags: tags of the head that change the script; None without any.
         """
         end = place + _END_BYTES
         if end > _MAX_HEAD_BYTES or piece[place:end].lower() != b"</head>":
@@ -104,33 +122,33 @@ class KnownHeads:
         if path in self._heads:
             known = self._heads[path]
             if known is not None:
-                self._keep(path, _merged(known, piece[:end]))
+                self._keep(path, _merged(known, piece[:end], tags))
         elif path in self._seen_once:
             self._seen_once.discard(path)
-            self._keep(path, _Head(piece[:end], (), piece[:end]))
+            text = piece[:end]
+            self._keep(path, _Head(text, (), text, tags=tags))
         else:
             if len(self._seen_once) >= _MAX_PATHS_SEEN_ONCE:
                 self._seen_once.clear()
             self._seen_once.add(path)
 
     def _keep(self, path: object, head: _Head | None) -> None:
-        size_bytes = 0 if head is None else 2 * len(head.text)
-        if self.size_bytes + size_bytes > _LIMIT_BYTES:
-            self._heads.clear()
-            self.size_bytes = 0
-        before = self._heads.get(path)
+        before = self._heads.pop(path, None)
+        self.size_bytes += (0 if head is None else head.size_bytes) - (0 if before is None else before.size_bytes)
+        while self.size_bytes > _LIMIT_BYTES and self._heads:
+            oldest = self._heads.pop(next(iter(self._heads)))
+            self.size_bytes -= 0 if oldest is None else oldest.size_bytes
         self._heads[path] = head
-        self.size_bytes += size_bytes - (0 if before is None else 2 * len(before.text))
 
 
-def _merged(known: _Head, text: bytes) -> _Head | None:
+def _merged(known: _Head, text: bytes, tags: Tags | None) -> _Head | None:
     """Return what a known head and another head of the same path have in common; None if that changes too often."""
     relearned = known.relearned + 1
     if relearned > _MAX_RELEARNED:
         return None
-    tokens = _differing(known, text)
+    tokens = [] if tags is not None or known.tags is not None else _differing(known, text)
     if not tokens:
-        return _Head(text, (), text, relearned)
+        return _Head(text, (), text, relearned, tags)
     ends = [*(token.start() for token in tokens[1:]), len(text)]
     rest = tuple((_is_quoted(token), text[token.end() : end]) for token, end in zip(tokens, ends, strict=True))
     return _Head(text[: tokens[0].start()], rest, text, relearned)

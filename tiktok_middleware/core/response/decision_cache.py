@@ -19,6 +19,8 @@ Invariants:
   costs time, but never gives a wrong page.
 - The app has set nothing on the tracker when the head comes and when the first piece comes.
 - Repeated request headers are joined before they are read: a refusal may be in an earlier ``Cookie`` header.
+- A base address or a policy in the markup changes the script. The script for the tags of a head is a decision of its
+  own: its key is the key of the page and the tags. Such a head is remembered only as a whole.
 - Referrer and click id are in no key. The cookies of the visitor's ids are made for each request (``due_cookies``),
   with the scheme and host that trusted proxies name. A shared page sets none.
 - On a failure or cancellation the app's bytes leave unchanged.
@@ -32,6 +34,7 @@ from tiktok_middleware.core.http.response_head import says_html
 from tiktok_middleware.core.http.response_headers import Headers, with_changes
 from tiktok_middleware.core.page.body import PlainBody
 from tiktok_middleware.core.page.head_end import Search
+from tiktok_middleware.core.page.known_heads import Tags
 from tiktok_middleware.core.pixel.redirect_cookie import CARRY
 from tiktok_middleware.core.response.actions import PASS, Forward, Pass
 from tiktok_middleware.core.response.browser_output import BrowserOutput, visitor_headers
@@ -43,7 +46,13 @@ from tiktok_middleware.core.response.decision_cache_guards import (
     speaks,
     without_click,
 )
-from tiktok_middleware.core.response.decision_cache_key import CHANGES_WITH_BODY, READS_IN_KEY, Protocol, read_head
+from tiktok_middleware.core.response.decision_cache_key import (
+    CHANGES_WITH_BODY,
+    READS_IN_KEY,
+    Edits,
+    Protocol,
+    read_head,
+)
 from tiktok_middleware.core.response.header_room import is_roomy
 from tiktok_middleware.core.response.policy import Plan
 from tiktok_middleware.core.response.read_log import ReadLog
@@ -98,8 +107,8 @@ class Key:
         self.values: tuple[object, ...] = values
 
 
-#: A page whose head is held: effects, the app's headers, what :func:`read_head` returned, and the due cookies.
-HeldPage = tuple[Effects, Headers, tuple[int, int], Due]
+#: A page whose head is held: effects, the app's headers, what :func:`read_head` returned, due cookies, and the key.
+HeldPage = tuple[Effects, Headers, Edits, Due, tuple[object, ...]]
 
 _Found = Union[Pass, Forward, HeldPage, Key, None]  # noqa: UP007  # a run-time alias on Python 3.10
 _MISSING: Any = object()
@@ -149,24 +158,31 @@ def look_up(tracker: RequestTracker, status: int, headers: Headers, protocol: Pr
     if due is not False and not is_roomy(headers, cookies):
         return None
     if effects.script is not None:
-        return effects, headers.copy(), edits, due
+        return effects, headers.copy(), edits, due, key
     return PASS if due is False else _with_cookies(tracker, headers, edits, due, protocol)
 
 
 def _add_key(
     values: list[Any], tracker: RequestTracker, headers: Headers, cookies: Any, protocol: Protocol
-) -> tuple[int, int] | None:
-    """Add the values of request and response head to a key; return the result of :func:`read_head`."""
+) -> Edits | None:
+    """Add the values of request and response head to a key; return the result of :func:`read_head`.
+
+    Return None too if the policy of the response has to be extended.
+    """
     speaks_of_consent = not tracker.runtime.is_implied or (cookies and speaks(cookies))
     values.append(tracker.state.consent if speaks_of_consent else None)
     edits = read_head(headers, values)
     values += map(tracker.headers.get, protocol.names)
     values.append(tracker.raw.get(protocol.mount))
+    if edits is not None and edits[2]:
+        if tracker.runtime.extend_policy is not None:
+            return None
+        values.append(tracker.headers.get(protocol.host))  # a policy may allow our requests on one host only
     return edits
 
 
 def _with_cookies(
-    tracker: RequestTracker, headers: Headers, edits: tuple[int, int], due: Due, protocol: Protocol
+    tracker: RequestTracker, headers: Headers, edits: Edits, due: Due, protocol: Protocol
 ) -> Forward | Pass:
     """Return the head of a response without a script, with the visitor's cookies."""
     if edits[1]:
@@ -178,7 +194,7 @@ def _with_cookies(
 
 def replay(
     held: HeldPage, tracker: RequestTracker, piece: bytes, protocol: Protocol, *, last: bool
-) -> tuple[Any, bytes] | None:
+) -> tuple[Any, bytes] | Key | None:
     """Return the head and the first piece of a held page, with the script inserted.
 
     Args:
@@ -188,16 +204,24 @@ def replay(
         protocol: protocol of the adapter.
         last: whether no more bytes follow.
 
-    Return None when an Exchange has to continue.
+    Return None when an Exchange has to continue, and the key if it shall record the script for the tags of this head.
     """
     said = tracker.said
     if said is not None and not said.is_untouched:
         return None
-    effects, headers, (length_at, edits), due = held
-    script = effects.script or b""
-    place = _place(tracker, piece, effects.plan, protocol, last=last)
+    effects, headers, (length_at, edits, _), due, key = held
+    place, tags = _place(tracker, piece, effects.plan, protocol, last=last)
     if place < 0:
         return None
+    if tags is not None:  # a base address or a policy in the markup changes the script
+        key = (*key, tags, tracker.headers.get(protocol.host))
+        found = tracker.runtime.decisions.get(key, _MISSING)
+        if found is _MISSING:
+            return Key(key)
+        if found is None:
+            return None
+        effects = found
+    script = effects.script or b""
     if tracker.runtime.page_watch is not None:
         tracker.runtime.page_watch(lambda: tracker.state.request)
     rest = memoryview(piece)  # so that a page of 200 KB is copied only once
@@ -219,19 +243,22 @@ def replay(
     return changed, data
 
 
-def _place(tracker: RequestTracker, piece: bytes, plan: Plan, protocol: Protocol, *, last: bool) -> int:
-    """Return the offset of the head end in the first piece of a page; -1 when that is not certain."""
+def _place(
+    tracker: RequestTracker, piece: bytes, plan: Plan, protocol: Protocol, *, last: bool
+) -> tuple[int, Tags | None]:
+    """Return the offset of the head end in the first piece of a page, -1 when that is not certain, and its tags."""
     heads, path = tracker.runtime.heads, tracker.raw.get(protocol.path)
     page = (path, "page") if plan.takes_fragments else path  # other rules find the head end of such a body
     place = heads.place(page, piece) if plan.is_charset_named else -1
-    if place < 0:
-        body = PlainBody(is_charset_named=plan.is_charset_named, is_page=plan.takes_fragments)
-        if body.feed(piece, last=last) is not Search.FOUND or body.tags.are_any:
-            return -1
-        place = body.place
-        if plan.is_charset_named:
-            heads.learn(page, piece, place)
-    return place
+    if place >= 0:
+        return place, heads.tags(page)
+    body = PlainBody(is_charset_named=plan.is_charset_named, is_page=plan.takes_fragments)
+    if body.feed(piece, last=last) is not Search.FOUND:
+        return -1, None
+    place, tags = body.place, body.tags.key
+    if plan.is_charset_named:
+        heads.learn(page, piece, place, tags)
+    return place, tags
 
 
 def record(runtime: Runtime, key: Key, log: ReadLog, effects: Effects | None) -> None:

@@ -17,7 +17,7 @@ from tiktok_middleware.core.response.first_party_cookies import Header
 from tiktok_middleware.core.response.policy import ASKED
 from tiktok_middleware.core.visitor.click_ids import TTCLID
 
-__all__ = ["ASGI", "CHANGES_WITH_BODY", "READS_IN_KEY", "WSGI", "Protocol", "read_head"]
+__all__ = ["ASGI", "CHANGES_WITH_BODY", "READS_IN_KEY", "WSGI", "Edits", "Protocol", "read_head"]
 
 #: Request headers in the key: those that ``policy.plan`` reads, and Global Privacy Control.
 _KEYED = Names(*ASKED.texts, "sec-gpc")
@@ -100,8 +100,15 @@ WSGI = Protocol(
 )
 
 
+#: What :func:`read_head` returns.
+Edits = tuple[int, int, bool]
+
 # Meaning of a response header for the key: None, or one of these.
-_LENGTH, CHANGES_WITH_BODY, _KEYED_VALUE, _CACHING, _UNKNOWN = range(1, 6)
+_LENGTH, CHANGES_WITH_BODY, _KEYED_VALUE, _CACHING, _UNKNOWN, _POLICY = range(1, 7)
+_POLICIES = {"content-security-policy", "content-security-policy-report-only"}
+_MAX_POLICY_CHARS = 4_096
+# A policy with a nonce differs in each response. The keyword may be written in any letter case.
+_NONCE = re.compile(r"'nonce-", re.IGNORECASE)
 
 
 def _meaning(name: str) -> int | None:
@@ -109,6 +116,8 @@ def _meaning(name: str) -> int | None:
     place, change = place_of(name), change_of(name)
     if name == "content-length":
         return _LENGTH
+    if name in _POLICIES:
+        return _POLICY
     if name == "expires" or (place is not None and (place >= PLANNED or change == OF_THE_BYTES)):
         return _UNKNOWN  # depends on the time, or is read outside ``policy.plan``
     if change:
@@ -119,13 +128,14 @@ def _meaning(name: str) -> int | None:
 _MEANINGS: ByHeaderName[int] = ByHeaderName({}, _meaning)
 
 
-def read_head(headers: Headers, values: list[Any]) -> tuple[int, int] | None:
+def read_head(headers: Headers, values: list[Any]) -> Edits | None:
     """Add the keyed response headers to ``values``; return None if the decision depends on a header beyond the key.
 
     Return the index of ``Content-Length`` (-1: absent), and which other headers have to change: none (0),
-    :data:`_CACHING` if the response is for one visitor, :data:`CHANGES_WITH_BODY` if the body changes.
+    :data:`_CACHING` if the response is for one visitor, :data:`CHANGES_WITH_BODY` if the body changes; and whether
+    there is a Content Security Policy.
     """
-    length_at, edits, index = -1, 0, 0
+    length_at, edits, index, has_policy = -1, 0, 0, False
     for name, value in headers:
         meaning = _MEANINGS[name]
         if meaning is not None:
@@ -135,11 +145,19 @@ def read_head(headers: Headers, values: list[Any]) -> tuple[int, int] | None:
                 length_at = index
             elif meaning == CHANGES_WITH_BODY:
                 edits = CHANGES_WITH_BODY
-            elif meaning == _UNKNOWN:
+            elif meaning == _UNKNOWN or (meaning == _POLICY and not _is_constant(value)):
                 return None
             else:
                 values += name, value
-                if meaning == _CACHING and not edits:
+                if meaning == _POLICY:
+                    has_policy = True
+                elif meaning == _CACHING and not edits:
                     edits = _CACHING
         index += 1  # noqa: SIM113  # enumerate() is slower
-    return length_at, edits
+    return length_at, edits, has_policy
+
+
+def _is_constant(policy: bytes | str) -> bool:
+    """Return whether a policy is likely to be the same for each response."""
+    text = policy if isinstance(policy, str) else policy.decode("latin-1")
+    return len(text) <= _MAX_POLICY_CHARS and _NONCE.search(text) is None

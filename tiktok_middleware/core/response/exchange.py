@@ -29,7 +29,7 @@ from tiktok_middleware.core.page.head_end import Search
 from tiktok_middleware.core.page.held_memory import Share
 from tiktok_middleware.core.pixel.redirect_cookie import CARRY
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
-from tiktok_middleware.core.response.browser_output import BrowserOutput
+from tiktok_middleware.core.response.browser_output import BrowserOutput, Script
 from tiktok_middleware.core.response.decision_cache import Effects, Key, record
 from tiktok_middleware.core.response.page_csp import nonce_of, say_what_is_blocked, with_markup
 from tiktok_middleware.core.response.policy import Codec, Place, Plan, Timing, plan
@@ -73,6 +73,7 @@ class Exchange:
     plan: Plan | None = None
     _head: Head = Head()
     _headers: Headers | None = None  # of the app, while the head has not left
+    _is_key_of_tags = False  # whether the key holds the tags of the page's head
     _log: ReadLog | None = None  # values that the decision has read, while it is recorded
     _body: Body | None = None  # of the page, from the start of the search
     _now_s: float = 0.0  # Unix seconds, read only if the head has an `Expires`
@@ -97,15 +98,17 @@ class Exchange:
             self._runtime = logged_setup(self._runtime, log)
 
     @classmethod
-    def resumed(cls, tracker: Tracker, effects: Effects, headers: Headers) -> Exchange:
+    def resumed(cls, tracker: Tracker, effects: Effects, headers: Headers, key: Key | None = None) -> Exchange:
         """Return an exchange for a held page with a recorded decision, whose head end is still to be found.
 
         Args:
             tracker: tracker of the request.
             effects: effects of the decision.
             headers: headers of the app, which are held.
+            key: key under which the script for the tags of this page's head is recorded; None when it is not.
         """
-        exchange = cls(tracker)
+        exchange = cls(tracker, key)
+        exchange._is_key_of_tags = key is not None
         exchange.plan = effects.plan
         exchange._head = head = Head.read(headers)
         exchange._output = BrowserOutput(
@@ -437,12 +440,15 @@ class Exchange:
         if self.state.runtime.page_watch is not None:
             self.state.runtime.page_watch(lambda: self.state.request)
         tags = body.tags
+        is_usual = self._headers is not None and self._key is not None and not self._leaving
+        if is_usual and tags.are_any and not self._is_key_of_tags and self.state.is_untouched:
+            self._record_page(output, output.script((), self._nonce), self._nonce)  # as if it had no such tags
         if tags.policies:
             self._head = with_markup(self._head, tags.policies)
-            say_what_is_blocked(self._head, self._runtime, self._request)
+            say_what_is_blocked(self._head, self._runtime, self.state.request)
         nonce = self._nonce
-        script, is_personal, is_constant = output.script(self._leaving, nonce, has_base=tags.has_base)
-        is_usual = not (self._leaving or tags.are_any)
+        made = output.script(self._leaving, nonce, has_base=tags.has_base)
+        script, is_personal, is_constant = made
         self._leaving = ()
         spliced = body.splice(script)
         if self.phase is _PASSING and not body.is_untouched:
@@ -453,10 +459,18 @@ class Exchange:
             mark = self._runtime.snippet.mark if is_constant and not nonce else ""
             headers = self._head_of_page(self._headers, output, growth_bytes, is_personal=is_personal, mark=mark)
             if is_usual:
-                self._record(Effects.of(output, script, is_personal=is_personal, mark=mark))
+                self._record_page(output, None if tags.policies and nonce else made, nonce)
         body.forget()
         self._held += spliced
         return self._let_go(headers)
+
+    def _record_page(self, output: BrowserOutput, made: Script | None, nonce: str) -> None:
+        """Record the script of a page; None where a later script of the page needs the nonce of its markup."""
+        if made is None:
+            self._record(None)
+            return
+        mark = self._runtime.snippet.mark if made.is_constant and not nonce else ""
+        self._record(Effects.of(output, made.data, is_personal=made.is_personal, mark=mark))
 
     def _leave_without_script(self) -> Forward:
         """Send the first part of a streamed page, before its head end has come."""
@@ -491,7 +505,7 @@ class Exchange:
         added = output.headers([])
         extend = self._runtime.extend_policy
         if extend is None and self._head.has_policy:
-            say_what_is_blocked(self._head, self._runtime, self._request)
+            say_what_is_blocked(self._head, self._runtime, self.state.request)
         return with_changes(
             headers,
             added=added,
