@@ -55,12 +55,15 @@ class HelperWatch:
         if self._seen > _ALL_OF and self._seen % _EVERY:
             return
         request = read()
-        agent = request.header("user-agent")
-        if request.header("sec-fetch-dest") != "document" or self._bot_pattern(request):
+        if request.header("sec-fetch-dest") != "document":
             return
+        visitor = hash((request.client, request.header("user-agent")))
+        if visitor not in self._visitors:
+            if self._bot_pattern(request):
+                return
+            if len(self._visitors) < VISITORS:
+                self._visitors.add(visitor)
         self._pages += 1
-        if len(self._visitors) < VISITORS:
-            self._visitors.add(hash((request.client, agent)))
         if self._pages >= PAGES and len(self._visitors) >= VISITORS:
             self._over()
             if not self._is_asked and not (self._mark is not None and self._mark.exists()):

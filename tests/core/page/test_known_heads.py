@@ -123,7 +123,7 @@ def test_memory_is_bounded_by_bytes() -> None:
 
 def test_head_with_a_policy_or_base_is_known_only_as_a_whole() -> None:
     """Else a policy with another nonce would get the script of the first."""
-    head = b'<!doctype html><head><meta http-equiv=Content-Security-Policy content="x \'nonce-%b\'"></head>'
+    head = b"<!doctype html><head><meta http-equiv=Content-Security-Policy content=\"x 'nonce-%b'\"></head>"
     tags = (False, ("x 'nonce-a'",))
     heads = KnownHeads()
     for name in (b"a", b"b", b"a", b"a"):
