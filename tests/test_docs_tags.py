@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from types import ModuleType
 
 import pytest
 
-from tests.test_docs import blocks
+from tests.test_docs import ROOT, blocks
 from tiktok_middleware import Client, Config
 from tiktok_middleware.core.runtime import page_events
 
@@ -39,6 +41,35 @@ def test_rules_of_the_page_are_valid() -> None:
     page = "docs/how-to/browser-rules.md"
     config = Config.from_env({"TIKTOK_PIXEL_ID": "A", **line_of(page, 0), **line_of(page, 1)})
     assert sorted(page_events(config).values()) == ["Contact", "FormStart", "Lead", "Pageview"]
+
+
+def test_container_is_complete_in_itself() -> None:
+    """It has the parts of an exported container, and every trigger and variable that a tag names."""
+    export = json.loads((ROOT / "docs" / "gtm-container.json").read_text("utf-8"))
+    version = export["containerVersion"]
+    assert export["exportFormatVersion"] == 2
+    assert version["container"]["usageContext"] == ["WEB"]
+    triggers = {one["triggerId"] for one in version["trigger"]}
+    known = {one["name"] for one in (*version["variable"], *version["builtInVariable"])} | {"_event"}
+    for tag in version["tag"]:
+        assert tag["type"] == "html"
+        assert set(tag["firingTriggerId"]) <= triggers
+    assert set(re.findall(r"\{\{([^}]*)\}\}", json.dumps(version))) <= known
+    ids = [
+        one.get("tagId") or one.get("triggerId") or one.get("variableId")
+        for kind in ("tag", "trigger", "variable")
+        for one in version[kind]
+    ]
+    assert len(set(ids)) == len(ids)
+
+
+def test_page_of_tag_manager_names_parts_of_the_container() -> None:
+    text = (ROOT / "docs" / "how-to" / "tag-manager.md").read_text("utf-8")
+    version = json.loads((ROOT / "docs" / "gtm-container.json").read_text("utf-8"))["containerVersion"]
+    for tag in version["tag"]:
+        assert f"| {tag['name']} |" in text
+    assert "TikTok - consent granted" in {one["name"] for one in version["trigger"]}
+    assert Config.from_env({"TIKTOK_PIXEL_ID": "A", **line_of("docs/how-to/tag-manager.md", 0)}).snippet == "gtm"
 
 
 def line_of(page: str, index: int) -> dict[str, str]:

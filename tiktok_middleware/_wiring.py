@@ -27,6 +27,7 @@ from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_url
 from tiktok_middleware.errors import ConfigError
 
 __all__ = [
+    "base_code",
     "bot_rule",
     "browser_file",
     "delivery_options",
@@ -67,6 +68,19 @@ def bot_rule(config: Config) -> Callable[[RequestView], str]:
         return "" if found.kind in people else found.pattern
 
     return bot_pattern
+
+
+def base_code(snippet: str) -> tuple[str, str]:
+    """Return the text of a page's script, and of the script for visitors who have refused.
+
+    Args:
+        snippet: the value of ``TIKTOK_SNIPPET``.
+    """
+    pixel, stub = browser_file("pixel.js"), browser_file("stub.js")
+    if snippet != "gtm":
+        return pixel, stub
+    before, _, rest = pixel.partition("// <ttq>")
+    return before + browser_file("gtm.js") + rest.partition("// </ttq>")[2], browser_file("gtm_refused.js") + stub
 
 
 def browser_file(name: str) -> str:

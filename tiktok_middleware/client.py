@@ -19,8 +19,8 @@ from tiktok_middleware._other_servers import OtherServers
 from tiktok_middleware._rate_limit import RateLimit
 from tiktok_middleware._start_line import announce
 from tiktok_middleware._wiring import (
+    base_code,
     bot_rule,
-    browser_file,
     delivery_options,
     domain_rule,
     helper_file,
@@ -112,6 +112,7 @@ class Client(OtherServers):
         framework_keys = tuple(secret_keys)
         self._throttle = RateLimit()
         self._late = self.take_late
+        pixel_js, stub_js = base_code(self.config.snippet)
         self.runtime: Runtime = make_runtime(
             self.config,
             signer=Signer(signing_keys(self.config, framework_keys), clock),
@@ -120,8 +121,8 @@ class Client(OtherServers):
                 implied=State(self.config.consent_implied),
                 failed=lambda error: self._log.failure("consent", error),
             ),
-            pixel_js=browser_file("pixel.js"),
-            stub_js=browser_file("stub.js"),
+            pixel_js=pixel_js,
+            stub_js=stub_js,
             helper_js=helper_file(
                 self.config.consent,
                 self.config.cookie_domain,

@@ -6,6 +6,22 @@
 // `todo` holds the tasks for the helper.
 (function (w, d, c) {
 var t = w.tiktok = w.tiktok || {}, l = w.location, q;
+function load(x) {
+  var s = d.createElement('script'), first = d.getElementsByTagName('script')[0];
+  s.async = true;
+  s.nonce = nonce;
+  s.src = x;
+  first.parentNode.insertBefore(s, first);
+}
+// An event fires once in a tab: history navigation and restored pages run this code again with the same ids. An id is
+// stored as fired when TikTok's script has taken it over; if the visitor leaves earlier, the next page takes it along.
+function isFired(id) {
+  try {
+    return t.fired[id] || sessionStorage.getItem('tiktok:' + id);
+  } catch (e) {}
+}
+t.fired = t.fired || {};
+// <ttq> Another file replaces what stands between these marks.
 function methods(target) {
   q.methods.forEach(function (name) { q.setAndDefer(target, name); });
   return target;
@@ -25,25 +41,10 @@ function stub() {
     load(c.u + '?sdkid=' + id + '&lib=ttq');
   };
 }
-function load(x) {
-  var s = d.createElement('script'), first = d.getElementsByTagName('script')[0];
-  s.async = true;
-  s.nonce = nonce;
-  s.src = x;
-  first.parentNode.insertBefore(s, first);
-}
-// An event fires once in a tab: history navigation and restored pages run this code again with the same ids. An id is
-// stored as fired when TikTok's script has taken it over; if the visitor leaves earlier, the next page takes it along.
-function isFired(id) {
-  try {
-    return t.fired[id] || sessionStorage.getItem('tiktok:' + id);
-  } catch (e) {}
-}
 // The site may have another pixel: our events go to our pixels only.
 function each(call) {
   c.p.forEach(function (id) { call(q.instance ? q.instance(id) : q); });
 }
-t.fired = t.fired || {};
 function emit(events, names) {
   var ids = [];
   q = w.ttq;
@@ -83,6 +84,7 @@ function run(limited) {
     held.forEach(function (events) { t.emit(events); });
   } catch (e) {}
 }
+// </ttq>
 // Return whether URLs may contain identity. If so, the endpoint checks them before the pixel, which reports them, may
 // load. A click id is TikTok's own value and is ignored.
 t.suspects = function (x) {

@@ -231,6 +231,8 @@ def own(config: Config) -> Section:
             "always so",
         ),
     )
+    if config.snippet == "gtm":
+        rows = (("everything below", "as the site's Tag Manager loads the pixel", "the site's container"), *rows)
     if config.snippet == "off":
         rows = (("everything below", "off: no page carries the pixel", "TIKTOK_SNIPPET=off"), *rows)
     return Section("What the pixel collects by itself, and how to turn it off", ("data", "now", "turned off by"), rows)

@@ -1,0 +1,123 @@
+"""TIKTOK_SNIPPET=gtm: the inline script pushes events to `dataLayer` and loads nothing, in a small browser."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from tests.browser_scripts.page_world import CONTACT, PURCHASE, run
+from tests.core.core_world import BROWSER, PIXEL
+from tiktok_middleware import Config, ConfigError
+from tiktok_middleware._wiring import base_code
+from tiktok_middleware.core.pixel.snippet import Snippet
+
+pytestmark = pytest.mark.node
+
+PIXEL_JS, STUB_JS = base_code("gtm")
+MADE = Snippet(
+    pixel_js=PIXEL_JS,
+    stub_js=STUB_JS,
+    helper_js=(BROWSER / "helper.js").read_text("utf-8"),
+    pixels=[PIXEL],
+    pixel_url="https://analytics.tiktok.com/i18n/pixel/events.js",
+    options={},
+    endpoint="/_tiktok",
+)
+LAYER = (
+    "run",
+    "window.layer = JSON.stringify(window.dataLayer); document.cookie = 'layer=' + encodeURIComponent(layer)",
+)
+
+
+def pushed(*html: bytes, steps: Any = (), **plan: Any) -> list[dict[str, Any]]:
+    """The entries of `dataLayer` after the page's scripts and the steps."""
+    diary = run(*html, made=MADE, steps=[*steps, LAYER], **plan)
+    assert diary["loaded"] == []
+    assert diary["queue"] is None
+    found: list[dict[str, Any]] = json.loads(unquote(diary["cookies"]["layer"]))
+    return found
+
+
+def words(entries: list[dict[str, Any]]) -> list[str]:
+    return [entry["event"] for entry in entries if "event" in entry]
+
+
+def test_event_goes_with_its_id_contents_and_hashes() -> None:
+    identity = {"sha256_email": "ab" * 32, "external_id": "cd" * 32}
+    entries = pushed(MADE.page("", page=False, identity=identity, copies=[PURCHASE]))
+    assert words(entries) == ["tiktok.consent", "Purchase"]
+    assert entries[0]["tiktok_pixel_codes"] == [PIXEL]
+    made = next(entry for entry in entries if entry.get("event") == "Purchase")
+    assert made["tiktok"]["event_id"] == "id-1"
+    assert made["tiktok"]["properties"] == PURCHASE[1]
+    assert made["tiktok"]["identity"] == identity
+    assert made["ecommerce"] == {"value": 59.9, "currency": "EUR", "items": [{"item_id": "SKU-1"}]}
+    assert made["user_data"] == {"sha256_email_address": "ab" * 32}
+    assert made["tt_external_id"] == "cd" * 32
+    assert entries[-1] == dict.fromkeys(["tiktok", "tt_content_type", "tt_external_id", "ecommerce", "user_data"])
+
+
+def test_event_is_pushed_once_in_a_tab() -> None:
+    page = MADE.page("", page=False, copies=[PURCHASE, CONTACT])
+    assert words(pushed(page, page)).count("Purchase") == 1
+    assert "Purchase" not in words(pushed(page, session={"tiktok:id-1": "1"}))
+
+
+def test_event_counts_as_fired_when_tag_manager_has_taken_it() -> None:
+    page = MADE.page("", page=False, copies=[PURCHASE], clear_cookies=["_tt_carry.1"])
+    kept = {"_tt_carry.1": "token"}
+    assert run(page, made=MADE, cookies=kept)["cookies"] == kept
+    took = ("run", "dataLayer.forEach(entry => entry.eventCallback && entry.eventCallback())")
+    diary = run(page, made=MADE, cookies=kept, steps=[took])
+    assert (diary["session"], diary["cookies"]) == ({"tiktok:id-1": "1"}, {})
+
+
+def test_limited_data_use_is_set_on_each_event() -> None:
+    entries = pushed(MADE.page("", page=False, limited=True, copies=[CONTACT]))
+    assert entries[0]["tiktok_limited_data_use"] is True
+    assert next(one for one in entries if one.get("event") == "Contact")["tiktok"]["properties"] == {
+        "limited_data_use": True
+    }
+
+
+def test_refused_page_pushes_the_refusal_alone() -> None:
+    assert pushed(MADE.refused("")) == [{"event": "tiktok.consent", "tiktok_consent": "denied"}]
+
+
+@pytest.mark.parametrize("plan", [{"gpc": True}, {"cookies": {"_tt_consent": "d"}}])
+def test_gate_of_a_shared_page_holds_the_events_back(plan: dict[str, Any]) -> None:
+    diary = run(MADE.page("", page=False, gate=1, copies=[PURCHASE]), made=MADE, **plan)
+    assert "dataLayer" not in diary["globals"]
+
+
+def test_array_that_the_page_has_replaced_gets_the_entries() -> None:
+    page = MADE.page("", page=False, copies=[PURCHASE])
+    entries = pushed(page, steps=[("run", "window.dataLayer = [{own: 1}];"), ("dispatch", "DOMContentLoaded")])
+    assert entries[0] == {"own": 1}
+    assert words(entries) == ["tiktok.consent", "Purchase"]
+
+
+def test_values_of_the_page_are_put_back() -> None:
+    before = "window.dataLayer = [{ecommerce: {value: 1}}, {user_data: {email_address: 'x'}}];"
+    entries = pushed(MADE.page("", page=False, copies=[PURCHASE]), before=before)
+    assert entries[-1] == {"ecommerce": {"value": 1}, "user_data": {"email_address": "x"}}
+
+
+@pytest.mark.parametrize("layer", ["Object.freeze([])", "5", "{push: null}", "'text'"])
+def test_unusable_layer_throws_nothing(layer: str) -> None:
+    before = f"window.console = {{warn: text => {{ document.cookie = 'warned=' + text.length; }}}}; window.dataLayer = {layer};"
+    diary = run(MADE.page("", page=False, copies=[PURCHASE]), made=MADE, before=before)
+    assert "warned" in diary["cookies"]
+
+
+def test_matched_page_views_are_refused() -> None:
+    with pytest.raises(ConfigError, match="TIKTOK_PAGE_VIEW is 'matched'; allowed: browser or off while"):
+        Config(pixel_id="A", snippet="gtm", page_view="matched")
+
+
+def test_script_is_small() -> None:
+    assert len(gzip.compress(MADE.page("", page=False), 9)) < 3 * 1024
