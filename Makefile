@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-fast coverage lint format system modules lowest soak bench fuzz docs clean
+.PHONY: help demo test test-fast coverage lint format system modules lowest soak bench fuzz scripts docs clean
 
 help:
 	@echo "make demo   start the shop and the stand-in for TikTok (PORT=8000)"
@@ -16,6 +16,7 @@ help:
 	@echo "make soak   the long tests: every server, killed workers, other packages' test suites"
 	@echo "make bench  the figures, beside other packages'"
 	@echo "make fuzz   search for documents and requests that break a promise (FUZZ_SECONDS=60 each)"
+	@echo "make scripts  make the page scripts small, after a change in tiktok_middleware/browser"
 	@echo "make lint   ruff and mypy only"
 	@echo "make format let ruff format and fix"
 	@echo "make clean  remove the virtual environment and caches"
@@ -50,7 +51,7 @@ system:
 	$(call need,PATH=$$PATH:/usr/sbin command -v nginx >/dev/null,nginx,a real proxy)
 	$(call need,PATH=$$PATH:/usr/sbin command -v varnishd >/dev/null,varnish,a real cache)
 
-# The real htmx and Turbo, and the consent platforms' own code, which the browser tests load into pages.
+# The real htmx and Turbo, and the consent platforms' own code, which the browser tests load into pages; the minifier.
 MODULES := tests/browser/node_modules/.installed tests/consent_platforms/node_modules/.installed
 %/node_modules/.installed: %/package.json
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix $*
@@ -84,7 +85,7 @@ coverage: $(VENV)/.installed-dev modules
 	$(BIN)/coverage report
 
 # Every server, workers killed in twenty rounds, and Starlette's and Flask's own test suites with every app wrapped.
-soak: $(VENV)/.installed-dev system lowest
+soak: $(VENV)/.installed-dev modules lowest
 	$(BIN)/python -m pip install --quiet --group soak
 	$(BIN)/pytest -m soak -n 2 --dist loadgroup
 
@@ -122,6 +123,10 @@ fuzz: $(FUZZ)/.installed
 	$(FUZZ)/bin/python -m tests.fuzz pages --seconds $(FUZZ_SECONDS)
 	$(FUZZ)/bin/python -m tests.fuzz requests --seconds $(FUZZ_SECONDS)
 	$(FUZZ)/bin/python -m tests.fuzz reports --seconds $(FUZZ_SECONDS)
+
+# The page scripts, from tiktok_middleware/browser into its folder built.
+scripts: $(VENV)/.installed-dev modules
+	$(BIN)/python -m tests.built_scripts
 
 # The documentation site, in docs/_build; a warning fails it. It needs no network.
 docs: $(VENV)/.installed-dev

@@ -76,18 +76,15 @@ def base_code(snippet: str) -> tuple[str, str]:
     Args:
         snippet: the value of ``TIKTOK_SNIPPET``.
     """
-    pixel, stub = browser_file("pixel.js"), browser_file("stub.js")
-    if snippet != "gtm":
-        return pixel, stub
-    before, _, rest = pixel.partition("// <ttq>")
-    return before + browser_file("gtm.js") + rest.partition("// </ttq>")[2], browser_file("gtm_refused.js") + stub
+    kind = "_gtm" if snippet == "gtm" else ""
+    return browser_file(f"pixel{kind}.js"), browser_file(f"stub{kind}.js")
 
 
 def browser_file(name: str) -> str:
-    """Return the text of a script in the ``browser`` folder."""
+    """Return the text of a script of the ``browser`` folder, as it was built for pages."""
     from importlib import resources  # noqa: PLC0415  # 8 ms of imports: keeps the import of adapters fast
 
-    return resources.files("tiktok_middleware.browser").joinpath(name).read_text("utf-8")
+    return resources.files("tiktok_middleware.browser").joinpath(f"built/{name}").read_text("ascii")
 
 
 def helper_file(
@@ -123,12 +120,8 @@ def helper_file(
 
 
 def _told(settings: Mapping[str, object]) -> str:
-    """Return a line of JavaScript that stores the settings for the scripts after it.
-
-    Strings have single quotes, like those in the scripts.
-    """
-    text = json.dumps(settings).replace("'", "\\u0027").replace('\\"', "\\u0022").replace('"', "'")
-    return f"window.tiktok && (tiktok.s = {text});"
+    """Return a line of JavaScript that stores the settings for the scripts after it."""
+    return f"window.tiktok&&(tiktok.s={json.dumps(settings, separators=(',', ':'))});"
 
 
 def domain_rule(config: Config) -> Callable[[str], str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import re
 from typing import Any
 
 import pytest
@@ -187,12 +186,3 @@ def test_an_unknown_bridge_is_named_at_start(setting: str) -> None:
     for start in (make_reader, helper_file):
         with pytest.raises(ConfigError, match="bridge:NAME with one of usercentrics, osano"):
             start(setting)
-
-
-def test_every_script_keeps_the_rules_that_make_it_smaller() -> None:
-    """Comments on lines of their own, texts in single quotes: what `Snippet` relies on when it takes white space out."""
-    for path in BROWSER.rglob("*.js"):
-        for line in path.read_text("ascii").splitlines():
-            code = line.strip()
-            assert code.startswith("//") or not {'"', "`"} & set(code), line
-            assert code.startswith("//") or not re.search(r"(?<![':\\])//", code), line

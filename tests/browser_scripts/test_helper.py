@@ -57,6 +57,39 @@ def test_post_states_whether_copies_wait_for_the_answer(config: dict[str, Any], 
     assert [one["body"]["p"] for one in diary["posts"]] == [waits]
 
 
+@pytest.mark.parametrize(
+    ("config", "cookies", "asks"),
+    [
+        ({}, {"_tt_carry.kab12": "x"}, True),  # stored while this page was requested
+        ({"k": ["_tt_carry.kab12"]}, {"_tt_carry.kab12": "x"}, False),  # this page has its events
+        ({"k": ["_tt_carry.kab12"]}, {"_tt_carry.kab12": "x", "_tt_carry.kcd34": "y"}, True),
+        ({"w": 1}, {"_tt_carry.kab12": "x"}, False),
+        ({}, {"_tt_carry.ab12": "x"}, False),  # of a redirect that this page began: for the next page
+        ({}, {"_tt_carry_sealed": "x"}, False),
+        ({}, {}, False),
+    ],
+)
+def test_page_asks_once_for_events_of_a_page_that_was_left(
+    config: dict[str, Any], cookies: dict[str, str], asks: bool
+) -> None:
+    diary = on_page(**config, steps=[("tick", 9)], browser={"cookies": cookies})
+    assert [one["body"]["h"] for one in diary["posts"]] == ([1] if asks else [])
+
+
+@pytest.mark.parametrize(("cookie", "asks"), [("klaro", True), ("other", False)])
+def test_choice_in_the_moment_of_leaving_is_posted(cookie: str, asks: bool) -> None:
+    made = snippet(helper_file("klaro:tiktok"))
+    steps = [("cookies", {cookie: "{}"}), ("dispatch", "pagehide")]
+    diary = run(page(n=COLLECT, w=1, s=[SEALED]), helper=True, made=made, steps=steps)
+    assert [one["body"]["c"] for one in diary["posts"]] == ([[["sealed-token", "id-9"]]] if asks else [])
+
+
+def test_old_page_does_not_ask_for_the_events_of_another_tab() -> None:
+    later = ("run", "var then = Date.now() + 3001; Date.now = () => then;")
+    steps = [later, ("cookies", {"_tt_carry.kab12": "x"}), ("tick", 9)]
+    assert on_page(steps=steps)["posts"] == []
+
+
 def test_redirect_cookie_of_the_answer_is_cleared_once_its_events_have_fired() -> None:
     answer = {"load": True, "k": ["_tt_carry.1"]}
     diary = on_page(s=[SEALED], browser={"answers": [answer], "cookies": {"_tt_carry.1": "x", "other": "y"}})

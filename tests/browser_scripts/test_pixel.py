@@ -7,7 +7,8 @@ import re
 import pytest
 
 from tests.browser_scripts.page_world import CONTACT, ONE, PURCHASE, URL, names, run, snippet
-from tests.core.core_world import BROWSER, PIXEL
+from tests.built_scripts import SOURCES
+from tests.core.core_world import PIXEL
 from tiktok_middleware.core.pixel.snippet import answer_headers
 
 pytestmark = pytest.mark.node
@@ -51,7 +52,7 @@ def test_the_stub_is_an_array_with_every_method_of_the_pixel() -> None:
     assert diary["isArray"] is True
     assert set(METHODS) <= set(diary["methods"])
     assert {"load", "instance", "setAndDefer"} <= set(diary["methods"])
-    source = (BROWSER / "pixel.js").read_text("utf-8")
+    source = (SOURCES / "pixel.js").read_text("utf-8")
     listed = re.search(r"q\.methods = '([^']*)'\.split\(' '\)", source)
     assert listed is not None
     assert listed[1].split(" ") == METHODS

@@ -20,12 +20,20 @@ _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><link rel=
 {head}</head><body><h1>{path}</h1><div id="klaro"></div><a id="next" href="/two">next</a>
 <button id="ask" onclick="fetch('/ask', {{method: 'POST'}})">ask</button>
 <form method="post" action="/buy"><button id="buy">buy</button></form></body></html>"""
+#: The platform's code comes a while after the page.
+_LATE = """<template id="late">{head}</template><script>setTimeout(() => {{
+  const range = document.createRange();
+  range.selectNode(document.head);
+  document.head.append(range.createContextualFragment(document.getElementById('late').innerHTML));
+}}, {late_ms})</script>"""
 
 
 def show(request: Request) -> Response:
     tiktok_from(request).track("ViewContent", content_id=request.url.path, value=5, currency="EUR")
-    revision = int(request.query_params.get("revision", "1"))
-    return HTMLResponse(_PAGE.format(head=page(_PLATFORM, revision), path=request.url.path))
+    head = page(_PLATFORM, int(request.query_params.get("revision", "1")))
+    if late_ms := request.query_params.get("late"):
+        head = _LATE.format(head=head, late_ms=int(late_ms))
+    return HTMLResponse(_PAGE.format(head=head, path=request.url.path))
 
 
 def ask(request: Request) -> Response:

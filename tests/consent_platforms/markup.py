@@ -77,8 +77,9 @@ if (stored) api.update(stored, false); else api.update('', true);
   const list = event.target.dataset && event.target.dataset.purposes;
   if (list != null) choose(list ? list.split(',').map(Number) : []);
 });
-addEventListener('DOMContentLoaded', () => document.body.insertAdjacentHTML('beforeend',
-  '<button id=yes data-purposes="1,2,3,4,7,9,10">Yes</button><button id=no data-purposes="">No</button><button id=some data-purposes="1,7">Some</button>'));
+const show = () => document.body.insertAdjacentHTML('beforeend',
+  '<button id=yes data-purposes="1,2,3,4,7,9,10">Yes</button><button id=no data-purposes="">No</button><button id=some data-purposes="1,7">Some</button>');
+document.body ? show() : addEventListener('DOMContentLoaded', show);
 </script>"""
 TCF_COOKIE = TCF.replace("STORE", "document.cookie = 'euconsent-v2=' + text + '; path=/; max-age=33696000';").replace(
     "KEPT", "(document.cookie.match('euconsent-v2=([^;]*)') || [])[1]"

@@ -22,7 +22,7 @@ from tiktok_middleware.core.tracking.tracker import Tracker
 
 PIXEL = "C0000000000000000001"
 NOW = 1_760_000_000.0
-BROWSER = Path(__file__).parents[2] / "tiktok_middleware" / "browser"
+BROWSER = Path(__file__).parents[2] / "tiktok_middleware" / "browser" / "built"
 
 GOOD_TTP = "01K0ABCDEFGHJKMNPQRSTVWXYZ_.tt.1"
 NAVIGATION = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}

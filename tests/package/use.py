@@ -24,8 +24,8 @@ OPTIONS = {
 PAGE = b"<!doctype html><html><head><title>Shop</title></head><body></body></html>"
 FILES = (
     "py.typed",
-    "browser/pixel.js",
-    "browser/helper.js",
+    "browser/built/pixel.js",
+    "browser/built/helper.js",
     "sandbox/static/inspector/page.html",
     "_demo/shop/templates/base.html",
 )

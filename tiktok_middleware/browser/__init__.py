@@ -1,1 +1,1 @@
-"""The JavaScript that pages run."""
+"""The JavaScript that pages run: readable sources, and in ``built`` what pages get."""

@@ -7,11 +7,12 @@ t.listens = 1;
 // live: events may be sent. t.off: consent was refused in this page. items: posts that wait for the endpoint, each
 // [kind, what to post, copy to fire after the answer, time]. refs: references of copies that are stored at the
 // endpoint. said: more fields of the next post. platform: what the bridge has reported. parked: calls that TikTok's
-// script had not run when the visitor refused. t.s: p: there is a platform; m: pattern of its cookies; x: pages cannot
-// read them; d: domains of our cookies.
+// script had not run when the visitor refused. kept: names of redirect cookies whose events this page has. t.s: p: there
+// is a platform; m: pattern of its cookies; x: pages cannot read them; d: domains of our cookies.
 let script = d.currentScript || {src: ''}, url = script.src.replace(/helper-[^\/]*$/, 'collect'), nonce = script.nonce,
   settings = t.s || {}, items = [], refs = [], parked = [], pause = 1, idle = 0,
-  said, posts, live, paused, busy, at, seen, heard, platform, needs, watcher, received = {};
+  kept = {}, born = Date.now(), received = {},
+  said, posts, live, paused, busy, at, seen, heard, platform, needs, watcher;
 
 // Our cookies are for all hosts of the site: the broadest domain that the browser accepts is the site's.
 let domains = settings.d || location.hostname.split('.').map((_, at, all) => all.slice(at).join('.')).reverse();
@@ -31,6 +32,7 @@ let record = (text = d.cookie) => text.split('; ')
 let act = (call, ...args) => {
   try { call(...args); } catch {}
 };
+let know = names => (names || []).map(name => kept[name] = 1);
 let isNews = () => said || live && (items[0] || refs[0]);
 
 // Store the items without an answer: if the page is left, the next page's first post carries them.
@@ -96,6 +98,7 @@ let flush = async () => {
     if (!was.h) pause = 1;
     if (!live) start(answer);
     fire();
+    know(answer.k);
     t.emit(answer.e || [], answer.k);
   } else if (answer.told) t.held = [];
   else if (live || paused) refuse();
@@ -176,6 +179,7 @@ let calls = {
     let all = d.cookie, click = new URLSearchParams(location.search).get('ttclid');
     pages.push(c);
     at = here();
+    know(c.k);
     url = c.n ? new URL(c.n, location) : url;
     posts = posts || c.n;
     refs.push(...c.x || []);
@@ -283,7 +287,10 @@ let scan = () => {
 let watch = () => {
   if (t.off) end('_ttp', 'ttclid', '_tt_fresh');
   if (busy || said || seen == null) return;
-  let now = own();
+  let now = own(), carried = d.cookie.match(/_tt_carry\.k\w+/g) || [];
+  // Fetch the events of a page that was left at once, if they were stored while this page was requested. An older page
+  // of another tab leaves them to the page that they belong to.
+  if (live && Date.now() - born < 3000 && carried.some(name => !kept[name])) know(carried), say('h', 1);
   if (now !== heard && now === 'd') heard = now, refuse();
   else if ((settings.m || idle <= 0) && (now !== heard || seen !== record())) {
     if (!settings.m) idle = pause *= 1.5;
@@ -309,6 +316,8 @@ act(() => navigation.addEventListener('currententrychange', route));
 act(() => cookieStore.addEventListener('change', watch));
 window.addEventListener('pageshow', event => event.persisted && act(restore));
 if (t.back) act(restore);
+// A choice in the moment of leaving: the post outlives the page.
+window.addEventListener('pagehide', watch);
 d.addEventListener('readystatechange', scan);
 scan();
 setInterval(tick, 1000);

@@ -5,7 +5,8 @@
 // Control and our refusal cookie first, 2 checks the cookie only, 3 checks the cookie and leaves the Control to the server.
 // `todo` holds the tasks for the helper.
 (function (w, d, c) {
-var t = w.tiktok = w.tiktok || {}, l = w.location, q;
+var t = w.tiktok = w.tiktok || {}, l = w.location;
+var q;
 function load(x) {
   var s = d.createElement('script'), first = d.getElementsByTagName('script')[0];
   s.async = true;

@@ -18,7 +18,7 @@ from tiktok_middleware.core.endpoint.report import MAX_BODY_BYTES, Report, refus
 from tiktok_middleware.core.events.event import Claim
 from tiktok_middleware.core.events.ids import timed_event_id
 from tiktok_middleware.core.http.own_response import Answer
-from tiktok_middleware.core.pixel.redirect_cookie import read_carry
+from tiktok_middleware.core.pixel.redirect_cookie import read_carry, write_carry
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.visitor.user_data import Identity
 from tiktok_middleware.errors import ConfigError
@@ -190,7 +190,7 @@ def test_copies_that_wait_for_the_answer_also_travel_in_a_redirect_cookie() -> N
     runtime = runtime_of(consent="required")
     said = {"u": "https://shop.example/p", "w": "g", "p": True, "c": [sealed(runtime, 1), sealed(runtime, 2)]}
     found = report(runtime, said)
-    [name] = [name for name in cookies(found) if name.startswith("_tt_carry.")]
+    [name] = [name for name in cookies(found) if name.startswith("_tt_carry.k")]
     assert answered(found) == {"load": True, "k": [name]}
     next_page = scope_request("/", {"cookie": f"{name}={cookies(found)[name].partition(';')[0]}"})
     copies = [("ViewContent", {"value": 5}, f"{ID[:-2]}{number:02d}") for number in (1, 2)]
@@ -225,6 +225,20 @@ def test_copies_that_do_not_fit_are_left_out_from_the_end() -> None:
     copies = read_carry(scope_request("/", {"cookie": f"{name}={value}"}), runtime.signer).copies
     assert [event_id for _, _, event_id in copies] == [event_id for _, event_id in events[: len(copies)]]
     assert 0 < len(copies) < 9
+
+
+@pytest.mark.parametrize(
+    ("said", "references", "is_carried"),
+    [({"h": 1}, [], True), ({}, [], False), ({"h": 1, "w": "d"}, [], False), ({"h": 1}, ["a-reference"], False)],
+)
+def test_page_asks_for_events_of_a_redirect_cookie(
+    said: dict[str, Any], references: list[str], is_carried: bool
+) -> None:
+    runtime = runtime_of()
+    copy = ("AddToCart", {"value": 9}, ID)
+    value = write_carry([copy], runtime.signer, references)
+    answer = answered(report(runtime, {"u": PAGE, **said}, {"cookie": f"_tt_carry.1={value}"}))
+    assert (answer.get("e"), answer.get("k")) == (([list(copy)], ["_tt_carry.1"]) if is_carried else (None, None))
 
 
 @pytest.mark.parametrize(

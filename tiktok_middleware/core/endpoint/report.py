@@ -19,6 +19,7 @@ from tiktok_middleware.core.endpoint.reported_page import ReportedPage
 from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
 from tiktok_middleware.core.http.own_response import Answer
 from tiktok_middleware.core.http.request import RequestView
+from tiktok_middleware.core.pixel.redirect_cookie import RedirectEvents
 from tiktok_middleware.core.response.browser_output import BrowserOutput
 from tiktok_middleware.core.response.policy import Audience, Codec, Place, Plan, Timing
 from tiktok_middleware.core.runtime import Runtime
@@ -50,6 +51,7 @@ class _Body(msgspec.Struct):
         x: references of copies that wait in the outbox.
         n: 1 if the browser kept the events of an answer from another host from the page.
         p: whether the page holds the copies of its events until the answer.
+        h: 1 if the page asks whether anything has changed.
     """
 
     u: str = ""
@@ -59,6 +61,7 @@ class _Body(msgspec.Struct):
     q: int = 0
     n: int = 0
     p: bool = False
+    h: int = 0
     c: Annotated[list[tuple[str, str]], msgspec.Meta(max_length=_MAX_CONFIRMED)] = []
     m: Annotated[list[tuple[str, str]], msgspec.Meta(max_length=_MAX_CONFIRMED)] = []
     e: Annotated[list[tuple[str, dict[str, Any], str]], msgspec.Meta(max_length=_MAX_EVENTS)] = []
@@ -163,16 +166,20 @@ class ReportOutcome(NamedTuple):
             said["ldu"] = True
         if may_load and self.report.said.q:
             said["js"] = _pixel(tracker)
+        output = BrowserOutput(tracker.request, tracker.runtime, tracker, _PAGE)
+        carried = output.carried if may_load and self.report.said.h else RedirectEvents()
+        if carried.references:
+            carried = RedirectEvents()  # stored events go to a page, which has more room
         copies, counted = self._sorted(claims) if may_load else ([], [])
+        copies += carried.copies
         counted += [verdict.event_id for verdict in self.verdicts if verdict.submission is None and verdict.event_id]
         if copies:
             said["e"] = copies
         if counted:
             said["no"] = counted
-        output = BrowserOutput(tracker.request, tracker.runtime, tracker, _PAGE)
         kept = output.kept_headers(self._waiting(claims)) if may_load and self.report.said.p else []
-        if kept:
-            said["k"] = [value.partition("=")[0] for _, value in kept]
+        if kept or carried.names:
+            said["k"] = [*carried.names, *(value.partition("=")[0] for _, value in kept)]
         return _answer(200, _encode(said), [*output.headers([]), *kept])
 
     def _waiting(self, claims: Sequence[Claim] | None) -> list[Event]:

@@ -28,6 +28,7 @@ __all__ = [
     "RedirectToken",
     "carry_name",
     "carry_names",
+    "kept_name",
     "read_carry",
     "read_sealed",
     "write_carry",
@@ -84,6 +85,11 @@ def carry_name(copies: Sequence[BrowserCopy], references: Sequence[str]) -> str:
     """Return the name of the cookie for these events. It differs for each response, even for parallel ones."""
     held = [*(f"{name} {event_id}" for name, _, event_id in copies), *references]
     return f"{CARRY}.{hashlib.sha256(chr(0).join(held).encode()).hexdigest()[:_MARK_CHARS]}"
+
+
+def kept_name(copies: Sequence[BrowserCopy]) -> str:
+    """Return the name of the cookie for events that a page is about to fire; a page that begins may ask for them."""
+    return carry_name(copies, ()).replace(".", ".k")
 
 
 def read_carry(request: RequestView, signer: Signer) -> RedirectEvents:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -62,27 +61,9 @@ def _script_json(value: Any) -> str:
 
 
 @lru_cache(maxsize=16)  # a process with many configurations reads few files
-def _compact(source: str) -> str:
-    """Return a script file without full-line comments and unnecessary white space.
-
-    This works only for the files of our own ``browser`` folder. They keep four rules: a comment has its own line,
-    strings use single quotes, regular expressions contain no blanks, and every statement ends with a semicolon or a
-    brace.
-    """
-    lines = (line.strip() for line in source.splitlines())
-    code = "\n".join(line for line in lines if line and not line.startswith("//"))
-    parts = _TEXT.split(code)
-    parts[::2] = [_NEEDLESS.sub(r"\1", part).replace(";}", "}") for part in parts[::2]]
-    return "".join(parts)
-
-
 def _with_patterns(code: str) -> str:
     """Return the code with the placeholders replaced by the patterns that detect personal data."""
     return code.replace("/SUSPECT/", f"/{SUSPECT}/").replace("/SUSPECT_BASE64/", f"/{SUSPECT_BASE64}/")
-
-
-_TEXT = re.compile(r"('(?:\\.|[^'\\])*')")
-_NEEDLESS = re.compile(r"\s*([=(){};,:?<>&|+*!\[\]])\s*")
 
 
 class Snippet:
@@ -109,10 +90,10 @@ class Snippet:
         options: Mapping[str, object],
         endpoint: str,
     ) -> None:
-        self.helper: bytes = _compact(helper_js).encode("ascii")
+        self.helper: bytes = helper_js.encode("ascii")
         self.helper_path: str = f"{endpoint}/helper-{hashlib.sha256(self.helper).hexdigest()[:16]}.js"
-        self._base = _with_patterns(_compact(pixel_js))
-        self._stub = _compact(stub_js)
+        self._base = _with_patterns(pixel_js)
+        self._stub = stub_js
         self._config: dict[str, object] = {"u": pixel_url, "o": dict(options)}
         self._load(pixels)
 

@@ -22,6 +22,7 @@ from tiktok_middleware.core.pixel.redirect_cookie import (
     RedirectToken,
     carry_name,
     carry_names,
+    kept_name,
     read_carry,
     read_sealed,
     write_carry,
@@ -293,7 +294,7 @@ class BrowserOutput:
             )
             is_constant = self.is_shared or is_same_for_all
             return Script(data, is_personal=not is_constant, is_constant=is_constant)
-        carried = self._read_carry()
+        carried = self.carried
         data = runtime.snippet.page(
             request.mount,
             page=page,
@@ -368,7 +369,7 @@ class BrowserOutput:
             return [*made, *self._exposing()] if made else []
         if place is _ANSWER:
             # Only for requests of scripts: on an image these headers would keep caches from serving it.
-            carried = self._read_carry() if self.request.header("sec-fetch-dest") in {"", "empty"} else RedirectEvents()
+            carried = self.carried if self.request.header("sec-fetch-dest") in {"", "empty"} else RedirectEvents()
             alone = answer_headers(copies, references) if copies or references else []
             if not (carried.copies or carried.references):
                 return alone
@@ -394,7 +395,7 @@ class BrowserOutput:
         copies = [self.travelling(event) for event in events]
         while copies:
             token = write_carry(copies, self.runtime.signer)
-            cookie = site_cookie(self.request, carry_name(copies, ()), token, COOKIE_MAX_AGE_S)
+            cookie = site_cookie(self.request, kept_name(copies), token, COOKIE_MAX_AGE_S)
             size = len(cookie[1].partition(";")[0]) + self._carried_chars
             if size <= COOKIE_LIMIT_CHARS and self._takes([cookie, *self._cookies()]):
                 return [cookie]
@@ -456,9 +457,11 @@ class BrowserOutput:
 
     @property
     def _has_carried(self) -> bool:
-        return self.request.cookies_hold(CARRY) and (bool(self._read_carry().names) or any(self._read_sealed()))
+        return self.request.cookies_hold(CARRY) and (bool(self.carried.names) or any(self._read_sealed()))
 
-    def _read_carry(self) -> RedirectEvents:
+    @property
+    def carried(self) -> RedirectEvents:
+        """The contents of earlier responses' redirect cookies with browser copies, if this response may use them."""
         if self._carried is None:
             self._carried = RedirectEvents()
             if self.request.cookies_hold(CARRY) and self._may_use_carried:

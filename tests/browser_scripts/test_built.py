@@ -1,0 +1,35 @@
+"""The scripts that pages get are made of today's sources, and small."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from tests.browser_scripts.page_world import ONE, snippet
+from tests.built_scripts import BUILT, SOURCES, built, names
+from tiktok_middleware._wiring import helper_file
+from tiktok_middleware.core.consent.platforms import BRIDGES
+from tiktok_middleware.core.page.head_end import OURS
+
+pytestmark = pytest.mark.node
+
+
+@pytest.mark.parametrize("name", names())
+def test_built_script_is_up_to_date(name: str) -> None:
+    assert (BUILT / name).read_text("ascii") == built(name), "run `make scripts` after a change of a page script"
+
+
+def test_page_script_is_recognised_by_its_first_characters() -> None:
+    assert ONE.page("", page=True).startswith(b"<script>" + OURS)
+
+
+def test_each_built_script_has_a_source() -> None:
+    assert sorted(str(path.relative_to(BUILT)) for path in BUILT.rglob("*.js")) == names()
+    assert (SOURCES / "helper.js").exists()
+
+
+@pytest.mark.parametrize("setting", ["tcf", "gpp", *(f"bridge:{name}" for name in BRIDGES)])
+def test_helper_with_a_bridge_is_small(setting: str) -> None:
+    named = f"{setting}:name" if setting in {"bridge:klaro", "bridge:cc_cookie"} else setting
+    assert len(gzip.compress(snippet(helper_file(named)).helper, 9)) < 4000

@@ -1,0 +1,1 @@
+(()=>{let o=(window.tiktok&&tiktok.s||{}).cc_cookie;window.tiktok&&tiktok.bridge&&tiktok.bridge(()=>{let n=window.CookieConsent;if(n&&n.validConsent)return n.validConsent()?n.acceptedCategory(o):null},"cc:onFirstConsent","cc:onConsent","cc:onChange")})();

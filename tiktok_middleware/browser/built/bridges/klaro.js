@@ -1,0 +1,1 @@
+(()=>{let e,o=(window.tiktok&&tiktok.s||{}).klaro;window.tiktok&&tiktok.bridge&&tiktok.bridge((n,i)=>{if(!window.klaro||!klaro.getManager)return;let k=klaro.getManager();return e||(e=k.watch({update:(e,o)=>"saveConsents"===o&&setTimeout(i)})||1),k.confirmed&&o in k.savedConsents?!0===k.savedConsents[o]:null})})();

@@ -1,0 +1,1 @@
+window.tiktok&&tiktok.bridge&&tiktok.bridge(()=>{if(window.Osano&&Osano.cm)return/(^|;\s)osano_consentmanager=/.test(document.cookie)||localStorage.getItem("osano_consentmanager")?"ACCEPT"===Osano.cm.getConsent().MARKETING:null});

@@ -1,0 +1,1 @@
+(()=>{let e,i,o=(window.tiktok&&tiktok.s||{}).tcf||[1,3,4,7];window.tiktok&&tiktok.bridge&&tiktok.bridge((n,k)=>(!i&&window.__tcfapi&&(i=1,__tcfapi("addEventListener",2,(i,n)=>{n&&!1!==i.gdprApplies&&(/^(tcloaded|useractioncomplete)$/.test(i.eventStatus)?e=o.every(e=>!0===i.purpose.consents[e]):null==e&&(e=null),k())})),e))})();

@@ -1,0 +1,1 @@
+window.tiktok&&tiktok.bridge&&tiktok.bridge(()=>{let e=localStorage.getItem("TERMLY_API_CACHE"),i=e&&JSON.parse(e).TERMLY_COOKIE_CONSENT;return e?i&&i.value?i.value.advertising:null:window.Termly?null:void 0});

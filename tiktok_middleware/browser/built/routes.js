@@ -1,0 +1,1 @@
+(t=>{if(!t||!t.seal||t.matches)return;t.matches=1;let e=()=>location.href.replace(/#\w.*/,""),r=e(),a=t.routes;try{Object.defineProperty(t,"routes",{get(){},set(e){a=e}}),navigation.addEventListener("currententrychange",()=>{r!==(r=e())&&a&&t.seal("Pageview",{},"",t.s.v)})}catch{}})(window.tiktok);
