@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tiktok_middleware.core.consent.platforms._decoding import State, latest, number_ms, read_copies
+from tiktok_middleware.core.consent.platforms._decoding import State, decoded, latest, number_ms, read_copies
 from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
 
 __all__ = ["PLATFORM"]
@@ -10,7 +10,7 @@ __all__ = ["PLATFORM"]
 
 def _read(header: str, setting: Setting) -> State:
     category = setting.part("marketing")
-    return read_copies(header, setting.cookie or "c15t", lambda value: _answer(_fields(value), category))
+    return read_copies(header, setting.cookie or "c15t", lambda value: _answer(_fields(decoded(value)), category))
 
 
 def _answer(fields: dict[str, str], category: str) -> State:
@@ -30,7 +30,7 @@ def _fields(value: str) -> dict[str, str]:
 
 
 def _changed_at_ms(header: str, setting: Setting) -> int:
-    return latest(header, setting.cookie or "c15t", lambda value: number_ms(_fields(value).get("i.t")))
+    return latest(header, setting.cookie or "c15t", lambda value: number_ms(_fields(decoded(value)).get("i.t")))
 
 
 PLATFORM = Platform(

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tiktok_middleware.core.consent.platforms._decoding import State, most_careful, values_by_name, yes_or_no
+from tiktok_middleware.core.consent.platforms._decoding import (
+    State,
+    attempt,
+    decoded,
+    most_careful,
+    values_by_name,
+    yes_or_no,
+)
 from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
 
 __all__ = ["PLATFORM"]
@@ -14,7 +21,11 @@ def _read(header: str, _setting: Setting) -> State:
     if "cmplz_" not in header:
         return State.UNKNOWN
     found = values_by_name(header, *_NAMES)
-    return most_careful([yes_or_no(word, yes="allow", no="deny") for words in found.values() for word in words])
+    return most_careful([attempt(_answer, word) for words in found.values() for word in words])
+
+
+def _answer(word: str) -> State:
+    return yes_or_no(decoded(word), yes="allow", no="deny")
 
 
 PLATFORM = Platform("complianz", "", _NAMES, _read)
