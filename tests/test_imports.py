@@ -79,6 +79,7 @@ ORDER = {
     "sinks": ("core.events.event", "core.events_api", "delivery"),
     "browser": (),
     "_live": ("",),
+    "_live_processes": (),
     "_live_server": ("",),
     "testing": ("",),
     "cli": ("",),
@@ -95,7 +96,7 @@ OTHERS = {
     "asgi": {"anyio"},
     "cli": {"click", "rich", "uvicorn", "msgspec"},
     "sandbox": {"starlette", "msgspec", "uvicorn", "anyio"},
-    "_live": {"playwright"},
+    "_live_processes": {"playwright"},
     "_live_server": {"uvicorn"},
     "testing": {"pytest", "msgspec"},
 }

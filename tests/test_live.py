@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tiktok_middleware import _live
+from tiktok_middleware._live_processes import launched, running_sandbox
 from tiktok_middleware.testing import Live, TikTokTestMixin
 
 pytestmark = pytest.mark.browser
@@ -130,7 +131,7 @@ def test_missing_browser_says_what_to_install(tiktok_live: Live, monkeypatch: py
     with pytest.raises(
         RuntimeError, match="needs a browser, and found none: pip install playwright && playwright inst"
     ):
-        _live._launched(type("Playwright", (), {"chromium": Chromium}))
+        launched(type("Playwright", (), {"chromium": Chromium}))
     monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
     with pytest.raises(RuntimeError, match="needs Playwright: pip install playwright"):
         tiktok_live.page()
@@ -138,7 +139,7 @@ def test_missing_browser_says_what_to_install(tiktok_live: Live, monkeypatch: py
 
 def test_missing_server_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(RuntimeError, match=r'pip install "tiktok-middleware\[demo\]"'), _live.running_sandbox():
+    with pytest.raises(RuntimeError, match=r'pip install "tiktok-middleware\[demo\]"'), running_sandbox():
         pass
 
 
