@@ -152,13 +152,18 @@ def test_replayed_response_equals_the_response_of_an_exchange(
             assert through(learned, request, response, *args) == expected
 
 
+def forbid_scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an exchange that makes a script fail."""
+    monkeypatch.setattr(BrowserOutput, "script", None)
+
+
 def test_first_page_records_its_decision_and_the_next_replays_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the test above would compare the exchange with itself."""
     client = make_client()
     assert client.runtime.decisions == {}
     first = through_asgi(client, Request(), Response())
     assert len(client.runtime.decisions) == 1
-    monkeypatch.setattr("tiktok_middleware.core.response.browser_output.BrowserOutput.script", None)
+    forbid_scripts(monkeypatch)
     assert through_asgi(client, Request(query="page=2"), Response()) == first
     client.close()
 
@@ -178,7 +183,7 @@ def test_page_with_policy_or_base_is_replayed_from_the_third_on(
     client = make_client()
     first = through(client, Request(), response)
     assert through(client, Request(), response) == first
-    monkeypatch.setattr("tiktok_middleware.core.response.browser_output.BrowserOutput.script", None)
+    forbid_scripts(monkeypatch)
     for _ in range(3):
         assert through(client, Request(query="page=2"), response) == first
     client.close()

@@ -10,10 +10,10 @@ import pytest
 
 from tests.delivery.delivery_world import PIXEL, sqlite_outbox, submission
 from tiktok_middleware.core.events.event import Record
-from tiktok_middleware.delivery.outbox.sqlite import connection as module
 from tiktok_middleware.delivery.outbox.sqlite.connection import Connection
 from tiktok_middleware.delivery.outbox.sqlite.log_file import is_log_used, sync_log, wal_bytes
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
+from tiktok_middleware.delivery.outbox.sqlite.schema import MIGRATIONS
 
 PAGE_AND_HEADER = 4096 + 24
 
@@ -96,17 +96,14 @@ def test_with_sync_normal_no_transaction_waits_for_the_disk(path: Path, sync: st
     database.close()
 
 
-def test_a_large_log_is_checkpointed_by_a_put_where_no_thread_starts(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "native_thread", lambda _: False)
-    monkeypatch.setattr(module, "CHECKPOINT_BYTES", 100_000)
-    monkeypatch.setattr(module, "_GROWTH_BYTES", 50_000)
-    monkeypatch.setattr(module, "_BACKSTOP_BYTES", 200_000)
-    outbox = sqlite_outbox(path)
+def test_a_large_log_is_checkpointed_by_a_commit_where_no_thread_starts(path: Path) -> None:
+    database = Connection(
+        path, MIGRATIONS, "normal", checkpoint_bytes=100_000, backstop_bytes=200_000, start_thread=lambda _: False
+    )
     sizes = []
-    for _ in range(64):
-        put(outbox, 20_000)
+    for number in range(64):
+        with database.transaction() as db:
+            db.execute("INSERT INTO parcels VALUES (?, ?, 0)", (str(number), b"x" * 40_000))
         sizes.append(wal_bytes(path))
-    assert max(sizes) < 1_500_000, "without a checkpoint it would have 2.9 MB"
-    outbox.close()
+    assert max(sizes) < 1_500_000, "without a checkpoint it would have 4 MB"
+    database.close()

@@ -34,7 +34,6 @@ CHECKPOINT_BYTES = 8 * 1024 * 1024
 """Size of the write-ahead log from which it is checkpointed, on a separate thread and outside any put."""
 
 _LOOK_EVERY = 16  # transactions of one process between two checks of the log's size
-_GROWTH_BYTES = CHECKPOINT_BYTES // 2  # growth of a checkpointed log from which it is checkpointed again
 _ROUNDS = 8  # checkpoints in a row, each of the pages that were written during the one before
 _MAX_LOG_BYTES = 64 * 1024 * 1024  # from this size a checkpoint stops writers; a restarted log is cut to it
 _BACKSTOP_BYTES = 256 * 1024 * 1024  # above this, a commit waits for a checkpoint; only reached if no thread starts
@@ -68,6 +67,9 @@ class Connection:
         busy_limit_s: how long a statement waits for other processes, in seconds.
         fork_wait_s: how long a fork waits for the running transaction, in seconds.
         alone: lets one process at a time run a block; guards the replacement of a damaged file.
+        checkpoint_bytes: size of the log from which it is checkpointed; again after it has grown by half of that.
+        backstop_bytes: size of the log above which a commit waits for a checkpoint, where no thread starts.
+        start_thread: starts a thread, and returns whether it could.
     """
 
     def __init__(
@@ -82,6 +84,9 @@ class Connection:
         busy_limit_s: float = 10.0,
         fork_wait_s: float = 1.0,
         alone: Callable[[Path], contextlib.AbstractContextManager[None]] | None = None,
+        checkpoint_bytes: int = CHECKPOINT_BYTES,
+        backstop_bytes: int = _BACKSTOP_BYTES,
+        start_thread: Callable[[Callable[[], None]], bool] = native_thread,
     ) -> None:
         self.path = path
         self._name = os.fspath(path)
@@ -92,6 +97,9 @@ class Connection:
         self._opened = opened
         self._fork_wait_s = fork_wait_s
         self._alone = alone or file_lock
+        self._checkpoint_bytes = checkpoint_bytes
+        self._backstop_bytes = backstop_bytes
+        self._start_thread = start_thread
         self.busy_limit_s = busy_limit_s
         self._is_suspect = False
         self._transaction = _Transaction(self)
@@ -288,12 +296,12 @@ class Connection:
         """Start a checkpoint on a separate thread if the log has grown."""
         if self._log_bytes and not is_log_used(self.path, self._log_bytes):
             self._log_bytes = 0  # the log was restarted
-        size = max(CHECKPOINT_BYTES, self._log_bytes + _GROWTH_BYTES)
+        size = max(self._checkpoint_bytes, self._log_bytes + self._checkpoint_bytes // 2)
         if not self._is_checkpointing and is_log_used(self.path, size):
-            self._is_checkpointing = native_thread(self._checkpoint)
+            self._is_checkpointing = self._start_thread(self._checkpoint)
             if self._is_checkpointing:
                 self._log_bytes = size
-            elif is_log_used(self.path, _BACKSTOP_BYTES):
+            elif is_log_used(self.path, self._backstop_bytes):
                 self._checkpoint()
 
     def _checkpoint(self) -> None:
