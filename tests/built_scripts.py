@@ -16,8 +16,12 @@ _TERSER = _ROOT / "tests" / "browser" / "node_modules" / "terser" / "bin" / "ter
 SOURCES = _ROOT / "tiktok_middleware" / "browser"
 BUILT = SOURCES / "built"
 
-#: What pages get of Google Tag Manager's two files: one replaces a part of the page's script, one stands before another.
-_MADE_OF = {"pixel_gtm.js": ("pixel.js", "gtm.js"), "stub_gtm.js": ("stub.js", "gtm_refused.js")}
+#: Scripts of two files: the second replaces the marked part of the page's script, follows it, or stands before the first.
+_MADE_OF = {
+    "pixel_adopt.js": ("pixel.js", "adopt.js"),
+    "pixel_gtm.js": ("pixel.js", "gtm.js"),
+    "stub_gtm.js": ("stub.js", "gtm_refused.js"),
+}
 #: Calls that are cut off before their last argument. They run before we know the browser.
 _CUT_OFF = ("pixel.js", "stub.js", *_MADE_OF)
 _ARGUMENT = "ARGUMENT"
@@ -34,8 +38,10 @@ def source(name: str) -> str:
     if name not in _MADE_OF:
         return (SOURCES / name).read_text("ascii")
     base, part = ((SOURCES / one).read_text("ascii") for one in _MADE_OF[name])
-    before, mark, rest = base.partition("// <ttq>")
-    return before + part + rest.partition("// </ttq>")[2] if mark else part + base
+    marked, mark, after = base.partition("// </ttq>")
+    if not mark:
+        return part + base
+    return (marked if name == "pixel_adopt.js" else marked.partition("// <ttq>")[0]) + part + after
 
 
 def built(name: str) -> str:

@@ -149,7 +149,7 @@ MESSAGES = [
         "admin/*",
         "TIKTOK_EXCLUDE is 'admin/*'; allowed: path globs such as /admin/*,/health, each beginning with / or *",
     ),
-    ("SNIPPET", "gtmm", "TIKTOK_SNIPPET is 'gtmm'; allowed: one of pixel, gtm, off"),
+    ("SNIPPET", "gtmm", "TIKTOK_SNIPPET is 'gtmm'; allowed: one of pixel, adopt, gtm, off"),
     ("PHONE_REGION", "Germany", "TIKTOK_PHONE_REGION is 'Germany'; allowed: a two-letter region such as DE"),
     (
         "MATCH_KEYS",

@@ -76,8 +76,8 @@ def base_code(snippet: str) -> tuple[str, str]:
     Args:
         snippet: the value of ``TIKTOK_SNIPPET``.
     """
-    kind = "_gtm" if snippet == "gtm" else ""
-    return browser_file(f"pixel{kind}.js"), browser_file(f"stub{kind}.js")
+    pixel = f"pixel_{snippet}.js" if snippet in {"adopt", "gtm"} else "pixel.js"
+    return browser_file(pixel), browser_file("stub_gtm.js" if snippet == "gtm" else "stub.js")
 
 
 def browser_file(name: str) -> str:

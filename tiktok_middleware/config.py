@@ -125,9 +125,9 @@ class Config:
     proxy_header: str = _option("x-forwarded-for", header_name)
     #: Path globs whose pages get no snippet and send no events.
     exclude: str = _option("", path_globs)
-    #: ``pixel`` injects the base code, ``gtm`` pushes the events to Tag Manager's ``dataLayer`` without a base code,
-    #: ``off`` leaves only the server channel.
-    snippet: str = _option("pixel", choice("pixel", "gtm", "off"))
+    #: ``pixel`` injects the base code, ``adopt`` does so beside another base code of the page, ``gtm`` pushes events
+    #: to Tag Manager's ``dataLayer`` without a base code, ``off`` leaves only the server channel.
+    snippet: str = _option("pixel", choice("pixel", "adopt", "gtm", "off"))
     #: Names of events that a page may send by itself.
     browser_events: str = _option("", words)
     #: Which user agents are bots, for which nothing is sent from the server: ``auto`` (a public list of crawlers), and
@@ -187,8 +187,9 @@ class Config:
                 object.__setattr__(self, option.name, _parse(option, value))
         if len(set(self.pixels)) < len(self.pixels):
             raise ConfigError("TIKTOK_PIXEL_ID", self.pixel_id, "each pixel id once: its events would count twice")
-        if self.snippet == "gtm" and self.page_view == "matched":
-            allowed = "browser or off while TIKTOK_SNIPPET=gtm: Tag Manager counts the page views"
+        if self.snippet in {"adopt", "gtm"} and self.page_view == "matched":
+            counter = "Tag Manager" if self.snippet == "gtm" else "the page's other base code"
+            allowed = f"browser or off while TIKTOK_SNIPPET={self.snippet}: {counter} counts the page views"
             raise ConfigError("TIKTOK_PAGE_VIEW", self.page_view, allowed)
         if len(self.tokens) not in {0, 1, len(self.pixels)}:
             found = f"{len(self.tokens)} tokens for {len(self.pixels)} pixels"

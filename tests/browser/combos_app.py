@@ -53,6 +53,11 @@ def own_code(pixel: str) -> str:
     return _OWN.replace("URL", json.dumps(URL)).replace("PIXEL", pixel)
 
 
+def own_script(code: str) -> str:
+    """Return the text of the base code's script element."""
+    return code.removeprefix("<script>").removesuffix("</script>")
+
+
 async def page(request: Request) -> Response:
     query = request.query_params
     own, kind, at = query.get("own", ""), query.get("manager", ""), query.get("at", "before")
@@ -62,6 +67,8 @@ async def page(request: Request) -> Response:
     before += (code if own.startswith("before") else "") + (tags if at == "before" else "")
     after = _LAYERS["replaced"] if query.get("layer") == "replaced" else ""
     after += (code if own.startswith("after") else "") + (tags if at == "after" else "")
+    if own == "late":  # as a tag manager brings it, after the page is complete
+        after += f"<script>addEventListener('load', () => setTimeout(() => {{ {own_script(code)} }}, 300));</script>"
     request.scope["tiktok_middleware.tracker"].track("AddToCart", contents=[ITEM], value=30, currency="EUR")
     if query.get("shared") != "1":
         request.scope["tiktok_middleware.tracker"].identify(email="jane@shop.example", external_id="7")

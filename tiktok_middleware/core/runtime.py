@@ -202,7 +202,7 @@ class Runtime:
         self.is_tiktok_api = config.is_tiktok_api
         self.is_implied = config.consent == "implied"
         self.gate = {"ignore": 2, "deny": 1, "limit": 3}[config.gpc] if self.is_implied else 0
-        self.counts_pages = config.page_view == "browser" and config.snippet == "pixel"
+        self.counts_pages = config.page_view == "browser" and config.snippet != "gtm"
         self.seals_pages = config.page_view == "matched"
         self.mints = config.ttp == "mint"
         self.writes_ids = self.seals_pages or self.mints

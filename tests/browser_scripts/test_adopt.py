@@ -1,0 +1,97 @@
+"""TIKTOK_SNIPPET=adopt: beside another base code of the page nothing is lost or counted twice, in a small browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.browser_scripts.page_world import CONTACT, PURCHASE, names, run
+from tests.core.core_world import BROWSER, PIXEL
+from tiktok_middleware import Config, ConfigError
+from tiktok_middleware._wiring import base_code
+from tiktok_middleware.core.pixel.snippet import Snippet
+
+pytestmark = pytest.mark.node
+
+PIXEL_JS, STUB_JS = base_code("adopt")
+MADE = Snippet(
+    pixel_js=PIXEL_JS,
+    stub_js=STUB_JS,
+    helper_js=(BROWSER / "helper.js").read_text("utf-8"),
+    pixels=[PIXEL],
+    pixel_url="https://analytics.tiktok.com/i18n/pixel/events.js",
+    options={},
+    endpoint="/_tiktok",
+)
+PAGE = MADE.page("", page=True, copies=[PURCHASE])
+TRACKED = ["track", "Purchase", PURCHASE[1], {"event_id": "id-1"}]
+
+# What a base code does: it makes the methods anew, replaces the queue of its pixel, and counts the page view of all.
+BASE = """(function () {
+  var q = window.ttq = window.ttq || [];
+  q.setAndDefer = function (target, name) { target[name] = function () { target.push([name].concat([].slice.call(arguments))); }; };
+  ['page', 'track', 'ready', 'identify'].forEach(function (name) { q.setAndDefer(q, name); });
+  q.instance = function (id) { var one = q._i[id] || []; q.setAndDefer(one, 'track'); q.setAndDefer(one, 'page'); return one; };
+  q.load = function (id) { (q._i = q._i || {})[id] = []; (q._t = q._t || {})[id] = +new Date(); };
+  q.load('%s');
+  q.page();
+})();"""
+AFTER = BASE % PIXEL
+OTHER = BASE % "C9999999999999999999"
+LEAVE = ("dispatch", "pagehide")
+ARRIVE = ("arrive", 1)
+
+
+def test_alone_it_loads_the_pixel_and_counts_the_page_view_in_the_end() -> None:
+    diary = run(PAGE, made=MADE, steps=[ARRIVE, LEAVE])
+    assert [entry["src"].split("sdkid=")[1] for entry in diary["loaded"]] == [f"{PIXEL}&lib=ttq"]
+    assert names(diary) == ["track", "page"]
+
+
+@pytest.mark.parametrize("steps", [[("run", AFTER), ARRIVE, LEAVE], [("run", OTHER), ARRIVE, LEAVE]])
+def test_base_code_that_runs_later_counts_the_page_view(steps: list[Any]) -> None:
+    queue = run(PAGE, made=MADE, steps=steps)["queue"]
+    assert sorted(call[0] for call in queue) == ["page", "track"]
+    assert TRACKED in queue
+
+
+@pytest.mark.parametrize("before", [AFTER, OTHER])
+def test_base_code_that_ran_before_counts_the_page_view(before: str) -> None:
+    diary = run(PAGE, made=MADE, before=before, steps=[ARRIVE, LEAVE])
+    assert names(diary).count("page") == 1
+    assert TRACKED in diary["queue"]
+    assert diary["loaded"] == []  # the page's own function loads a pixel
+
+
+def test_event_that_waits_in_a_replaced_queue_goes_once() -> None:
+    diary = run(PAGE, made=MADE, steps=[("run", AFTER), ARRIVE, ARRIVE, LEAVE])
+    assert diary["queue"].count(TRACKED) == 1
+
+
+def test_event_after_a_late_base_code_reaches_the_pixel_that_has_come() -> None:
+    emit = ("run", f"tiktok.emit([['Contact', {{}}, '{CONTACT[2]}']])")
+    kept = ("run", "window.first = ttq._i[Object.keys(ttq._i)[0]]")
+    seen = ("run", "document.cookie = 'late=' + first.filter(call => call[1] === 'Contact').length")
+    diary = run(PAGE, made=MADE, steps=[ARRIVE, kept, ("run", AFTER), emit, seen])
+    assert diary["cookies"]["late"] == "1"
+
+
+@pytest.mark.parametrize("value", ["function () {}", "{}", "5", "'text'"])
+def test_ttq_that_is_no_array_is_left_alone_and_throws_nothing(value: str) -> None:
+    said = "window.console = {warn: text => { document.cookie = 'warned=1'; }};"
+    queue = "document.cookie = 'kind=' + typeof window.ttq; delete window.ttq;"
+    diary = run(PAGE, made=MADE, before=f"{said} window.ttq = {value};", steps=[("run", queue)])
+    assert diary["cookies"]["warned"] == "1"
+    assert diary["cookies"]["kind"] == {"function () {}": "function", "{}": "object", "5": "number"}.get(
+        value, "string"
+    )
+
+
+def test_matched_page_views_are_refused() -> None:
+    with pytest.raises(ConfigError, match="TIKTOK_PAGE_VIEW is 'matched'; allowed: browser or off while"):
+        Config(pixel_id="A", snippet="adopt", page_view="matched")
+
+
+def test_an_embedded_document_is_no_page_view() -> None:
+    assert names(run(MADE.page("", page=False, copies=[CONTACT]), made=MADE, steps=[ARRIVE, LEAVE])) == ["track"]
