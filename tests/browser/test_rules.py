@@ -47,12 +47,14 @@ def test_clicks_submits_and_inputs_are_matched_events(tags: Server, visit: MakeV
         assert event["server"]["page"]["url"] == f"{tags.url}/forms"
 
 
+@pytest.mark.soak
 def test_element_in_a_shadow_tree_is_found(tags: Server, visit: MakeVisitor) -> None:
     visitor = opened(visit, tags, "/forms")
     visitor.page.click("#inner")
     visitor.sandbox.the("Contact")
 
 
+@pytest.mark.soak
 def test_each_rule_has_a_limit(tags: Server, visit: MakeVisitor) -> None:
     visitor = opened(visit, tags, "/forms")
     visitor.page.evaluate("document.querySelector('#call').addEventListener('click', event => event.preventDefault())")
@@ -62,6 +64,7 @@ def test_each_rule_has_a_limit(tags: Server, visit: MakeVisitor) -> None:
     assert len(visitor.sandbox.events("Contact")) == 1
 
 
+@pytest.mark.soak
 def test_event_of_a_form_that_leaves_the_page_is_matched_under_one_id(tags: Server, visit: MakeVisitor) -> None:
     visitor = opened(visit, tags, "/forms")
     with visitor.page.expect_navigation():
@@ -79,6 +82,7 @@ def test_content_of_a_page_adds_no_rule(tags: Server, visit: MakeVisitor) -> Non
     assert {event["event"] for event in visitor.sandbox.events()} == {"Pageview", "Contact"}
 
 
+@pytest.mark.soak
 def test_refusal_sends_nothing(tags: Server, visit: MakeVisitor) -> None:
     visitor = visit(tags)
     visitor.context.add_cookies([{"name": "_tt_consent", "value": "d", "url": tags.url}])
@@ -103,6 +107,7 @@ def test_route_changes_are_matched_page_views(tags: Server, visit: MakeVisitor) 
     assert "jane" not in str(visitor.sandbox.events())
 
 
+@pytest.mark.soak
 def test_browser_agrees_about_every_selector(tags: Server, visit: MakeVisitor) -> None:
     visitor = visit(tags)
     visitor.open("/forms")

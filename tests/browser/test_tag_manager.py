@@ -49,6 +49,7 @@ def test_event_of_a_view_is_matched_through_tag_manager(
     assert "jane" not in layer
 
 
+@pytest.mark.soak
 def test_events_of_a_redirect_and_an_answer_are_matched_once(managed: Server, visit: MakeVisitor) -> None:
     visitor = visit(managed)
     visitor.open("/order?manager=container")
