@@ -172,7 +172,6 @@ class Reason(str, Enum):
 
     # Responses without a head end for the script
 
-    UNTOUCHABLE = ("untouchable", "The response cannot carry events.", "", True)
     PARTIAL = ("partial", "The response is a part of a resource (206).", "", True)
     INTERIM = ("interim", "The response is an interim one (1xx).", "", True)
     NOT_MODIFIED = ("not_modified", "The response is 304 and has no body.", "", True)

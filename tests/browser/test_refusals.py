@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import Error
 
 from tests.browser.conftest import MakeVisitor
 from tests.browser.servers import Server, uvicorn_command
@@ -96,3 +98,35 @@ def test_refusal_in_another_tab_stops_an_open_page(implied: Server, visit: MakeV
     settled(visitor)
     assert seen == []
     assert len(visitor.sandbox.events()) == before
+
+
+#: Waits until the helper has come, and returns what the page can show.
+STATUS = "() => window.tiktok && tiktok.privacyStatus && tiktok.privacyStatus()"
+
+
+def status(visitor: Visitor, **expected: Any) -> None:
+    """Wait until the page shows exactly this."""
+    script = f"wanted => {{ let shown = ({STATUS})(); return shown && Object.keys(shown).every(k => shown[k] === wanted[k]) }}"
+    with contextlib.suppress(Error):  # the assertion shows what the page has instead
+        visitor.page.wait_for_function(script, arg=expected, timeout=20_000)
+    assert visitor.page.evaluate(STATUS) == expected
+
+
+def test_page_shows_the_visitors_choice_and_where_it_comes_from(implied: Server, visit: MakeVisitor) -> None:
+    visitor = visit(implied)
+    visitor.open("/")
+    signal = {"gpcSeen": False, "gpcHonoured": False}
+    status(visitor, consent="granted", source="default", **signal)
+    visitor.page.evaluate("tiktok.revokeConsent()")
+    status(visitor, consent="denied", source="site", **signal)
+    visitor.open("/", patient=False)
+    status(visitor, consent="denied", source="site", **signal)
+    visitor.page.evaluate("tiktok.grantConsent()")
+    status(visitor, consent="granted", source="site", **signal)
+
+
+def test_page_shows_that_global_privacy_control_is_honoured(implied: Server, visit: MakeVisitor) -> None:
+    visitor = visit(implied, extra_http_headers={"Sec-GPC": "1"})
+    visitor.context.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})")
+    visitor.open("/", patient=False)
+    status(visitor, consent="denied", source="gpc", gpcSeen=True, gpcHonoured=True)

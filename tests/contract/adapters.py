@@ -107,7 +107,7 @@ TRACKED: deque[Event] = deque(maxlen=10)
 def track(raw: Mapping[str, Any], events: Iterable[tuple[str, dict[str, Any]]]) -> None:
     if KEY in raw:  # absent when the app runs bare
         for name, given in events:
-            options = {key: given[key] for key in ("event_time", "once", "keep") if key in given}
+            options = {key: given[key] for key in ("event_time", "once", "once_per", "keep", "browser") if key in given}
             properties = {key: value for key, value in given.items() if key not in options}
             TRACKED.append(raw[KEY].track(name, properties, **options))
 

@@ -58,6 +58,7 @@ def test_pages_without_any_request_for_the_helper_are_said_once(
     assert warnings(caplog) == 0
     send_pages(client, through, count=300, visitors=25, events=events)
     assert warnings(caplog) == 1
+    assert client.stats()["counts"]["helper_never_asked"] == 1
     assert client.runtime.page_watch is None
 
 

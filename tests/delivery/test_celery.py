@@ -120,6 +120,26 @@ def test_a_killed_worker_of_a_teams_own_app_loses_nothing(tmp_path: Path, broker
 
 
 @pytest.mark.redis
+@pytest.mark.soak
+def test_worker_ends_in_time_although_tiktok_hangs_and_loses_nothing(tmp_path: Path, broker: Redis, api: Api) -> None:
+    delivery = opened(broker.url, tmp_path / "web.sqlite3")
+    try:
+        with hung_broker() as port:
+            variables = environ(broker.url, f"http://127.0.0.1:{port}/open_api/v1.3", tmp_path / "worker.sqlite3")
+            with own_worker(variables, tmp_path) as worker:
+                delivery.submit(fresh(20)).result(10)
+                assert delivery.flush(10)
+                assert wait_until(lambda: broker.held() > 0, 20), worker.text()
+                began = time.monotonic()
+                worker.stop()
+                print(f"worker: ended after {time.monotonic() - began:.1f} s")
+        with own_worker(environ(broker.url, api.url, tmp_path / "worker.sqlite3"), tmp_path) as worker:
+            assert wait_until(lambda: len(set(api.ids)) == 20, 60), worker.text()
+    finally:
+        delivery.close(5)
+
+
+@pytest.mark.redis
 def test_an_outage_of_tiktok_is_waited_out_in_the_queue_and_a_refused_event_is_buried(
     tmp_path: Path, broker: Redis, api: Api
 ) -> None:

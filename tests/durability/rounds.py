@@ -37,6 +37,11 @@ SERVERS: dict[str, Callable[[int], list[str]]] = {
         "gunicorn", "tests.durability.wsgi_app:app", "--no-control-socket", "--bind", f"127.0.0.1:{port}",
         "--workers", "2", "--worker-class", "gthread", "--threads", "4", "--graceful-timeout", "5",
     ),
+    "hypercorn": lambda port: _module(
+        "hypercorn", "tests.durability.asgi_app:app", "--bind", f"127.0.0.1:{port}", "--workers", "2"
+    ),
+    "granian-asgi": lambda port: _granian("asgi", "tests.durability.asgi_app:app", port),
+    "granian-wsgi": lambda port: _granian("wsgi", "tests.durability.wsgi_app:app", port),
     "asgi-alone": lambda port: _module("uvicorn", "tests.durability.asgi_app:app", "--port", f"{port}"),
 }  # fmt: skip
 
@@ -46,6 +51,10 @@ DOORS = ("asgi", "wsgi")
 
 def _module(name: str, *options: str) -> list[str]:
     return [sys.executable, "-m", name, *options]
+
+
+def _granian(interface: str, app: str, port: int) -> list[str]:
+    return _module("granian", "--interface", interface, "--port", str(port), "--workers", "2", app)
 
 
 @dataclass(frozen=True)

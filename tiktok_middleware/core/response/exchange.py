@@ -36,7 +36,7 @@ from tiktok_middleware.core.response.policy import Codec, Place, Plan, Timing, p
 from tiktok_middleware.core.response.read_log import LoggedFacts, ReadLog, logged_setup
 from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
 from tiktok_middleware.core.response.routing import choose
-from tiktok_middleware.core.response.skipped_pages import note_unread, note_without_place, reason_of
+from tiktok_middleware.core.response.skipped_pages import is_sealed_page, note_unread, note_without_place, reason_of
 from tiktok_middleware.core.tracking.counted_before import note_claim
 from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
 from tiktok_middleware.core.tracking.server_event import late_entries
@@ -288,7 +288,7 @@ class Exchange:
         if output.may_write_snippet:
             self._open_body(made)
             return self._hold(headers)
-        if made.codec is _OPAQUE:
+        if made.codec is _OPAQUE or is_sealed_page(made, head):
             note_unread(made, head, runtime)
             self._record(None)
         return self._settle(self._leave_head)

@@ -90,7 +90,7 @@ def _refusal(output: BrowserOutput) -> str:
     """Return why no browser copy can go with this response; empty when one may."""
     plan = output.plan
     if plan.place is Place.UNTOUCHABLE:
-        return plan.reasons[0] if plan.reasons else "untouchable"
+        return plan.reasons[0]
     if output.is_shared:
         return "shared"
     if plan.place is Place.ELSEWHERE:

@@ -1,0 +1,320 @@
+"""For each reason code, an input that yields it, or the test that shows it where a table has no room for its input."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.contract.adapters import TRACKED, Request, Response, through_wsgi
+from tests.contract.test_reports import SAME, by_wsgi
+from tests.core.endpoint.report_world import MINTED, token_of
+from tiktok_middleware import Client, Config
+from tiktok_middleware.client import deliver_to
+from tiktok_middleware.core.endpoint.report import MAX_BODY_BYTES
+from tiktok_middleware.core.events.event import Claim, OutboxEntry
+from tiktok_middleware.core.http.request import RequestView
+from tiktok_middleware.core.response.policy import Place
+from tiktok_middleware.core.response.skipped_pages import note_without_place
+from tiktok_middleware.core.tracking.request_tracker import RequestTracker
+from tiktok_middleware.reasons import Reason, reason_of
+from tiktok_middleware.testing import Recorder
+
+ROOT = Path(__file__).parents[1]
+DOCS = (ROOT / "docs" / "reasons.md").read_text("utf-8")
+NAVIGATION = {
+    "sec-fetch-mode": "navigate",
+    "sec-fetch-dest": "document",
+    "accept": "text/html",
+    "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0",
+}
+CONTACT: Any = (("Contact", {}),)
+ORDER: Any = (("Purchase", {"order_id": "A-1", "value": 5, "currency": "EUR"}),)
+HTML = ("Content-Type", "text/html; charset=utf-8")
+
+
+class View(msgspec.Struct, frozen=True):
+    """One request of a page that tracks an event.
+
+    Attributes:
+        options: options of the client beside the usual ones.
+        headers: headers of the request beside those of a navigation.
+        times: how often it is requested.
+        request, response: further fields.
+    """
+
+    options: dict[str, Any] = {}
+    headers: dict[str, str] = {}
+    times: int = 1
+    request: dict[str, Any] = {}
+    response: dict[str, Any] = {}
+
+
+class Report(msgspec.Struct, frozen=True):
+    """A report of a page, as the endpoint gets it."""
+
+    body: bytes
+    options: dict[str, Any] = {}
+    headers: dict[str, str] = {}
+    method: str = "POST"
+    times: int = 1
+
+
+def page(*, headers: tuple[tuple[str, str], ...] = (HTML,), **more: Any) -> dict[str, Any]:
+    return {"headers": headers, **more}
+
+
+def kinds(kind: str, *more: tuple[str, str]) -> dict[str, Any]:
+    return page(headers=(("Content-Type", kind), *more))
+
+
+def event(**given: Any) -> dict[str, Any]:
+    return page(events=(("Contact", given),))
+
+
+#: Inputs that one request of a view shows.
+VIEWS: dict[Reason, View] = {
+    Reason.NO_PIXEL: View({"pixel_id": ""}),
+    Reason.NO_TOKEN: View({"access_token": ""}),
+    Reason.NOT_PRODUCTION: View({"environment": "staging", "api_url": "https://business-api.tiktok.com/open_api/v1.3"}),
+    Reason.SNIPPET_OFF: View({"snippet": "off"}),
+    Reason.DISABLED: View({"enabled": False}),
+    Reason.EXCLUDED: View({"exclude": "/shop"}),
+    Reason.DENIED: View(headers={"cookie": "_tt_consent=d"}),
+    Reason.GPC: View(headers={"sec-gpc": "1"}),
+    Reason.USPRIVACY_OPT_OUT: View(headers={"cookie": "usprivacy=1YYN"}),
+    Reason.CONSENT_UNKNOWN: View(
+        {"consent": "required"}, request={"path": "/data"}, response=kinds("application/json")
+    ),
+    Reason.COOKIES_TOO_LONG: View(headers={"cookie": "a=" + "x" * 40_000}, response=kinds("application/json")),
+    Reason.BOT: View(headers={"user-agent": "Googlebot/2.1 (+http://www.google.com/bot.html)"}),
+    Reason.ALREADY_COUNTED: View(times=2, response=page(events=ORDER)),
+    Reason.TOO_OLD: View(response=page(events=(("Contact", {"once": "a", "event_time": 1_759_700_000}),))),
+    Reason.NO_HEADER_ROOM: View(
+        response=page(headers=(("Location", "/"), ("X-Large", "x" * 6000)), status=303, pieces=(b"",))
+    ),
+    Reason.SHARED: View(response=kinds("application/json", ("Cache-Control", "public, max-age=60"))),
+    Reason.PREFETCH: View(headers={"sec-purpose": "prefetch"}, response=kinds("application/json")),
+    Reason.KEPT_FROM_BROWSER: View(response=event(browser=False)),
+    Reason.OTHER_ORIGIN: View(
+        headers={"sec-fetch-mode": "cors", "sec-fetch-dest": "empty", "sec-fetch-site": "cross-site"},
+        response=kinds("application/json"),
+    ),
+    Reason.URL_HOLDS_IDENTITY: View(request={"query": "email=ada%40example.com"}),
+    Reason.REQUEST_FAILED: View(response=page(status=500)),
+    Reason.PARTIAL: View(response=page(status=206)),
+    Reason.NOT_MODIFIED: View(response=page(status=304, pieces=())),
+    Reason.HEAD_REQUEST: View(request={"method": "HEAD"}, response=page(pieces=())),
+    Reason.EVENT_STREAM: View(response=kinds("text/event-stream")),
+    Reason.XHTML: View(response=kinds("application/xhtml+xml")),
+    Reason.NO_TRANSFORM: View(response=page(headers=(HTML, ("Cache-Control", "no-transform")))),
+    Reason.ENCODED: View(response=page(headers=(HTML, ("Content-Encoding", "compress")))),
+    Reason.CHARSET: View(response=kinds("text/html; charset=utf-16")),
+    Reason.NO_HEAD_END: View(response=page(pieces=(b"<!doctype html><html><head><title>x",))),
+    Reason.CHARSET_AT_RISK: View(
+        response=page(
+            headers=(("Content-Type", "text/html"),),
+            pieces=(b"<!doctype html><p><svg><meta charset=utf-8></svg>",),
+            has_length=True,
+        )
+    ),
+    Reason.INVALID: View(response=page(events=(("Contact", {"value": "many"}),))),
+    Reason.IGNORED_VALUE: View(headers={"cookie": "_ttp=\u00fc; ttclid=x y"}),
+    Reason.NO_USER_AGENT: View(headers={"user-agent": ""}),
+}
+
+#: Inputs that a page's report shows.
+REPORTS: dict[Reason, Report] = {
+    Reason.METHOD: Report(b"{}", method="GET"),
+    Reason.ORIGIN: Report(b"{}", headers={"sec-fetch-site": "cross-site"}),
+    Reason.MALFORMED: Report(b"[["),
+    Reason.FORGED: Report(json.dumps({"c": [["a.b.c", MINTED]]}).encode()),
+    Reason.BROWSER_EVENT_REFUSED: Report(json.dumps({"e": [["Search", {}, MINTED]]}).encode()),
+    Reason.TOO_LARGE: Report(b" " * (MAX_BODY_BYTES + 1)),
+}
+
+
+def job(client: Client, *, source: str = "web", **given: Any) -> None:
+    with client.tracker(source=source, consent=True) as tiktok:
+        TRACKED.append(tiktok.track("Contact", **given))
+
+
+def failing_job(client: Client) -> None:
+    with contextlib.suppress(RuntimeError), client.tracker(consent=True) as tiktok:
+        tiktok.track("Contact")
+        raise RuntimeError
+
+
+def twice(client: Client) -> None:
+    with client.tracker(consent=True) as tiktok:
+        for _ in range(2):
+            tiktok.track("Contact", event_id="same")
+
+
+class BrokenDelivery(Recorder):
+    """A delivery that takes no event."""
+
+    def submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]]:
+        raise RuntimeError(len(submissions))
+
+
+def broken_report(client: Client) -> None:
+    body = json.dumps({"c": [[token_of(client.runtime), MINTED]]}).encode()
+    with deliver_to(BrokenDelivery()):
+        by_wsgi(client, Request("POST", "/_tiktok/collect", headers=SAME), body)
+
+
+def broken_request(client: Client) -> None:
+    """Read a request of a server that breaks its protocol."""
+
+    def read(*_: object) -> RequestView:
+        raise ValueError("no scope")
+
+    TRACKED.append(RequestTracker({}, {}, client.runtime, read).track("Contact"))
+
+
+#: Inputs that a tracker without a request shows, and requests of other kinds.
+JOBS: dict[Reason, Callable[[Client], None]] = {
+    Reason.NO_OFFLINE_ID: lambda client: job(client, source="offline"),
+    Reason.NO_CRM_ID: lambda client: job(client, source="crm"),
+    # No response of today's table leaves a part of a page without a place; the row keeps the code's line correct.
+    Reason.FRAGMENT: lambda client: note_without_place("fragment", Place.CARRY, client.runtime),
+    Reason.FAILED: broken_report,
+    Reason.UNREADABLE_REQUEST: broken_request,
+    Reason.NO_BROWSER: job,
+    Reason.NOBODY: job,
+    Reason.NO_PAGE: job,
+    Reason.JOB_FAILED: failing_job,
+    Reason.EVENT_ID_REUSED: twice,
+}
+
+#: Tests that show a code whose input needs more than one request: a file, and a word that stands beside the code in it.
+ELSEWHERE: dict[Reason, str] = {
+    Reason.NO_PIXEL_FOR_HOST: "tests/contract/test_pixels_by_host.py",
+    Reason.DISABLED_BY_APP: "tests/core/tracking/test_tracker.py",
+    Reason.GPP_OPT_OUT: "tests/core/consent/platforms/test_gpp.py",
+    Reason.COOKIES_ABSENT: "tests/core/response/test_browser_output.py",
+    Reason.LATE: "tests/contrib/test_late.py",
+    Reason.ALREADY_INJECTED: "tests/contract/test_page_places.py",
+    Reason.TOO_MANY: "tests/contract/test_reports.py",
+    Reason.ANSWER_UNHEARD: "tests/core/endpoint/test_report.py",
+    Reason.ROLLED_BACK: "tests/contrib/test_django_commit.py",
+    Reason.UNDURABLE: "tests/test_client.py",
+    Reason.INTERIM: "tests/core/response/test_policy.py",
+    Reason.PACKAGE_MISSING: "tests/contract/test_skipped_pages.py",
+    Reason.HEAD_MEMORY_FULL: "tests/contract/test_page_places.py",
+    Reason.BODY_UNSEEN: "tests/contract/test_asgi_adapter.py",
+    Reason.NOT_A_DOCUMENT: "tests/core/page/test_head_end.py",
+    Reason.EXPIRED: "tests/core/endpoint/test_report.py",
+    Reason.PIXELS: "tests/core/endpoint/test_report.py",
+    Reason.ID: "tests/core/endpoint/test_report.py",
+    Reason.HELPER_NEVER_ASKED: "tests/contract/test_helper_watch.py",
+    Reason.UNFINISHED: "tests/contract/test_reports.py",
+    Reason.TOO_MANY_EVENTS: "tests/contract/test_reports.py",
+    Reason.NO_LEAD_ID: "tests/core/tracking/test_server_tracker.py",
+    Reason.QUEUE_FULL: "tests/delivery/test_delivery.py",
+    Reason.UNSTORABLE: "tests/delivery/test_delivery.py",
+    Reason.ONCE_UNDECIDED: "tests/delivery/test_journeys.py",
+    Reason.NOT_CANCELLED: "tests/delivery/test_delay.py",
+    Reason.UNSENT: "tests/delivery/outbox/test_fallback.py",
+    Reason.OVERFLOW: "tests/delivery/test_delivery.py",
+    Reason.OVERFLOW_PAGE_VIEW: "tests/delivery/outbox/test_contract.py",
+    Reason.OVERFLOW_REPORTED: "tests/delivery/outbox/test_contract.py",
+    Reason.OVERFLOW_DEAD: "tests/delivery/outbox/test_contract.py",
+    Reason.REJECTED: "tests/delivery/test_delivery.py",
+}
+
+
+def client_of(**options: Any) -> Client:
+    given = {
+        "pixel_id": "C0000000000000000000",
+        "access_token": "t",
+        "secret_key": "k",
+        "api_url": "http://127.0.0.1:9/open_api/v1.3",
+        "outbox": "memory://",
+        "sink": "import:tests.contract.adapters:make_sink",
+        **options,
+    }
+    return Client(Config(**given), clock=lambda: 1_760_000_000.0)
+
+
+def reasons_of(client: Client) -> set[Reason]:
+    """Every reason that was counted, or that the events' channels name."""
+    stats = client.stats()
+    channels = [channel for one in TRACKED for channel in (one.channels.browser, one.channels.server)]
+    counters: Iterable[str] = [*stats["counts"], *stats["dropped"], *stats["buried"], *(one.reason for one in channels)]
+    return {reason for counter in counters if (reason := reason_of(counter)) is not None}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_tracked() -> None:
+    TRACKED.clear()
+
+
+def said(caplog: pytest.LogCaptureFixture, reason: Reason) -> list[str]:
+    pattern = re.compile(rf"(?:[a-z]+_)?{reason.value}: ")
+    return [
+        one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING and pattern.match(one.getMessage())
+    ]
+
+
+def assert_reached(client: Client, reason: Reason, caplog: pytest.LogCaptureFixture) -> None:
+    assert reason in reasons_of(client), sorted(reasons_of(client))
+    counted = [counter for counter in client.stats()["counts"] if reason_of(counter) is reason]
+    if counted and not reason.is_expected:
+        assert len(said(caplog, reason)) == len(counted)
+    client.close(0)
+
+
+@pytest.mark.parametrize("reason", VIEWS, ids=str)
+def test_view_yields_the_reason_and_its_line_once(reason: Reason, caplog: pytest.LogCaptureFixture) -> None:
+    view = VIEWS[reason]
+    client = client_of(**view.options)
+    headers = {name: value for name, value in {**NAVIGATION, **view.headers}.items() if value}
+    response = Response(**{"events": CONTACT, **view.response})
+    for _ in range(view.times):
+        through_wsgi(client, Request(headers=headers, **view.request), response)
+    assert_reached(client, reason, caplog)
+
+
+@pytest.mark.parametrize("reason", REPORTS, ids=str)
+def test_report_yields_the_reason_and_its_line_once(reason: Reason, caplog: pytest.LogCaptureFixture) -> None:
+    report = REPORTS[reason]
+    client = client_of(**report.options)
+    for _ in range(report.times):
+        by_wsgi(client, Request(report.method, "/_tiktok/collect", headers={**SAME, **report.headers}), report.body)
+    assert_reached(client, reason, caplog)
+
+
+SWALLOWING = {Reason.FAILED, Reason.UNREADABLE_REQUEST}
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [pytest.param(reason, marks=pytest.mark.swallows) if reason in SWALLOWING else reason for reason in JOBS],
+    ids=str,
+)
+def test_job_yields_the_reason_and_its_line_once(reason: Reason, caplog: pytest.LogCaptureFixture) -> None:
+    client = client_of()
+    JOBS[reason](client)
+    assert_reached(client, reason, caplog)
+
+
+@pytest.mark.parametrize("reason", ELSEWHERE, ids=str)
+def test_other_reasons_stand_in_the_test_that_shows_them(reason: Reason) -> None:
+    source = (ROOT / ELSEWHERE[reason]).read_text("utf-8")
+    assert re.search(rf"[\"'](?:[a-z]+_)?{reason.value}[\"']", source)
+
+
+def test_every_reason_is_in_one_table_and_in_the_documentation() -> None:
+    assert sorted([*VIEWS, *REPORTS, *JOBS, *ELSEWHERE]) == sorted(Reason)
+    for reason in Reason:
+        assert f"| `{reason.value}` | " in DOCS
