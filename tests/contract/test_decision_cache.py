@@ -335,3 +335,44 @@ def test_memory_of_the_usual_path_is_bounded_and_shown() -> None:
     assert shown["targets"] <= 512
     assert 0 < shown["heads_bytes"] <= 4_194_304
     client.close()
+
+
+class CountingSigner:
+    """A signer that counts what it signs, by purpose."""
+
+    def __init__(self, signer: Any) -> None:
+        self._signer = signer
+        self.purposes: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._signer, name)
+
+    def dump(self, values: Any, *, purpose: str, **options: Any) -> str:
+        self.purposes.append(purpose)
+        signed: str = self._signer.dump(values, purpose=purpose, **options)
+        return signed
+
+
+NAVIGATION = {"accept": "text/html", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+SEARCH: Any = ("Search", {})
+
+
+@pytest.mark.parametrize("through", [through_asgi, through_wsgi])
+@pytest.mark.parametrize(
+    ("settings", "response", "count"),
+    [
+        ({"consent": "required"}, Response(events=(SEARCH, ("Lead", {}))), 2),
+        ({}, Response(headers=(HTML, ("Cache-Control", "public, s-maxage=60")), events=(SEARCH,)), 1),
+        ({}, Response(status=302, headers=(("Location", "/next"),), pieces=(b"",), events=(SEARCH,)), 1),
+    ],
+    ids=["before consent", "shared", "redirect"],
+)
+def test_each_event_is_signed_once(
+    through: Callable[..., Any], settings: dict[str, Any], response: Response, count: int
+) -> None:
+    """Not once to be measured and once to be sent."""
+    client = make_client(**settings)
+    client.runtime.signer = signer = CountingSigner(client.runtime.signer)  # type: ignore[assignment]
+    through(client, Request(headers=NAVIGATION), response)
+    assert len(signer.purposes) == count, signer.purposes
+    client.close()

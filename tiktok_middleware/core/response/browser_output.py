@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import is_not
 from typing import NamedTuple
 
 from tiktok_middleware.core.consent.precedence import SAID_COOKIE
@@ -98,7 +99,19 @@ class BrowserOutput:
     """
 
     __slots__ = (
-        *("_app_headers", "_carried", "_has_opened", "_head", "_is_cut", "_is_excluded", "_room", "_sealed", "_tells"),
+        *(
+            "_app_headers",
+            "_carried",
+            "_has_opened",
+            "_head",
+            "_is_cut",
+            "_is_excluded",
+            "_room",
+            "_routed",
+            "_sealed",
+            "_signed",
+            "_tells",
+        ),
         *("request", "is_page", "is_shared", "plan", "runtime", "state"),
     )
 
@@ -126,6 +139,8 @@ class BrowserOutput:
         self._is_excluded = runtime.has_exclusions and runtime.is_excluded(request.path)
         self._carried: RedirectEvents | None = None
         self._sealed: RedirectToken | None = None
+        self._signed: dict[int, tuple[Event, SnippetEntry]] = {}
+        self._routed: tuple[Sequence[RoutedEvent], list[Header]] = (), []  # last events that became headers
         self._has_opened = False
         self._tells: bool | None = None
 
@@ -193,7 +208,16 @@ class BrowserOutput:
         return chosen
 
     def entry(self, event: Event) -> SnippetEntry:
-        """Return the snippet's entry for a sealed event: name, properties, id and signed event."""
+        """Return the snippet's entry for a sealed event: name, properties, id and signed event.
+
+        It is signed once: its size decides the route, and the page gets the same bytes.
+        """
+        known = self._signed.get(id(event))
+        if known is None:
+            known = self._signed[id(event)] = event, self._new_entry(event)  # the event is kept, so that its id() stays
+        return known[1]
+
+    def _new_entry(self, event: Event) -> SnippetEntry:
         runtime, now_s = self.runtime, int(self.runtime.clock())
         if self.is_shared:
             expires = now_s + template_life_s(cache_life_s(self._head, now_s))
@@ -360,7 +384,17 @@ class BrowserOutput:
         )
 
     def _event_headers(self, choices: Sequence[RoutedEvent]) -> list[Header]:
-        """Return the events as headers (of an answer to a script) or as a redirect cookie."""
+        """Return the events as headers (of an answer to a script) or as a redirect cookie.
+
+        They are signed once: their size decides the route of the last event, and the response gets the same headers.
+        """
+        before, made = self._routed
+        if not choices or len(before) != len(choices) or any(map(is_not, before, choices)):
+            made = self._new_event_headers(choices)
+            self._routed = choices, made
+        return made
+
+    def _new_event_headers(self, choices: Sequence[RoutedEvent]) -> list[Header]:
         signer, references = self.runtime.signer, _references(choices)
         copies = [self.travelling(choice.event) for choice in choices if _is_direct(choice)]
         place = self.plan.place
