@@ -407,7 +407,7 @@ def stored(**options: Any) -> Iterator[Path]:
             consent=True, email="ada@example.com", url="https://shop.example/?email=ada@example.com"
         ) as job:
             job.track("Purchase", order_id="A-1", value=5, currency="EUR")
-        client.close(0)
+        client.close(5)  # its threads have closed the file
         yield path
 
 

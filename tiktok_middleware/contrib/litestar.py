@@ -29,7 +29,7 @@ __all__ = ["TikTok", "TikTokPlugin", "TikTokRequest", "tiktok_from"]
 attach_to_requests()
 
 #: Maximum time for flushing events when the app stops, in seconds.
-_SHUTDOWN_S = 5.0
+_SHUTDOWN_S = 2.5
 
 if TYPE_CHECKING:
 
