@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-fast coverage lint format system modules lowest soak bench fuzz scripts docs clean
+.PHONY: help demo test test-fast coverage lint format system modules lowest reality soak bench fuzz scripts docs clean
 
 help:
 	@echo "make demo   start the shop and the stand-in for TikTok (PORT=8000)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-fast  the tests that need nothing but Python, in less than a minute"
 	@echo "make coverage   all tests, and which lines and branches none of them runs"
 	@echo "make soak   the long tests: every server, killed workers, other packages' test suites"
+	@echo "make reality  real apps, each in an environment of its own, for the long tests"
 	@echo "make bench  the figures, beside other packages'"
 	@echo "make fuzz   search for documents and requests that break a promise (FUZZ_SECONDS=60 each)"
 	@echo "make scripts  make the page scripts small, after a change in tiktok_middleware/browser"
@@ -85,7 +86,7 @@ coverage: $(VENV)/.installed-dev modules
 	$(BIN)/coverage report
 
 # Every server, workers killed in twenty rounds, and Starlette's and Flask's own test suites with every app wrapped.
-soak: $(VENV)/.installed-dev modules lowest
+soak: $(VENV)/.installed-dev modules lowest reality
 	$(BIN)/python -m pip install --quiet --group soak
 	$(BIN)/pytest -m soak -n 2 --dist loadgroup
 
@@ -93,6 +94,17 @@ soak: $(VENV)/.installed-dev modules lowest
 LOWEST := .venv-lowest .venv-lowest-quart
 
 lowest: $(LOWEST:%=%/.installed)
+
+# Real apps, each in an environment of its own, which tests/reality serves with the middleware and without.
+REALITY := $(patsubst tests/reality/apps/%.txt,.venv-reality-%,$(wildcard tests/reality/apps/*.txt))
+
+reality: $(REALITY:%=%/.installed)
+
+.venv-reality-%/.installed: pyproject.toml tests/reality/apps/%.txt
+	@test -x .venv-reality-$*/bin/python || $(PYTHON) -m venv .venv-reality-$*
+	.venv-reality-$*/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	.venv-reality-$*/bin/python -m pip install --quiet --editable . -r tests/reality/apps/$*.txt
+	@touch $@
 
 .venv-%/.installed: pyproject.toml tests/frameworks/%.txt
 	@test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
@@ -134,4 +146,4 @@ docs: $(VENV)/.installed-dev
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(BENCH) $(FUZZ) .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) $(REALITY) $(BENCH) $(FUZZ) .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The page type of the Wagtail site."""
