@@ -11,6 +11,7 @@ import pytest
 
 from tests.browser_scripts.page_world import ONE, PURCHASE, scripts, snippet
 from tests.core.core_world import BROWSER
+from tiktok_middleware._wiring import base_code
 
 pytestmark = pytest.mark.node
 
@@ -49,13 +50,17 @@ def test_script_in_a_page_is_ecmascript_5() -> None:
     inline = [(name, body, 5) for name, html in pages.items() for _, body in scripts(html) if body]
     inline.append(("file", ONE.file("", page=True, gate=1, limited=True, wait=True, collect="/c").decode("ascii"), 5))
     assert len(inline) == 6
+    for snippet_kind in ("adopt", "gtm"):
+        page, refused = base_code(snippet_kind)
+        inline += [(f"{snippet_kind} page", f"{page}{{}});", 5), (f"{snippet_kind} refused", f"{refused}0);", 5)]
     assert errors_of(*inline) == []
 
 
 def test_helper_and_bridges_are_of_2019() -> None:
     bridges = [path.read_text("utf-8") for path in sorted((BROWSER / "bridges").glob("*.js"))]
+    more = [(BROWSER / name).read_text("utf-8") for name in ("rules.js", "routes.js")]
     every = "\n".join(
-        [(BROWSER / "helper.js").read_text("utf-8"), (BROWSER / "bridge.js").read_text("utf-8"), *bridges]
+        [(BROWSER / "helper.js").read_text("utf-8"), (BROWSER / "bridge.js").read_text("utf-8"), *bridges, *more]
     )
     assert errors_of(("helper", ONE.helper.decode("ascii"), HELPER_LEVEL)) == []
     assert errors_of(("bridges", snippet(every).helper.decode("ascii"), HELPER_LEVEL)) == []
