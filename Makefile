@@ -49,6 +49,9 @@ system:
 	$(call need,command -v node >/dev/null,nodejs,Node.js for the scripts of pages)
 	$(call need,command -v redis-server >/dev/null,redis-server,a real broker)
 	$(call need,command -v npm >/dev/null,npm,the consent platforms' own code)
+	$(call need,ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null,postgresql,a real database)
+	$(call need,command -v faketime >/dev/null,faketime,another time of day)
+	$(call need,PATH=$$PATH:/usr/sbin command -v pgbouncer >/dev/null,pgbouncer,a real connection pooler)
 	$(call need,PATH=$$PATH:/usr/sbin command -v nginx >/dev/null,nginx,a real proxy)
 	$(call need,PATH=$$PATH:/usr/sbin command -v varnishd >/dev/null,varnish,a real cache)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import gc
 import inspect
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from coverage import Coverage
@@ -21,6 +21,9 @@ from tiktok_middleware.core.tracking.current import tracker_var
 from tiktok_middleware.delivery.outbox.sqlite.connection import Connection
 from tiktok_middleware.delivery.outbox.sqlite.connection import _alive as databases
 from tiktok_middleware.delivery.process.forks import alive
+
+if TYPE_CHECKING:
+    from tests.postgres_world import Postgres
 
 #: Markers of tests that the fast tier leaves out: they need more than Python, or more than a second.
 NOT_FAST = ("browser", "node", "redis", "postgres", "servers", "slow", "soak")
@@ -119,3 +122,12 @@ def swallowed(request: pytest.FixtureRequest) -> list[BaseException]:
     """Errors that the guard swallowed during the test; any of them fails it, unless it is marked ``swallows``."""
     watched: _Watched = request.node.stash[_WATCHED]
     return watched.watch.errors
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL cluster that the tests of this process share; each test gets a schema of its own in it."""
+    from tests.postgres_world import new_cluster
+
+    with new_cluster() as cluster:
+        yield cluster

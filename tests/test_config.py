@@ -178,19 +178,28 @@ MESSAGES = [
     (
         "OUTBOX",
         "redis://x",
-        "TIKTOK_OUTBOX is 'redis://x'; allowed: sqlite: (the user's state directory), sqlite:///path/to/file or memory://",
+        (
+            "TIKTOK_OUTBOX is 'redis://x'; allowed: sqlite: (the user's state directory), sqlite:///path/to/file, memory://"
+            " or postgresql://USER:PASSWORD@HOST/NAME"
+        ),
     ),
     (
         "OUTBOX",
         "sqlite://",
-        "TIKTOK_OUTBOX is 'sqlite://'; allowed: sqlite: (the user's state directory), sqlite:///path/to/file or memory://",
+        (
+            "TIKTOK_OUTBOX is 'sqlite://'; allowed: sqlite: (the user's state directory), sqlite:///path/to/file, memory://"
+            " or postgresql://USER:PASSWORD@HOST/NAME"
+        ),
     ),
     (
         "OUTBOX",
         "sqlite:///",
-        "TIKTOK_OUTBOX is 'sqlite:///'; allowed: sqlite: (the user's state directory), sqlite:///path/to/file or memory://",
+        (
+            "TIKTOK_OUTBOX is 'sqlite:///'; allowed: sqlite: (the user's state directory), sqlite:///path/to/file, memory://"
+            " or postgresql://USER:PASSWORD@HOST/NAME"
+        ),
     ),
-    ("FLUSH", "never", "TIKTOK_FLUSH is 'never'; allowed: one of background, request"),
+    ("FLUSH", "never", "TIKTOK_FLUSH is 'never'; allowed: one of background, request, relay"),
     ("SYNC", "fast", "TIKTOK_SYNC is 'fast'; allowed: one of normal, full"),
     ("SINK", "celeryy", "TIKTOK_SINK is 'celeryy'; allowed: direct, celery or import:package.module:factory"),
     (

@@ -60,7 +60,7 @@ ORDER = {
     "_other_servers": ("core",),
     "_moved": (),
     "core": ("_moved",),
-    "delivery": ("_moved", "core.events.event", "core.events_api"),
+    "delivery": ("_moved", "core.events.event", "core.events.sources", "core.events_api"),
     "server_job": ("core", "delivery.process.event_loop"),
     "_wiring": ("_bots", "_browser_rules", "core", "delivery"),
     "_development": (),
@@ -105,6 +105,7 @@ ONLY_IN = {
     "httpx": {"delivery/sender/events_api.py"},
     "celery": {"delivery/celery.py"},
     "prometheus_client": {"delivery/metrics.py"},
+    "psycopg": {f"delivery/outbox/postgres/{name}.py" for name in ("address", "connection", "migrate")},
     "trio": {"delivery/process/event_loop.py"},
 }
 # Compression belongs to the page's codings, thread libraries to delivery, and frameworks to their integration.
@@ -293,6 +294,7 @@ HEAVY = [
     "publicsuffixlist",
     "crawleruseragents",
     "anyio",
+    "psycopg",
     "rich",
     "click",
 ]

@@ -231,12 +231,25 @@ def endpoint(value: object) -> str:
     raise ValueError("a path such as /_tiktok")
 
 
+class _UrlWithPassword(str):
+    """URL whose ``repr`` hides user and password."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(re.sub(r"//[^/\s]*@", "//...@", self.partition("?")[0]))
+
+
 def outbox(value: object) -> str:
-    """Parse ``sqlite:``, ``sqlite:///path`` or ``memory://``."""
+    """Parse ``sqlite:``, ``sqlite:///path``, ``memory://`` or ``postgresql://...``."""
     word = text(value)
+    if word.startswith(("postgresql://", "postgres://")):
+        return _UrlWithPassword("postgresql://" + word.partition("://")[2])
     if word in {"sqlite:", "memory://", "memory:"} or (word.startswith("sqlite:///") and len(word) > len("sqlite:///")):
         return "memory://" if word == "memory:" else word
-    raise ValueError("sqlite: (the user's state directory), sqlite:///path/to/file or memory://")
+    raise ValueError(
+        "sqlite: (the user's state directory), sqlite:///path/to/file, memory:// or postgresql://USER:PASSWORD@HOST/NAME"
+    )
 
 
 def url(value: object) -> str:

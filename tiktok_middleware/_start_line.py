@@ -14,7 +14,7 @@ from tiktok_middleware._printable import own_logger
 from tiktok_middleware.config import Config
 from tiktok_middleware.delivery.outbox.location import outbox_risk, outbox_stopped
 
-__all__ = ["StartLine", "announce", "start_line"]
+__all__ = ["StartLine", "announce", "start_line", "without_password"]
 
 log: logging.Logger = own_logger("tiktok_middleware")
 
@@ -53,7 +53,7 @@ def start_line(config: Config, outbox: str, server: str = "") -> StartLine:
         )
     )
     by = f" because of {server}" if server and config.environment == "development" else ""
-    place = _without_password(outbox)
+    place = without_password(outbox)
     text = f"environment {config.environment}{by}; {channels}; consent {config.consent}; outbox {place}"
     return StartLine(text, tuple(_unusual(config, outbox)))
 
@@ -94,7 +94,7 @@ def _unusual(config: Config, outbox: str) -> list[str]:
     if outbox.startswith("memory:"):
         found.append("the outbox is in memory: events are lost with the process; set TIKTOK_OUTBOX=sqlite:////path")
     elif config.environment != "development" and (risk := outbox_risk(outbox)):
-        found.append(f"The outbox {_without_password(outbox)} is {risk}, by TIKTOK_OUTBOX=sqlite:////path")
+        found.append(f"The outbox {without_password(outbox)} is {risk}, by TIKTOK_OUTBOX=sqlite:////path")
     found += [
         f"pixel id {pixel} is not 20 upper-case letters and digits, as TikTok's are"
         for pixel in config.pixels
@@ -108,8 +108,10 @@ def _host(url: str) -> str:
     return parts.netloc.rpartition("@")[2]
 
 
-def _without_password(url: str) -> str:
-    return re.sub(r"//[^/\s]*@", "//...@", url)
+def without_password(url: str) -> str:
+    """Return a URL without user information, and without a query, which may hold a password too."""
+    shown, _, query = re.sub(r"//[^/\s]*@", "//...@", url).partition("?")
+    return f"{shown}?..." if query else shown
 
 
 def _once(said: set[str], level: int, message: str) -> None:

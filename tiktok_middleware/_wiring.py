@@ -23,7 +23,7 @@ from tiktok_middleware.core.signing import derive_key
 from tiktok_middleware.core.visitor.bots import PERSON, TOOL, BotRule, sent_by
 from tiktok_middleware.delivery.delivery import DeliveryOptions
 from tiktok_middleware.delivery.outbox.environment import environment_of
-from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_url
+from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_url, spool_path
 from tiktok_middleware.errors import ConfigError
 
 __all__ = [
@@ -185,6 +185,7 @@ def delivery_options(config: Config) -> DeliveryOptions:
     """
     return DeliveryOptions(
         outbox=outbox_url(config) if config.is_on else "memory://",
+        spool=spool_path(config) if config.is_on else "",
         sync=config.sync,
         flush=config.flush,
         api_url=config.api_url,

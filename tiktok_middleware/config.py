@@ -155,7 +155,8 @@ class Config:
     csp: str = _option("nonce", choice("nonce", "extend", "off"))
     #: Path prefix of the helper script and of reports from pages.
     endpoint: str = _option("/_tiktok", endpoint)
-    #: ``sqlite:///path``, ``sqlite:`` (in the user's state directory) or ``memory://``.
+    #: ``sqlite:///path``, ``sqlite:`` (in the user's state directory), ``postgresql://...`` (shared by all hosts) or
+    #: ``memory://``.
     outbox: str = _option("sqlite:", outbox)
     #: SQLite durability: ``normal`` survives a killed process, ``full`` a power cut.
     sync: str = _option("normal", choice("normal", "full"))
@@ -167,8 +168,9 @@ class Config:
     dead_letter_days: int = _option(90, whole(3650, "days"))
     #: ``send`` or ``hold`` browser copies of ``once`` events while the outbox with the claims does not answer.
     once_undecided: str = _option("send", choice("send", "hold"))
-    #: ``background`` threads, or ``request``: every event is sent before its response ends, and no thread remains.
-    flush: str = _option("background", choice("background", "request"))
+    #: ``background`` threads; ``request``: every event is sent before its response ends, and no thread remains; or
+    #: ``relay``: events are only stored, and a ``tiktok-middleware relay`` process sends them.
+    flush: str = _option("background", choice("background", "request", "relay"))
     #: ``direct``, ``celery``, or ``import:package.module:factory``.
     sink: str = _option("direct", sink)
     #: URL of the broker that the ``celery`` sink publishes to. Empty: the broker of the app's own Celery.

@@ -305,7 +305,10 @@ def test_what_is_no_outbox_is_one_clear_line(tmp_path: Path, command: tuple[str,
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"Error: outbox {garbage} is damaged (")
     assert garbage.read_bytes().startswith(b"no database"), "only the app sets it aside"
-    assert run("--outbox", "redis://x", *command).stderr == "Error: 'redis://x' is no outbox; allowed: sqlite:///path\n"
+    assert (
+        run("--outbox", "redis://x", *command).stderr
+        == "Error: 'redis://x' is no outbox; allowed: sqlite:///path, postgresql://...\n"
+    )
     assert run(*command, TIKTOK_OUTBOX="what").stderr.startswith("Error: TIKTOK_OUTBOX is 'what'")
 
 

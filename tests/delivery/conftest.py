@@ -16,9 +16,14 @@ def api() -> Iterator[Api]:
         yield api
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def outbox(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/outbox.sqlite3"
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def outbox(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    if request.param == "postgres":
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+        with request.getfixturevalue("postgres").schema() as url:
+            yield f"{url}&wait=20"  # a busy machine must not change what these tests see
+    else:
+        yield "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/outbox.sqlite3"
 
 
 @pytest.fixture(autouse=True)

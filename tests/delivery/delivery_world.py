@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tiktok_middleware.core.events.event import OutboxEntry, Record
 from tiktok_middleware.core.events_api.answers import Delivered, Verdict
 from tiktok_middleware.delivery.outbox.memory import MemoryOutbox
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
+
+if TYPE_CHECKING:
+    from tiktok_middleware.delivery.outbox.postgres.outbox import PostgresOutbox
 
 PIXEL = "C0000000000000000001"
 NOW = 1_760_000_000.0
@@ -73,6 +76,13 @@ def sqlite_outbox(path: Path, **options: Any) -> SqliteOutbox:
 def memory_outbox(*args: Any, **options: Any) -> MemoryOutbox:
     """An outbox in memory on the tests' clock."""
     return MemoryOutbox(*args, **{"clock": WALL, "monotonic": WALL, **options})
+
+
+def postgres_outbox(url: str, **options: Any) -> PostgresOutbox:
+    """An outbox in PostgreSQL on the tests' clock."""
+    from tiktok_middleware.delivery.outbox.postgres.outbox import PostgresOutbox
+
+    return PostgresOutbox(url, **{"clock": WALL, "monotonic": WALL, **options})
 
 
 class ToldSink:

@@ -13,13 +13,22 @@ from pathlib import Path
 import click
 
 from tiktok_middleware._option_parsers import masked
-from tiktok_middleware._start_line import start_line
+from tiktok_middleware._start_line import start_line, without_password
 from tiktok_middleware.cli.data_map import data_map
+from tiktok_middleware.cli.outbox_file import opened_outbox
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.missing_platform import silence_of
 from tiktok_middleware.core.events_api.answers import Delivered, Verdict
 from tiktok_middleware.delivery.outbox.environment import environment_of
-from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_risk, outbox_stopped, outbox_url
+from tiktok_middleware.delivery.outbox.location import (
+    in_words,
+    is_shared,
+    outbox_path,
+    outbox_risk,
+    outbox_stopped,
+    outbox_url,
+    spool_path,
+)
 from tiktok_middleware.errors import TikTokError
 
 __all__ = ["check"]
@@ -93,9 +102,9 @@ def _rows(config: Config) -> dict[str, str]:
         **_consent_cookies(config),
         "global privacy control": config.gpc,
         "outbox": _outbox(config),
-        "outbox file": str(outbox_path(outbox_url(config)) or "none"),
+        "outbox file": str(outbox_path(outbox_url(config)) or spool_path(config) or "none"),
         "outbox environment": environment_of(config.api_url, config.test_event_code, config.environment),
-        "switches": outbox_stopped(outbox_url(config)) or "nothing is stopped",
+        "switches": _stopped(config) or "nothing is stopped",
         "Events API": config.api_url,
         "pixel script": config.pixel_url,
     }
@@ -120,12 +129,38 @@ def _consent_cookies(config: Config) -> dict[str, str]:
 def _outbox(config: Config) -> str:
     """Return the outbox's URL, with the risk of its location if there is one."""
     url = outbox_url(config)
+    if is_shared(url):
+        return without_password(url)
     risk = outbox_risk(url) if config.is_on else ""
     return f"{url} is {risk}" if risk else url
 
 
+def _stopped(config: Config) -> str:
+    """Return, in one sentence, what an operator has stopped; empty if nothing."""
+    url = outbox_url(config)
+    if not is_shared(url):
+        return outbox_stopped(url)
+    try:
+        with opened_outbox(url) as admin:
+            return in_words(admin.switches())
+    except click.ClickException:
+        return "unknown: the outbox does not answer"
+
+
+def _shared_faults(url: str) -> Iterator[str]:
+    """Yield the reason why the shared outbox cannot be used, if there is one."""
+    try:
+        with opened_outbox(url) as admin:
+            admin.set_switches(admin.switches())
+    except click.ClickException as error:
+        yield f"the shared outbox cannot be used ({error.message}): check TIKTOK_OUTBOX and `outbox migrate`"
+
+
 def _outbox_faults(config: Config) -> Iterator[str]:
-    """Yield the reason why the outbox file cannot be written, if there is one."""
+    """Yield the reason why the outbox cannot be written, if there is one."""
+    if config.is_on and is_shared(config.outbox):
+        yield from _shared_faults(config.outbox)
+        return
     path = outbox_path(outbox_url(config)) if config.is_on else None
     if path is None:
         return

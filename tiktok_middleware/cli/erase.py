@@ -23,7 +23,9 @@ __all__ = ["erase"]
 
 
 @click.command(epilog="Example: tiktok-middleware erase --email jane@shop.example --phone +4915112345678")
-@click.option("--outbox", "url", metavar="ADDRESS", help="sqlite:///path; else the one of TIKTOK_OUTBOX.")
+@click.option(
+    "--outbox", "url", metavar="ADDRESS", help="sqlite:///path or postgresql://...; else the one of TIKTOK_OUTBOX."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @naming
 @as_json_option
@@ -36,13 +38,13 @@ def erase(url: str | None, yes: bool, as_json: bool, **named: Any) -> None:
     person = person_of(named)
     if person is None:
         raise click.UsageError("say whom: --email, --phone, --external-id, --ttp or --ip")
-    with opened_outbox(url) as (admin, path):
+    with opened_outbox(url) as admin:
         count = admin.count(RowFilter())
         if not yes:
-            click.confirm(f"Remove all events of this person from {path}?", abort=True, err=True)
+            click.confirm(f"Remove all events of this person from {admin.name}?", abort=True, err=True)
         with progress_bar("Looking through", count) as advance:
             done = admin.erase(person, advance)
-        others = sorted(str(file) for file in path.parent.glob(f"{path.name}.damaged-*"))
+        others = admin.leftovers()
     if as_json:
         print_json({**msgspec.structs.asdict(done), "set_aside": others})
     else:

@@ -11,6 +11,7 @@ from tiktok_middleware.cli.docs import docs
 from tiktok_middleware.cli.erase import erase
 from tiktok_middleware.cli.init import init
 from tiktok_middleware.cli.outbox import outbox
+from tiktok_middleware.cli.relay import relay
 from tiktok_middleware.cli.sandbox import sandbox
 from tiktok_middleware.cli.send import send
 from tiktok_middleware.cli.worker import worker
@@ -27,5 +28,5 @@ def main() -> None:
     """TikTok Pixel and Events API for any WSGI or ASGI app."""
 
 
-for _command in (check, demo, docs, erase, init, outbox, sandbox, send, worker):
+for _command in (check, demo, docs, erase, init, outbox, relay, sandbox, send, worker):
     main.add_command(_command)

@@ -38,7 +38,7 @@ _SEND_S = 60.0
 def retry(url: str | None, /, as_new: bool, send: bool, as_json: bool, **chosen: Any) -> None:
     """Put dead letters back into the queue, and retry at once what waits for a later try or for an operator."""
     choice = row_filter((WAITING, DEAD), **chosen)
-    with opened_outbox(url) as (admin, _), progress_bar("Putting back", admin.count(choice)) as advance:
+    with opened_outbox(url) as admin, progress_bar("Putting back", admin.count(choice)) as advance:
         done = admin.retry(choice, as_new=as_new, on_progress=advance)
     sent = _send(url) if send else None
     if as_json:
@@ -75,10 +75,10 @@ def purge(url: str | None, /, dead: bool, waiting: bool, yes: bool, as_json: boo
     if not dead and not waiting:
         raise click.UsageError("say what to remove: --dead, --waiting or both")
     choice = row_filter((*([WAITING] if waiting else []), *([DEAD] if dead else [])), **chosen)
-    with opened_outbox(url) as (admin, path):
+    with opened_outbox(url) as admin:
         count = admin.count(choice)
         if count and not yes:
-            click.confirm(f"Remove {count} event(s) from {path} for good?", abort=True, err=True)
+            click.confirm(f"Remove {count} event(s) from {admin.name} for good?", abort=True, err=True)
         with progress_bar("Removing", count) as advance:
             gone = admin.purge(choice, advance)
     if as_json:
@@ -161,7 +161,7 @@ def forget(url: str | None, /, once: str | None, event: str, event_id: str | Non
         found = event_id if event_id is not None else once_event_id(read_name(event).name, read_once(once))
     except TikTokError as error:
         raise click.ClickException(str(error)) from None
-    with opened_outbox(url) as (admin, _):
+    with opened_outbox(url) as admin:
         gone = admin.forget(found, environment)
     if as_json:
         print_json({"event_id": found, "environment": environment, "forgotten": gone})

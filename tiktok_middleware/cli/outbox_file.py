@@ -1,4 +1,4 @@
-"""Shared code of the outbox commands: open the file, select rows, print them."""
+"""Shared code of the outbox commands: open the outbox, select rows, print them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tiktok_middleware.cli.preconditions import need_package
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.visitor.user_data import read_identity
 from tiktok_middleware.delivery.outbox.admin import OutboxAdmin
 from tiktok_middleware.delivery.outbox.dead_letters import DEAD, IN_FLIGHT, WAITING, OutboxRow, RowFilter
-from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_url
+from tiktok_middleware.delivery.outbox.location import is_shared, outbox_path, outbox_url
 from tiktok_middleware.delivery.outbox.person import Person
 from tiktok_middleware.errors import TikTokError
+
+if TYPE_CHECKING:
+    from tiktok_middleware.delivery.outbox.postgres.admin import PostgresAdmin
+
+    Admin = OutboxAdmin | PostgresAdmin
 
 __all__ = [
     "REFUSED",
@@ -34,6 +39,7 @@ __all__ = [
     "print_json",
     "progress_bar",
     "row_filter",
+    "shared_admin",
     "span",
 ]
 
@@ -111,21 +117,38 @@ def row_filter(states: tuple[str, ...], older_than: float, **fields: str) -> Row
 
 
 @contextmanager
-def opened_outbox(url: str | None) -> Iterator[tuple[OutboxAdmin, Path]]:
-    """Yield the outbox file's `OutboxAdmin` and its path; an error ends the command with one line."""
+def opened_outbox(url: str | None) -> Iterator[Admin]:
+    """Yield the operator's access to an outbox; an error ends the command with one line."""
     try:
-        url = url or outbox_url(Config.from_env())
-        if url == "memory://":
-            raise click.ClickException(
-                "the outbox is memory://: events wait inside each process of the app, where no command sees them;"
-                " Client.stats() counts them there, and TIKTOK_OUTBOX=sqlite:///path keeps them on disk"
-            )
-        path = outbox_path(url)
-        if path is None:
-            raise click.ClickException(f"{url!r} is no outbox; allowed: sqlite:///path")
-        yield OutboxAdmin(path, time.time), path
+        admin = _admin_of(url or outbox_url(Config.from_env()))
+        try:
+            yield admin
+        finally:
+            admin.close()
     except TikTokError as error:
         raise click.ClickException(str(error)) from None
+
+
+def _admin_of(url: str) -> Admin:
+    if url == "memory://":
+        raise click.ClickException(
+            "the outbox is memory://: events wait inside each process of the app, where no command sees them;"
+            " Client.stats() counts them there, and TIKTOK_OUTBOX=sqlite:///path keeps them on disk"
+        )
+    if is_shared(url):
+        return shared_admin(url)
+    path = outbox_path(url)
+    if path is None:
+        raise click.ClickException(f"{url!r} is no outbox; allowed: sqlite:///path, postgresql://...")
+    return OutboxAdmin(path, time.time)
+
+
+def shared_admin(url: str) -> PostgresAdmin:
+    """Return the operator's access to an outbox in PostgreSQL."""
+    need_package("psycopg", "postgres")
+    from tiktok_middleware.delivery.outbox.postgres.admin import PostgresAdmin  # noqa: PLC0415  # an extra
+
+    return PostgresAdmin(url, time.time)
 
 
 @contextmanager

@@ -29,8 +29,7 @@ from tiktok_middleware.cli.outbox_file import (
 from tiktok_middleware.cli.tables import table
 from tiktok_middleware.delivery.outbox.dead_letters import DEAD, IN_FLIGHT, WAITING, Summary
 from tiktok_middleware.delivery.outbox.environment import PRODUCTION
-from tiktok_middleware.delivery.outbox.location import outbox_stopped
-from tiktok_middleware.delivery.outbox.sqlite.switches import read_switches
+from tiktok_middleware.delivery.outbox.location import in_words
 
 __all__ = ["export", "list_", "status"]
 
@@ -40,9 +39,8 @@ __all__ = ["export", "list_", "status"]
 @click.pass_obj
 def status(url: str | None, /, as_json: bool) -> None:
     """Count the events that wait, are being sent, or are dead letters, with the reasons."""
-    with opened_outbox(url) as (admin, path):
-        found = admin.summary()
-        switches = read_switches(path)
+    with opened_outbox(url) as admin:
+        name, found, switches = admin.name, admin.summary(), admin.switches()
     now = time.time()
     oldest_s = None if found.oldest is None else round(now - found.oldest, 1)
     if as_json:
@@ -54,11 +52,11 @@ def status(url: str | None, /, as_json: bool) -> None:
             "off_since": iso(switches.off_at) if switches.off_at else None,
         }
         groups = [{**msgspec.structs.asdict(group), "oldest": iso(group.oldest)} for group in found.groups]
-        print_json({"outbox": str(path), **counts, **sizes, **since, "events": groups})
+        print_json({"outbox": name, **counts, **sizes, **since, "events": groups})
     else:
-        if text := outbox_stopped(f"sqlite:///{path}"):
+        if text := in_words(switches):
             click.echo(text)
-        _print_summary(found, path, oldest_s, now)
+        _print_summary(found, name, oldest_s, now)
 
 
 @click.command("list", epilog="Example: tiktok-middleware outbox list --state dead --older-than 12h")
@@ -70,7 +68,7 @@ def status(url: str | None, /, as_json: bool) -> None:
 def list_(url: str | None, /, states: tuple[str, ...], limit: int, as_json: bool, **chosen: Any) -> None:
     """List the events, with their ids and the reasons why they wait or are dead letters."""
     choice = row_filter(states, **chosen)
-    with opened_outbox(url) as (admin, _):
+    with opened_outbox(url) as admin:
         count = admin.count(choice)
         rows = [row for row, _ in zip(admin.rows(choice), range(limit), strict=False)]
     if as_json:
@@ -96,7 +94,7 @@ def export(url: str | None, /, target: Path | None, states: tuple[str, ...], **c
     person = person_of(chosen)
     choice = row_filter(states, **chosen)
     with (
-        opened_outbox(url) as (admin, _),
+        opened_outbox(url) as admin,
         target_file(target) as file,
         progress_bar("Exporting", admin.count(choice)) as advance,
     ):
@@ -118,9 +116,9 @@ def target_file(target: Path | None) -> Iterator[IO[str]]:
         raise click.ClickException(f"cannot write {target}: {error.strerror}") from None
 
 
-def _print_summary(found: Summary, path: Path, oldest_s: float | None, now: float) -> None:
+def _print_summary(found: Summary, name: str, oldest_s: float | None, now: float) -> None:
     counts = ", ".join(f"{found.count(state)} {state.replace('_', ' ')}" for state in (WAITING, IN_FLIGHT, DEAD))
-    click.echo(f"{path}\n{counts}")
+    click.echo(f"{name}\n{counts}")
     click.echo(f"{found.waiting_bytes:,} bytes wait, {found.file_bytes:,} bytes on disk")
     click.echo(f"{found.claims:,} conversions are remembered as counted, one for each channel")
     if oldest_s is not None:

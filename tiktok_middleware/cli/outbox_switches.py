@@ -8,7 +8,6 @@ import click
 
 from tiktok_middleware.cli.outbox_file import opened_outbox
 from tiktok_middleware.delivery.outbox.base import Switches
-from tiktok_middleware.delivery.outbox.sqlite.switches import read_switches, set_switches
 
 __all__ = ["off", "on", "pause", "resume"]
 
@@ -48,11 +47,8 @@ def on(url: str | None, /) -> None:
 def _switch(url: str | None, *, paused: bool | None = None, is_off: bool | None = None) -> None:
     """Set a switch; a switch that does not change keeps its time."""
     now = time.time()
-    with opened_outbox(url) as (_, path):
-        before = read_switches(path)
+    with opened_outbox(url) as admin:
+        before = admin.switches()
         paused_at = before.paused_at if paused is None else (before.paused_at or now) if paused else 0.0
         off_at = before.off_at if is_off is None else (before.off_at or now) if is_off else 0.0
-        try:
-            set_switches(path, Switches(paused_at, off_at))
-        except OSError as error:
-            raise click.ClickException(f"cannot write beside {path}: {error.strerror}") from None
+        admin.set_switches(Switches(paused_at, off_at))

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -28,16 +29,23 @@ from tiktok_middleware.delivery.loss_log import LossLog
 from tiktok_middleware.delivery.outbox.base import RUNNING, Limits, Retention, Switches, claim_of
 from tiktok_middleware.delivery.outbox.environment import environment_of
 from tiktok_middleware.delivery.outbox.fallback import FallbackOutbox
+from tiktok_middleware.delivery.outbox.location import is_shared
 from tiktok_middleware.delivery.outbox.memory import MEMORY_LIMITS, MemoryOutbox
 from tiktok_middleware.delivery.outbox.put_ids import PutIds
+from tiktok_middleware.delivery.outbox.shared import SharedStorage
 from tiktok_middleware.delivery.outbox.sqlite.outbox import DISK_LIMITS, SqliteOutbox
+from tiktok_middleware.delivery.outbox.sqlite.spool_file import SpoolFile
 from tiktok_middleware.delivery.outbox.undecided import UndecidedPuts
+from tiktok_middleware.delivery.outbox.undecided_claims import UndecidedClaims
 from tiktok_middleware.delivery.process.forks import watch, watch_child
 from tiktok_middleware.delivery.process.threads import native_lock, off_hub, run_between_requests
 from tiktok_middleware.delivery.sender.events_api import EventsApi
 from tiktok_middleware.delivery.sender.group_commit import GroupCommit
 from tiktok_middleware.delivery.sender.relay import Relay, Sink
 from tiktok_middleware.errors import ConfigError, OutboxError
+
+if TYPE_CHECKING:
+    from tiktok_middleware.delivery.outbox.postgres.outbox import PostgresOutbox
 
 __all__ = ["FLUSH_S", "Delivery", "DeliveryOptions", "open_delivery"]
 
@@ -52,6 +60,7 @@ _KEEP_S = 5.0  # a host may freeze the process between requests, and the kept co
 _COMMIT_S = 5.0  # at exit, accepted events get at least this time to reach the disk, whatever `close` was given
 _FORK_WAIT_S = 3.0  # covers a first import on a busy machine; a fork does not wait longer for a first send that hangs
 _POLL_S = 0.005
+_LISTEN_S = 0.5  # interval at which a process that only sends looks at an outbox on disk
 _DELAYED_EVENT = "Purchase"
 
 
@@ -59,9 +68,12 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Options for storing and sending events.
 
     Attributes:
-        outbox: ``sqlite:///path`` (three slashes and a relative path, four and an absolute one) or ``memory://``.
+        outbox: ``sqlite:///path`` (three slashes and a relative path, four and an absolute one), ``memory://`` or
+            ``postgresql://...``.
+        spool: file of this host where events wait while a shared outbox does not answer; empty for memory.
         sync: ``normal`` or ``full``, see `TIKTOK_SYNC`.
-        flush: ``background``, or ``request``: `submit` also sends, on the caller's thread, and no thread is started.
+        flush: ``background``; or ``request``: `submit` also sends, on the caller's thread, and no thread is started; or
+            ``relay``: events are only stored, and another process sends them.
         api_url: base URL of the Events API.
         tokens: access token of each pixel; empty if only browsers send, so that only claims are stored.
         test_event_code: if set, each event is sent alone and appears under Test Events.
@@ -82,6 +94,7 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     outbox: str = "memory://"
+    spool: str = ""
     sync: str = "normal"
     flush: str = "background"
     api_url: str = TIKTOK_API_URL
@@ -137,6 +150,7 @@ class Delivery:
         clock: returns Unix seconds.
         monotonic: see `open_delivery`.
         disk: see `open_delivery`.
+        shared: outbox that several hosts share; by default, the one that ``options`` names.
 
     Attributes:
         is_inline: whether `submit` stores and sends on the caller's thread, so that no thread is needed.
@@ -149,17 +163,24 @@ class Delivery:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         disk: SqliteOutbox | None = None,
+        shared: PostgresOutbox | None = None,
     ) -> None:
         self._options = options
         self._clock = clock
         self._monotonic = monotonic
         self._environment = options.environment or environment_of(options.api_url, options.test_event_code)
-        self._disk = self._open_disk() if disk is None else disk
+        self._shared = shared or (self._open_shared() if disk is None else None)
+        self._local = disk if disk is not None or self._shared else self._open_disk()
+        self._disk = self._shared or self._local
         if options.sink != "direct" and not callable(options.sink):
             raise ConfigError("sink", options.sink, "direct, or a callable that makes a sink")
-        if options.flush not in {"background", "request"}:
-            raise ConfigError("flush", options.flush, "background, request")
-        self._sends = bool(options.tokens) or callable(options.sink)
+        if options.flush not in {"background", "request", "relay"}:
+            raise ConfigError("flush", options.flush, "background, request, relay")
+        if options.flush == "relay" and self._disk is None:
+            raise ConfigError(
+                "flush", "relay", "background or request where the outbox is memory://: no relay can read it"
+            )
+        self._sends = (bool(options.tokens) or callable(options.sink)) and options.flush != "relay"
         self.is_inline: bool = options.flush == "request" or not _can_have_threads()
         self.begin_anew()
         watch(self)
@@ -181,6 +202,8 @@ class Delivery:
         if not self._is_ready():
             with self._first:
                 if not self._is_ready():
+                    if isinstance(self._storage, SharedStorage) and self._pid == os.getpid():
+                        self._storage.end_calls()  # a request may have asked for the switches already
                     self._begin()
                     watch_child()
                     self._is_used = True
@@ -203,8 +226,8 @@ class Delivery:
         self._is_used = self._is_closed = False
         self._put_ids = PutIds(os.urandom(8))
         limits = _limits(options, MEMORY_LIMITS)
-        self._storage = FallbackOutbox(
-            self._disk and off_hub(self._disk),
+        self._storage: FallbackOutbox | SharedStorage = self._shared_storage() or FallbackOutbox(
+            self._local and off_hub(self._local),
             lambda: MemoryOutbox(limits, pixels=options.pixels, sends=self._sent, clock=self._clock),
             UndecidedPuts(limits, hands_out=options.once_undecided == "send"),
             monotonic=self._monotonic,
@@ -263,17 +286,29 @@ class Delivery:
     @property
     def is_off(self) -> bool:
         """Return whether an operator has switched everything off."""
-        return self._disk is not None and self._disk.switches().off_at > 0
+        return self.switches.off_at > 0
 
     @property
     def switches(self) -> Switches:
         """Return the operator's switches, at most half a second old."""
+        if isinstance(self._storage, SharedStorage):
+            return self._storage.switches()
         return RUNNING if self._disk is None else self._disk.switches()
 
     def wake(self) -> None:
         """Start sending the events that an earlier process left, without waiting for the first entry."""
         self._use()
         self._wake()
+
+    def listen(self, is_over: Callable[[], bool]) -> None:
+        """Send what other processes store, until ``is_over``. For a process that stores nothing itself."""
+        self._use()
+        if isinstance(self._storage, SharedStorage):
+            self._storage.listen(self._wake, is_over)
+            return
+        while not is_over():
+            self._wake()
+            time.sleep(_LISTEN_S)
 
     def _wake(self) -> None:
         if self._sends and not self.is_inline:
@@ -304,8 +339,7 @@ class Delivery:
         is_sent = self._wait_until_sent(deadline)
         self._relay.stop(max(0.0, deadline - time.monotonic()))
         self._report_unsent(self._storage.settle())
-        if self._storage.disk:
-            self._storage.disk.close()
+        self._storage.close()
         return is_sent
 
     def _report_unsent(self, count: int) -> None:
@@ -314,7 +348,7 @@ class Delivery:
         If the process goes on and sends some of them, the next call lowers the count.
         """
         self._dropped["unsent"] = count
-        self._dropped["once_undecided"] = self._storage.undecided
+        self._dropped["once_undecided"] = self._storage.unsaved
         if count:
             log.error("%d event(s) are in memory alone, not sent, and lost when this process ends", count)
 
@@ -329,7 +363,7 @@ class Delivery:
             of all processes that share the outbox. ``batch_records`` and ``send_s``: histograms of the records in a
             request and of its duration in seconds.
         """
-        dropped = Counter(self._dropped)
+        dropped = self._dropped + self._storage.dropped
         states: Counter[str] = Counter(waiting=0, bytes=0, dead=0)
         duplicates = 0
         ages: list[float] = []
@@ -379,6 +413,8 @@ class Delivery:
             self._wake()
         else:
             self._storage.tidy()  # there is no relay that would do it
+            if isinstance(self._storage, SharedStorage):
+                self._storage.notify()
         return claims
 
     def _delayed(self, entry: OutboxEntry) -> OutboxEntry:
@@ -401,7 +437,7 @@ class Delivery:
             return None
         path = options.outbox.removeprefix("sqlite:///")
         if path in {"", options.outbox}:
-            raise ConfigError("outbox", options.outbox, "sqlite:///path, memory://")
+            raise ConfigError("outbox", options.outbox, "sqlite:///path, memory://, postgresql://...")
         return SqliteOutbox(
             Path(path).absolute(),
             sync=options.sync,
@@ -411,6 +447,40 @@ class Delivery:
             pixels=options.pixels,
             sends=self._sent,
             clock=self._clock,
+        )
+
+    def _open_shared(self) -> PostgresOutbox | None:
+        """Return the outbox in a database, or None if the configuration names another one."""
+        options = self._options
+        if not is_shared(options.outbox):
+            return None
+        try:
+            from tiktok_middleware.delivery.outbox.postgres.outbox import SHARED_LIMITS, PostgresOutbox  # noqa: PLC0415
+        except ImportError as error:
+            allowed = f'psycopg with its extra: pip install "tiktok-middleware[postgres]" ({error})'
+            raise ConfigError("TIKTOK_OUTBOX", "postgresql://...", allowed) from error
+        return PostgresOutbox(
+            options.outbox,
+            limits=_limits(options, SHARED_LIMITS),
+            retention=Retention(dead_s=options.dead_s, ledger_s=options.ledger_s),
+            environment=self._environment,
+            pixels=options.pixels,
+            sends=self._sent,
+            clock=None if self._clock is time.time else self._clock,
+        )
+
+    def _shared_storage(self) -> SharedStorage | None:
+        if self._shared is None:
+            return None
+        options = self._options
+        path = Path(options.spool).absolute() if options.spool else None
+        return SharedStorage(
+            self._shared,
+            SpoolFile(path, self._environment, self._clock, options.sync) if path else None,
+            UndecidedClaims(MEMORY_LIMITS.claims, hands_out=options.once_undecided == "send"),
+            self._clock,
+            limit_rows=options.limit_rows or MEMORY_LIMITS.rows,
+            keeps_thread=not self.is_inline,
         )
 
     @property
@@ -431,6 +501,7 @@ class Delivery:
         """Return whether all rows that are stored now have left the outbox by ``deadline``, in monotonic seconds."""
         if not self._is_used or not self._sends:
             return True
+        self._storage.come_home(deadline)
         marks = self._storage.marks()
         self.wake()
         try:

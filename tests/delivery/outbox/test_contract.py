@@ -15,6 +15,7 @@ from tests.delivery.delivery_world import (
     Clock,
     at,
     memory_outbox,
+    postgres_outbox,
     record,
     sqlite_outbox,
     submission,
@@ -24,21 +25,33 @@ from tiktok_middleware.core.events.event import Claim, DeferredPayload, OutboxEn
 from tiktok_middleware.delivery.outbox.base import PAIRED_TTL_S, LeasedRecord, Limits, Outbox
 from tiktok_middleware.delivery.outbox.deferred import DEFERRED_LIFE_S
 from tiktok_middleware.delivery.outbox.environment import environment_of
-from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 
 Open = Callable[..., Outbox]
 ROOMY = Limits(rows=100_000, bytes=100_000_000, dead=1000)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
+
+
+@pytest.fixture
+def address(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Address of an outbox in PostgreSQL that nobody has used."""
+    with request.getfixturevalue("postgres").schema() as url:
+        yield url
+
+
+@pytest.fixture(params=["memory", "sqlite", POSTGRES])
 def open_pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., tuple[Outbox, Outbox]]]:
     opened: list[Outbox] = []
+    url = request.getfixturevalue("address") if request.param == "postgres" else ""
 
     def open_(limits: Limits = ROOMY) -> tuple[Outbox, Outbox]:
         pair: tuple[Outbox, Outbox]
         if request.param == "memory":
             outbox = memory_outbox(limits)
             pair = outbox, outbox
+        elif url:
+            pair = postgres_outbox(url, limits=limits), postgres_outbox(url, limits=limits)
         else:
             path = tmp_path / "outbox.sqlite3"
             pair = sqlite_outbox(path, limits=limits), sqlite_outbox(path, limits=limits)
@@ -536,10 +549,13 @@ AHEAD = 500 * 86400.0
 def jumping(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Outbox]]:
     """Opens an outbox, or another view of it, whose host's clock shows `WALL` while seconds pass by `MONOTONIC`."""
     opened: list[Outbox] = []
+    url = request.getfixturevalue("address") if request.param == "postgres" else ""
 
     def open_() -> Outbox:
         options = {"clock": WALL, "monotonic": MONOTONIC}
-        if request.param == "sqlite":
+        if url:
+            opened.append(postgres_outbox(url, **options))
+        elif request.param == "sqlite":
             opened.append(sqlite_outbox(tmp_path / "outbox.sqlite3", **options))
         elif not opened:
             opened.append(memory_outbox(**options))
@@ -559,7 +575,7 @@ def pass_by(seconds: float) -> None:
     MONOTONIC.pass_by(seconds)
 
 
-@pytest.mark.parametrize("jumping", ["memory", "sqlite"], indirect=True)
+@pytest.mark.parametrize("jumping", ["memory", "sqlite", POSTGRES], indirect=True)
 @pytest.mark.parametrize("step", [AHEAD, -AHEAD])
 def test_a_clock_that_is_wrong_for_seconds_changes_nothing(jumping: Callable[[], Outbox], step: float) -> None:
     outbox = jumping()
@@ -583,7 +599,7 @@ def test_a_clock_that_is_wrong_for_seconds_changes_nothing(jumping: Callable[[],
     assert [row.record.event_id for row in lease_now(outbox, "holder")] == ["meanwhile"]
 
 
-@pytest.mark.parametrize("jumping", ["memory", "sqlite"], indirect=True)
+@pytest.mark.parametrize("jumping", ["memory", "sqlite", POSTGRES], indirect=True)
 def test_a_clock_that_stays_ahead_counts_after_a_while(jumping: Callable[[], Outbox]) -> None:
     outbox = jumping()
     outbox.put(submissions(1, event_time=NOW + 30 * 86400))
@@ -605,17 +621,18 @@ def lease_now(outbox: Outbox, owner: str) -> list[LeasedRecord]:
 A, B = "C000000000000000000A", "C000000000000000000B"
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Iterator[Callable[..., SqliteOutbox]]:
-    """Opens one file for a process of an environment and of pixels."""
-    opened: list[SqliteOutbox] = []
+@pytest.fixture(params=["sqlite", POSTGRES])
+def file(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
+    """Opens one store for a process of an environment and of pixels."""
+    opened: list[Outbox] = []
+    url = request.getfixturevalue("address") if request.param == "postgres" else ""
 
-    def open_(environment: str = "production", *pixels: str, **options: object) -> SqliteOutbox:
+    def open_(environment: str = "production", *pixels: str, **options: object) -> Outbox:
         pixels = pixels or (A,)
-        opened.append(
-            sqlite_outbox(tmp_path / "one.sqlite3", environment=environment, pixels=pixels, sends=pixels, **options)
-        )
-        return opened[-1]
+        options |= {"environment": environment, "pixels": pixels, "sends": pixels}
+        one = postgres_outbox(url, **options) if url else sqlite_outbox(tmp_path / "one.sqlite3", **options)
+        opened.append(one)
+        return one
 
     yield open_
     for outbox in opened:
@@ -626,7 +643,7 @@ PLACES = [("production", A), ("production", B), ("loopback", A), ("tiktok, test 
 
 
 @pytest.mark.parametrize("order", [PLACES, PLACES[::-1]], ids=["production first", "production last"])
-def test_environments_and_pixels_share_nothing(file: Callable[..., SqliteOutbox], order: list[tuple[str, str]]) -> None:
+def test_environments_and_pixels_share_nothing(file: Callable[..., Outbox], order: list[tuple[str, str]]) -> None:
     outboxes = {place: file(*place) for place in order}
     for (environment, pixel), outbox in outboxes.items():
         entry = submission(record("A-77", pixel=pixel), browser=True, once=True)
@@ -643,7 +660,7 @@ def test_environments_and_pixels_share_nothing(file: Callable[..., SqliteOutbox]
         assert not outbox.holds(mark)
 
 
-def test_each_environment_counts_its_own(file: Callable[..., SqliteOutbox]) -> None:
+def test_each_environment_counts_its_own(file: Callable[..., Outbox]) -> None:
     production, both, staging = file(), file("production", A, B), file("loopback")
     production.put(submissions(3, pixel=A, size=100))
     both.put(submissions(2, "b", pixel=B))
@@ -657,7 +674,7 @@ def test_each_environment_counts_its_own(file: Callable[..., SqliteOutbox]) -> N
     assert at(staging, NOW + 60).oldest_s() == 60
 
 
-def test_a_flood_in_one_place_leaves_room_in_the_others(file: Callable[..., SqliteOutbox]) -> None:
+def test_a_flood_in_one_place_leaves_room_in_the_others(file: Callable[..., Outbox]) -> None:
     limits = Limits(rows=3, bytes=10**6, dead=10)
     production, other, staging = (file(*place, limits=limits) for place in PLACES[:3])
     staging.put(submissions(9, "s", pixel=A))
@@ -666,7 +683,7 @@ def test_a_flood_in_one_place_leaves_room_in_the_others(file: Callable[..., Sqli
     assert (staging.dropped, other.dropped, production.dropped) == ({"overflow": 6}, {"overflow": 6}, {"overflow": 1})
 
 
-def test_a_pixel_that_nobody_sends_becomes_dead_letters_in_the_end(file: Callable[..., SqliteOutbox]) -> None:
+def test_a_pixel_that_nobody_sends_becomes_dead_letters_in_the_end(file: Callable[..., Outbox]) -> None:
     gone, left = file("loopback", B), file()
     gone.put(submissions(2, pixel=B))
     left.put(submissions(1, pixel=A))

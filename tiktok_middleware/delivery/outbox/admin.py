@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from tiktok_middleware.delivery.outbox.base import DELAYED
+from tiktok_middleware.delivery.outbox.base import DELAYED, Switches
 from tiktok_middleware.delivery.outbox.dead_letters import (
     DEAD,
     IN_FLIGHT,
@@ -32,6 +32,7 @@ from tiktok_middleware.delivery.outbox.sqlite.migrate import add_tables
 from tiktok_middleware.delivery.outbox.sqlite.once_claims import forget
 from tiktok_middleware.delivery.outbox.sqlite.schema import ADDITIONS, SCHEMA
 from tiktok_middleware.delivery.outbox.sqlite.scopes import split_scope
+from tiktok_middleware.delivery.outbox.sqlite.switches import read_switches, set_switches
 from tiktok_middleware.errors import OutboxError
 
 __all__ = ["OutboxAdmin"]
@@ -74,8 +75,31 @@ class OutboxAdmin:
     """
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+        self.name: str = str(path)
         self._path = path
         self._clock = clock
+
+    def switches(self) -> Switches:
+        """Return the operator's switches."""
+        return read_switches(self._path)
+
+    def set_switches(self, switches: Switches) -> None:
+        """Set the switches for all processes that use the file.
+
+        Raises:
+            OutboxError: the file of the switches cannot be written.
+        """
+        try:
+            set_switches(self._path, switches)
+        except OSError as error:
+            raise OutboxError(f"cannot write beside {self._path}: {error.strerror}") from None
+
+    def leftovers(self) -> list[str]:
+        """Return damaged files that were set aside, which hold events too."""
+        return sorted(str(file) for file in self._path.parent.glob(f"{self._path.name}.damaged-*"))
+
+    def close(self) -> None:
+        """Do nothing: each method closes the file."""
 
     def summary(self) -> Summary:
         """Return the counts of all rows, and the file's size."""

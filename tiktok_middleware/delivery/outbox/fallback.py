@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -50,6 +51,7 @@ class FallbackOutbox:
         self.disk = disk
         self._monotonic = monotonic
         self._part = part
+        self.dropped: Counter[str] = Counter()
         self._make_memory = memory
         self._memory: MemoryOutbox | None = None
         self._undecided = undecided
@@ -60,6 +62,11 @@ class FallbackOutbox:
     @property
     def undecided(self) -> int:
         """Return the number of server copies that wait for the disk's decision."""
+        return self._undecided.rows
+
+    @property
+    def unsaved(self) -> int:
+        """Return the number of these server copies that are lost if this process ends now."""
         return self._undecided.rows
 
     def outboxes(self) -> list[Outbox]:
@@ -215,6 +222,14 @@ class FallbackOutbox:
     def is_whole(self) -> bool:
         """Return False while this process has rows on a disk that does not answer."""
         return not self._is_disk_used or self._is_disk_up()
+
+    def come_home(self, deadline: float) -> None:
+        """Do nothing: the next put stores what waits."""
+
+    def close(self) -> None:
+        """Close the disk."""
+        if self.disk:
+            self.disk.close()
 
     def _is_disk_up(self) -> bool:
         return self._monotonic() >= self._disk_again_at

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from tiktok_middleware._printable import own_logger
 from tiktok_middleware.config import Config
-from tiktok_middleware.delivery.outbox.base import RUNNING
+from tiktok_middleware.delivery.outbox.base import RUNNING, Switches
 from tiktok_middleware.delivery.outbox.mounts import mountinfo, risk_of
 from tiktok_middleware.delivery.outbox.sqlite.switches import read_switches
 
-__all__ = ["outbox_path", "outbox_risk", "outbox_stopped", "outbox_url"]
+__all__ = ["in_words", "is_shared", "outbox_path", "outbox_risk", "outbox_stopped", "outbox_url", "spool_path"]
 
 log: logging.Logger = own_logger("tiktok_middleware")
 
@@ -23,14 +23,33 @@ def outbox_url(config: Config) -> str:
     """Return the outbox's URL; replace ``sqlite:`` by a file for these pixels in the user's state directory."""
     if config.outbox != "sqlite:":
         return config.outbox
+    path = _state_path(config)
+    if path is None:
+        log.warning("this user has no home directory: set TIKTOK_OUTBOX; until then events wait in memory")
+        return "memory://"
+    return f"sqlite:///{path}"
+
+
+def is_shared(url: str) -> bool:
+    """Return whether an outbox is a database that several hosts share."""
+    return url.startswith("postgresql://")
+
+
+def spool_path(config: Config) -> str:
+    """Return the file of this host where events wait while a shared outbox does not answer; empty without one."""
+    path = _state_path(config, ".undecided") if is_shared(config.outbox) else None
+    return str(path) if path else ""
+
+
+def _state_path(config: Config, kind: str = "") -> Path | None:
+    """Return a file for these pixels in the user's state directory; None for a user without a home directory."""
     # XDG Base Directory Specification: the directory for state that should persist but needs no backup.
     try:
         base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".local" / "state"
     except RuntimeError:
-        log.warning("this user has no home directory: set TIKTOK_OUTBOX; until then events wait in memory")
-        return "memory://"
+        return None
     name = re.sub(r"[^A-Za-z0-9,_-]", "_", config.pixel_id)[:100]
-    return f"sqlite:///{Path(base) / 'tiktok-middleware' / name}.sqlite3"
+    return Path(base) / "tiktok-middleware" / f"{name}{kind}.sqlite3"
 
 
 def outbox_path(url: str) -> Path | None:
@@ -53,7 +72,11 @@ def outbox_risk(url: str, mounts: str | None = None) -> str:
 def outbox_stopped(url: str) -> str:
     """Return, in one sentence, what an operator has stopped for an outbox's processes; empty if nothing."""
     path = outbox_path(url)
-    switches = read_switches(path) if path is not None else RUNNING
+    return in_words(read_switches(path) if path is not None else RUNNING)
+
+
+def in_words(switches: Switches) -> str:
+    """Return, in one sentence, what an operator has stopped; empty if nothing."""
     if switches.off_at:
         return f"everything is OFF since {_date(switches.off_at)}: `tiktok-middleware outbox on` undoes it"
     if switches.paused_at:

@@ -9,7 +9,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
-__all__ = ["Lock", "native_lock", "native_sleep", "native_thread", "off_hub", "run_between_requests"]
+__all__ = [
+    "Lock",
+    "has_greenlets",
+    "native_lock",
+    "native_sleep",
+    "native_thread",
+    "off_hub",
+    "run_between_requests",
+    "run_off_hub",
+]
 
 _T = TypeVar("_T")
 
@@ -47,6 +56,11 @@ def native_thread(target: Callable[[], None]) -> bool:
     return True
 
 
+def has_greenlets() -> bool:
+    """Return whether gevent has replaced threads by greenlets."""
+    return _patched() is not None
+
+
 def off_hub(target: _T) -> _T:
     """Return a proxy for ``target`` whose methods block no other greenlet; ``target`` itself without gevent.
 
@@ -77,10 +91,11 @@ class _OffHub:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._target, name)
-        return partial(_apply, found) if callable(found) else found
+        return partial(run_off_hub, found) if callable(found) else found
 
 
-def _apply(call: Callable[..., object], *args: object, **kwargs: object) -> object:
+def run_off_hub(call: Callable[..., object], *args: object, **kwargs: object) -> object:
+    """Return the result of a call on one of the hub's native threads."""
     import gevent  # noqa: PLC0415  # already imported: it has patched threads
 
     result, error = gevent.get_hub().threadpool.apply(_outcome, (call, args, kwargs))

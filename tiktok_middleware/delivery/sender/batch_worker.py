@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,7 +18,7 @@ from tiktok_middleware.core.events_api.answers import Halted, Verdict
 from tiktok_middleware.core.events_api.requests import MAX_REQUEST_EVENTS
 from tiktok_middleware.delivery.outbox.base import RUNNING, Limits, Switches
 from tiktok_middleware.delivery.outbox.environment import environment_of
-from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_url
+from tiktok_middleware.delivery.outbox.location import is_shared, outbox_path, outbox_url
 from tiktok_middleware.delivery.outbox.memory import Dead, MemoryOutbox
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 from tiktok_middleware.delivery.sender.backoff import MIN_WAIT_S
@@ -25,9 +26,14 @@ from tiktok_middleware.delivery.sender.events_api import EventsApi
 from tiktok_middleware.delivery.sender.relay import Relay, Sink
 from tiktok_middleware.errors import OutboxError
 
+if TYPE_CHECKING:
+    from tiktok_middleware.delivery.outbox.postgres.outbox import PostgresOutbox
+
 __all__ = ["WORKER_MAX_WAIT_S", "BatchWorker", "Outcome"]
 
 log: logging.Logger = own_logger(__name__)
+
+_LOOK_EVERY_S = 1.0
 
 WORKER_MAX_WAIT_S = 60.0
 """Longest delay of a message in the queue, in seconds: far below the time after which Redis redelivers a message."""
@@ -73,10 +79,7 @@ class BatchWorker:
         self._lock = threading.Lock()
         limit = 1 if config.test_event_code else MAX_REQUEST_EVENTS
         environment = environment_of(config.api_url, config.test_event_code, config.environment)
-        path = outbox_path(outbox_url(config))
-        self._dead_letters = DeadLetters(
-            SqliteOutbox(path, sync=config.sync, environment=environment, clock=clock) if path else None
-        )
+        self._dead_letters = DeadLetters(_open_outbox(config, environment, clock))
         self._relay = Relay(
             lambda: [self._batch],
             open_sink or (lambda: _open_sink(config, clock)),
@@ -127,19 +130,36 @@ class BatchWorker:
         return min(max(due_in_s, MIN_WAIT_S), WORKER_MAX_WAIT_S * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 
 
+def _open_outbox(config: Config, environment: str, clock: Callable[[], float]) -> SqliteOutbox | PostgresOutbox | None:
+    """Return the outbox for dead letters; None for an outbox in memory."""
+    url = outbox_url(config)
+    if is_shared(url):
+        from tiktok_middleware.delivery.outbox.postgres.outbox import PostgresOutbox  # noqa: PLC0415  # an extra
+
+        return PostgresOutbox(url, environment=environment)
+    path = outbox_path(url)
+    return SqliteOutbox(path, sync=config.sync, environment=environment, clock=clock) if path else None
+
+
 class DeadLetters:
-    """Stores the worker's dead letters in the outbox file of its host, where `tiktok-middleware outbox` shows them.
+    """Stores the worker's dead letters in the outbox, where `tiktok-middleware outbox` shows them.
 
     Args:
-        outbox: the file; None for an outbox in memory, so that dead letters are only logged.
+        outbox: the outbox; None for an outbox in memory, so that dead letters are only logged.
     """
 
-    def __init__(self, outbox: SqliteOutbox | None) -> None:
+    def __init__(self, outbox: SqliteOutbox | PostgresOutbox | None) -> None:
         self._outbox = outbox
+        self._look_at = 0.0
 
     def switches(self) -> Switches:
-        """Return the operator's switches on this host."""
-        return self._outbox.switches() if self._outbox else RUNNING
+        """Return the operator's switches. May wait for a shared outbox, about once a second."""
+        if self._outbox is None:
+            return RUNNING
+        if not isinstance(self._outbox, SqliteOutbox) and time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + _LOOK_EVERY_S
+            self.resumes()  # reads the switches too
+        return self._outbox.switches()
 
     def keep(self, dead: Sequence[Dead]) -> None:
         """Store the dead letters; log each as an error if that is not possible."""

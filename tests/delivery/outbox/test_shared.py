@@ -1,0 +1,403 @@
+"""A shared outbox that is down, slow, read-only, full, cut off or forbidden: nothing is lost, sent twice, or held up."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.delivery.delivery_world import PIXEL, Api, record, submission, submissions, wait_until
+from tests.postgres_world import Postgres, new_cluster
+from tiktok_middleware.core.events.event import Claim, DeferredPayload, OutboxEntry
+from tiktok_middleware.delivery.delivery import Delivery, DeliveryOptions, open_delivery
+from tiktok_middleware.delivery.outbox.postgres.outbox import PostgresOutbox
+from tiktok_middleware.errors import ConfigError, OutboxError
+
+pytestmark = pytest.mark.postgres
+
+Open = Callable[..., Delivery]
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Postgres]:
+    """A cluster that these tests may kill."""
+    with new_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def url(own: Postgres) -> Iterator[str]:
+    """Address of an outbox whose tables exist."""
+    with own.schema() as url:
+        outbox = PostgresOutbox(url)
+        outbox.counts()
+        outbox.close()
+        yield url
+
+
+@pytest.fixture
+def open_(url: str, api: Api, tmp_path: Path) -> Iterator[Open]:
+    opened: list[Delivery] = []
+
+    def open_one(**options: Any) -> Delivery:
+        defaults = {"outbox": url, "spool": str(tmp_path / "spool"), "tokens": {PIXEL: "t"}, "api_url": api.url}
+        opened.append(open_delivery(DeliveryOptions(**{**defaults, **options})))
+        return opened[-1]
+
+    yield open_one
+    for delivery in opened:
+        delivery.close(0.1)
+
+
+def order(name: str) -> OutboxEntry:
+    return submission(record(name, event_time=time.time()), browser=True, once=True)
+
+
+def all_home(delivery: Delivery) -> bool:
+    return wait_until(lambda: not delivery.stats().get("undecided") and delivery.stats()["waiting"] == 0, 30)
+
+
+def dropped(delivery: Delivery) -> object:
+    return delivery.stats()["dropped"]
+
+
+def down(own: Postgres) -> Callable[[], None]:
+    own.stop(signal.SIGQUIT)
+    return own.start
+
+
+def frozen(own: Postgres) -> Callable[[], None]:
+    own.signal_all(signal.SIGSTOP)
+    return lambda: own.signal_all(signal.SIGCONT)
+
+
+def read_only(own: Postgres) -> Callable[[], None]:
+    own.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+    own.execute("SELECT pg_reload_conf()")
+    own.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tiktok-middleware'")
+
+    def undo() -> None:
+        (own.folder / "data" / "postgresql.auto.conf").write_text("")
+        own.execute("SELECT pg_reload_conf()")
+
+    return undo
+
+
+def out_of_connections(own: Postgres) -> Callable[[], None]:
+    own.execute("ALTER DATABASE postgres ALLOW_CONNECTIONS false", "template1")
+    own.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tiktok-middleware'",
+        "template1",
+    )
+
+    def undo() -> None:
+        own.execute("ALTER DATABASE postgres ALLOW_CONNECTIONS true", "template1")
+
+    return undo
+
+
+def locked(own: Postgres) -> Callable[[], None]:
+    """Another session holds the table, as a migration of the team's own may."""
+    import psycopg
+
+    other = psycopg.connect(own.url())
+    [(schema,)] = other.execute(
+        "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'test_%' ORDER BY oid DESC LIMIT 1"
+    )
+    other.execute(f"LOCK TABLE {schema}.event IN ACCESS EXCLUSIVE MODE".encode())
+    return other.close
+
+
+FAULTS = [down, frozen, read_only, out_of_connections, locked]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("is_used", [True, False], ids=["used before", "never used"])
+def test_events_wait_on_the_host_during_a_fault_and_arrive_once(
+    own: Postgres, open_: Open, api: Api, fault: Callable[[Postgres], Callable[[], None]], is_used: bool
+) -> None:
+    delivery = open_()
+    if is_used:
+        assert delivery.submit([order("before")]).result(20) == [Claim(browser=True, server=True)]
+        assert delivery.flush(20)
+    undo = fault(own)
+    try:
+        began = time.monotonic()
+        undecided = delivery.submit([order("meanwhile"), *submissions(2, "plain", event_time=time.time())]).result(20)
+        again = delivery.submit([order("meanwhile")]).result(20)
+        assert time.monotonic() - began < 10
+        assert undecided[0] == Claim(browser=True, server=True, is_decided=False)
+        assert [claim.server for claim in undecided] == [True] * 3
+        assert not again[0].browser
+        assert "meanwhile" not in api.ids
+    finally:
+        undo()
+    assert all_home(delivery)
+    assert delivery.flush(20)
+    assert sorted(api.ids) == sorted(["meanwhile", "plain-0", "plain-1", *(["before"] if is_used else [])])
+    assert delivery.submit([order("meanwhile")]).result(20) == [Claim(browser=False, server=False)]
+
+
+@pytest.mark.slow
+def test_a_killed_process_leaves_its_events_to_the_next_one(
+    own: Postgres, url: str, open_: Open, api: Api, tmp_path: Path
+) -> None:
+    own.stop(signal.SIGQUIT)
+    program = f"""
+import os, time
+from tests.delivery.outbox.test_shared import order
+from tiktok_middleware.delivery.delivery import DeliveryOptions, open_delivery
+delivery = open_delivery(DeliveryOptions(outbox={url!r}, spool={str(tmp_path / "spool")!r}, tokens={{{PIXEL!r}: "t"}}, api_url={api.url!r}))
+delivery.submit([order(f"order-{{n}}") for n in range(5)]).result(20)
+delivery.submit([order(f"order-{{n}}") for n in range(5, 9)]).result(20)
+os.kill(os.getpid(), 9)
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == -9
+    own.start()
+    delivery = open_()
+    delivery.wake()
+    assert wait_until(lambda: len(api.ids) == 9, 30)
+    assert delivery.flush(20)
+    assert sorted(api.ids) == [f"order-{n}" for n in range(9)]
+
+
+class CutOnce(PostgresOutbox):
+    """The first put's connection breaks before the server commits, or after it."""
+
+    def __init__(self, url: str, cut: str) -> None:
+        super().__init__(url, environment="loopback", pixels=[PIXEL], sends=[PIXEL])
+        self._cuts = iter([cut])
+
+    def put(self, entries: Any, **options: Any) -> list[Claim]:
+        cut = next(self._cuts, "")
+        claims = super().put(entries, **options) if cut != "before" else []
+        if cut:
+            raise OutboxError("server closed the connection unexpectedly")
+        return claims
+
+
+@pytest.mark.parametrize("cut", ["before", "after"])
+def test_a_commit_whose_answer_is_lost_counts_once(url: str, api: Api, tmp_path: Path, cut: str) -> None:
+    options = DeliveryOptions(outbox=url, spool=str(tmp_path / "spool"), tokens={PIXEL: "t"}, api_url=api.url)
+    delivery = Delivery(options, shared=CutOnce(url, cut))
+    assert delivery.submit([order("one"), *submissions(1, "plain", event_time=time.time())]).result(20)[0].browser
+    assert all_home(delivery)
+    assert delivery.flush(20)
+    delivery.close(1)
+    assert sorted(api.ids) == ["one", "plain-0"]
+
+
+def test_without_a_disk_events_wait_in_memory_and_the_lost_ones_are_named(
+    own: Postgres, open_: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    delivery = open_(spool="/proc/no/such/place")
+    own.stop(signal.SIGQUIT)
+    try:
+        assert not delivery.submit([order("order-1")]).result(20)[0].is_decided
+        assert delivery.stats()["undecided"] == 1
+        delivery.close(0.1)
+    finally:
+        own.start()
+    assert "lost with the process" in caplog.text
+    assert "Purchase order-1: the database never said whether it was counted before" in caplog.text
+    assert dropped(delivery) == {"once_undecided": 1}
+
+
+def test_hold_keeps_the_browser_copies_of_once_events(own: Postgres, open_: Open) -> None:
+    delivery = open_(once_undecided="hold")
+    own.stop(signal.SIGQUIT)
+    try:
+        plain = OutboxEntry("plain", browser=True)
+        claims = delivery.submit([order("order-1"), plain]).result(20)
+    finally:
+        own.start()
+    assert [claim.browser for claim in claims] == [False, True]
+
+
+def test_a_large_browser_copy_is_fetched_from_the_host_meanwhile(own: Postgres, url: str, open_: Open) -> None:
+    delivery = open_()
+    own.stop(signal.SIGQUIT)
+    try:
+        delivery.submit([OutboxEntry("a", browser=True, deferred=DeferredPayload("ref", b"[1]"))]).result(20)
+        assert delivery.take("ref").result(20) == b"[1]"
+    finally:
+        own.start()
+    assert wait_until(lambda: not delivery.stats().get("undecided"), 30)
+    assert delivery.take("ref").result(20) == b"[1]"
+
+
+def test_an_event_that_cannot_be_stored_does_not_stop_the_others(
+    open_: Open, api: Api, own: Postgres, url: str
+) -> None:
+    delivery = open_()
+    bad = OutboxEntry("bad\0id", (record("bad\0id", event_time=time.time()),), browser=True, once=True)
+    own.stop(signal.SIGQUIT)
+    try:
+        delivery.submit([order("first"), bad, order("last")]).result(20)
+    finally:
+        own.start()
+    assert all_home(delivery)
+    assert delivery.flush(20)
+    assert sorted(api.ids) == ["first", "last"]
+    claims = delivery.submit([order("second"), bad]).result(20)
+    assert [claim.server for claim in claims] == [True, False]
+    assert dropped(delivery) == {"unstorable": 2}
+
+
+def test_a_role_that_may_not_create_tables_is_told_what_to_do(
+    own: Postgres, url: str, open_: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    own.execute("DROP ROLE IF EXISTS poor; CREATE ROLE poor LOGIN")
+    schema = "test_poor"
+    url = own.url(schema=schema)
+    poor = url.replace("postgres@", "poor@")
+    outbox = PostgresOutbox(poor)
+    with pytest.raises(OutboxError, match="outbox migrate"):
+        outbox.counts()
+    delivery = open_(outbox=poor)
+    assert delivery.submit([order("early")]).result(20)[0].is_decided is False
+    owner = PostgresOutbox(url)
+    owner.counts()
+    owner.close()
+    own.execute(
+        f"GRANT USAGE ON SCHEMA {schema} TO poor; GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO poor;"
+        f" GRANT ALL ON ALL SEQUENCES IN SCHEMA {schema} TO poor"
+    )
+    assert all_home(delivery)
+    assert "outbox migrate" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:hunter2@h/d?sslmode=sometimes&x=1",
+        "postgresql://u:hunter2@h:port/d",
+        "postgresql://u:hunter2@h/d?schema=Robert');--",
+        "postgresql://u:hunter2@h/d?schema=",
+        "postgresql://u:hunter2@h/d?wait=long",
+        "postgresql://u:hunter2@h/d?sslmode=require&wait=0",
+    ],
+)
+def test_a_malformed_address_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        PostgresOutbox(url)
+    assert "hunter2" not in str(caught.value)
+    assert "postgresql://USER:PASSWORD@HOST/DATABASE" in str(caught.value)
+
+
+def test_no_message_shows_the_password(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    outbox = PostgresOutbox("postgresql://u:hunter2@127.0.0.1:1/d?password=hunter2")
+    with pytest.raises(OutboxError) as caught:
+        outbox.counts()
+    assert "hunter2" not in f"{caught.value} {outbox.name} {caplog.text}"
+
+
+def test_asking_for_the_switches_before_the_first_event_leaves_no_thread(open_: Open) -> None:
+    delivery = open_()
+    assert not delivery.is_off
+    delivery.submit([order("order-1")]).result(20)
+    assert wait_until(lambda: [thread.name for thread in threading.enumerate()].count("tiktok-database") == 1)
+    delivery.close(5)
+    assert wait_until(lambda: "tiktok-database" not in [thread.name for thread in threading.enumerate()])
+
+
+def test_two_connections_are_enough_for_a_process(own: Postgres, open_: Open, api: Api) -> None:
+    delivery = open_()
+    for number in range(5):
+        delivery.submit([order(f"order-{number}")]).result(20)
+    assert delivery.flush(20)
+    [(count,)] = own.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tiktok-middleware'")
+    assert count <= 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_opens_connections_of_its_own(open_: Open, api: Api) -> None:
+    delivery = open_()
+    delivery.submit([order("parent")]).result(20)
+    pid = os.fork()
+    if not pid:
+        code = 1
+        try:
+            delivery.submit([order("child")]).result(20)
+            code = 0 if delivery.flush(20) else 2
+        finally:
+            os._exit(code)
+    assert os.waitpid(pid, 0)[1] == 0
+    delivery.submit([order("parent again")]).result(20)
+    assert delivery.flush(20)
+    assert sorted(api.ids) == ["child", "parent", "parent again"]
+
+
+GREENLETS = """
+from gevent import monkey
+monkey.patch_all()
+import sys, time
+import gevent
+from tests.delivery.delivery_world import submissions
+from tests.delivery.outbox.test_shared import order
+from tiktok_middleware.delivery.delivery import DeliveryOptions, open_delivery
+url, spool, pixel, api = sys.argv[1:]
+late = []
+def tick():
+    while True:
+        began = time.monotonic()
+        gevent.sleep(0.01)
+        late.append(time.monotonic() - began)
+gevent.spawn(tick)
+delivery = open_delivery(DeliveryOptions(outbox=url, spool=spool, tokens={pixel: "t"}, api_url=api))
+jobs = [gevent.spawn(lambda n=n: delivery.submit([order(f"order-{n}")]).result(20)) for n in range(20)]
+gevent.joinall(jobs, raise_error=True)
+assert delivery.flush(20), delivery.stats()
+print(delivery.close(5), len(late) > 3)
+"""
+
+
+@pytest.mark.slow
+def test_greenlets_wait_for_the_database_without_blocking_others(url: str, api: Api, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", GREENLETS, url, str(tmp_path / "spool"), PIXEL, api.url]
+    done = subprocess.run(command, timeout=90, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()) == (0, ["True", "True"]), done.stderr
+    assert sorted(api.ids) == sorted(f"order-{n}" for n in range(20))
+
+
+class UnheardAck(PostgresOutbox):
+    fails = True
+
+    def _ack(self, owner: str, rows: Any, request_id: str) -> int:
+        if self.fails:
+            raise OutboxError("cut")
+        return super()._ack(owner, rows, request_id)
+
+
+def test_an_acknowledgement_that_fails_is_made_up_for(url: str) -> None:
+    """TikTok has the event: it is not sent again when the lease ends."""
+    outbox = UnheardAck(url, pixels=[PIXEL], sends=[PIXEL])
+    outbox.put(submissions(2, event_time=time.time()))
+    rows = outbox.lease("a", 10, limit_bytes=10**6, for_s=0.0)
+    with pytest.raises(OutboxError):
+        outbox.ack("a", rows)
+    outbox.fails = False
+    assert outbox.lease("b", 10, limit_bytes=10**6, for_s=60) == []
+    assert outbox.counts()["waiting"] == 0
+    outbox.close()
+
+
+def test_many_processes_migrate_at_once(own: Postgres) -> None:
+    with own.schema() as url, ThreadPoolExecutor(8) as pool:
+        outboxes = [PostgresOutbox(url) for _ in range(8)]
+        assert [future.result(30)["waiting"] for future in [pool.submit(one.counts) for one in outboxes]] == [0] * 8
+        for outbox in outboxes:
+            outbox.close()

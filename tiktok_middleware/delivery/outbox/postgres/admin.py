@@ -1,0 +1,289 @@
+"""Operator's access to an outbox in PostgreSQL, while other processes use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tiktok_middleware.delivery.outbox.admin import user_of
+from tiktok_middleware.delivery.outbox.base import DELAYED, Switches
+from tiktok_middleware.delivery.outbox.dead_letters import (
+    DEAD,
+    IN_FLIGHT,
+    WAITING,
+    Erased,
+    Group,
+    OutboxRow,
+    Retried,
+    RowFilter,
+    Summary,
+)
+from tiktok_middleware.delivery.outbox.expiry import reason_code, shown_reason, ttl_s
+from tiktok_middleware.delivery.outbox.person import Person
+from tiktok_middleware.delivery.outbox.postgres.address import read_address
+from tiktok_middleware.delivery.outbox.postgres.connection import Connection, Db
+from tiktok_middleware.delivery.outbox.postgres.migrate import migrate
+from tiktok_middleware.delivery.outbox.postgres.move import Moved, move
+from tiktok_middleware.delivery.outbox.postgres.schema import LEASED, READY
+
+__all__ = ["PostgresAdmin"]
+
+_STATEMENT_MS = 60_000
+_PART = 500  # rows in one transaction
+
+_COLUMNS = "id, environment, pixel, source, event, event_id, event_time, paired, tries, reason, body"
+_TABLES = {
+    WAITING: f"""SELECT {_COLUMNS}, due AS at, owner,
+        CASE WHEN state = {LEASED} AND due > %(now)s THEN '{IN_FLIGHT}' ELSE '{WAITING}' END AS kind
+        FROM {{schema}}.event""",  # noqa: S608 - constants
+    DEAD: f"SELECT {_COLUMNS}, died AS at, NULL::text AS owner, '{DEAD}' AS kind FROM {{schema}}.dead",  # noqa: S608
+}
+_CHOSEN = """(%(pixel)s = '' OR pixel = %(pixel)s) AND (%(environment)s = '' OR environment = %(environment)s)
+    AND (%(event)s = '' OR event = %(event)s) AND (%(event_id)s = '' OR event_id = %(event_id)s)
+    AND (%(reason)s = '' OR strpos(lower(reason), lower(%(reason)s)) > 0)
+    AND CASE WHEN kind = 'dead' THEN at ELSE event_time END <= %(before)s AND kind = ANY(%(states)s)"""
+_GROUPS = "SELECT kind, environment, event, reason, count(*), min(event_time) FROM ({table}) AS row GROUP BY 1, 2, 3, 4"
+_COUNT = f"SELECT count(*) FROM ({{table}}) AS row WHERE {_CHOSEN}"  # noqa: S608 - constants
+_ROWS = f"SELECT * FROM ({{table}}) AS row WHERE id > %(id)s AND {_CHOSEN} ORDER BY id LIMIT {_PART}"  # noqa: S608
+_SIZES = """SELECT coalesce((SELECT sum(octet_length(body)) FROM {schema}.event), 0)::bigint,
+    (SELECT sum(pg_total_relation_size(pg_class.oid)) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = '{schema}' AND relkind = 'r')::bigint, (SELECT count(*) FROM {schema}.claim)"""
+_HASTEN = f"""UPDATE {{schema}}.event SET due = %s WHERE id = %s AND due > %s AND owner IS NULL
+    AND reason <> '{DELAYED}'"""  # noqa: S608 - constants
+_PUT_BACK = f"""WITH gone AS (DELETE FROM {{schema}}.dead WHERE id = %s RETURNING *)
+    INSERT INTO {{schema}}.event (environment, pixel, source, event, event_id, event_time, paired, body, state, due)
+    SELECT environment, pixel, source, event, event_id, event_time, CASE WHEN %s THEN -1 ELSE paired END, body,
+    {READY}, %s FROM gone"""  # noqa: S608 - constants
+_PURGE = f"DELETE FROM {{schema}}.event WHERE id = %s AND NOT (state = {LEASED} AND due > %s)"  # noqa: S608 - constants
+_SET = "INSERT INTO {schema}.control VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+
+_Row = dict[str, Any]
+_Progress = Callable[[int], None]
+
+
+class PostgresAdmin:
+    """Reads and changes an outbox in PostgreSQL.
+
+    Args:
+        url: ``postgresql://`` address.
+        clock: returns Unix seconds.
+
+    Raises:
+        OutboxError: from every method: the database does not answer, or refuses.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], float]) -> None:
+        address = read_address(url)
+        self.name: str = address.shown
+        self._schema = address.schema
+        self._clock = clock
+        self._now = 0.0
+        self._connection = Connection(address, _STATEMENT_MS, self._note_time, lambda _: None)
+
+    def _note_time(self, at: float) -> None:
+        self._now = at
+
+    def migrate(self) -> int:
+        """Create or migrate the tables; return how many scripts were applied."""
+        return self._connection.migrate(migrate)
+
+    def move_from(self, path: Path, pixels: Sequence[str]) -> Moved:
+        """Move what an SQLite outbox holds into this one, and copy its claims.
+
+        Args:
+            path: the file.
+            pixels: pixels of the app's pages.
+        """
+        return move(path, self._connection, pixels, self._clock)
+
+    def summary(self) -> Summary:
+        """Return the counts of all rows, and the size of the tables."""
+        groups: dict[tuple[str, str, str, str], Group] = {}
+        for table in _TABLES.values():
+            for state, environment, event, reason, count, oldest in self._read(_GROUPS, table, RowFilter()):
+                key = state, environment, event, reason_code(reason)
+                known = groups.get(key)
+                groups[key] = Group(
+                    state=state,
+                    event=event,
+                    reason=known.reason if known else shown_reason(reason),
+                    count=count + (known.count if known else 0),
+                    oldest=min(oldest, known.oldest) if known else oldest,
+                    environment=environment,
+                    code=reason_code(reason),
+                )
+        [(waiting_bytes, table_bytes, claims)] = self._connection.read(self._connection.sql(_SIZES))
+        return Summary(list(groups.values()), waiting_bytes, table_bytes, claims)
+
+    def count(self, choice: RowFilter) -> int:
+        """Return how many rows ``choice`` selects."""
+        return sum(self._read(_COUNT, table, choice)[0][0] for table in _TABLES.values())
+
+    def rows(self, choice: RowFilter, person: Person | None = None) -> Iterator[OutboxRow]:
+        """Yield the selected rows by table and age."""
+        for table in _TABLES:
+            for part in self._parts(table, choice):
+                yield from (_shown(row) for row in part if person is None or person.has(user_of(row["body"])))
+
+    def retry(self, choice: RowFilter, *, as_new: bool = False, on_progress: _Progress | None = None) -> Retried:
+        """Put dead letters back, make rows due now that wait for a later try, and resume halted pixels.
+
+        The relay of any running process sends due rows within seconds.
+
+        Args:
+            choice: selected rows; rows in flight stay unchanged.
+            as_new: also retry pairs that are too old for TikTok's deduplication, so that TikTok may count them again.
+            on_progress: called with the number of rows processed since the last call.
+        """
+        done = Retried()
+        for table in _TABLES:
+            for part in self._parts(table, choice):
+                with self._connection.transaction() as db:
+                    for row in part:
+                        self._retry_one(db, row, as_new, done)
+                if on_progress:
+                    on_progress(len(part))
+        with self._connection.transaction() as db:
+            db.execute(self._connection.sql("UPDATE {schema}.control SET value = value + 1 WHERE name = 'resumes'"))
+        return done
+
+    def _retry_one(self, db: Db, row: _Row, as_new: bool, done: Retried) -> None:
+        now, sql = self._now, self._connection.sql
+        if row["kind"] == IN_FLIGHT:
+            return
+        if row["kind"] == WAITING:
+            hastened = db.execute(sql(_HASTEN), (now, row["id"], now)).rowcount
+            done.hastened += hastened or row["reason"] not in {"", DELAYED}  # a halted row is due already
+            return
+        age_s = now - row["event_time"]
+        if age_s > ttl_s(is_paired=False, source=row["source"]):
+            done.too_old += 1
+        elif age_s > ttl_s(bool(row["paired"]), row["source"]) and not as_new:
+            done.expired += 1
+        else:
+            done.put_back += db.execute(sql(_PUT_BACK), (row["id"], as_new, now)).rowcount
+
+    def purge(self, choice: RowFilter, on_progress: _Progress | None = None) -> int:
+        """Delete rows for good and return how many; the claims of ``once`` events stay.
+
+        Args:
+            choice: selected rows; rows in flight stay unchanged.
+            on_progress: called with the number of rows processed since the last call.
+        """
+        gone = 0
+        for table in _TABLES:
+            for part in self._parts(table, choice):
+                with self._connection.transaction() as db:
+                    gone += sum(self._purge_one(db, row) for row in part)
+                if on_progress:
+                    on_progress(len(part))
+        return gone
+
+    def _purge_one(self, db: Db, row: _Row) -> int:
+        if row["kind"] == DEAD:
+            return db.execute(self._connection.sql("DELETE FROM {schema}.dead WHERE id = %s"), (row["id"],)).rowcount
+        return db.execute(self._connection.sql(_PURGE), (row["id"], self._now)).rowcount
+
+    def erase(self, person: Person, on_progress: _Progress | None = None) -> Erased:
+        """Remove all stored events of a person.
+
+        PostgreSQL keeps copies of removed rows until it vacuums the tables, and in its log and backups. The tables are
+        vacuumed here; the result tells whether that was possible.
+
+        Args:
+            person: the person.
+            on_progress: called with the number of rows processed since the last call.
+        """
+        done = Erased()
+        for table in _TABLES:
+            for part in self._parts(table, RowFilter()):
+                with self._connection.transaction() as db:
+                    for row in part:
+                        if person.is_in(row["body"]) and person.has(user_of(row["body"])):
+                            self._erase_one(db, table, row, done)
+                if on_progress:
+                    on_progress(len(part))
+        with self._connection.transaction() as db:
+            payloads = db.execute(self._connection.sql("SELECT ref, body FROM {schema}.deferred")).fetchall()
+            mine = [ref for ref, body in payloads if person.is_in(body)]
+            db.execute(self._connection.sql("DELETE FROM {schema}.deferred WHERE ref = ANY(%s)"), (mine,))
+            done.deferred = len(mine)
+        done.is_scrubbed = self._connection.vacuum(("event", "dead", "deferred"))
+        return done
+
+    def _erase_one(self, db: Db, table: str, row: _Row, done: Erased) -> None:
+        name = "dead" if table == DEAD else "event"
+        db.execute(self._connection.sql(f"DELETE FROM {{schema}}.{name} WHERE id = %s"), (row["id"],))  # noqa: S608
+        if row["kind"] == IN_FLIGHT:
+            done.in_flight += 1
+        elif row["kind"] == WAITING:
+            done.waiting += 1
+        else:
+            done.dead += 1
+
+    def forget(self, event_id: str, environment: str) -> int:
+        """Remove an event's claims, so that it counts again, and return how many there were.
+
+        Args:
+            event_id: id of the event.
+            environment: environment of the claims; those of every pixel are removed.
+        """
+        sql = "DELETE FROM {schema}.claim WHERE environment = %s AND event_id = %s"
+        with self._connection.transaction() as db:
+            return db.execute(self._connection.sql(sql), (environment, event_id)).rowcount
+
+    def switches(self) -> Switches:
+        """Return the operator's switches."""
+        rows = self._connection.read(self._connection.sql("SELECT name, value FROM {schema}.control"))
+        values: dict[str, float] = {name: value for name, value in rows}  # noqa: C416 - its type
+        return Switches(values.get("paused_at", 0.0), values.get("off_at", 0.0))
+
+    def set_switches(self, switches: Switches) -> None:
+        """Set the switches for all processes of all hosts."""
+        with self._connection.transaction() as db:
+            for name in ("paused_at", "off_at"):
+                db.execute(self._connection.sql(_SET), (name, getattr(switches, name)))
+
+    def leftovers(self) -> list[str]:
+        """Return files beside the outbox that hold events too: none."""
+        return []
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _read(self, sql: str, table: str, choice: RowFilter) -> Sequence[tuple[Any, ...]]:
+        query = self._connection.sql(sql.replace("{table}", table))
+        return self._connection.read(query, self._values(choice))
+
+    def _parts(self, table: str, choice: RowFilter) -> Iterator[list[_Row]]:
+        last_id = 0
+        names = [*_COLUMNS.split(", "), "at", "owner", "kind"]
+        query = self._connection.sql(_ROWS.replace("{table}", _TABLES[table]))
+        while found := self._connection.read(query, {**self._values(choice), "id": last_id}):
+            part = [dict(zip(names, row, strict=True)) for row in found]
+            for row in part:
+                row["body"] = bytes(row["body"])
+            yield part
+            last_id = part[-1]["id"]
+
+    def _values(self, choice: RowFilter) -> dict[str, object]:
+        self._connection.ensure_open()
+        fields = ("pixel", "environment", "event", "event_id", "reason", "before")
+        chosen = {name: getattr(choice, name) for name in fields}
+        return {"now": self._now, "states": list(choice.states), **chosen}
+
+
+def _shown(row: _Row) -> OutboxRow:
+    try:
+        item = msgspec.json.decode(row["body"])
+    except msgspec.DecodeError:
+        item = {}
+    item = item if isinstance(item, dict) else {}
+    names = set(OutboxRow.__struct_fields__) - {"page", "properties", "state"}
+    values: _Row = {name: row[name] for name in names}
+    values |= {"state": row["kind"], "paired": bool(row["paired"]), "reason": shown_reason(row["reason"])}
+    return OutboxRow(**values, page=item.get("page") or {}, properties=item.get("properties") or {})

@@ -1,0 +1,375 @@
+"""Storage of one process that uses a shared outbox: the database while it answers, and this host while it does not."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import TYPE_CHECKING, Any
+
+from tiktok_middleware._printable import own_logger
+from tiktok_middleware.core.events.event import Claim, OutboxEntry
+from tiktok_middleware.delivery.outbox.base import LeaseHolder, Outbox, Switches
+from tiktok_middleware.delivery.outbox.put_ids import PutIds
+from tiktok_middleware.delivery.outbox.spool import MemorySpool, Spool, SpooledPut
+from tiktok_middleware.delivery.outbox.undecided_claims import UndecidedClaims
+from tiktok_middleware.delivery.process.bounded_calls import BoundedCalls, TooSlowError
+from tiktok_middleware.delivery.process.threads import off_hub
+from tiktok_middleware.errors import OutboxError
+
+if TYPE_CHECKING:
+    from tiktok_middleware.delivery.outbox.postgres.outbox import PostgresOutbox
+    from tiktok_middleware.delivery.outbox.sqlite.spool_file import SpoolFile
+
+__all__ = ["SharedStorage"]
+
+log: logging.Logger = own_logger(__name__)
+
+_ENTRY_S = 0.0005  # more for each entry, so that a burst on a busy machine does not look like a fault
+_READ_S = 0.2
+_SETTLE_S = 3.0
+_PART = 200  # entries that come home in one transaction
+_FIRST_RETRY_S, _LAST_RETRY_S = 0.5, 30.0
+_SWITCHES_S = 0.5
+_COUNT_S = 1.0
+_NOTIFY_S = 0.02
+_LISTEN_S = 0.5
+_MAX_NAMED = 100
+
+
+class SharedStorage:
+    """Stores one process's events in the shared outbox.
+
+    While the database is down, slow, read-only or out of connections, puts wait on this host, in a file or, if there is
+    none, in memory. Their server copies are sent only once the shared outbox has decided them.
+
+    Args:
+        shared: the shared outbox.
+        file: file of this host for waiting puts, or None.
+        claims: makes preliminary claims.
+        clock: returns Unix seconds.
+        limit_rows: largest number of server copies that wait on this host.
+        keeps_thread: whether the thread of the database's calls may stay between calls.
+    """
+
+    def __init__(
+        self,
+        shared: PostgresOutbox,
+        file: SpoolFile | None,
+        claims: UndecidedClaims,
+        clock: Callable[[], float],
+        *,
+        limit_rows: int,
+        keeps_thread: bool,
+    ) -> None:
+        self.disk: PostgresOutbox = shared
+        self.dropped: Counter[str] = Counter()
+        self._for_relay = off_hub(shared)
+        self._file = file
+        self._memory = MemorySpool(clock)
+        self._claims = claims
+        self._limit_rows = limit_rows
+        self._calls = BoundedCalls(keeps_thread=keeps_thread)
+        self._new_writer()
+        self._is_up = True
+        self._is_file_lost = False
+        self._may_wait = True  # whether something may wait on this host; an earlier process may have left it
+        self._failures = 0
+        self._again_at = 0.0
+        self._switches_at = 0.0
+        self._bringing = False
+        self._notify_at = 0.0
+        self._count_at = 0.0
+        self._counted = 0
+        self._is_listening = False
+
+    def _new_writer(self) -> None:
+        """Begin a new series of put ids, so that an id that waits stays the last of its writer."""
+        self._put_ids = PutIds(os.urandom(8))
+
+    @property
+    def undecided(self) -> int:
+        """Return the number of server copies that wait on this host for the shared outbox."""
+        file = self._file
+        try:
+            return self._memory.rows + (file.rows if file is not None and self._may_wait and file.exists else 0)
+        except OutboxError:
+            return self._memory.rows
+
+    @property
+    def unsaved(self) -> int:
+        """Return the number of server copies that are lost if this process ends now."""
+        return self._memory.rows
+
+    def outboxes(self) -> list[Outbox]:
+        """Return the outboxes to send from."""
+        self._bring_home()
+        return [self._for_relay]
+
+    def put(
+        self,
+        entries: Sequence[OutboxEntry],
+        put_id: bytes,  # noqa: ARG002 - this class numbers its own puts
+        holder: LeaseHolder | None,  # noqa: ARG002 - one relay leases the rows of all processes
+        hand: Callable[[Outbox, LeaseHolder], None],  # noqa: ARG002 - as above
+    ) -> list[Claim]:
+        """Store entries in the shared outbox, or on this host if it does not answer in time; return their claims."""
+        own_id = b""
+        if self._is_up:
+            own_id = self._put_ids()
+            limit_s = self.disk.wait_s + len(entries) * _ENTRY_S
+            try:
+                claims = self._calls.run(lambda: self.disk.put(entries, put_id=own_id), limit_s)
+            except OutboxError as error:
+                self.lose_disk(error)
+            except TooSlowError:
+                self.lose_disk(OutboxError(f"outbox {self.disk.name}: no answer within {limit_s:.2f} s"))
+            else:
+                self._bring_home()
+                return claims
+            self._new_writer()
+        claims = self._wait_on_host(entries, own_id)
+        self._bring_home()
+        return claims
+
+    def _wait_on_host(self, entries: Sequence[OutboxEntry], put_id: bytes) -> list[Claim]:
+        self._may_wait = True
+        if self._is_full():
+            self.dropped["overflow"] += sum(len(entry.records) for entry in entries)
+            return [Claim(self._claims.of(entry).browser, server=False) for entry in entries]
+        if not self._keep_in_file(entries, put_id):
+            self._memory.keep(entries, put_id)
+        return [self._claims.of(entry) for entry in entries]
+
+    def _is_full(self) -> bool:
+        """Return whether as many server copies wait on this host as may; the file is asked every second."""
+        now = time.monotonic()
+        if now >= self._count_at:
+            self._count_at = now + _COUNT_S
+            self._counted = self.undecided
+        return max(self._counted, self._memory.rows) >= self._limit_rows
+
+    def _keep_in_file(self, entries: Sequence[OutboxEntry], put_id: bytes) -> bool:
+        if self._file is None:
+            return False
+        try:
+            off_hub(self._file).keep(entries, put_id)
+        except OutboxError as error:
+            if not self._is_file_lost:
+                self._is_file_lost = True
+                log.error("Events wait in memory until the database answers, and are lost with the process: %s", error)  # noqa: TRY400
+            return False
+        return True
+
+    # Bringing home
+
+    def _bring_home(self) -> None:
+        """Start to store in the shared outbox what waits here, on the database's thread, if it is time to."""
+        is_due = self._may_wait if self._is_up else time.monotonic() >= self._again_at
+        if self._bringing or not is_due:
+            return
+        if self._calls.is_busy and not self._is_up:
+            return  # a call that hangs
+        self._bringing = True
+        self._calls.start(self._bring_all)
+
+    def _bring_all(self) -> None:
+        try:
+            while self._bring_part():
+                if self._calls.has_others:
+                    return  # a request waits; the next put goes on here
+            self._may_wait = False
+            self._claims.clear()
+        except OutboxError as error:
+            self.lose_disk(error)
+        except Exception:  # a fault of ours must not stop the sending
+            log.exception("What waits on this host could not be stored")
+            self.lose_disk(OutboxError("a fault of ours"))
+        finally:
+            self._bringing = False
+
+    def _bring_part(self) -> bool:
+        """Store one waiting put in the shared outbox; return False if none waits."""
+        for spool in self._spools():
+            put = spool.oldest(_PART)
+            if put is not None:
+                self._bring(spool, put)
+                return True
+        if not self._is_up:
+            self.disk.counts()  # nothing waits: only find out whether the database answers
+            self._note_up()
+        return False
+
+    def _spools(self) -> list[Spool]:
+        file = self._file
+        return [self._memory, *([file] if file is not None and file.exists else [])]
+
+    def _bring(self, spool: Spool, put: SpooledPut) -> None:
+        try:
+            self.disk.put(put.entries, put_id=put.put_id)
+        except ValueError:
+            self._bring_singly(put)
+        spool.remove(put)
+        self._note_up()
+        log.info("%d event(s) that waited on this host are in the shared outbox", len(put.entries))
+
+    def _bring_singly(self, put: SpooledPut) -> None:
+        """Store the entries one by one, since one of them cannot be stored."""
+        ids = PutIds(put.put_id[:8][::-1])  # the same at each try
+        for entry in put.entries:
+            one_id = ids()
+            try:
+                self.disk.put([entry], put_id=one_id)
+            except ValueError as error:
+                self.dropped["unstorable"] += len(entry.records)
+                log.error("%s cannot be stored and has no server copy: %s", entry.event_id, error)  # noqa: TRY400
+
+    def _note_up(self) -> None:
+        if not self._is_up:
+            log.warning("The outbox %s answers again", self.disk.name)
+        self._is_up = True
+        self._failures = 0
+
+    def lose_disk(self, error: OutboxError) -> None:
+        """Let puts wait on this host until the database answers again; log that once."""
+        if self._is_up:
+            log.error("The shared outbox does not answer; events wait on this host until it does: %s", error)
+        self._is_up = False
+        wait_s = min(_FIRST_RETRY_S * 2.0 ** min(self._failures, 10), _LAST_RETRY_S)
+        self._again_at = time.monotonic() + wait_s * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        self._failures += 1
+
+    def settle(self) -> int:
+        """Try a last time to bring home what waits; return 0, since this host sends nothing by itself.
+
+        Called at the end of the process.
+        """
+        self._again_at = 0.0
+        self.come_home(time.monotonic() + _SETTLE_S)
+        for name in self._memory.names()[:_MAX_NAMED]:
+            log.error("%s: the database never said whether it was counted before, so its server copy is lost", name)
+        return 0
+
+    def come_home(self, deadline: float) -> None:
+        """Wait until what waits on this host is in the shared outbox, at most until ``deadline``, monotonic seconds."""
+        while self.undecided and time.monotonic() < deadline:
+            self._bring_home()
+            try:
+                self._calls.run(lambda: None, max(deadline - time.monotonic(), 0.0))
+            except TooSlowError:
+                return
+            if not self._is_up:
+                time.sleep(min(_FIRST_RETRY_S / 5, max(deadline - time.monotonic(), 0.0)))
+
+    # What else a delivery asks
+
+    def take(self, ref: str) -> bytes | None:
+        """Return the deferred payload of a reference; None if there is none, or the database does not answer."""
+        found = self._memory.take(ref)
+        if found is None and self._is_up:
+            found = self._read(lambda: self.disk.take(ref))
+        file = self._file
+        if found is None and file is not None and file.exists:
+            try:
+                found = off_hub(file).take(ref)
+            except OutboxError:
+                return None
+        return found
+
+    def _read(self, call: Callable[[], Any]) -> Any:
+        try:
+            return self._calls.run(call, _READ_S)
+        except OutboxError as error:
+            self.lose_disk(error)
+        except TooSlowError:
+            self.lose_disk(OutboxError(f"outbox {self.disk.name}: no answer within {_READ_S:.1f} s"))
+        return None
+
+    def cancel(self, event_id: str) -> bool:
+        """Prevent an event's server copies from being sent.
+
+        Raises:
+            OutboxError: the database does not answer, or the event may wait on this host, so it is unknown whether it
+                will be sent.
+        """
+        if self._may_wait and self.undecided:
+            raise OutboxError("events wait on this host for the shared outbox; cancel again once it answers")
+        try:
+            return self._calls.run(lambda: self.disk.cancel(event_id), _SETTLE_S)
+        except (TooSlowError, FutureTimeoutError):
+            raise OutboxError(f"outbox {self.disk.name}: no answer") from None
+
+    def tidy(self) -> None:
+        """Do housekeeping; called where there is no relay that does it."""
+        if self._is_up and not self._calls.is_busy:
+            self._calls.start(self.disk.tidy)
+
+    def switches(self) -> Switches:
+        """Return the operator's switches, at most a second old while the database answers. Never waits."""
+        now = time.monotonic()
+        if now >= self._switches_at and not self._is_listening:
+            self._switches_at = now + _SWITCHES_S
+            if not self._is_up:
+                self._bring_home()
+            elif not self._calls.is_busy:
+                self._calls.start(self.disk.read_switches)
+        return self.disk.switches()
+
+    def notify(self) -> None:
+        """Wake the relays of other processes, at most every 20 ms. Never waits."""
+        now = time.monotonic()
+        if self._is_up and now >= self._notify_at:
+            self._notify_at = now + _NOTIFY_S
+            self._calls.start(self.disk.notify)
+
+    def listen(self, wake: Callable[[], None], is_over: Callable[[], bool]) -> None:
+        """Call ``wake`` when another process has stored events, and every second, until ``is_over``.
+
+        For a process that only sends. Its thread reads the switches, too.
+        """
+        self._is_listening = True
+        while not is_over():
+            is_notified = self._is_notified()
+            wake()
+            if is_notified:
+                time.sleep(_NOTIFY_S)  # a put within 20 ms of another does not notify
+                wake()
+            elif not self._is_up or not self.disk.is_listening:
+                time.sleep(_LISTEN_S)
+
+    def _is_notified(self) -> bool:
+        try:
+            is_notified = self.disk.listen(_LISTEN_S)
+        except OutboxError as error:
+            self.lose_disk(error)
+            return False
+        self._note_up()
+        return is_notified
+
+    def marks(self) -> list[tuple[Outbox, int]]:
+        """Return the outboxes in use, each with the number of its newest row."""
+        try:
+            return [(self._for_relay, self._for_relay.last_id())]
+        except OutboxError as error:
+            self.lose_disk(error)
+            return []
+
+    @property
+    def is_whole(self) -> bool:
+        """Return False while something waits on this host."""
+        return self._is_up and not self.undecided
+
+    def end_calls(self) -> None:
+        """Let the thread of the database's calls end."""
+        self._calls.close()
+
+    def close(self) -> None:
+        """Close connections and files."""
+        self.end_calls()
+        self.disk.close()
+        if self._file is not None:
+            self._file.close()
