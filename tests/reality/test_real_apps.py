@@ -39,15 +39,12 @@ class Pair:
         return answers[0], answers[1]
 
     def _answer(self, server: Server, method: str, path: str, headers: dict[str, str], body: str) -> Answer:
-        content = {"content": body, "headers": {**headers, "content-type": "application/json"}} if body else {}
+        given = {**headers, "content-type": "application/json"} if body else headers
         url = httpx.URL(server.url, raw_path=path.encode())
+        # Without TLS a client need not load the certificates of authorities, which takes longer than the request.
         with (
-            httpx.Client(timeout=30, trust_env=False) as client,
-            client.stream(
-                method,
-                url,
-                **{"headers": headers, **content},  # type: ignore[arg-type]
-            ) as response,
+            httpx.Client(timeout=30, trust_env=False, verify=False) as client,
+            client.stream(method, url, content=body or None, headers=given) as response,
         ):
             raw = b"".join(response.iter_raw())
         pairs = [(name.decode().lower(), value.decode("latin-1")) for name, value in response.headers.raw]
