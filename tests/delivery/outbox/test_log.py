@@ -14,6 +14,7 @@ from tiktok_middleware.delivery.outbox.sqlite.connection import Connection
 from tiktok_middleware.delivery.outbox.sqlite.log_file import is_log_used, sync_log, wal_bytes
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 from tiktok_middleware.delivery.outbox.sqlite.schema import MIGRATIONS
+from tiktok_middleware.errors import OutboxError
 
 PAGE_AND_HEADER = 4096 + 24
 
@@ -107,3 +108,21 @@ def test_a_large_log_is_checkpointed_by_a_commit_where_no_thread_starts(path: Pa
         sizes.append(wal_bytes(path))
     assert max(sizes) < 1_500_000, "without a checkpoint it would have 4 MB"
     database.close()
+
+
+def test_a_restart_of_the_log_that_fails_blocks_no_put(path: Path) -> None:
+    outbox = sqlite_outbox(path)
+    put(outbox, 10)
+
+    def refuse(_action: int, name: str | None, value: str | None, *_: object) -> int:
+        return sqlite3.SQLITE_DENY if name == "user_version" and value is not None else sqlite3.SQLITE_OK
+
+    with outbox._connection._beside() as db:
+        db.set_authorizer(refuse)
+    with pytest.raises(OutboxError):
+        outbox._connection.checkpoint()
+    put(outbox, 10)
+    assert outbox.counts()["waiting"] == 2
+    with outbox._connection._beside() as db:
+        assert db.execute("PRAGMA synchronous").fetchone()[0] > 0
+    outbox.close()

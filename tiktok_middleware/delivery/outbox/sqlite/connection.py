@@ -168,6 +168,8 @@ class Connection:
         except sqlite3.OperationalError:
             pass  # another connection writes, so that it restarts the log
         finally:
+            if db.in_transaction:  # the write failed, such as on a full disk
+                db.execute("ROLLBACK")
             db.execute("PRAGMA synchronous=NORMAL")
         sync_log(self.path)
 
