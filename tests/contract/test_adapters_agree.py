@@ -108,7 +108,7 @@ def clients() -> Iterator[tuple[Client, Client]]:
     both = make_client(), make_client()
     yield both
     for client in both:
-        client.close()
+        client.close(0)
 
 
 def same_start(*clients: Client) -> None:

@@ -121,7 +121,7 @@ def clients(request: pytest.FixtureRequest) -> Iterator[tuple[Client, Client]]:
     both[1].runtime.decisions = Forgetful()
     yield both
     for client in both:
-        client.close()
+        client.close(0)
 
 
 @st.composite
