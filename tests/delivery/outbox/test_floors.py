@@ -14,6 +14,7 @@ from tests.delivery.delivery_world import PIXEL, record, submissions, wait_until
 from tests.postgres_world import Postgres
 from tiktok_middleware.core.events.sources import SOURCES
 from tiktok_middleware.delivery.outbox.base import LeasedRecord
+from tiktok_middleware.delivery.outbox.postgres.connection import Connection
 from tiktok_middleware.delivery.outbox.postgres.outbox import PostgresOutbox
 from tiktok_middleware.delivery.outbox.postgres.queues import Queue
 from tiktok_middleware.delivery.outbox.postgres.rows import NewRow, insert
@@ -64,22 +65,26 @@ def test_a_row_that_is_committed_late_is_leased(outbox: PostgresOutbox) -> None:
     ready = threading.Event()
 
     def slow_put() -> None:
-        with outbox._store.transaction() as db:
+        # Without this time limit a busy machine would end the transaction.
+        connection = Connection(outbox._store._address, 60_000, lambda _: None, lambda _: None)
+        with connection.transaction() as db:
             row = NewRow(record("late", event_time=time.time()), time.time())
-            insert(outbox._store, db, "production", [row], b"")
+            insert(connection, db, "production", [row], b"")
             ready.set()
-            assert late.wait(1.5)
+            assert late.wait(50)
+        connection.close()
 
     other = PostgresOutbox(outbox_url(outbox), pixels=[PIXEL], sends=[PIXEL])
     thread = threading.Thread(target=slow_put)
+    outbox.counts()  # makes the tables
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(30)
     for _ in range(8):
         cycle(other, 5)
         time.sleep(0.05)
     assert floor(other) < 1, "the number of the late row"
     late.set()
-    thread.join(10)
+    thread.join(30)
     assert wait_until(lambda: [row.record.event_id for row in lease(other)] == ["late"])
     other.close()
 
