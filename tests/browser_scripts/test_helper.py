@@ -84,6 +84,19 @@ def test_choice_in_the_moment_of_leaving_is_posted(cookie: str, asks: bool) -> N
     assert [one["body"]["c"] for one in diary["posts"]] == ([[["sealed-token", "id-9"]]] if asks else [])
 
 
+def test_end_of_our_cookies_in_another_tab_is_heard_where_the_platforms_cookie_is_httponly() -> None:
+    made = snippet(helper_file("django:ads"))
+    steps = [
+        ("run", "document.cookie = '_tt_fresh=; Max-Age=0'"),
+        ("tick", 3),
+        ("run", "tiktok.emit([['Lead', {}, 'id-3']])"),
+    ]
+    browser = {"cookies": {"_tt_fresh": "cp"}, "answers": [NO] * 9}
+    diary = run(page(n=COLLECT), helper=True, made=made, steps=steps, **browser)
+    assert [one["body"]["h"] for one in diary["posts"]] == [1]
+    assert tracked(diary) == []
+
+
 def test_old_page_does_not_ask_for_the_events_of_another_tab() -> None:
     later = ("run", "var then = Date.now() + 3001; Date.now = () => then;")
     steps = [later, ("cookies", {"_tt_carry.kab12": "x"}), ("tick", 9)]

@@ -87,7 +87,7 @@ PLATFORMS: tuple[Platform, ...] = (
     ),
     Platform(
         "Google Consent Mode, late", "gtag's data layer", "bridge:google",
-        GOOGLE % "if (kept) setTimeout(() => update(...JSON.parse(kept)), 1500);", BUTTONS,
+        GOOGLE % "if (kept) setTimeout(() => update(...JSON.parse(localStorage.getItem('choice'))), 1500);", BUTTONS,
     ),
     Platform(
         "orejime", "orejime 3.2.1", "orejime:tiktok", OREJIME % "" + script("orejime/dist/orejime-standard-en.js"),

@@ -3,8 +3,8 @@
     pytest -m "soak or not soak" tests/consent_platforms --consent-results results.json
     python -m tests.consent_platforms.results results.json
 
-The first command adds its results to the file, so that the run may have several parts. The second writes the table into
-``docs/consent.md``.
+The first command adds its results to the file, so that the run may have several parts. The second prints the table, in
+Markdown.
 """
 
 from __future__ import annotations
@@ -18,13 +18,11 @@ from typing import Any
 
 from tests.consent_platforms.platforms import PLATFORMS
 
-__all__ = ["COLUMNS", "DOCUMENT", "Results", "add", "rows_of", "table"]
+__all__ = ["COLUMNS", "Results", "add", "table"]
 
 #: Result of each state, by the platform's name.
 Results = dict[str, dict[str, str]]
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "consent.md"
-_BEGIN, _END = "<!-- results: python -m tests.consent_platforms.results -->", "<!-- end of results -->"
 _MARKS = {"passed": "ok", "failed": "FAILED", "skipped": "-"}
 
 #: States and their short names.
@@ -75,21 +73,5 @@ def table(results: Results) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def rows_of(document: str) -> list[list[str]]:
-    """Return the cells of the table in the document."""
-    lines = document.partition(_BEGIN)[2].partition(_END)[0].strip().splitlines()
-    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
-
-
-def main(path: str) -> None:
-    """Write the table into the document."""
-    results: Results = json.loads(Path(path).read_text("utf-8"))
-    before, begin, rest = DOCUMENT.read_text("utf-8").partition(_BEGIN)
-    old, end, after = rest.partition(_END)
-    assert begin, path
-    assert end, old
-    DOCUMENT.write_text(f"{before}{begin}\n{table(results)}\n{end}{after}", "utf-8")
-
-
 if __name__ == "__main__":
-    main(sys.argv[1])
+    print(table(json.loads(Path(sys.argv[1]).read_text("utf-8"))))

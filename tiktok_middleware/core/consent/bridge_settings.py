@@ -15,6 +15,9 @@ __all__ = ["PageSide", "bridges", "page_side"]
 #: cookie is missing.
 _ASKED_TOO = {"tcf": "tcf", "gpp": "gpp"}
 
+#: Cookie of ours that ends with a refusal, in all tabs (``core/visitor/click_ids.py``).
+_OURS = "_tt_fresh"
+
 
 class PageSide(NamedTuple):
     """The part of a consent setting that the page needs.
@@ -60,12 +63,15 @@ def page_side(setting: str, cookie_domain: str = "auto", gpc: str = "deny") -> P
     elif platform == "tcf":
         settings["tcf"] = tcf_purposes(rest.removeprefix("tcf").removeprefix(":") if kind == "bridge" else rest)
     cookies = cookie_names(setting)
+    if kind == "django":
+        # HttpOnly cookie: the page asks the endpoint after the platform's own request, and when another tab has ended
+        # our cookies because of a refusal.
+        settings["x"] = 1
+        cookies = (*(cookies or ()), _OURS)
     if cookies is not None:
         # A name that ends in a hyphen is a prefix.
         made = "|".join(re.escape(name) + ("" if name.endswith("-") else "=") for name in cookies)
         settings["m"] = f"^({made})"
-    if kind == "django":
-        settings["x"] = 1  # HttpOnly cookie: the page asks the endpoint after the platform's own request
     return PageSide(names, settings)
 
 
