@@ -4,7 +4,7 @@
 const vm = require('vm');
 
 async function live(plan) {
-  const diary = {loaded: [], errors: [], observed: [], posts: []};
+  const diary = {loaded: [], errors: [], observed: [], posts: [], written: []};
   function storage(name) {
     const kept = (diary[name] = {...plan[name]});
     return {getItem: (key) => (key in kept ? kept[key] : null), setItem: (key, value) => { kept[key] = String(value); }};
@@ -29,6 +29,9 @@ async function live(plan) {
     get cookie() { return Object.entries(cookies).map(([name, value]) => name + '=' + value).join('; '); },
     set cookie(text) {
       const [name, value] = text.split(';')[0].split('=');
+      diary.written.push(text);
+      // A browser ignores a cookie of a public suffix.
+      if (/Domain=example(;|$)/.test(text)) return;
       if (/Max-Age=0/.test(text)) delete cookies[name]; else cookies[name] = value;
     },
   };

@@ -3,7 +3,7 @@
 // [name, properties, id], k names of cookies to clear once the events have fired, w wait for consent, h page that
 // many visitors share, j path of the helper if a <base> would change its URL, g gate: 1 checks Global Privacy
 // Control and our refusal cookie first, 2 checks the cookie only, 3 checks the cookie and leaves the Control to the server.
-// `todo` holds the tasks for the helper.
+// y domains of our cookies, unless all hosts of the site share them. `todo` holds the tasks for the helper.
 (function (w, d, c) {
 var t = w.tiktok = w.tiktok || {}, l = w.location;
 var q;
@@ -96,10 +96,13 @@ function isRefused() {
   return /(^|;\s)_tt_consent=d/.test(d.cookie);
 }
 // Store a refusal and its time at once, whether or not the helper loads later: for the broadest domain for which this
-// page may write cookies.
+// page may write cookies, or for the domain that the site has set.
 function refuse() {
+  var domains = c.y || l.hostname.split('.').map(function (x, at, all) { return all.slice(at).join('.'); }).reverse();
   ['_tt_consent=d', '_tt_said=d.' + Date.now()].forEach(function (pair) {
-    for (var parts = l.hostname.split('.'), n = parts.length; n-- && d.cookie.indexOf(pair) < 0;) d.cookie = pair + '; Max-Age=15552000; Path=/; SameSite=Lax; Domain=' + parts.slice(n).join('.');
+    domains.concat('').forEach(function (x) {
+      if (d.cookie.indexOf(pair) < 0) d.cookie = pair + '; Max-Age=15552000; Path=/; SameSite=Lax' + (x && '; Domain=' + x);
+    });
   });
   t.off = 1;
   w.ttq.revokeConsent(), w.ttq.disableCookie();

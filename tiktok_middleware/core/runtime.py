@@ -275,6 +275,7 @@ def make_runtime(
         pixel_url=config.pixel_url,
         options=_load_options(config),
         endpoint=config.endpoint,
+        cookie_domain=config.cookie_domain,
     )
     return Runtime(
         config=config,

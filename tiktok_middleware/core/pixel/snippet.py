@@ -77,6 +77,7 @@ class Snippet:
         pixel_url: address of TikTok's script.
         options: arguments of ``ttq.load``.
         endpoint: path prefix of the helper.
+        cookie_domain: the value of ``TIKTOK_COOKIE_DOMAIN``.
     """
 
     def __init__(
@@ -89,12 +90,15 @@ class Snippet:
         pixel_url: str,
         options: Mapping[str, object],
         endpoint: str,
+        cookie_domain: str = "auto",
     ) -> None:
         self.helper: bytes = helper_js.encode("ascii")
         self.helper_path: str = f"{endpoint}/helper-{hashlib.sha256(self.helper).hexdigest()[:16]}.js"
         self._base = _with_patterns(pixel_js)
         self._stub = stub_js
         self._config: dict[str, object] = {"u": pixel_url, "o": dict(options)}
+        if cookie_domain != "auto":
+            self._config["y"] = [] if cookie_domain == "host" else [cookie_domain]
         self._load(pixels)
 
     def _load(self, pixels: Sequence[str]) -> None:
