@@ -75,14 +75,14 @@ format: $(VENV)/.installed-dev
 # Hundreds of processes import the package: let the first one compile it for all.
 test test-fast coverage: export PYTHONDONTWRITEBYTECODE =
 
-test: $(VENV)/.installed-dev modules lint
+test: $(VENV)/.installed-dev modules .venv-reality-httpbin/.installed lint
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 # No browser, no Node.js, no broker, no server process.
 test-fast: $(VENV)/.installed-dev
 	$(BIN)/pytest --fast -n 2 -q
 
-coverage: $(VENV)/.installed-dev modules
+coverage: $(VENV)/.installed-dev modules .venv-reality-httpbin/.installed
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n 2 --dist loadgroup -q
 	$(BIN)/coverage combine --quiet

@@ -6,8 +6,6 @@ import hashlib
 import re
 from typing import NamedTuple
 
-from tiktok_middleware._css_selectors import check_selector
-
 __all__ = ["MOMENTS", "BrowserRule", "browser_rules", "read_rules"]
 
 MOMENTS = ("click", "submit", "input")
@@ -83,6 +81,8 @@ def _rule(text: str) -> BrowserRule:
         )
     if not (selector.isprintable() or selector.replace("\n", " ").replace("\t", " ").isprintable()):
         raise ValueError(f"{_FORM}; the rule {text[:100]!r} has control characters")
+    from tiktok_middleware._css_selectors import check_selector  # noqa: PLC0415  # its patterns take 10 ms to compile
+
     if problem := check_selector(selector):
         raise ValueError(f"{_FORM}; the selector of the rule {text[:100]!r} is invalid: {problem}")
     if _EVENT.fullmatch(event) is None:

@@ -7,7 +7,8 @@ import re
 __all__ = ["check_selector"]
 
 # https://www.w3.org/TR/selectors-4/#grammar and https://www.w3.org/TR/css-syntax-3/#ident-token-diagram
-_ESCAPE = r"\\(?:[0-9A-Fa-f]{1,6}\s?|[^\n0-9A-Fa-f])"
+# One to six hexadecimal digits; written so that there is one way to read them, and matching stays linear.
+_ESCAPE = r"\\(?:[0-9A-Fa-f]{6}\s?|[0-9A-Fa-f]{1,5}(?![0-9A-Fa-f])\s?|[^\n0-9A-Fa-f])"
 _START = rf"(?:[A-Za-z_\u0080-\U0010ffff]|{_ESCAPE})"
 _IDENT = rf"(?:--|-?{_START})(?:[A-Za-z0-9_\-\u0080-\U0010ffff]|{_ESCAPE})*"
 _STRING = r"""(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')"""
@@ -17,8 +18,8 @@ _ID_OR_CLASS = re.compile(rf"[#.]{_IDENT}")
 _ATTRIBUTE = re.compile(rf"\[\s*{_IDENT}\s*(?:[~|^$*]?=\s*(?:{_IDENT}|{_STRING})\s*(?:(?<=[\s\"'])[iIsS]\s*)?)?\]")
 _PSEUDO = re.compile(rf":({_IDENT})")
 _COMBINATOR = re.compile(r"\s*[>+~]\s*|\s+")
-_NTH = re.compile(r"\s*(?:odd|even|[+-]?\d*n(?:\s*[+-]\s*\d+)?|[+-]?\d+)\s*\)", re.IGNORECASE)
-_WORD = re.compile(rf"\s*(?:{_IDENT}|{_STRING})\s*\)")
+_NUMBERS_ARGUMENT = re.compile(r"\s*(?:odd|even|[+-]?\d*n(?:\s*[+-]\s*\d+)?|[+-]?\d+)\s*\)", re.IGNORECASE)
+_WORD_ARGUMENT = re.compile(rf"\s*(?:{_IDENT}|{_STRING})\s*\)")
 _SPACE = re.compile(r"\s*")
 
 _PLAIN = frozenset(
@@ -104,8 +105,11 @@ def _pseudo(text: str, at: int, depth: int) -> int:
         if text[end : end + 1] != ")":
             raise ValueError(f"a bracket is open after :{name}")
         return end + 1
-    pattern = _NTH if name in _WITH_NUMBERS else _WORD if name in _WITH_WORD else None
-    behind = pattern.match(text, end + 1) if pattern else None
+    behind = None
+    if name in _WITH_NUMBERS:
+        behind = _NUMBERS_ARGUMENT.match(text, end + 1)
+    elif name in _WITH_WORD:
+        behind = _WORD_ARGUMENT.match(text, end + 1)
     if behind is None:
         raise ValueError(f"{text[at:][:20]!r} is no pseudo-class")
     return behind.end()

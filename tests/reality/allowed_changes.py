@@ -1,6 +1,6 @@
 """The changes that the middleware may make to an app's response; every other difference is a fault.
 
-The reason of each change is in docs/architecture.md ("Decisions") or docs/caching.md, where users read it.
+The reason of each change is in docs/architecture.md ("Decisions") or docs/how-to/caches.md, where users read it.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +32,7 @@ class RealApp:
         tracked: pages with a tracked event, and its name.
         posts: paths and the bodies that are posted to them as JSON.
         masks: patterns of what differs from one run of the app to the next.
-        has_own_environment: whether it runs in a virtual environment of its own.
+        is_quick: whether it runs with all tests; else with the long ones alone.
         fills_database: whether its database is made before it is started.
     """
 
@@ -45,14 +44,12 @@ class RealApp:
     posts: Mapping[str, str] = field(default_factory=dict)
     masks: Sequence[re.Pattern[bytes]] = ()
     is_asgi: bool = False
-    has_own_environment: bool = True
+    is_quick: bool = False
     fills_database: bool = False
 
     @property
     def python(self) -> str:
         """The interpreter that the app is installed for."""
-        if not self.has_own_environment:
-            return sys.executable
         python = ROOT / f".venv-reality-{self.name}" / "bin" / "python"
         if not python.exists():
             pytest.fail(f"{self.name} is not installed: make reality")
@@ -92,7 +89,7 @@ _HTTPBIN = RealApp(
     ),
     posts={"/post": '{"a": "b"}', "/anything": "[]", "/status/201": "", "/status/400": "{}"},
     masks=(_GZIP_TIME,),
-    has_own_environment=False,
+    is_quick=True,
 )
 
 APPS = (

@@ -54,7 +54,7 @@ class Pair:
 
 
 def _parameter(app: RealApp) -> object:
-    marks = [pytest.mark.xdist_group(f"reality-{app.name}"), *([pytest.mark.soak] if app.has_own_environment else [])]
+    marks = [pytest.mark.xdist_group(f"reality-{app.name}"), *([] if app.is_quick else [pytest.mark.soak])]
     return pytest.param(app, id=app.name, marks=marks)
 
 
