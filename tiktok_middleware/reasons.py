@@ -289,7 +289,7 @@ class Reason(str, Enum):
     ONCE_UNDECIDED = (
         "once_undecided",
         "The outbox could not say until the process ended whether an event was counted; its server copy was not sent.",
-        "Mend the disk under the outbox: the log names each event.",
+        "Mend the disk or the database of the outbox: the log names the events.",
     )
     NOT_CANCELLED = (
         "not_cancelled",

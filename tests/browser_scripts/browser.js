@@ -23,6 +23,8 @@ async function live(plan) {
     createElement: () => ({}),
     getElementsByTagName: () => [first],
     querySelector: (selector) => (selector.startsWith('script') && plan.element) || null,
+    // A script of the site, whose name is like our helper's, comes before ours.
+    scripts: plan.element ? [{src: 'https://shop.example/static/ui-helper-2.js'}, plan.element] : [],
     head: {append: (element) => diary.loaded.push({src: element.src, async: element.async, nonce: element.nonce})},
     querySelectorAll: () => [],
     addEventListener: (name, listener) => (listeners[name] = listeners[name] || []).push(listener),

@@ -99,6 +99,23 @@ def test_a_platforms_word_reaches_the_endpoint(name: str, platform: str, word: s
 
 
 @pytest.mark.parametrize(
+    ("vendors", "word"),
+    [
+        ("{consents: {28: true}}", "g"),
+        ("{consents: {28: false}}", "d"),
+        ("{consents: {2: true}}", "d"),
+        ("undefined", "d"),
+    ],
+)
+@pytest.mark.parametrize("setting", ["tcf:1,7,vendor=28", "bridge:tcf:1,7,vendor=28"])
+def test_vendor_of_tcf_is_asked_for_in_the_page(setting: str, vendors: str, word: str) -> None:
+    platform = (TCF % ("tcloaded", "true", "true")).replace("purpose:", f"vendor: {vendors}, purpose:")
+    made = snippet(helper_file(setting))
+    diary = run(page(n=COLLECT, w=1, b=["tcf"]), helper=True, made=made, steps=[("run", platform), ("tick", 2)])
+    assert [one["body"]["b"] for one in diary["posts"] if "b" in one["body"]] == [word]
+
+
+@pytest.mark.parametrize(
     ("platform", "word"),
     [
         (GPP % ("ready", "[{SaleOptOut: 1}]"), "d"),

@@ -88,6 +88,25 @@ def test_refused_page_pushes_the_refusal_alone() -> None:
     assert pushed(MADE.refused("")) == [{"event": "tiktok.consent", "tiktok_consent": "denied"}]
 
 
+def test_refusal_before_tag_manager_has_come_takes_back_what_waits() -> None:
+    page = MADE.page("", page=False, copies=[PURCHASE, CONTACT])
+    refuse = ("run", "tiktok.revokeConsent()")
+    entries = pushed(page, steps=[refuse])
+    assert [entry["tiktok_consent"] for entry in entries] == ["denied"]
+
+    again = pushed(
+        page, helper=True, steps=[refuse, ("run", "tiktok.grantConsent()")], answers=[{"load": False}, {"load": True}]
+    )
+    assert [entry["tiktok_consent"] for entry in again if "tiktok_consent" in entry] == ["denied", "granted"]
+    assert [word for word in words(again) if word != "tiktok.consent"] == ["Purchase", "Contact"]
+
+
+def test_refusal_after_tag_manager_has_come_leaves_what_it_has_read() -> None:
+    taken = ("run", "dataLayer.push = entry => Array.prototype.push.call(dataLayer, entry)")
+    entries = pushed(MADE.page("", page=False, copies=[PURCHASE]), steps=[taken, ("run", "tiktok.revokeConsent()")])
+    assert words(entries) == ["tiktok.consent", "Purchase", "tiktok.consent"]
+
+
 @pytest.mark.parametrize("plan", [{"gpc": True}, {"cookies": {"_tt_consent": "d"}}])
 def test_gate_of_a_shared_page_holds_the_events_back(plan: dict[str, Any]) -> None:
     diary = run(MADE.page("", page=False, gate=1, copies=[PURCHASE]), made=MADE, **plan)

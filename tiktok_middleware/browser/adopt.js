@@ -17,9 +17,12 @@ run = function (limited) {
     var fresh = c.p.filter(function (id) { return !known[id]; });
     // The other base code came first, and its page view still waits for TikTok's script: it will count for our pixels too.
     waits = found && [].some.call(found, function (x) { return x[0] === 'page'; });
+    var others = c.p.some(function (id) { return known[id] && !own[id]; });
     c.v = 0;
     plain(limited);
     c.v = isView;
+    // The other base code has its own options, so that its observer counts route changes.
+    if (others) t.routes = 0;
     // Times of loading are whole numbers, but ours.
     fresh.forEach(function (id) {
       own[id] = q._i[id];
@@ -40,7 +43,8 @@ run = function (limited) {
       fresh.forEach(function (id) { (own[id].i || q.instance(id)).page(); });
     };
     function check() {
-      if (waits || times() !== start || c.p.some(function (id) { return known[id]; })) say('info', 'another base code of TikTok runs in this page and counts its page view. Remove it, then set TIKTOK_SNIPPET=pixel');
+      if (times() !== start) t.routes = 0;
+      if (waits || times() !== start || others) say('info', 'another base code of TikTok runs in this page and counts its page view. Remove it, then set TIKTOK_SNIPPET=pixel');
       view();
     }
     w.addEventListener('pagehide', view);

@@ -33,6 +33,6 @@ for (let name of ['pagehide', 'storage', 'focus']) window.addEventListener(name,
 document.addEventListener('visibilitychange', look);
 // Read before a navigation requests its page, so that the request carries a refusal.
 if (window.navigation) navigation.addEventListener('navigate', look);
-queueMicrotask(look);
+Promise.resolve().then(look);
 setInterval(look, 1000);
 })(window.tiktok);

@@ -1,6 +1,6 @@
 // In place of the part of `pixel.js` between its marks, for TIKTOK_SNIPPET=gtm: events go to Tag Manager's `dataLayer`
 // in the form that TikTok's own GTM template reads. Nothing of TikTok's is loaded from here.
-var sent = [], layer, word;
+var sent = [], waiting = [], layer, word;
 function push(entry) {
   var a = w.dataLayer = w.dataLayer || [];
   // A page may replace the array before Tag Manager has taken it over, which replaces its `push`.
@@ -40,6 +40,7 @@ function emit(events, names) {
     // A route change is a page view, which Tag Manager counts.
     if (!event[0] || isFired(event[2])) return;
     t.fired[event[2]] = 1;
+    waiting.push(event);
     var made = entry(event), rest = {tiktok: null, tt_content_type: null, tt_external_id: null, ecommerce: null, user_data: null}, old = {};
     made.eventCallback = function () {
       try {
@@ -70,6 +71,15 @@ function run(limited) {
 var off = t.off;
 try {
   Object.defineProperty(t, 'off', {configurable: true, get: function () { return off; }, set: function (value) {
+    if (value && layer && layer.push === [].push) {
+      // Tag Manager has not come yet, and would read all entries in order: take back what only waits for it.
+      sent.splice(0).forEach(function (e) { var n = layer.indexOf(e); if (n >= 0) layer.splice(n, 1); });
+      waiting.splice(0).forEach(function (event) {
+        delete t.fired[event[2]];
+        (t.held = t.held || []).push([event]);
+      });
+      word = 0;
+    }
     if (off = value) tell('denied');
   }});
   ['DOMContentLoaded', 'load'].forEach(function (name) { w.addEventListener(name, function () { if (layer && layer !== w.dataLayer) push({}); }, true); });

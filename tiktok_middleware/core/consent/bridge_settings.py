@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tiktok_middleware.core.consent.platforms import BRIDGES, BROWSER_ONLY, NAMED_BRIDGES, cookie_names, tcf_purposes
+from tiktok_middleware.core.consent.platforms import BRIDGES, BROWSER_ONLY, NAMED_BRIDGES, cookie_names, tcf_asked
 from tiktok_middleware.errors import ConfigError
 
 __all__ = ["PageSide", "bridges", "page_side"]
@@ -61,7 +61,10 @@ def page_side(setting: str, cookie_domain: str = "auto", gpc: str = "deny") -> P
         if named:
             settings[platform] = named
     elif platform == "tcf":
-        settings["tcf"] = tcf_purposes(rest.removeprefix("tcf").removeprefix(":") if kind == "bridge" else rest)
+        asked = tcf_asked(rest.removeprefix("tcf").removeprefix(":") if kind == "bridge" else rest)
+        settings["tcf"] = list(asked.purposes)
+        if asked.vendor is not None:
+            settings["tcf_vendor"] = asked.vendor
     cookies = cookie_names(setting)
     if kind == "django":
         # HttpOnly cookie: the page asks the endpoint after the platform's own request, and when another tab has ended

@@ -14,7 +14,7 @@ from tiktok_middleware.core.consent.platforms.registry import (
     cookie_names,
     reader_for,
     signal_names,
-    tcf_purposes,
+    tcf_asked,
 )
 
 __all__ = [
@@ -25,5 +25,5 @@ __all__ = [
     "cookie_names",
     "reader_for",
     "signal_names",
-    "tcf_purposes",
+    "tcf_asked",
 ]

@@ -49,7 +49,7 @@ __all__ = [
     "cookie_names",
     "reader_for",
     "signal_names",
-    "tcf_purposes",
+    "tcf_asked",
 ]
 
 #: Names allowed in ``bridge:NAME``, with their script in ``browser/bridges``.
@@ -187,13 +187,13 @@ def signal_names() -> tuple[str, ...]:
     return _SIGNALS
 
 
-def tcf_purposes(rest: str) -> list[int]:
-    """Return the purposes that a ``tcf`` setting requires.
+def tcf_asked(rest: str) -> tcf.Asked:
+    """Return the purposes and the vendor that a ``tcf`` setting requires.
 
     Args:
         rest: the text after its colon.
     """
-    return list(tcf.asked_of(tuple(part.strip() for part in rest.split(",") if part)).purposes)
+    return tcf.asked_of(tuple(part.strip() for part in rest.split(",") if part))
 
 
 def _names_for(name: str) -> str:
