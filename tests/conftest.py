@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakSet
 
 import pytest
 from coverage import Coverage
@@ -79,6 +80,8 @@ class _Watched(NamedTuple):
 
 
 _WATCHED = pytest.StashKey[_Watched]()
+#: Deliveries that fixtures of a module or a session have made, which outlive a test.
+_LASTING: WeakSet[Any] = WeakSet()
 
 
 # Hooks instead of fixtures that every test uses: they take a fifth of the time, and most tests take a millisecond.
@@ -92,6 +95,16 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+    if fixturedef.scope == "function":
+        return (yield)
+    before = set(alive)
+    result = yield
+    _LASTING.update(set(alive) - before)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
     """Fail a test that left a visitor behind, or during which an error of ours was swallowed."""
     try:
@@ -99,10 +112,11 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
     finally:
         watched = item.stash[_WATCHED]
         watched.leave.close()
-        for delivery in set(alive) - watched.open_before:
+        for delivery in set(alive) - watched.open_before - set(_LASTING):
             delivery.close(0)  # its threads are not the next test's
-        for database in set(databases) - watched.files_before:
-            database.close()  # an open file that is collected later warns in another test
+        if not set(alive) & set(_LASTING):
+            for database in set(databases) - watched.files_before:
+                database.close()  # an open file that is collected later warns in another test
         left = tracker_var.get()
         tracker_var.set(None)
     assert left is None, "in a server, the thread's next code would be this visitor's"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import itertools
 import os
@@ -56,8 +57,11 @@ def unprivileged() -> str | None:
     return next(name for name in ("postgres", "nobody") if name in known)
 
 
+_prctl = ctypes.CDLL(None).prctl  # looked up here: between fork and exec a lock may be held
+
+
 def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 class Postgres:
@@ -107,7 +111,8 @@ class Postgres:
     def signal_all(self, how: signal.Signals) -> None:
         """Send a signal to every process of the server, such as SIGSTOP."""
         assert self._server is not None
-        pids = [self._server.pid]
+        self._server.send_signal(signal.SIGSTOP)  # so that it starts no process meanwhile
+        pids = []
         for path in Path("/proc").glob("[0-9]*/stat"):
             try:
                 parts = path.read_text().rpartition(")")[2].split()
@@ -115,8 +120,9 @@ class Postgres:
                 continue
             if int(parts[1]) == self._server.pid:
                 pids.append(int(path.parent.name))
-        for pid in pids:
-            os.kill(pid, how)
+        for pid in [*pids, self._server.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, how)
 
     def execute(self, sql: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url(database), autocommit=True, connect_timeout=5) as db:

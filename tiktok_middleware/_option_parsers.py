@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from tiktok_middleware._printable import without_password
+
 __all__ = [
     "boolean",
     "bot_rules",
@@ -237,7 +239,7 @@ class _UrlWithPassword(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return repr(re.sub(r"//[^/\s]*@", "//...@", self.partition("?")[0]))
+        return repr(without_password(str(self)))
 
 
 def outbox(value: object) -> str:

@@ -6,7 +6,7 @@ import logging
 import re
 import traceback
 
-__all__ = ["own_logger", "printable"]
+__all__ = ["own_logger", "printable", "without_password"]
 
 # C0 and C1 controls, line and paragraph separators, bidirectional controls, lone surrogates.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -15,6 +15,15 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069
 def printable(text: str) -> str:
     """Return the text with each control character escaped, a line feed as two characters."""
     return _CONTROL.sub(_escaped, text)
+
+
+def without_password(url: str) -> str:
+    """Return a URL without user information, and without a query, which may hold a password too.
+
+    A password may hold any character: all before the last ``@`` is left out.
+    """
+    shown, _, query = re.sub(r"//\S*@", "//...@", url).partition("?")
+    return f"{shown}?..." if query else shown
 
 
 def own_logger(name: str) -> logging.Logger:

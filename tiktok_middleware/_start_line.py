@@ -10,11 +10,11 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tiktok_middleware._development import development_server
-from tiktok_middleware._printable import own_logger
+from tiktok_middleware._printable import own_logger, without_password
 from tiktok_middleware.config import Config
 from tiktok_middleware.delivery.outbox.location import outbox_risk, outbox_stopped
 
-__all__ = ["StartLine", "announce", "start_line", "without_password"]
+__all__ = ["StartLine", "announce", "start_line"]
 
 log: logging.Logger = own_logger("tiktok_middleware")
 
@@ -106,12 +106,6 @@ def _unusual(config: Config, outbox: str) -> list[str]:
 def _host(url: str) -> str:
     parts = urlsplit(url)
     return parts.netloc.rpartition("@")[2]
-
-
-def without_password(url: str) -> str:
-    """Return a URL without user information, and without a query, which may hold a password too."""
-    shown, _, query = re.sub(r"//[^/\s]*@", "//...@", url).partition("?")
-    return f"{shown}?..." if query else shown
 
 
 def _once(said: set[str], level: int, message: str) -> None:

@@ -91,6 +91,8 @@ def test_cookies_are_those_that_the_code_sets() -> None:
 def test_it_says_what_is_kept_and_where() -> None:
     assert row("kept", "events that wait", outbox="memory://")[1] == "memory of the process"
     assert row("kept", "events that wait", outbox="sqlite:///outbox.db")[1] == "a file on this host (mode 0600)"
+    shared = row("kept", "events that wait", outbox="postgresql://u:hunter2@h/d")[1]
+    assert shared.startswith("the shared PostgreSQL database; while it does not answer, a file on this host")
     assert row("kept", "events that wait for a browser's word (envelopes)")[2].startswith("1 day, signed")
     assert "400 days" in row("kept", "snapshot() of a visitor")[2]
     assert "messages to Celery" not in [cells["data"] for cells in rows("kept")]

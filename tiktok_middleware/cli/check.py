@@ -13,7 +13,8 @@ from pathlib import Path
 import click
 
 from tiktok_middleware._option_parsers import masked
-from tiktok_middleware._start_line import start_line, without_password
+from tiktok_middleware._printable import without_password
+from tiktok_middleware._start_line import start_line
 from tiktok_middleware.cli.data_map import data_map
 from tiktok_middleware.cli.outbox_file import opened_outbox
 from tiktok_middleware.config import Config

@@ -12,6 +12,7 @@ from tiktok_middleware.core.response.first_party_cookies import CONSENT_MAX_AGE_
 from tiktok_middleware.core.visitor import snapshot
 from tiktok_middleware.core.visitor.click_ids import FRESH_COOKIE, TTCLID, TTP
 from tiktok_middleware.core.visitor.visits import VISIT_COOKIE, VISIT_MAX_AGE_S
+from tiktok_middleware.delivery.outbox.location import is_shared
 
 __all__ = ["cookies", "kept", "pixel_cookies"]
 
@@ -90,6 +91,8 @@ def pixel_cookies(config: Config) -> Section:
 def kept(config: Config) -> Section:
     """Return what is kept on the site's side."""
     where = "memory of the process" if config.outbox == "memory://" else "a file on this host (mode 0600)"
+    if is_shared(config.outbox):
+        where = f"the shared PostgreSQL database; while it does not answer, {where}, else memory of the process"
     browser = "the visitor's browser: the page, and sessionStorage for what could not be reported yet"
     rows = (
         (

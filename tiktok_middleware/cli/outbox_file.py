@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tiktok_middleware._printable import without_password
 from tiktok_middleware.cli.preconditions import need_package
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.visitor.user_data import read_identity
@@ -139,7 +140,7 @@ def _admin_of(url: str) -> Admin:
         return shared_admin(url)
     path = outbox_path(url)
     if path is None:
-        raise click.ClickException(f"{url!r} is no outbox; allowed: sqlite:///path, postgresql://...")
+        raise click.ClickException(f"{without_password(url)!r} is no outbox; allowed: sqlite:///path, postgresql://...")
     return OutboxAdmin(path, time.time)
 
 

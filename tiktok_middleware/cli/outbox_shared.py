@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from tiktok_middleware._printable import without_password
 from tiktok_middleware.cli.outbox_file import REFUSED, as_json_option, print_json, shared_admin
 from tiktok_middleware.config import Config
 from tiktok_middleware.delivery.outbox.location import is_shared, outbox_path, outbox_url
@@ -46,7 +47,7 @@ def move(url: str | None, /, source: str | None, as_json: bool) -> None:
     config = Config.from_env(outbox=source or "sqlite:")
     path = outbox_path(outbox_url(config))
     if path is None:
-        raise click.ClickException(f"{source!r} is no SQLite outbox; allowed: sqlite:///path")
+        raise click.ClickException(f"{without_password(source or '')!r} is no SQLite outbox; allowed: sqlite:///path")
     if not path.is_file():
         raise click.ClickException(f"there is no outbox at {path}: nothing was ever stored there")
     with _shared(url) as admin:

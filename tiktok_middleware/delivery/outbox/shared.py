@@ -143,6 +143,7 @@ class SharedStorage:
             return [Claim(self._claims.of(entry).browser, server=False) for entry in entries]
         if not self._keep_in_file(entries, put_id):
             self._memory.keep(entries, put_id)
+        self._may_wait = True  # once more: the database's thread may have looked before the events were here
         return [self._claims.of(entry) for entry in entries]
 
     def _is_full(self) -> bool:
@@ -179,14 +180,21 @@ class SharedStorage:
 
     def _bring_all(self) -> None:
         try:
-            while self._bring_part():
-                if self._calls.has_others:
-                    return  # a request waits; the next put goes on here
-            self._may_wait = False
+            while True:
+                while self._bring_part():
+                    if self._calls.has_others:
+                        return  # a request waits; the next put goes on here
+                self._may_wait = False
+                # Look once more: a put may have come since the last look, and set this before it.
+                if all(spool.oldest(1) is None for spool in self._spools()):
+                    break
+                self._may_wait = True
             self._claims.clear()
         except OutboxError as error:
+            self._may_wait = True
             self.lose_disk(error)
         except Exception:  # a fault of ours must not stop the sending
+            self._may_wait = True
             log.exception("What waits on this host could not be stored")
             self.lose_disk(OutboxError("a fault of ours"))
         finally:
@@ -298,10 +306,14 @@ class SharedStorage:
         """
         if self._may_wait and self.undecided:
             raise OutboxError("events wait on this host for the shared outbox; cancel again once it answers")
+        if not self._is_up:
+            raise OutboxError(f"outbox {self.disk.name}: no answer")
         try:
-            return self._calls.run(lambda: self.disk.cancel(event_id), _SETTLE_S)
+            return self._calls.run(lambda: self.disk.cancel(event_id), _READ_S)
         except (TooSlowError, FutureTimeoutError):
             raise OutboxError(f"outbox {self.disk.name}: no answer") from None
+        except ValueError as error:
+            raise OutboxError(f"outbox {self.disk.name}: {error}") from None
 
     def tidy(self) -> None:
         """Do housekeeping; called where there is no relay that does it."""

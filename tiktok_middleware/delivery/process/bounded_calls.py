@@ -60,7 +60,7 @@ class BoundedCalls:
             return future.result(timeout_s)
         except (TimeoutError, FutureTimeoutError):
             if future.done():
-                raise  # the call itself raised it
+                return future.result()  # it ended at the last moment, or raised such an error itself
             raise TooSlowError from None
 
     def start(self, call: Callable[[], _T]) -> Future[_T]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from tiktok_middleware._printable import without_password
 from tiktok_middleware.errors import ConfigError
 
-__all__ = ["ALLOWED", "SCHEMA", "PostgresAddress", "read_address", "shown"]
+__all__ = ["ALLOWED", "SCHEMA", "PostgresAddress", "read_address"]
 
 SCHEMA = "tiktok_middleware"
 """Default schema of the tables."""
@@ -65,24 +65,20 @@ def read_address(url: str) -> PostgresAddress:
     ours = {name: value for name, value, _ in _OURS.findall(url)}
     schema, wait = ours.get("schema", SCHEMA), ours.get("wait", str(_WAIT_S))
     if not _SCHEMA_NAME.fullmatch(schema):
-        raise ConfigError("TIKTOK_OUTBOX", shown(url), f"a schema of lower-case letters, digits and _; {ALLOWED}")
+        raise ConfigError(
+            "TIKTOK_OUTBOX", without_password(url), f"a schema of lower-case letters, digits and _; {ALLOWED}"
+        )
     if not re.fullmatch(r"\d{1,2}(\.\d{1,3})?", wait) or not 0 < float(wait) <= _MAX_WAIT_S:
-        raise ConfigError("TIKTOK_OUTBOX", shown(url), f"a wait of 0.001 to 60 seconds; {ALLOWED}")
+        raise ConfigError("TIKTOK_OUTBOX", without_password(url), f"a wait of 0.001 to 60 seconds; {ALLOWED}")
     plain = _OURS.sub("", url).rstrip("?&")
     try:
         given = {name: str(value) for name, value in conninfo_to_dict(plain).items() if value is not None}
     except psycopg.Error:
         # libpq's message may quote the password.
-        raise ConfigError("TIKTOK_OUTBOX", shown(url), ALLOWED) from None
+        raise ConfigError("TIKTOK_OUTBOX", without_password(url), ALLOWED) from None
     if not all(port.isdecimal() for port in given.get("port", "0").split(",") if port):
-        raise ConfigError("TIKTOK_OUTBOX", shown(url), f"numbers as ports; {ALLOWED}")
+        raise ConfigError("TIKTOK_OUTBOX", without_password(url), f"numbers as ports; {ALLOWED}")
     parameters = {**_DEFAULTS, **given}
     if "," in given.get("host", ""):
         parameters.setdefault("target_session_attrs", "read-write")  # of several hosts, the one that may be written
-    return PostgresAddress(parameters, schema, shown(url), float(wait))
-
-
-def shown(url: str) -> str:
-    """Return a URL without user information and without its query, which may both hold a password."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return PostgresAddress(parameters, schema, without_password(url), float(wait))
