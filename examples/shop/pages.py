@@ -33,7 +33,6 @@ def prepare(jinja: Environment) -> None:
         products=catalogue.PRODUCTS,
         free_shipping_cents=cart.FREE_SHIPPING_CENTS,
         most_at_once=cart.MOST_AT_ONCE,
-        is_measured=bool(os.environ.get("TIKTOK_PIXEL_ID")),
         asks_consent=os.environ.get("TIKTOK_CONSENT") == "required",
         inspector_url=os.environ.get("SHOP_INSPECTOR_URL", ""),
         year=datetime.now(timezone.utc).year,

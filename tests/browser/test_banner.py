@@ -31,7 +31,7 @@ def test_events_wait_for_a_yes_and_end_with_a_no(asking_shop: Server, visit: Mak
     page = visitor.page
     visitor.open(LANDING, patient=False)
     banner = page.get_by_role("region", name="May we measure this visit?")
-    expect(banner).to_be_visible()
+    expect(banner).to_contain_text("is shared with TikTok to measure")
     assert visitor.sandbox.events() == []
 
     banner.get_by_role("button", name="Agree").click()

@@ -87,6 +87,7 @@ for (const button of document.querySelectorAll("[data-choose]")) {
     choice.querySelector("button").focus();
   });
 }
+if (choice && window.tiktok) choice.querySelector("[data-recipient]").textContent = "TikTok";
 if (choice) choice.hidden = choice.dataset.asks !== "yes" || isChosen();
 
 document.querySelector("[data-focus]")?.focus();
