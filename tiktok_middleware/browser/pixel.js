@@ -136,7 +136,7 @@ try {
   // A page that is restored from the back/forward cache does not request the helper again if that had not come.
   w.addEventListener('pageshow', function (x) {
     x.persisted && !t.listens && [].some.call(d.scripts, function (s) {
-      return /\/helper-[\da-f]{16}\.js$/.test(s.src) && !load(s.src, t.back = 1);
+      return /[/]helper-[\da-f]{16}\.js$/.test(s.src) && !load(s.src, t.back = 1);
     });
   });
   if (d.prerendering) d.addEventListener('prerenderingchange', begin, {once: true});
