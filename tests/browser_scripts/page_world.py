@@ -22,12 +22,13 @@ PURCHASE: BrowserCopy = ("Purchase", {"value": 59.9, "currency": "EUR", "content
 CONTACT: BrowserCopy = ("Contact", {}, "id-2")
 
 
-def snippet(helper_js: str | None = None, **more: Any) -> Snippet:
-    """The scripts of a configuration."""
+def snippet(helper_js: str | None = None, base: tuple[str, str] | None = None, **more: Any) -> Snippet:
+    """The scripts of a configuration; ``base`` is its page script and the script of a refused page."""
     given = {"pixels": [PIXEL], "pixel_url": URL, "options": {}, "endpoint": "/_tiktok", **more}
+    pixel_js, stub_js = base or ((BROWSER / "pixel.js").read_text("utf-8"), (BROWSER / "stub.js").read_text("utf-8"))
     return Snippet(
-        pixel_js=(BROWSER / "pixel.js").read_text("utf-8"),
-        stub_js=(BROWSER / "stub.js").read_text("utf-8"),
+        pixel_js=pixel_js,
+        stub_js=stub_js,
         helper_js=(BROWSER / "helper.js").read_text("utf-8") if helper_js is None else helper_js,
         **given,
     )

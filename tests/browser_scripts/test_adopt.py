@@ -6,24 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.browser_scripts.page_world import CONTACT, PURCHASE, names, run
-from tests.core.core_world import BROWSER, PIXEL
+from tests.browser_scripts.page_world import CONTACT, PURCHASE, names, run, snippet
+from tests.core.core_world import PIXEL
 from tiktok_middleware import Config, ConfigError
 from tiktok_middleware._wiring import base_code
-from tiktok_middleware.core.pixel.snippet import Snippet
 
 pytestmark = pytest.mark.node
 
 PIXEL_JS, STUB_JS = base_code("adopt")
-MADE = Snippet(
-    pixel_js=PIXEL_JS,
-    stub_js=STUB_JS,
-    helper_js=(BROWSER / "helper.js").read_text("utf-8"),
-    pixels=[PIXEL],
-    pixel_url="https://analytics.tiktok.com/i18n/pixel/events.js",
-    options={},
-    endpoint="/_tiktok",
-)
+MADE = snippet(base=(PIXEL_JS, STUB_JS))
 PAGE = MADE.page("", page=True, copies=[PURCHASE])
 TRACKED = ["track", "Purchase", PURCHASE[1], {"event_id": "id-1"}]
 

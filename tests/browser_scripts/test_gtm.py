@@ -9,24 +9,15 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.browser_scripts.page_world import CONTACT, PURCHASE, run
-from tests.core.core_world import BROWSER, PIXEL
+from tests.browser_scripts.page_world import CONTACT, PURCHASE, run, snippet
+from tests.core.core_world import PIXEL
 from tiktok_middleware import Config, ConfigError
 from tiktok_middleware._wiring import base_code
-from tiktok_middleware.core.pixel.snippet import Snippet
 
 pytestmark = pytest.mark.node
 
 PIXEL_JS, STUB_JS = base_code("gtm")
-MADE = Snippet(
-    pixel_js=PIXEL_JS,
-    stub_js=STUB_JS,
-    helper_js=(BROWSER / "helper.js").read_text("utf-8"),
-    pixels=[PIXEL],
-    pixel_url="https://analytics.tiktok.com/i18n/pixel/events.js",
-    options={},
-    endpoint="/_tiktok",
-)
+MADE = snippet(base=(PIXEL_JS, STUB_JS))
 LAYER = (
     "run",
     "window.layer = JSON.stringify(window.dataLayer); document.cookie = 'layer=' + encodeURIComponent(layer)",

@@ -1,4 +1,4 @@
-"""Pages go out and nobody asks for the helper: one WARNING says so, and none is logged without reason."""
+"""If pages go out and the helper is never requested, one WARNING is logged; otherwise none is."""
 
 from __future__ import annotations
 

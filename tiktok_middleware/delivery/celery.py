@@ -265,7 +265,7 @@ def make_task(crew: Crew, calm_s: float = _CALM_S) -> Callable[[Any, dict[str, A
         try:
             message = msgspec.convert(body, Message, strict=False)
         except msgspec.ValidationError as error:
-            log.error("A message is none of ours and is thrown away: %s", error)  # noqa: TRY400 - a traceback would not help
+            log.error("A message is not in the format of this package, and is thrown away: %s", error)  # noqa: TRY400 - a traceback would not help
             raise Reject("not one of ours", requeue=False) from None
         try:
             worker, publisher = crew.of(task.app)
