@@ -20,7 +20,7 @@ from tests.watch import Watch
 from tiktok_middleware._log import observed_by
 from tiktok_middleware.core.tracking.current import tracker_var
 from tiktok_middleware.delivery.outbox.sqlite.connection import Connection
-from tiktok_middleware.delivery.outbox.sqlite.connection import _alive as databases
+from tiktok_middleware.delivery.outbox.sqlite.connection import alive as databases
 from tiktok_middleware.delivery.process.forks import alive
 
 if TYPE_CHECKING:

@@ -62,7 +62,7 @@ def test_a_complete_checkpoint_restarts_the_log_and_keeps_its_file(path: Path) -
     for _ in range(20):
         put(outbox, 20_000)
     full = wal_bytes(path)
-    assert outbox._connection.checkpoint()
+    assert outbox._connection.maintenance.checkpoint()
     assert wal_bytes(path) == full
     assert not is_log_used(path, 32 + PAGE_AND_HEADER)
     put(outbox, 10)
@@ -77,9 +77,9 @@ def test_a_checkpoint_beside_a_writer_is_not_complete(path: Path) -> None:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM tally").fetchone()
         put(outbox, 10)
-        assert not outbox._connection.checkpoint(), "the reader needs the log's older state"
-        assert not outbox._connection.truncate(is_urgent=False)
-    assert outbox._connection.truncate()
+        assert not outbox._connection.maintenance.checkpoint(), "the reader needs the log's older state"
+        assert not outbox._connection.maintenance.truncate(is_urgent=False)
+    assert outbox._connection.maintenance.truncate()
     assert wal_bytes(path) == 0
     outbox.close()
 
@@ -89,10 +89,10 @@ def test_with_sync_normal_no_transaction_waits_for_the_disk(path: Path, sync: st
     database = Connection(path, (), sync)
     assert database.read("PRAGMA synchronous") == (level,)
     assert database.read("PRAGMA wal_autocheckpoint") == (0,)
-    with database._beside() as db:
+    with database.maintenance.second_connection() as db:
         assert db.execute("PRAGMA synchronous").fetchone()[0] > 0, "checkpoints sync the log and the file"
-    database.checkpoint()
-    with database._beside() as db:
+    database.maintenance.checkpoint()
+    with database.maintenance.second_connection() as db:
         assert db.execute("PRAGMA synchronous").fetchone()[0] > 0
     database.close()
 
@@ -117,12 +117,12 @@ def test_a_restart_of_the_log_that_fails_blocks_no_put(path: Path) -> None:
     def refuse(_action: int, name: str | None, value: str | None, *_: object) -> int:
         return sqlite3.SQLITE_DENY if name == "user_version" and value is not None else sqlite3.SQLITE_OK
 
-    with outbox._connection._beside() as db:
+    with outbox._connection.maintenance.second_connection() as db:
         db.set_authorizer(refuse)
     with pytest.raises(OutboxError):
-        outbox._connection.checkpoint()
+        outbox._connection.maintenance.checkpoint()
     put(outbox, 10)
     assert outbox.counts()["waiting"] == 2
-    with outbox._connection._beside() as db:
+    with outbox._connection.maintenance.second_connection() as db:
         assert db.execute("PRAGMA synchronous").fetchone()[0] > 0
     outbox.close()

@@ -23,6 +23,7 @@ from tiktok_middleware.delivery.outbox.base import LeasedRecord, LeaseHolder, Li
 from tiktok_middleware.delivery.outbox.sqlite import connection as database
 from tiktok_middleware.delivery.outbox.sqlite import migrate
 from tiktok_middleware.delivery.outbox.sqlite.connection import Connection
+from tiktok_middleware.delivery.outbox.sqlite.database_file import file_lock
 from tiktok_middleware.delivery.outbox.sqlite.once_claims import ONCE_RETENTION_S
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 from tiktok_middleware.delivery.outbox.sqlite.schema import MIGRATIONS
@@ -235,7 +236,7 @@ def test_an_older_schema_takes_the_missing_steps(path: Path, monkeypatch: pytest
     outbox = sqlite_outbox(path)
     at(outbox, NOW).put(submissions(1))
     outbox.close()
-    steps = (*outbox._connection._migrations, "CREATE TABLE more (x);\nINSERT INTO more VALUES (7);\n")
+    steps = (*MIGRATIONS, "CREATE TABLE more (x);\nINSERT INTO more VALUES (7);\n")
     newer = database.Connection(path, steps, "normal")
     assert newer.read("SELECT x, (SELECT count(*) FROM waiting) FROM more") == (7, 1)
     assert newer.read("PRAGMA user_version") == (len(steps),)
@@ -480,14 +481,14 @@ def test_a_fork_behind_pythons_back_uses_no_inherited_connection(path: Path, mon
 def test_a_checkpoint_that_fails_says_so_and_leaves_nothing_open(path: Path) -> None:
     outbox = sqlite_outbox(path)
     at(outbox, NOW).put(submissions(1))
-    outbox._connection.checkpoint()
-    outbox._connection.checkpoint()
+    outbox._connection.maintenance.checkpoint()
+    outbox._connection.maintenance.checkpoint()
     outbox.close()
-    outbox._connection.checkpoint()
-    assert outbox._connection._side is None, "after the end each call cleans up behind itself"
+    outbox._connection.maintenance.checkpoint()
+    assert outbox._connection.maintenance._db is None, "after the end each call cleans up behind itself"
     path.write_bytes(b"no database" * 1000)
     with pytest.raises(OutboxError):
-        outbox._connection.checkpoint()
+        outbox._connection.maintenance.checkpoint()
 
 
 def test_only_one_process_sets_a_damaged_file_aside(path: Path) -> None:
@@ -501,7 +502,7 @@ def test_only_one_process_sets_a_damaged_file_aside(path: Path) -> None:
         if not quicker:
             quicker.append(sqlite_outbox(path))
             at(quicker[0], NOW).put(submissions(1, "quicker"))
-        with database.file_lock(lock):
+        with file_lock(lock):
             yield
 
     connection = Connection(path, MIGRATIONS, "normal", alone=alone)

@@ -87,7 +87,7 @@ def move(path: Path, target: Connection, pixels: Sequence[str], clock: Callable[
         _move_waiting(file, target, clock, done)
         done.dead = _move_dead(file, target, clock)
         done.ledger = _move_ledger(file, target, clock)
-        file.truncate()
+        file.maintenance.truncate()
     finally:
         file.close()
     return done

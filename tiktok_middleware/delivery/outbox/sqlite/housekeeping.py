@@ -83,7 +83,7 @@ class Housekeeping:
     def tidy(self) -> None:
         """Do the housekeeping that is due now."""
         now = self._monotonic()
-        self._connection.look_at_log()
+        self._connection.maintenance.look_at_log()
         if self._removed_at is not None and now >= self._removed_at + _SCRUB_AFTER_S:
             self.scrub(is_urgent=now >= self._removed_at + _URGENT_AFTER_S)
         if now >= self._shrink_at:
@@ -107,7 +107,7 @@ class Housekeeping:
             self._removed_at = None
             return True
         began = self._clock.now()
-        if not self._connection.truncate(is_urgent=is_urgent):
+        if not self._connection.maintenance.truncate(is_urgent=is_urgent):
             return False
         if began >= self._last_removed_at:
             self._removed_at = None
@@ -128,8 +128,8 @@ class Housekeeping:
             for name in ("page_count", "freelist_count", "page_size")
         )
         if free * page_bytes > _ROOM_BYTES and free > pages // 2:
-            self._connection.shrink(_ROOM_BYTES // 4)
-            self._connection.checkpoint()
+            self._connection.maintenance.shrink(_ROOM_BYTES // 4)
+            self._connection.maintenance.checkpoint()
 
     def _hasten(self) -> None:
         """Make rows due now whose due time is later than any possible wait: the clock was set back."""
