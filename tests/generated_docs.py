@@ -13,6 +13,7 @@ import click
 
 from tests.generated_event_docs import events
 from tiktok_middleware import config
+from tiktok_middleware.cli.data_map import data_map
 from tiktok_middleware.cli.main import main
 from tiktok_middleware.config import PREFIX, Config
 from tiktok_middleware.reasons import SCOPES, Reason
@@ -108,7 +109,28 @@ def _row(option: click.Option) -> str:
     return re.sub(r"\s+", " ", f"| {names} | {(option.help or '').strip()} |")
 
 
-PAGES = {"reasons.md": reasons, "events.md": events, "options.md": options, "commands.md": commands}
+def shared_data() -> str:
+    """The data map of a shop that requires consent and leaves every other option as it is."""
+    shop = Config(
+        pixel_id="C0123456789ABCDEFGHI",
+        access_token="a-token",
+        consent="required",
+        outbox="sqlite:////data/tiktok.sqlite3",
+    )
+    intro = (
+        "This is the data map of a site with a pixel, an access token and `TIKTOK_CONSENT=required`; all other options have",
+        "their defaults. `tiktok-middleware check --data-map` prints the map of your own configuration, with a date.",
+    )
+    return data_map(shop)._replace(made="\n".join(intro)).as_markdown()
+
+
+PAGES = {
+    "reasons.md": reasons,
+    "events.md": events,
+    "options.md": options,
+    "commands.md": commands,
+    "data-map.md": shared_data,
+}
 
 
 if __name__ == "__main__":
