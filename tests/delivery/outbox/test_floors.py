@@ -45,7 +45,7 @@ def cycle(outbox: PostgresOutbox, rows: int) -> float:
 
 
 def floor(outbox: PostgresOutbox) -> int:
-    return outbox._queues.floors(Queue(PIXEL, "web")).id
+    return outbox._due_rows.floors(Queue(PIXEL, "web")).id
 
 
 def test_floors_follow_the_rows_while_another_transaction_stays_open(
@@ -66,7 +66,7 @@ def test_a_row_that_is_committed_late_is_leased(outbox: PostgresOutbox) -> None:
 
     def slow_put() -> None:
         # Without this time limit a busy machine would end the transaction.
-        connection = Connection(outbox._store._address, 60_000, lambda _: None, lambda _: None)
+        connection = Connection(outbox._store.requests._address, 60_000, lambda _: None, lambda _: None)
         with connection.transaction() as db:
             row = NewRow(record("late", event_time=time.time()), time.time())
             insert(connection, db, "production", [row], b"")
@@ -90,8 +90,10 @@ def test_a_row_that_is_committed_late_is_leased(outbox: PostgresOutbox) -> None:
 
 
 def outbox_url(outbox: PostgresOutbox) -> str:
-    given = outbox._store._address.parameters
-    return f"postgresql://{given['user']}@{given['host']}:{given['port']}/{given['dbname']}?schema={outbox._schema}"
+    given = outbox._store.requests._address.parameters
+    return (
+        f"postgresql://{given['user']}@{given['host']}:{given['port']}/{given['dbname']}?schema={outbox._store.schema}"
+    )
 
 
 def test_all_event_sources_are_searched(outbox: PostgresOutbox) -> None:

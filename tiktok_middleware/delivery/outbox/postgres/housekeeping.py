@@ -80,11 +80,6 @@ class Housekeeping:
         self._prune_at = 0.0
         self._clock_at = 0.0
 
-    @property
-    def keeps_ledger(self) -> bool:
-        """Return whether delivered and abandoned events are entered in the ledger."""
-        return self._retention.ledger_s > 0
-
     def tidy(self) -> None:
         """Do the housekeeping that is due now."""
         now = self._monotonic()

@@ -11,7 +11,7 @@ Our statements read the database's clock through the function ``clock`` only.
 
 from __future__ import annotations
 
-__all__ = ["LEASED", "READY", "SCRIPTS", "WAITING", "in_schema"]
+__all__ = ["LEASED", "READY", "SCRIPTS", "WAITING", "in_schema", "storable"]
 
 READY, WAITING, LEASED = 0, 1, 2
 """States of a row."""
@@ -65,3 +65,8 @@ SCRIPTS = (
 def in_schema(sql: str, schema: str) -> bytes:
     """Return a statement with the name of the schema, which `read_address` has checked."""
     return sql.replace("{schema}", schema).encode()
+
+
+def storable(text: str) -> str:
+    """Return a text without the characters that PostgreSQL cannot store."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
