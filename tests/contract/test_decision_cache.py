@@ -25,7 +25,9 @@ from tests.contract.test_adapters_agree import requests, responses, same_start
 from tests.strategies import examples
 from tiktok_middleware import Client
 from tiktok_middleware.core.http.request import RequestView
+from tiktok_middleware.core.response import exchange as exchange_module
 from tiktok_middleware.core.response.browser_output import BrowserOutput
+from tiktok_middleware.core.response.page_script import page_script
 from tiktok_middleware.core.runtime import BoundedCache
 from tiktok_middleware.core.visitor.click_ids import is_ttclid
 from tiktok_middleware.core.visitor.url_redaction import holds_identity
@@ -154,7 +156,7 @@ def test_replayed_response_equals_the_response_of_an_exchange(
 
 def forbid_scripts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let an exchange that makes a script fail."""
-    monkeypatch.setattr(BrowserOutput, "script", None)
+    monkeypatch.setattr(exchange_module, "page_script", None)
 
 
 def test_first_page_records_its_decision_and_the_next_replays_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,13 +215,12 @@ def test_policy_with_a_nonce_is_never_replayed(through: Callable[..., Any]) -> N
 
 def before_each_script(monkeypatch: pytest.MonkeyPatch, use: Callable[[BrowserOutput], object]) -> None:
     """Let the decision use something else too."""
-    decide = BrowserOutput.script
 
     def script(output: BrowserOutput, *args: Any, **options: Any) -> Any:
         use(output)
-        return decide(output, *args, **options)
+        return page_script(output, *args, **options)
 
-    monkeypatch.setattr(BrowserOutput, "script", script)
+    monkeypatch.setattr(exchange_module, "page_script", script)
 
 
 @pytest.mark.parametrize(

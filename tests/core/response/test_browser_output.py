@@ -20,6 +20,7 @@ from tiktok_middleware.core.pixel.snippet import BrowserCopy
 from tiktok_middleware.core.response.browser_output import BrowserOutput
 from tiktok_middleware.core.response.first_party_cookies import Header
 from tiktok_middleware.core.response.header_room import ADDED_LIMIT_BYTES
+from tiktok_middleware.core.response.page_script import late_script, page_script
 from tiktok_middleware.core.response.policy import plan
 from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
 from tiktok_middleware.core.response.routing import choose
@@ -160,9 +161,9 @@ def test_a_shared_page_is_the_same_for_everybody(consent: str, page_view: str) -
         assert response.output.may_write_snippet is True
         assert response.output.may_be_personal is False
         assert response.output.opened() == []
-        late = response.output.late_script(chosen, "")
-        made.add((response.output.script(chosen, ""), late))
-        assert response.output.script([], "").is_personal is False
+        late = late_script(response.output, chosen, "")
+        made.add((page_script(response.output, chosen, ""), late))
+        assert page_script(response.output, [], "").is_personal is False
     assert len(made) == 1
     script, _ = made.pop()
     assert (script.is_personal, script.is_constant) == (False, False)
@@ -192,7 +193,7 @@ def test_a_shared_page_is_the_same_for_everybody(consent: str, page_view: str) -
 def test_a_template_lives_a_day_longer_than_the_page(cache_control: str, life_s: int) -> None:
     runtime = runtime_of()
     response = Response(runtime, (200, Head("text/html", cache_control=cache_control)))
-    [entry] = config_of(response.output.script(response.chosen(response.track()), "").data)["s"]
+    [entry] = config_of(page_script(response.output, response.chosen(response.track()), "").data)["s"]
     open_signed_event(entry[3], runtime.signer, runtime.pixels, NOW + life_s + 86_400)
     with pytest.raises(TokenError, match="expired"):
         open_signed_event(entry[3], runtime.signer, runtime.pixels, NOW + life_s + 86_401)
@@ -224,7 +225,7 @@ def test_who_has_not_chosen_yet_gets_a_page_that_waits() -> None:
     event = response.track("Purchase", value=5, currency="EUR", order_id="A-1")
     chosen, headers = response.chosen(event), response.output.headers([])
     assert (chosen[0].way, chosen[0].submission(response.tracker.state), headers) == (Route.SEALED, None, [])
-    script = response.output.script(chosen, "")
+    script = page_script(response.output, chosen, "")
     config = config_of(script.data)
     assert script.is_personal
     assert (config["w"], "h" in config, "e" in config) == (1, False, False)
@@ -236,7 +237,7 @@ def test_who_has_not_chosen_yet_gets_a_page_that_waits() -> None:
         "/p",
         response.tracker.state.identity,
     )
-    assert config_of(Response(runtime, HTML).output.script([], "").data)["w"] == 1
+    assert config_of(page_script(Response(runtime, HTML).output, [], "").data)["w"] == 1
 
 
 @pytest.mark.parametrize("answer", [JSON, REDIRECT])
@@ -252,7 +253,7 @@ def test_who_has_not_chosen_yet_gets_nothing_but_a_page(answer: tuple[int, Head]
 def test_page_of_a_refusal_has_the_way_back_and_nothing_of_tiktok(consent: str, headers: dict[str, str]) -> None:
     denied = Response(runtime_of(consent=consent), HTML, "/", headers)
     assert [choice.way for choice in denied.chosen(denied.track())] == [Route.NOWHERE]
-    script = denied.output.script([], "abc")
+    script = page_script(denied.output, [], "abc")
     assert script.is_personal
     assert b'<script nonce="abc">' in script.data
     assert b"grantConsent" in script.data
@@ -266,31 +267,32 @@ def test_a_page_that_nobody_sees_yet_is_confirmed_by_who_does() -> None:
     events = [response.track(), response.track("Purchase", value=5, currency="EUR", order_id="A-1")]
     chosen = response.chosen(*events)
     assert [choice.way for choice in chosen] == [Route.SEALED] * 2
-    config = config_of(response.output.script(chosen, "").data)
+    config = config_of(page_script(response.output, chosen, "").data)
     assert [entry[2] for entry in config["s"]] == [event.event_id for event in events]
     assert "w" not in config
 
 
 def test_a_page_view_is_confirmed_where_it_is_to_match() -> None:
     runtime = runtime_of(page_view="matched")
-    config = config_of(Response(runtime).output.script([], "").data)
+    config = config_of(page_script(Response(runtime).output, [], "").data)
     [[name, properties, event_id, token]] = config["s"]
     assert (name, properties, "v" in config) == ("Pageview", {}, False)
     assert open_signed_event(token, runtime.signer, runtime.pixels, NOW).event_id == event_id
     framed = Response(runtime, HTML, "/", {"sec-fetch-dest": "iframe"})
-    assert "s" not in config_of(framed.output.script([], "").data)
+    assert "s" not in config_of(page_script(framed.output, [], "").data)
 
 
 def test_a_page_may_report_where_it_may_send_events_by_itself() -> None:
     assert (
-        config_of(Response(runtime_of(browser_events="Search")).output.script([], "").data)["n"] == "/_tiktok/collect"
+        config_of(page_script(Response(runtime_of(browser_events="Search")).output, [], "").data)["n"]
+        == "/_tiktok/collect"
     )
-    assert "n" not in config_of(Response(runtime_of()).output.script([], "").data)
+    assert "n" not in config_of(page_script(Response(runtime_of()).output, [], "").data)
 
 
 @pytest.mark.parametrize(("gpc", "gate"), [("deny", 1), ("ignore", 2), ("limit", 3)])
 def test_what_a_privacy_signal_means_is_told_to_the_page(gpc: str, gate: int) -> None:
-    assert config_of(Response(runtime_of(gpc=gpc), HTML, shared=True).output.script([], "").data)["g"] == gate
+    assert config_of(page_script(Response(runtime_of(gpc=gpc), HTML, shared=True).output, [], "").data)["g"] == gate
 
 
 # -- a bank's return
@@ -334,7 +336,9 @@ def test_the_event_of_a_return_waits_for_the_page_that_follows() -> None:
     assert item["page"]["url"] == "https://shop.example/thanks"  # where the browser's copy fires
     assert (submission.once, submission.passing, submission.browser) == (True, False, True)
     assert ("Set-Cookie", f"{SEALED}=; Max-Age=0; Path=/; SameSite=Lax") in page.output.headers([])
-    assert config_of(page.output.script([choice], "").data)["e"] == [["Purchase", event.properties, event.event_id]]
+    assert config_of(page_script(page.output, [choice], "").data)["e"] == [
+        ["Purchase", event.properties, event.event_id]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -346,10 +350,10 @@ def test_the_page_that_follows_says_whether_it_may_be_sent(options: dict[str, An
     page = Response(runtime, HTML, "/thanks", {"cookie": f"{SEALED}={jar[SEALED]}; {cookie}"})
     assert page.output.opened() == []
     if reason == "denied":
-        assert page.output.script([], "").data == runtime.snippet.refused("")
+        assert page_script(page.output, [], "").data == runtime.snippet.refused("")
         assert cookies(page.output.headers([]))[SEALED] == ""
     else:
-        config = config_of(page.output.script([], "").data)
+        config = config_of(page_script(page.output, [], "").data)
         assert (config["w"], config["s"][0][2]) == (1, event.event_id)
 
 
@@ -362,7 +366,7 @@ def test_a_refusal_that_needs_no_cookie_counts_at_once() -> None:
 def test_a_return_without_a_redirect_asks_the_endpoint() -> None:
     response = from_bank(runtime_of(), HTML)
     event, chosen = purchase(response)
-    config = config_of(response.output.script(chosen, "").data)
+    config = config_of(page_script(response.output, chosen, "").data)
     assert (config["w"], config["h"], config["s"][0][2]) == (1, 1, event.event_id)
     assert response.output.headers(chosen) == []
 
@@ -403,7 +407,7 @@ def test_a_copy_too_large_for_a_cookie_waits_under_a_reference() -> None:
     assert (submission.browser, submission.deferred) == (True, choice.deferred)
     jar = cookies(response.output.headers([choice]))
     page = Response(runtime, HTML, "/", {"cookie": carrying(jar)})
-    config = config_of(page.output.script([], "").data)
+    config = config_of(page_script(page.output, [], "").data)
     assert (config["x"], config["k"]) == ([choice.deferred.ref], [name for name in jar if name.startswith(CARRY)])
 
 
@@ -442,16 +446,16 @@ def test_an_signed_event_too_large_for_a_cookie_waits_under_a_reference() -> Non
     jar = cookies(response.output.headers([choice]))
     page = Response(runtime, HTML, "/", {"cookie": f"{SEALED}={jar[SEALED]}"})
     assert page.output.opened() == []
-    assert config_of(page.output.script([], "").data)["x"] == [choice.deferred.ref]
+    assert config_of(page_script(page.output, [], "").data)["x"] == [choice.deferred.ref]
     assert cookies(page.output.headers([]))[SEALED] == ""
 
 
 def test_a_script_says_whether_it_is_for_one_visitor_alone() -> None:
     response = Response(runtime_of())
-    assert response.output.script([], "").is_personal is False
-    assert response.output.script(response.chosen(response.track()), "").is_personal is True
+    assert page_script(response.output, [], "").is_personal is False
+    assert page_script(response.output, response.chosen(response.track()), "").is_personal is True
     response.tracker.identify(email="bob@example.com")
-    script = response.output.script([], "")
+    script = page_script(response.output, [], "")
     assert script.is_personal is True
     assert b"sha256_email" in script.data
     assert b"bob" not in script.data
@@ -460,11 +464,11 @@ def test_a_script_says_whether_it_is_for_one_visitor_alone() -> None:
 def test_a_matched_page_view_replaces_the_pixels_own() -> None:
     response = Response(runtime_of())
     event = response.tracker.page(description="home")
-    data = response.output.script(response.chosen(event), "").data
+    data = page_script(response.output, response.chosen(event), "").data
     assert b'"Pageview"' in data
     assert b'"v":1' not in data
-    assert b'"v":1' in Response(runtime_of()).output.script([], "").data
-    assert b'"v":1' not in Response(runtime_of(page_view="off")).output.script([], "").data
+    assert b'"v":1' in page_script(Response(runtime_of()).output, [], "").data
+    assert b'"v":1' not in page_script(Response(runtime_of(page_view="off")).output, [], "").data
 
 
 # -- cookies
@@ -547,7 +551,7 @@ def test_several_redirects_carry_all_their_events() -> None:
     second = Response(runtime, REDIRECT, "/", {"cookie": carrying(jar)})
     jar |= cookies(second.handed(second.tracker.track("InitiateCheckout", event_id="the-second"))[1])
     page = Response(runtime, HTML, "/", {"cookie": carrying(jar)})
-    config = config_of(page.output.script([], "").data)
+    config = config_of(page_script(page.output, [], "").data)
     assert [copy[0] for copy in config["e"]] == ["AddToCart", "InitiateCheckout"]
     assert config["k"] == [name for name in jar if name.startswith(CARRY)]
 
@@ -558,7 +562,7 @@ def test_redirects_side_by_side_carry_all_their_events() -> None:
     for name in ("AddToCart", "Contact"):
         response = Response(runtime, REDIRECT)  # neither knows of the other
         jar |= cookies(response.handed(response.tracker.track(name, event_id=f"id-of-{name}"))[1])
-    config = config_of(Response(runtime, HTML, "/", {"cookie": carrying(jar)}).output.script([], "").data)
+    config = config_of(page_script(Response(runtime, HTML, "/", {"cookie": carrying(jar)}).output, [], "").data)
     assert [copy[0] for copy in config["e"]] == ["AddToCart", "Contact"]
     assert len(config["k"]) == 2
 
@@ -611,7 +615,7 @@ def test_ids_that_do_not_fit_are_not_called_fresh() -> None:
 def test_a_forged_carry_cookie_is_ignored_and_counted(token: str, reason: str) -> None:
     runtime = runtime_of()
     response = Response(runtime, HTML, "/", {"cookie": f"{CARRY}={token}"})
-    assert response.output.script([], "").is_personal is False
+    assert page_script(response.output, [], "").is_personal is False
     assert counts(runtime) == ({f"carry_{reason}": 1} if reason else {})
 
 
@@ -620,7 +624,7 @@ def test_who_only_looks_ahead_takes_no_carried_event_and_leaves_none() -> None:
     token = write_carry([("Contact", {}, "id")], runtime.signer)
     ahead = {"cookie": f"{CARRY}={token}", "sec-purpose": "prefetch"}
     page = Response(runtime, HTML, "/", ahead)
-    assert b"Contact" not in page.output.script([], "").data
+    assert b"Contact" not in page_script(page.output, [], "").data
     redirect = Response(runtime, REDIRECT, "/", ahead)
     assert redirect.handed(redirect.track("Purchase"))[0] == [False]
     assert counts(runtime)["browser_prefetch"] == 1

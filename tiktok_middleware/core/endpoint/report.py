@@ -167,7 +167,7 @@ class ReportOutcome(NamedTuple):
         if may_load and self.report.said.q:
             said["js"] = _pixel(tracker)
         output = BrowserOutput(tracker.request, tracker.runtime, tracker, _PAGE)
-        carried = output.carried if may_load and self.report.said.h else RedirectEvents()
+        carried = output.earlier.carried if may_load and self.report.said.h else RedirectEvents()
         if carried.references:
             carried = RedirectEvents()  # stored events go to a page, which has more room
         copies, counted = self._sorted(claims) if may_load else ([], [])
@@ -177,7 +177,7 @@ class ReportOutcome(NamedTuple):
             said["e"] = copies
         if counted:
             said["no"] = counted
-        kept = output.kept_headers(self._waiting(claims)) if may_load and self.report.said.p else []
+        kept = output.event_headers.kept(self._waiting(claims)) if may_load and self.report.said.p else []
         if kept or carried.names:
             said["k"] = [*carried.names, *(value.partition("=")[0] for _, value in kept)]
         return _answer(200, _encode(said), [*output.headers([]), *kept])

@@ -1,15 +1,11 @@
-"""Build what the browser gets with one response: script, headers and cookies, within their size limits."""
+"""Decide what the browser gets with one response: whether a script, which headers and cookies, within their limits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import is_not
-from typing import NamedTuple
 
 from tiktok_middleware.core.consent.precedence import SAID_COOKIE
 from tiktok_middleware.core.consent.state import State
-from tiktok_middleware.core.events.event import PAGE_VIEW, Event, browser_properties, channels_closed
-from tiktok_middleware.core.events.ids import timed_event_id
 from tiktok_middleware.core.http.cookies import delete_cookie
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.http.response_head import Head
@@ -17,69 +13,34 @@ from tiktok_middleware.core.http.response_headers import Headers
 from tiktok_middleware.core.pixel.redirect_cookie import (
     CARRY,
     COOKIE_LIMIT_CHARS,
-    COOKIE_MAX_AGE_S,
     SEALED,
-    RedirectEvents,
-    RedirectToken,
-    carry_name,
-    carry_names,
-    kept_name,
-    read_carry,
-    read_sealed,
-    write_carry,
-    write_sealed,
-)
-from tiktok_middleware.core.pixel.signed_event import (
-    SEALED_LIFE_S,
-    SignedEvent,
-    seal,
-    template,
-    template_life_s,
-    write_signed_event,
 )
 from tiktok_middleware.core.pixel.signed_event import TOKEN_LIMIT_CHARS as ENVELOPE_CHARS
-from tiktok_middleware.core.pixel.snippet import BrowserCopy, SnippetEntry, answer_headers
+from tiktok_middleware.core.response.earlier_events import EarlierEvents
+from tiktok_middleware.core.response.event_headers import EventHeaders
 from tiktok_middleware.core.response.first_party_cookies import (
     Header,
     choice_cookies,
-    site_cookie,
     visit_cookie,
     visitor_cookies,
 )
 from tiktok_middleware.core.response.header_room import HeaderRoom
-from tiktok_middleware.core.response.policy import Audience, Place, Plan, Timing, cache_life_s
-from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
+from tiktok_middleware.core.response.policy import Audience, Place, Plan, Timing
+from tiktok_middleware.core.response.routed_event import Route, RoutedEvent, is_sealed
+from tiktok_middleware.core.response.signed_entries import SignedEntries
 from tiktok_middleware.core.runtime import Runtime
-from tiktok_middleware.core.tracking.opened_event import opened_event
 from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.visitor.url_redaction import holds_identity
-from tiktok_middleware.errors import TokenError
 
-__all__ = ["BrowserOutput", "Script", "visitor_headers"]
+__all__ = ["BrowserOutput", "visitor_headers"]
 
 # Module constants: looking up an enum member by attribute costs more than comparing it.
-_DOCUMENT, _EMBEDDED, _CARRY, _ANSWER = Place.DOCUMENT, Place.EMBEDDED, Place.CARRY, Place.ANSWER
-_ABROAD = Place.ABROAD
+_DOCUMENT, _EMBEDDED, _CARRY = Place.DOCUMENT, Place.EMBEDDED, Place.CARRY
 _UNTOUCHABLE, _SHARED = Place.UNTOUCHABLE, Audience.SHARED
 _LIVE, _ABSENT = Timing.LIVE, Timing.ABSENT
 _GRANTED, _DENIED, _UNKNOWN = State.GRANTED, State.DENIED, State.UNKNOWN
 _NO_HEAD = Head()
 _NO_HEADERS: Headers = []
-_NOBODY = RequestState.identity  # the identity of most visitors
-
-
-class Script(NamedTuple):
-    """Script elements of a page.
-
-    Attributes:
-        data: their bytes.
-        is_personal: whether they hold data of this visitor.
-        is_constant: whether every page gets the same bytes.
-    """
-
-    data: bytes
-    is_personal: bool = False
-    is_constant: bool = False
 
 
 class BrowserOutput:
@@ -101,15 +62,14 @@ class BrowserOutput:
     __slots__ = (
         *(
             "_app_headers",
-            "_carried",
-            "_has_opened",
+            "_earlier",
+            "_entries",
+            "_event_headers",
             "_head",
             "_is_cut",
             "_is_excluded",
+            "_is_seen",
             "_room",
-            "_routed",
-            "_sealed",
-            "_signed",
             "_tells",
         ),
         *("request", "is_page", "is_shared", "plan", "runtime", "state"),
@@ -137,11 +97,10 @@ class BrowserOutput:
         self._room: HeaderRoom | None = None
         self._is_cut = False
         self._is_excluded = runtime.has_exclusions and runtime.is_excluded(request.path)
-        self._carried: RedirectEvents | None = None
-        self._sealed: RedirectToken | None = None
-        self._signed: dict[int, tuple[Event, SnippetEntry]] = {}
-        self._routed: tuple[Sequence[RoutedEvent], list[Header]] = (), []  # last events that became headers
-        self._has_opened = False
+        self._is_seen = plan.timing is _LIVE and not self.is_shared
+        self._earlier: EarlierEvents | None = None
+        self._entries: SignedEntries | None = None
+        self._event_headers: EventHeaders | None = None
         self._tells: bool | None = None
 
     @property
@@ -170,7 +129,7 @@ class BrowserOutput:
         """Whether this response sets a new ``_ttp`` for a visitor without one."""
         if not self.runtime.mints or not self.is_page or self._is_excluded or self.state.is_disabled:
             return False
-        return self._may_use_carried
+        return self._is_seen and self.state.consent.is_granted
 
     @property
     def seals(self) -> bool:
@@ -193,60 +152,46 @@ class BrowserOutput:
             self._tells = holds_identity(self.request.path if self.is_shared else self.request.target)
         return self._tells
 
+    @property
+    def entries(self) -> SignedEntries:
+        """Sealed events of this response, as entries of the page's script."""
+        if self._entries is None:
+            self._entries = SignedEntries(self.request, self.runtime, self.state, self._head, is_shared=self.is_shared)
+        return self._entries
+
+    @property
+    def earlier(self) -> EarlierEvents:
+        """Events of earlier responses."""
+        if self._earlier is None:
+            self._earlier = EarlierEvents(self.request, self.runtime, self.state, is_seen=self._is_seen)
+        return self._earlier
+
+    @property
+    def event_headers(self) -> EventHeaders:
+        """Events of this response that travel in headers."""
+        if self._event_headers is None:
+            self._event_headers = EventHeaders(
+                self.request,
+                self.runtime,
+                self.state,
+                self.plan.place,
+                entries=self.entries,
+                earlier=self.earlier,
+                fits=lambda headers: self._takes([*headers, *self._cookies()]),
+            )
+        return self._event_headers
+
     def opened(self) -> list[RoutedEvent]:
         """Return the events that an earlier response sealed, now that the visitor has agreed; only once."""
-        if self._has_opened or not (self.is_page and self._may_use_carried):
-            return []
-        chosen = []
-        way = Route.DIRECT if self.may_write_snippet else Route.SERVER
-        for signed_event in self._read_sealed().signed_events:
-            if (happened := opened_event(self.state, signed_event, signed_event.event_id)) is not None:
-                event, visitor = happened
-                has_server = not (self.runtime.server_reason or visitor.is_bot)
-                chosen.append(RoutedEvent(event, way, has_server, visitor=visitor))
-        self._has_opened = SEALED in self.request.kept
-        return chosen
-
-    def entry(self, event: Event) -> SnippetEntry:
-        """Return the snippet's entry for a sealed event: name, properties, id and signed event.
-
-        It is signed once: its size decides the route, and the page gets the same bytes.
-        """
-        known = self._signed.get(id(event))
-        if known is None:
-            known = self._signed[id(event)] = event, self._new_entry(event)  # the event is kept, so that its id() stays
-        return known[1]
-
-    def _new_entry(self, event: Event) -> SnippetEntry:
-        runtime, now_s = self.runtime, int(self.runtime.clock())
-        if self.is_shared:
-            expires = now_s + template_life_s(cache_life_s(self._head, now_s))
-            limited = runtime.config.limited_data_use
-            signed_event = template(event, path=self.request.path, expires=expires, limited_data_use=limited)
-        else:
-            signed_event = self._signed_event(event)
-        token = write_signed_event(signed_event, runtime.signer, runtime.pixels)
-        return event.event, browser_properties(event), signed_event.event_id, token
-
-    def travelling(self, event: Event) -> BrowserCopy:
-        """Return the browser copy for a page that may have loaded the pixel under other consent than this request's.
-
-        Without its own ``limited_data_use``, an event takes the flag of the pixel. The copy therefore states the flag,
-        so that both copies agree.
-        """
-        name, properties, event_id = _copy(event)
-        if self.runtime.config.gpc == "limit" or self.runtime.reader.may_limit:  # else the same on every page
-            limited = self.state.consent.limited_data_use or event.limited_data_use
-            properties = {**properties, "limited_data_use": limited}
-        return name, properties, event_id
+        return self.earlier.opened(Route.DIRECT if self.may_write_snippet else Route.SERVER) if self.is_page else []
 
     def fits(self, choices: Sequence[RoutedEvent]) -> bool:
         """Whether all these events fit into the response beside its cookies."""
         if self.is_page:
-            return all(len(self.entry(c.event)[3]) <= ENVELOPE_CHARS for c in choices[-1:] if _is_sealed(c))
-        made = self._event_headers(choices)
+            return all(len(self.entries.entry(c.event)[3]) <= ENVELOPE_CHARS for c in choices[-1:] if is_sealed(c))
+        made = self.event_headers.of(choices, seals=self.seals)
         carrying = [len(value.partition(";")[0]) for name, value in made if name == "Set-Cookie"]
-        is_small = not carrying or sum(carrying) + self._carried_chars <= COOKIE_LIMIT_CHARS
+        is_small = not carrying or sum(carrying) + self.earlier.carried_chars <= COOKIE_LIMIT_CHARS
         return is_small and self._takes([*made, *self._cookies()])
 
     def _takes(self, headers: list[Header]) -> bool:
@@ -277,171 +222,15 @@ class BrowserOutput:
         if self._is_cut:
             self.runtime.notices.count("no_header_room")
         if self.is_page:
-            return [*cookies, *(deleted(SEALED) if self._has_opened else ())]
-        self._tell(choices)
-        return [*self._event_headers(choices), *cookies]
+            return [*cookies, *(deleted(SEALED) if self._earlier is not None and self._earlier.has_opened else ())]
+        self.tell(choices)
+        made = self.event_headers.of(choices, seals=self.seals) if choices or self.request.cookies_hold(CARRY) else []
+        return [*made, *cookies]
 
-    def script(self, choices: Sequence[RoutedEvent], nonce: str, *, has_base: bool = False) -> Script:
-        """Return the script elements of the page.
-
-        Args:
-            choices: events whose claims delivery has granted.
-            nonce: nonce of the page's Content Security Policy.
-            has_base: whether the page has a ``<base>``.
-        """
-        self._tell(choices)
-        runtime, state, request = self.runtime, self.state, self.request
-        if not self.is_shared and state.consent.state is _DENIED:
-            return Script(runtime.snippet.refused(request.mount, nonce, has_base=has_base), is_personal=True)
-        is_document = self.plan.place is _DOCUMENT and not state.has_page_view
-        page = runtime.counts_pages and is_document
-        collect = runtime.collect_url(request) if runtime.browser_events else ""
-        if self.is_shared:
-            wait, hello, limited, gate = not runtime.is_implied, True, runtime.limited_data_use, runtime.gate
-        else:
-            consent = state.consent
-            wait, hello, limited = consent.state is not _GRANTED, self.plan.timing is _ABSENT, consent.limited_data_use
-            is_same_for_all = runtime.is_implied and not wait and limited == runtime.limited_data_use
-            gate = runtime.gate if is_same_for_all else 0
-        is_usual = not (choices or runtime.seals_pages)
-        if is_usual and (self.is_shared or not (state.identity is not _NOBODY or self._has_carried)):
-            data = runtime.snippet.constant(
-                request.mount,
-                page=page,
-                gate=gate,
-                limited=limited,
-                wait=wait,
-                hello=hello,
-                collect=collect,
-                nonce=nonce,
-                has_base=has_base,
-            )
-            is_constant = self.is_shared or is_same_for_all
-            return Script(data, is_personal=not is_constant, is_constant=is_constant)
-        carried = self.carried
-        data = runtime.snippet.page(
-            request.mount,
-            page=page,
-            gate=gate if self.is_shared else 0,
-            limited=limited,
-            wait=wait,
-            hello=hello,
-            collect=collect,
-            identity=state.identity.pixel() if state.identity and not self.is_shared else None,
-            copies=[] if self.is_shared else [*carried.copies, *_copies(choices)],
-            sealed=self._entries(choices, is_document=is_document),
-            references=[*carried.references, *_references(choices), *self._read_sealed().references],
-            clear_cookies=carried.names,
-            nonce=nonce,
-            has_base=has_base,
-        )
-        return Script(data, is_personal=not self.is_shared)
-
-    def late_script(self, choices: Sequence[RoutedEvent], nonce: str) -> bytes:
-        """Return a second script, for events that were tracked while the page was sent."""
-        self._tell(choices)
-        copies = [] if self.is_shared else _copies(choices)
-        sealed = [self.entry(choice.event) for choice in choices if _is_sealed(choice)]
-        return self.runtime.snippet.late(copies, sealed, nonce=nonce) if copies or sealed else b""
-
-    def _tell(self, choices: Sequence[RoutedEvent]) -> None:
+    def tell(self, choices: Sequence[RoutedEvent]) -> None:
         """Report the browser copies that leave. A sealed event does not count before a browser confirms it."""
         if choices:
             self.runtime.handed_out([choice.event for choice in choices if choice.way is Route.DIRECT])
-
-    def _entries(self, choices: Sequence[RoutedEvent], *, is_document: bool) -> list[SnippetEntry]:
-        """Return the entries that the browser confirms: page view, sealed events of this and of earlier responses."""
-        events = [choice.event for choice in choices if _is_sealed(choice)]
-        if self.runtime.seals_pages and is_document:
-            events.insert(0, self._page_view())
-        entries = [self.entry(event) for event in events]
-        if self.is_shared or not self._waits:
-            return entries
-        runtime = self.runtime
-        return entries + [
-            (
-                held.event,
-                browser_properties(held),
-                held.event_id,
-                write_signed_event(held, runtime.signer, runtime.pixels),
-            )
-            for held in self._read_sealed().signed_events
-        ]
-
-    def _page_view(self) -> Event:
-        now_s = self.runtime.clock()
-        event_id = timed_event_id(now_s, self.runtime.random_bytes(10))
-        return Event(PAGE_VIEW, event_id, int(now_s), {}, channels_closed("", ""))
-
-    def _signed_event(self, event: Event) -> SignedEvent:
-        state = self.state
-        return seal(
-            event,
-            path=self.request.path,
-            expires=int(self.runtime.clock()) + SEALED_LIFE_S,
-            limited_data_use=state.consent.limited_data_use,
-            identity=state.identity,
-        )
-
-    def _event_headers(self, choices: Sequence[RoutedEvent]) -> list[Header]:
-        """Return the events as headers (of an answer to a script) or as a redirect cookie.
-
-        They are signed once: their size decides the route of the last event, and the response gets the same headers.
-        """
-        before, made = self._routed
-        if not choices or len(before) != len(choices) or any(map(is_not, before, choices)):
-            made = self._new_event_headers(choices)
-            self._routed = choices, made
-        return made
-
-    def _new_event_headers(self, choices: Sequence[RoutedEvent]) -> list[Header]:
-        signer, references = self.runtime.signer, _references(choices)
-        copies = [self.travelling(choice.event) for choice in choices if _is_direct(choice)]
-        place = self.plan.place
-        if place is _ABROAD:
-            made = answer_headers(copies, references) if copies or references else []
-            return [*made, *self._exposing()] if made else []
-        if place is _ANSWER:
-            # Only for requests of scripts: on an image these headers would keep caches from serving it.
-            carried = self.carried if self.request.header("sec-fetch-dest") in {"", "empty"} else RedirectEvents()
-            alone = answer_headers(copies, references) if copies or references else []
-            if not (carried.copies or carried.references):
-                return alone
-            together = answer_headers([*carried.copies, *copies], [*carried.references, *references])
-            return together if self._takes([*together, *self._cookies()]) else alone
-        if place is not _CARRY or not choices:
-            return []
-        if self.seals:
-            sealed = RedirectToken([self._signed_event(c.event) for c in choices if _is_sealed(c)], references)
-            token = write_sealed(sealed, signer, self.runtime.pixels) if any(sealed) else ""
-            return [site_cookie(self.request, SEALED, token, COOKIE_MAX_AGE_S)] if token else []
-        if not (copies or references):
-            return []
-        token = write_carry(copies, signer, references)
-        return [site_cookie(self.request, carry_name(copies, references), token, COOKIE_MAX_AGE_S)]
-
-    def kept_headers(self, events: Sequence[Event]) -> list[Header]:
-        """Return a redirect cookie with the copies of events that the page is about to fire.
-
-        If the visitor leaves the page before, the next one fires them. The page clears the cookie. The last events are
-        left out if not all fit; their server copies count.
-        """
-        copies = [self.travelling(event) for event in events]
-        while copies:
-            token = write_carry(copies, self.runtime.signer)
-            cookie = site_cookie(self.request, kept_name(copies), token, COOKIE_MAX_AGE_S)
-            size = len(cookie[1].partition(";")[0]) + self._carried_chars
-            if size <= COOKIE_LIMIT_CHARS and self._takes([cookie, *self._cookies()]):
-                return [cookie]
-            copies.pop()
-        return []
-
-    def _exposing(self) -> list[Header]:
-        """Return the headers that let an allowed page of another origin read our headers of the answer."""
-        return [
-            ("Access-Control-Expose-Headers", "TikTok-Events"),
-            ("Timing-Allow-Origin", self.request.header("origin")),
-        ]
 
     def _cookies(self) -> list[Header]:
         """Return the cookies of the visitor's choice and ids, or their deletions; the most important first."""
@@ -480,48 +269,6 @@ class BrowserOutput:
             return False
         return self.state.consent.state is _GRANTED and (self.is_page or self.plan.place is _CARRY)
 
-    @property
-    def _waits(self) -> bool:
-        return not self.state.consent.is_granted
-
-    @property
-    def _may_use_carried(self) -> bool:
-        """Whether this response may pass on events of earlier ones: it is seen now, by one visitor, who has agreed."""
-        return self.plan.timing is _LIVE and not self.is_shared and self.state.consent.is_granted
-
-    @property
-    def _has_carried(self) -> bool:
-        return self.request.cookies_hold(CARRY) and (bool(self.carried.names) or any(self._read_sealed()))
-
-    @property
-    def carried(self) -> RedirectEvents:
-        """The contents of earlier responses' redirect cookies with browser copies, if this response may use them."""
-        if self._carried is None:
-            self._carried = RedirectEvents()
-            if self.request.cookies_hold(CARRY) and self._may_use_carried:
-                self._carried = read_carry(self.request, self.runtime.signer)
-                for fault in self._carried.faults:
-                    self.runtime.notices.count(f"carry_{fault}")
-        return self._carried
-
-    @property
-    def _carried_chars(self) -> int:
-        """Length of the redirect cookies of earlier responses, in characters."""
-        return sum(len(name) + len(self.request.kept[name]) + 1 for name in carry_names(self.request))
-
-    def _read_sealed(self) -> RedirectToken:
-        """Return the sealed events of earlier responses, read once; empty if refused, shared or fetched ahead."""
-        if self._sealed is None:
-            self._sealed = RedirectToken()
-            is_known = self.state.consent.state is not _DENIED
-            if SEALED in self.request.kept and self.plan.timing is _LIVE and not self.is_shared and is_known:
-                runtime = self.runtime
-                try:
-                    self._sealed = read_sealed(self.request, runtime.signer, runtime.pixels, runtime.clock())
-                except TokenError as error:
-                    runtime.notices.count(f"carry_{error.reason}")
-        return self._sealed
-
 
 def visitor_headers(state: RequestState) -> list[Header]:
     """Return the due cookies of a visitor's ids, for a response that has room for all headers that we may add.
@@ -532,26 +279,6 @@ def visitor_headers(state: RequestState) -> list[Header]:
     return visitor_cookies(state.request, state.runtime, state)
 
 
-def _is_sealed(choice: RoutedEvent) -> bool:
-    return choice.way is Route.SEALED and choice.deferred is None
-
-
-def _copies(choices: Sequence[RoutedEvent]) -> list[BrowserCopy]:
-    return [_copy(choice.event) for choice in choices if _is_direct(choice)]
-
-
-def _is_direct(choice: RoutedEvent) -> bool:
-    return choice.way is Route.DIRECT and choice.deferred is None
-
-
-def _references(choices: Sequence[RoutedEvent]) -> list[str]:
-    return [choice.deferred.ref for choice in choices if choice.deferred is not None]
-
-
 def deleted(name: str) -> list[Header]:
     """Return the header that deletes a host-only cookie."""
     return [("Set-Cookie", delete_cookie(name))]
-
-
-def _copy(event: Event) -> BrowserCopy:
-    return event.event, browser_properties(event), event.event_id

@@ -29,9 +29,10 @@ from tiktok_middleware.core.page.head_end import Search
 from tiktok_middleware.core.page.held_memory import Share
 from tiktok_middleware.core.pixel.redirect_cookie import CARRY
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
-from tiktok_middleware.core.response.browser_output import BrowserOutput, Script
+from tiktok_middleware.core.response.browser_output import BrowserOutput
 from tiktok_middleware.core.response.decision_cache import Effects, Key, record
 from tiktok_middleware.core.response.page_csp import nonce_of, say_what_is_blocked, with_markup
+from tiktok_middleware.core.response.page_script import Script, late_script, page_script
 from tiktok_middleware.core.response.policy import Codec, Place, Plan, Timing, plan
 from tiktok_middleware.core.response.read_log import LoggedFacts, ReadLog, logged_setup
 from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
@@ -442,12 +443,12 @@ class Exchange:
         tags = body.tags
         is_usual = self._headers is not None and self._key is not None and not self._leaving
         if is_usual and tags.are_any and not self._is_key_of_tags and self.state.is_untouched:
-            self._record_page(output, output.script((), self._nonce), self._nonce)  # as if it had no such tags
+            self._record_page(output, page_script(output, (), self._nonce), self._nonce)  # as if it had no such tags
         if tags.policies:
             self._head = with_markup(self._head, tags.policies)
             say_what_is_blocked(self._head, self._runtime, self.state.request)
         nonce = self._nonce
-        made = output.script(self._leaving, nonce, has_base=tags.has_base)
+        made = page_script(output, self._leaving, nonce, has_base=tags.has_base)
         script, is_personal, is_constant = made
         self._leaving = ()
         spliced = body.splice(script)
@@ -481,7 +482,7 @@ class Exchange:
 
     def _leave_end(self) -> Forward:
         """Send the last bytes of a streamed page, with the events tracked since its head left."""
-        script = self._output.late_script(self._leaving, self._nonce) if self._output is not None else b""
+        script = late_script(self._output, self._leaving, self._nonce) if self._output is not None else b""
         self._held += self._body.end(script) if self._body is not None else b""
         self._leaving = ()
         return self._let_go(None)

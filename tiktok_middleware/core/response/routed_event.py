@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
 import msgspec
 
-from tiktok_middleware.core.events.event import DeferredPayload, Event, OutboxEntry
+from tiktok_middleware.core.events.event import DeferredPayload, Event, OutboxEntry, browser_properties
+from tiktok_middleware.core.pixel.snippet import BrowserCopy
 from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.server_event import make_entry
 
-__all__ = ["Route", "RoutedEvent"]
+__all__ = ["Route", "RoutedEvent", "direct_copies", "is_direct", "is_sealed", "references_of"]
 
 
 class Route(Enum):
@@ -55,3 +57,24 @@ class RoutedEvent(NamedTuple):
             # A signed event that is opened twice, such as in two tabs, counts once.
             made = msgspec.structs.replace(made, once=True, passing=not self.event.once)
         return made if self.deferred is None else msgspec.structs.replace(made, deferred=self.deferred)
+
+
+def is_sealed(choice: RoutedEvent) -> bool:
+    """Return whether the event is in this response as a signed event."""
+    return choice.way is Route.SEALED and choice.deferred is None
+
+
+def is_direct(choice: RoutedEvent) -> bool:
+    """Return whether the browser copy of the event is in this response."""
+    return choice.way is Route.DIRECT and choice.deferred is None
+
+
+def direct_copies(choices: Sequence[RoutedEvent]) -> list[BrowserCopy]:
+    """Return the browser copies that are in this response."""
+    events = [choice.event for choice in choices if is_direct(choice)]
+    return [(event.event, browser_properties(event), event.event_id) for event in events]
+
+
+def references_of(choices: Sequence[RoutedEvent]) -> list[str]:
+    """Return the references to copies that wait in the outbox."""
+    return [choice.deferred.ref for choice in choices if choice.deferred is not None]

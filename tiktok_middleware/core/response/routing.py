@@ -63,13 +63,12 @@ def _sealed(output: BrowserOutput, event: Event, before: Sequence[RoutedEvent]) 
     if output.is_shared:
         # Each browser makes an id of its own for a shared page: neither `once` nor the app's own id can apply.
         is_alike = not event.once and is_timed(event.event_id)
-        return (
-            RoutedEvent(event, Route.SEALED) if is_alike and len(output.entry(event)[3]) <= TOKEN_LIMIT_CHARS else None
-        )
+        fits = is_alike and len(output.entries.entry(event)[3]) <= TOKEN_LIMIT_CHARS
+        return RoutedEvent(event, Route.SEALED) if fits else None
     choice = RoutedEvent(event, Route.SEALED)
     if output.fits([*before, choice]):
         return choice
-    choice = choice._replace(deferred=_deferred(output, output.entry(event)[3]))
+    choice = choice._replace(deferred=_deferred(output, output.entries.entry(event)[3]))
     return choice if output.fits([*before, choice]) else None
 
 
@@ -78,7 +77,7 @@ def _direct(output: BrowserOutput, event: Event, has_server: bool, before: Seque
     choice = RoutedEvent(event, Route.DIRECT, has_server)
     if output.fits([*before, choice]):
         return choice
-    choice = choice._replace(deferred=_deferred(output, output.travelling(event)))
+    choice = choice._replace(deferred=_deferred(output, output.event_headers.travelling(event)))
     return choice if output.fits([*before, choice]) else None
 
 
