@@ -65,9 +65,11 @@ ORDER = {
     "_wiring": ("_bots", "_browser_rules", "core", "delivery"),
     "_development": (),
     "_start_line": ("_development", "delivery.outbox.location"),
+    "_storing": ("_log", "core", "delivery"),
+    "_page_reports": ("_helper_watch", "_rate_limit", "_storing", "core"),
     "client": (
-        *("_development", "_start_line", "_wiring", "_log", "_other_servers", "_rate_limit", "core", "delivery"),
-        *("_helper_watch", "server_job"),
+        *("_development", "_start_line", "_wiring", "_log", "_other_servers", "_page_reports", "_rate_limit"),
+        *("_helper_watch", "_storing", "core", "delivery", "server_job"),
     ),
     "attach": ("core.tracking.current",),
     "_app_check": (),

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from tiktok_middleware._development import development_server
 from tiktok_middleware._helper_watch import HelperWatch
 from tiktok_middleware._log import NoticeLog, shares
 from tiktok_middleware._other_servers import OtherServers
+from tiktok_middleware._page_reports import PageReports
 from tiktok_middleware._rate_limit import RateLimit
 from tiktok_middleware._start_line import announce
+from tiktok_middleware._storing import COMMIT_WAIT_S, deliver_to
 from tiktok_middleware._wiring import (
     base_code,
     bot_rule,
@@ -31,60 +32,34 @@ from tiktok_middleware._wiring import (
 from tiktok_middleware.config import DEBUG_DEFAULTS, Config
 from tiktok_middleware.core.consent.consent import make_reader
 from tiktok_middleware.core.consent.state import State
-from tiktok_middleware.core.endpoint.report import Report, hear, refuse
-from tiktok_middleware.core.endpoint.routes import answer
-from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
-from tiktok_middleware.core.events.event_names import read_name
-from tiktok_middleware.core.events.ids import once_event_id, read_once
+from tiktok_middleware.core.events.event import Claim
 from tiktok_middleware.core.http.asgi_request import ScopeRequest, headers_by_name
 from tiktok_middleware.core.http.own_response import Answer, Wanted
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.http.wsgi_request import EnvironRequest
-from tiktok_middleware.core.response.actions import Commit, Forward, Phase, Step
+from tiktok_middleware.core.response.actions import Phase
 from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.runtime import Runtime, make_runtime, page_events
 from tiktok_middleware.core.signing import Signer
-from tiktok_middleware.core.tracking.counted_before import note_claim
 from tiktok_middleware.core.tracking.current import KEY
 from tiktok_middleware.core.tracking.pixels_by_host import RuntimesByHost
-from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
+from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.request_tracker import RequestTracker
-from tiktok_middleware.core.tracking.server_event import late_entries, late_entry
 from tiktok_middleware.core.tracking.server_tracker import Context, server_tracker
 from tiktok_middleware.core.tracking.tracker import Tracker
-from tiktok_middleware.delivery.delivery import FLUSH_S, open_delivery
+from tiktok_middleware.delivery.delivery import open_delivery
 from tiktok_middleware.delivery.interface import DeliveryInterface
-from tiktok_middleware.delivery.process.event_loop import in_thread, is_in_event_loop, wait_for
 from tiktok_middleware.server_job import ServerJob
 
 __all__ = ["COMMIT_WAIT_S", "Client", "clients", "deliver_to"]
 
-_T = TypeVar("_T")
-
-#: How long a response waits for its events to be on disk, in seconds; after that it leaves, and they stay in memory.
-COMMIT_WAIT_S = 0.25
-
 _LOOK_EVERY_S = 0.5  # interval of the check whether an operator has stopped everything
-
 
 #: All clients of this process.
 clients: weakref.WeakSet[Client] = weakref.WeakSet()
 
-#: Deliveries that replace those of all clients of this process; the last one applies.
-_instead: list[DeliveryInterface] = []
 
-
-@contextlib.contextmanager
-def deliver_to(delivery: DeliveryInterface) -> Iterator[None]:
-    """Make every client of this process, also new ones, use ``delivery`` while the block runs."""
-    _instead.append(delivery)
-    try:
-        yield
-    finally:
-        _instead.remove(delivery)
-
-
-class Client(OtherServers):
+class Client(PageReports, OtherServers):
     """One configuration at work: makes the trackers of requests, and passes their events to the delivery.
 
     Args:
@@ -243,24 +218,6 @@ class Client(OtherServers):
         """Return the exchange of a request without a raw scope or environ."""
         return Exchange(Tracker(RequestState(request, self._serving(request))))
 
-    def carry_out(self, exchange: Exchange, step: Commit) -> Forward | None:
-        """Store the events of a step, and return what is to be sent then."""
-        try:
-            claims = self.wait(self.submit(step))
-        except Exception as error:  # noqa: BLE001  # as above
-            self._log.failure("commit", error)
-            return exchange.failed()
-        return _sendable(exchange.committed(claims))
-
-    async def carry_out_async(self, exchange: Exchange, step: Commit) -> Forward | None:
-        """Do the same on an event loop."""
-        try:
-            claims = await self.wait_async(self.submit(step))
-        except Exception as error:  # noqa: BLE001  # as above
-            self._log.failure("commit", error)
-            return exchange.failed()
-        return _sendable(exchange.committed(claims))
-
     def end(self, tracker: RequestTracker, exchange: Exchange | None = None) -> Future[list[Claim]] | None:
         """End a request: store the events tracked since the head left. Later ones get a server copy alone too.
 
@@ -283,81 +240,6 @@ class Client(OtherServers):
         exchange.phase = Phase.DONE
         exchange.state.late = self._late
         return self._submit_late(exchange.state)
-
-    def _submit_late(self, state: RequestState) -> Future[list[Claim]] | None:
-        try:
-            made = late_entries(state)
-            future = self._submit_and_note(made) if made else None
-        except Exception as error:  # noqa: BLE001  # as above
-            self._log.failure("submit", error)
-            return None
-        return future if self._delivery_in_use.is_inline else None
-
-    def answer(self, request: RequestView) -> Answer | Wanted | None:
-        """Return our own response to a request below the endpoint; None for the app's requests.
-
-        If it depends on the request's body, return ``Wanted``: :meth:`collect` then returns the response.
-        """
-        try:
-            own = answer(request, self._serving(request))
-            if own is not None:
-                self._helper_watch.asked()
-            if isinstance(own, Wanted):
-                wait_s = self._throttle.wait_s(request, self.runtime.clock())
-                return refuse(self.runtime, 429, "too_many", [("Retry-After", str(wait_s))]) if wait_s else own
-        except Exception as error:  # noqa: BLE001  # our failures never reach the app
-            self._log.failure("endpoint", error)
-            return None
-        return own
-
-    def collect(self, request: RequestView, body: bytes) -> Answer:
-        """Store the events of a page's report, and return our response."""
-        try:
-            heard = self._hear(request, body)
-            if not isinstance(heard, Report):
-                return heard
-            judgement = heard.judged([self.wait(self._take(ref)) for ref in heard.references])
-            stored = judgement.submissions
-            if not stored:
-                return judgement.answer([])
-            claims = self.wait(self._submit(stored))
-            return judgement.answer(claims)
-        except Exception as error:  # noqa: BLE001  # as above
-            self._log.failure("collect", error)
-            return refuse(self.runtime, 503, "failed")
-
-    def unfinished(self) -> Answer:
-        """Return our response to a report whose body does not come in time."""
-        return refuse(self.runtime, 408, "unfinished")
-
-    def _hear(self, request: RequestView, body: bytes) -> Report | Answer:
-        """Read a report. If it exceeds the rate limit for events, keep only the visitor's choice, or reject it."""
-        heard = hear(request, self.runtime.serving(request), body)
-        if not isinstance(heard, Report):
-            return heard
-        wait_s = self._throttle.events_wait_s(request, self.runtime.clock(), heard.event_count)
-        if not wait_s:
-            return heard
-        if heard.has_word:
-            self._log.count("collect_too_many_events")
-            return heard.without_events()
-        return refuse(self.runtime, 429, "too_many_events", [("Retry-After", str(wait_s))])
-
-    async def collect_async(self, request: RequestView, body: bytes) -> Answer:
-        """Do the same on an event loop."""
-        try:
-            heard = self._hear(request, body)
-            if not isinstance(heard, Report):
-                return heard
-            judgement = heard.judged([await self.wait_async(self._take(ref)) for ref in heard.references])
-            stored = judgement.submissions
-            if not stored:
-                return judgement.answer([])
-            claims = await self.wait_async(self._submit(stored))
-            return judgement.answer(claims)
-        except Exception as error:  # noqa: BLE001  # as above
-            self._log.failure("collect", error)
-            return refuse(self.runtime, 503, "failed")
 
     def tracker(
         self,
@@ -409,80 +291,6 @@ class Client(OtherServers):
         if identity:
             tracker.identify(**identity)
         return ServerJob(tracker, self)
-
-    def submit(self, commit: Commit) -> Future[list[Claim]]:
-        """Store events, and with ``TIKTOK_FLUSH=request`` send them; return the future of their claims."""
-        return self._submit(commit.submissions)
-
-    def wait(self, future: Future[_T], timeout_s: float | None = None) -> _T | None:
-        """Return the result of delivery; None after the timeout, by default :data:`COMMIT_WAIT_S`."""
-        try:
-            return future.result(COMMIT_WAIT_S if timeout_s is None else timeout_s)
-        except Exception as error:  # noqa: BLE001  # a slow or failing disk must not fail the response
-            self._undurable(error)
-            return None
-
-    async def wait_async(self, future: Future[_T], timeout_s: float | None = None) -> _T | None:
-        """Do the same on an event loop of asyncio or trio, without blocking it."""
-        try:
-            if not future.done():
-                flush_s = FLUSH_S if self.delivery.is_inline else 0.0
-                await wait_for(future, flush_s + (COMMIT_WAIT_S if timeout_s is None else timeout_s))
-            return future.result(0)
-        except Exception as error:  # noqa: BLE001  # as above
-            self._undurable(error)
-            return None
-
-    def take_late(self, state: RequestState, pending: TrackedEvent) -> None:
-        """Store an event that was tracked after its response had ended; never raise into the app."""
-        with self._guard("late"):
-            entry = late_entry(pending, state)
-            if entry is not None:
-                self._submit_and_note([(pending.event, entry)])
-
-    def cancel(self, *, once: object, event: str = "Purchase", timeout_s: float = 2.0) -> bool:
-        """Cancel the server copy of an event, such as of an order that was cancelled within TIKTOK_DELAY.
-
-        Return True if the server copy will never be sent, even if the event is only tracked later; False if it was
-        sent already, is being sent now, or the outbox did not answer in time. A browser copy cannot be cancelled: it
-        left with its page, unless the view passed ``browser=False``. This call waits for the outbox: on an event loop
-        await `cancel_async`.
-
-        Args:
-            once: the key that was passed to ``track(once=...)``, or the ``order_id`` of a ``Purchase``.
-            event: name of the event.
-            timeout_s: seconds to wait for the outbox.
-
-        Raises:
-            EventError: ``once`` is empty or no text, number or UUID; or ``event`` is no event name.
-        """
-        event_id = once_event_id(read_name(event).name, read_once(once))
-        try:
-            return self._cancel(event_id).result(timeout_s)
-        except Exception as error:  # noqa: BLE001  # a slow or failing outbox
-            return self._not_cancelled(event, error)
-
-    async def cancel_async(self, *, once: object, event: str = "Purchase", timeout_s: float = 2.0) -> bool:
-        """Do the same on an event loop."""
-        event_id = once_event_id(read_name(event).name, read_once(once))
-        try:
-            future = self._cancel(event_id)
-            await wait_for(future, timeout_s)
-            return future.result(0)
-        except Exception as error:  # noqa: BLE001  # as above
-            return self._not_cancelled(event, error)
-
-    def _cancel(self, event_id: str) -> Future[bool]:
-        delivery = self._delivery_in_use
-        if delivery.is_inline and is_in_event_loop():
-            return in_thread(lambda: delivery.cancel(event_id).result(0))
-        return delivery.cancel(event_id)
-
-    def _not_cancelled(self, event: str, error: Exception) -> bool:
-        self._log.count("not_cancelled")
-        why = str(error) or type(error).__name__
-        self._log.once("not_cancelled", f"a {event} could not be cancelled ({why}) and is sent when its delay is over")
-        return False
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait for delivery; return whether all accepted events are delivered, or dead letters, within the time."""
@@ -540,53 +348,6 @@ class Client(OtherServers):
         """Return the runtime for a request: with its host's pixels, or off while an operator has stopped all."""
         return (self._stopped or self.runtime).serving(request)
 
-    @property
-    def _delivery_in_use(self) -> DeliveryInterface:
-        return _instead[-1] if _instead else self.delivery
-
     def _stop_watching(self) -> None:
         for runtime in (self.runtime, *(self._by_host or ())):
             runtime.page_watch = None
-
-    def _handed_out(self, events: Sequence[Event]) -> None:
-        self._delivery_in_use.handed_out(events)
-
-    def _submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]]:
-        delivery = self._delivery_in_use
-        if delivery.is_inline and is_in_event_loop():
-            return in_thread(lambda: delivery.submit(submissions).result(0))
-        return delivery.submit(submissions)
-
-    def _submit_and_note(self, made: Sequence[tuple[Event, OutboxEntry]]) -> Future[list[Claim]]:
-        """Store events that nothing waits for; their claims are noted once they are known."""
-        future = self._submit([entry for _, entry in made])
-        future.add_done_callback(lambda stored: self._note(made, stored))
-        return future
-
-    def _note(self, made: Sequence[tuple[Event, OutboxEntry]], stored: Future[list[Claim]]) -> None:
-        if stored.cancelled() or stored.exception() is not None:
-            return
-        with self._guard("claims"):
-            for (event, entry), claim in zip(made, stored.result(), strict=True):
-                note_claim(event, entry, claim, self._log)
-
-    def _take(self, ref: str) -> Future[bytes | None]:
-        delivery = self._delivery_in_use
-        if delivery.is_inline and is_in_event_loop():
-            return in_thread(lambda: delivery.take(ref).result(0))
-        return delivery.take(ref)
-
-    def _undurable(self, error: Exception) -> None:
-        self._log.count("undurable")
-        self._log.once("undurable", f"an event was not on disk in time ({type(error).__name__}); it waits in memory")
-
-    @contextlib.contextmanager
-    def _guard(self, part: str) -> Any:
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001  # our failures never reach the app
-            self._log.failure(part, error)
-
-
-def _sendable(step: Step) -> Forward | None:
-    return step if isinstance(step, Forward) else None
