@@ -53,3 +53,14 @@ def test_a_mistake_of_ours_is_one_error_with_its_traceback_and_counted_each_time
 def test_shares_are_parts_of_the_whole() -> None:
     assert shares({}) == {}
     assert shares({"granted": 2, "gpc": 1}) == {"granted": 0.6667, "gpc": 0.3333}
+
+
+@pytest.mark.parametrize(("is_development", "level"), [(False, logging.DEBUG), (True, logging.WARNING)])
+def test_a_detail_is_said_each_time_and_seen_in_development(
+    is_development: bool, level: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    log = NoticeLog(is_development=is_development)
+    for _ in range(2):
+        log.detail("counted %s before")
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [(level, "counted %s before")] * 2

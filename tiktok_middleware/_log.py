@@ -57,7 +57,13 @@ class NoticeLog:
         bots: how many server copies each pattern of bots has left out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_development: bool = False) -> None:
+        """Make an empty log.
+
+        Args:
+            is_development: log at WARNING what other environments log at DEBUG, each time.
+        """
+        self._detail_level = logging.WARNING if is_development else logging.DEBUG
         self.counts: Counter[str] = Counter()
         self.apps: Counter[str] = Counter()
         self.consents: Counter[str] = Counter()
@@ -93,8 +99,8 @@ class NoticeLog:
         log.warning(message)
 
     def detail(self, message: str) -> None:
-        """Log a message at DEBUG, each time."""
-        log.debug("%s", message)
+        """Log a message each time: at WARNING in development, else at DEBUG."""
+        log.log(self._detail_level, "%s", message)
 
     def failure(self, part: str, error: BaseException) -> None:
         """Log one ERROR line with a traceback per kind of failure; count each failure."""

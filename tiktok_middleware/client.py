@@ -83,7 +83,7 @@ class Client(PageReports, OtherServers):
         random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.config: Config = config if config is not None else Config.from_env()
-        self._log = NoticeLog()
+        self._log = NoticeLog(is_development=self.config.environment == "development")
         framework_keys = tuple(secret_keys)
         self._throttle = RateLimit()
         self._late = self.take_late

@@ -96,6 +96,7 @@ def test_check_says_why_a_channel_is_closed() -> None:
 def test_check_says_when_everything_is_off(environ: dict[str, str]) -> None:
     found = report(**environ)
     assert (found["browser channel"], found["server channel"]) == ("off", "off")
+    assert (found["outbox"], found["outbox file"]) == ("none", "none")
     if not environ:
         assert found["pixels"] == "none: everything passes through"
 
@@ -105,6 +106,28 @@ def test_check_prints_a_table_for_people() -> None:
     assert result.exit_code == 0
     assert ["pixels", PIXEL] in [line.split() for line in result.output.splitlines()]
     assert TOKEN not in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "last_line"),
+    [
+        ((), {}, "No fault found. The middleware is off: responses pass untouched."),
+        (("--strict",), {}, "No fault found. The middleware is off: responses pass untouched."),
+        (("--strict",), {"TIKTOK_PIXEL_ID": PIXEL, "TIKTOK_CONSENT": "required"}, "No fault found, also by --strict."),
+        (
+            (),
+            {"TIKTOK_PIXEL_ID": PIXEL},
+            "No fault found. --strict also fails where consent was never decided, or a variable is misspelt.",
+        ),
+        (
+            ("--strict",),
+            {"TIKTOK_PIXEL_ID": PIXEL},
+            "Error: consent was never decided: set TIKTOK_CONSENT (implied keeps today's behaviour)",
+        ),
+    ],
+)
+def test_check_ends_with_its_verdict(arguments: tuple[str, ...], environ: dict[str, str], last_line: str) -> None:
+    assert run("check", *arguments, **environ).output.splitlines()[-1] == last_line
 
 
 def test_a_table_shows_values_as_they_are() -> None:

@@ -115,7 +115,7 @@ def test_status_counts_by_state_event_and_reason(full: Shop) -> None:
 def test_status_tells_how_much_is_remembered_as_counted_once(shop: Shop) -> None:
     shop.outbox.put([OutboxEntry(f"order-{i}", browser=True, once=True) for i in range(1200)])
     assert shop.ask("status")["counted_once"] == 1200
-    assert "1,200 conversions are remembered as counted, one for each channel" in shop.run("status").output
+    assert "1,200 copies are remembered by channel and id, so that none is counted again" in shop.run("status").output
     shop.run("purge", "--waiting", "--dead", "--yes")
     assert shop.ask("status")["counted_once"] == 1200, "what was counted once stays counted"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,9 @@ import pytest
 
 from tests.cli.test_main import run
 from tests.serving import free_port
+from tiktok_middleware.cli.sandbox import arrival_line, sandbox_variables
+from tiktok_middleware.sandbox.matching import Difference
+from tiktok_middleware.sandbox.store import Conversion
 
 pytestmark = pytest.mark.servers
 ROOT = Path(__file__).parents[2]
@@ -59,10 +63,46 @@ def test_sandbox_prints_export_lines_writes_them_to_a_file_and_confirms_an_event
         deadline = time.monotonic() + 10
         while "server only: Contact" not in log.read_text() and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert "server only: Contact  e-1" in log.read_text()
+        assert "server only: Contact  e-1  (no copy on the browser's channel so far)" in log.read_text()
+        assert f"set -a; . {env_file}; set +a" in log.read_text()
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(20)
+
+
+@pytest.mark.parametrize(
+    ("state", "properties", "line"),
+    [
+        ("matched", {}, "matched: Purchase  e-1"),
+        ("matched", {"value": 59.9, "currency": "EUR"}, "matched: Purchase  59.9 EUR  e-1"),
+        ("matched", {"value": 0, "order_id": "A-1"}, "matched: Purchase  0, order A-1  e-1"),
+        ("matched", {"order_id": "A\x1b[2J\nmatched: all"}, "matched: Purchase  order A\\x1b[2J\\nmatched: all  e-1"),
+        ("browser_only", {}, "browser only: Purchase  e-1  (no copy on the server's channel so far)"),
+        ("server_only", {}, "server only: Purchase  e-1  (no copy on the browser's channel so far)"),
+        ("different", {}, "different: Purchase (value)  e-1"),
+    ],
+)
+def test_line_of_an_arrival_names_value_and_order(state: str, properties: dict[str, object], line: str) -> None:
+    differences = [Difference("value", 1, 2)] if state == "different" else []
+    made = Conversion("k", "C5", "Purchase", "e-1", 0.0, state=state, properties=properties, differences=differences)
+    assert arrival_line(made) == line
+
+
+def test_inspector_shows_the_variables_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TIKTOK_PIXEL_ID", "TIKTOK_CONSENT", "TIKTOK_PAGE_VIEW", "TIKTOK_OUTBOX"):
+        monkeypatch.delenv(name, raising=False)
+    script = (ROOT / "tiktok_middleware/sandbox/static/inspector/page.js").read_text()
+    shown = dict(re.findall(r'^  ["`](TIKTOK_[A-Z_]+)=(.*)["`],$', script, re.MULTILINE))
+    made = sandbox_variables("HOST", 1, "/folder")
+    made.pop("TIKTOK_OUTBOX")  # a page cannot name a new file
+    assert {name: value.replace("${location.origin}", "http://HOST:1") for name, value in shown.items()} == made
+
+
+def test_each_run_has_an_outbox_of_its_own_unless_one_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TIKTOK_OUTBOX", raising=False)
+    assert sandbox_variables("h", 1, "/tmp/a")["TIKTOK_OUTBOX"] == "sqlite:////tmp/a/outbox.sqlite3"
+    monkeypatch.setenv("TIKTOK_OUTBOX", "memory://")
+    assert sandbox_variables("h", 1, "/tmp/a")["TIKTOK_OUTBOX"] == "memory://"
 
 
 @pytest.mark.parametrize("text", ["nope", "=5", ""])

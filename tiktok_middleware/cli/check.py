@@ -75,6 +75,17 @@ def check(as_json: bool, strict: bool, wants_data_map: bool, as_html: bool) -> N
     _print(rows, as_json)
     if faults:
         raise click.ClickException("; ".join(faults))
+    if not as_json:
+        click.echo(_passed(config, strict))
+
+
+def _passed(config: Config, strict: bool) -> str:
+    """Return the last line of a check without faults."""
+    if not config.is_on:
+        return "No fault found. The middleware is off: responses pass untouched."
+    if strict:
+        return "No fault found, also by --strict."
+    return "No fault found. --strict also fails where consent was never decided, or a variable is misspelt."
 
 
 def _config() -> Config:
@@ -102,8 +113,8 @@ def _rows(config: Config) -> dict[str, str]:
         "consent decided": "yes" if config.is_consent_decided else "no: set TIKTOK_CONSENT",
         **_consent_cookies(config),
         "global privacy control": config.gpc,
-        "outbox": _outbox(config),
-        "outbox file": str(outbox_path(outbox_url(config)) or spool_path(config) or "none"),
+        "outbox": _outbox(config) if config.is_on else "none",
+        "outbox file": _outbox_file(config),
         "outbox environment": environment_of(config.api_url, config.test_event_code, config.environment),
         "switches": _stopped(config) or "nothing is stopped",
         "Events API": config.api_url,
@@ -134,6 +145,12 @@ def _outbox(config: Config) -> str:
         return without_password(url)
     risk = outbox_risk(url) if config.is_on else ""
     return f"{url} is {risk}" if risk else url
+
+
+def _outbox_file(config: Config) -> str:
+    """Return the path of the file in which events wait on this host; ``none`` without one."""
+    path = (outbox_path(outbox_url(config)) or spool_path(config)) if config.is_on else None
+    return str(path or "none")
 
 
 def _stopped(config: Config) -> str:

@@ -26,6 +26,15 @@ _SKIPPED = {
     "migrations",
     "__pycache__",
 }
+_NEXT = """\
+Next:
+
+1. tiktok-middleware init --diff | git apply        applies the change; it needs no repository
+2. tiktok-middleware docs {page:<24}  how to track events in views of this framework
+3. pip install "tiktok-middleware[demo]"            the stand-in for TikTok, for trials on this machine
+   tiktok-middleware sandbox                        in another terminal; it prints variables for the app
+4. Start the app with these variables and open its pages. The sandbox confirms each event: "matched: Purchase".
+5. Before you go live: tiktok-middleware check --strict, and tiktok-middleware docs going-live"""
 _MAX_FILES = 5000
 _MAX_BYTES = 512 * 1024
 
@@ -102,11 +111,11 @@ def init(folder: Path, diff_only: bool) -> None:
     click.echo("Variables (.env):\n")
     click.echo("TIKTOK_PIXEL_ID=...       # TikTok Events Manager > your pixel")
     click.echo("TIKTOK_ACCESS_TOKEN=...   # your pixel > Settings > Events API > Generate access token")
-    click.echo("TIKTOK_CONSENT=required   # or implied, or your consent platform: see 'tiktok-middleware docs'\n")
     click.echo(
-        "Verify on this machine, without TikTok: run 'tiktok-middleware sandbox' in another terminal, start the app"
+        "TIKTOK_CONSENT=required   # or implied, or your consent platform: 'tiktok-middleware docs how-to/consent'"
     )
-    click.echo("with the lines that it prints, and open a page. Then: tiktok-middleware check")
+    click.echo("                          # required: nothing is sent until your banner calls tiktok.grantConsent()\n")
+    click.echo(_NEXT.format(page=f"frameworks/{plan.framework.lower()}"))
 
 
 def _python_files(folder: Path) -> Iterator[Path]:

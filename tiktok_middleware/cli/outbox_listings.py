@@ -120,7 +120,7 @@ def _print_summary(found: Summary, name: str, oldest_s: float | None, now: float
     counts = ", ".join(f"{found.count(state)} {state.replace('_', ' ')}" for state in (WAITING, IN_FLIGHT, DEAD))
     click.echo(f"{name}\n{counts}")
     click.echo(f"{found.waiting_bytes:,} bytes wait, {found.file_bytes:,} bytes on disk")
-    click.echo(f"{found.claims:,} conversions are remembered as counted, one for each channel")
+    click.echo(f"{found.claims:,} copies are remembered by channel and id, so that none is counted again")
     if oldest_s is not None:
         click.echo(f"the oldest that waits happened {span(oldest_s)} ago")
     if found.groups:

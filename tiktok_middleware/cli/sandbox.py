@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import os
+import shlex
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from tiktok_middleware._printable import printable
 from tiktok_middleware.cli.preconditions import need_free_port, need_package
 
 if TYPE_CHECKING:
     from tiktok_middleware.sandbox.store import Conversion
 
-__all__ = ["sandbox", "sandbox_variables"]
+__all__ = ["arrival_line", "sandbox", "sandbox_variables"]
 
 _PIXEL = "C5SANDB0XPIXEL000000"
 
 
-def sandbox_variables(host: str, port: int) -> dict[str, str]:
-    """Return the variables that point an app at a sandbox; pixel, consent and page view keep values already set."""
+def sandbox_variables(host: str, port: int, folder: str) -> dict[str, str]:
+    """Return the variables that point an app at a sandbox.
+
+    Pixel, consent, page view and outbox keep values that are set already.
+
+    Args:
+        host: address of the sandbox.
+        port: port of the sandbox.
+        folder: where the outbox of the app is, so that orders of an earlier trial do not count as counted.
+    """
     return {
         "TIKTOK_PIXEL_ID": os.environ.get("TIKTOK_PIXEL_ID") or _PIXEL,
         "TIKTOK_ACCESS_TOKEN": "sandbox-token",
         "TIKTOK_CONSENT": os.environ.get("TIKTOK_CONSENT") or "implied",
         "TIKTOK_PAGE_VIEW": os.environ.get("TIKTOK_PAGE_VIEW") or "matched",
+        "TIKTOK_OUTBOX": os.environ.get("TIKTOK_OUTBOX") or f"sqlite:///{folder}/outbox.sqlite3",
         "TIKTOK_ENVIRONMENT": "development",
         "TIKTOK_API_URL": f"http://{host}:{port}/open_api/v1.3",
         "TIKTOK_PIXEL_URL": f"http://{host}:{port}/i18n/pixel/events.js",
@@ -43,14 +55,19 @@ def sandbox_variables(host: str, port: int) -> dict[str, str]:
     help="Also write the variables to this file, one NAME=VALUE a line.",
 )
 def sandbox(port: int, host: str, env_file: Path | None) -> None:
-    """Start the stand-in for TikTok: Events API, events.js and the inspector page."""
+    """Start the stand-in for TikTok: Events API, events.js and the inspector page.
+
+    It prints the variables that an app needs to send its events here. Their outbox is a new one for each run of the
+    sandbox, so that an order of an earlier trial can be placed again. It needs the extra "demo":
+    pip install "tiktok-middleware[demo]"
+    """
     need_package("uvicorn", "demo")
     need_free_port(host, port)
     import uvicorn  # noqa: PLC0415  # an extra
 
     from tiktok_middleware.sandbox import create_app  # noqa: PLC0415  # also imports starlette
 
-    variables = sandbox_variables(host, port)
+    variables = sandbox_variables(host, port, tempfile.mkdtemp(prefix="tiktok-sandbox-"))
     click.echo(f"\n  Inspector  http://{host}:{port}/\n\n  Start your app with these variables:\n")
     for name, value in variables.items():
         click.echo(f"export {name}={value}")
@@ -59,13 +76,30 @@ def sandbox(port: int, host: str, env_file: Path | None) -> None:
             env_file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()), "utf-8")
         except OSError as error:
             raise click.ClickException(f"cannot write {env_file} ({error.strerror})") from None
-        click.echo(f"\n  The same lines are in {env_file}.")
+        path = shlex.quote(str(env_file.absolute()))
+        click.echo(f"\n  They are in {env_file} too. To load them into a shell: set -a; . {path}; set +a")
     click.echo("\n  Events are confirmed here as they arrive. Ctrl-C stops the sandbox.\n")
     uvicorn.run(create_app(on_state=_confirm), host=host, port=port, log_level="warning")
 
 
 def _confirm(conversion: Conversion) -> None:
     """Print one line for an event that has arrived on a channel, or on both."""
+    click.echo(arrival_line(conversion))
+
+
+def arrival_line(conversion: Conversion) -> str:
+    """Return the line that confirms an event, such as ``matched: Purchase  59.9 EUR, order A-1001  5f0e...``."""
     state = conversion.state.replace("_", " ")
     differing = ", ".join(difference.path for difference in conversion.differences)
-    click.echo(f"{state}: {conversion.event}{f' ({differing})' if differing else ''}  {conversion.event_id}")
+    given = conversion.properties
+    value = " ".join(str(given[name]) for name in ("value", "currency") if name in given)
+    order = f"order {given['order_id']}" if "order_id" in given else ""
+    what = ", ".join(filter(None, [value, order]))
+    other = {"browser_only": "the server's", "server_only": "the browser's"}.get(conversion.state, "")
+    parts = [
+        f"{state}: {conversion.event}{f' ({differing})' if differing else ''}",
+        what,
+        conversion.event_id,
+        f"(no copy on {other} channel so far)" if other else "",
+    ]
+    return printable("  ".join(filter(None, parts)))

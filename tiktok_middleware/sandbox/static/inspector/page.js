@@ -165,9 +165,11 @@ $("theme").addEventListener("click", () => {
   root.dataset.theme = dark ? "light" : "dark";
 });
 $("environment").textContent = [
+  "TIKTOK_PIXEL_ID=C5SANDB0XPIXEL000000",
+  "TIKTOK_ACCESS_TOKEN=sandbox-token",
+  "TIKTOK_CONSENT=implied",
+  "TIKTOK_PAGE_VIEW=matched",
   "TIKTOK_ENVIRONMENT=development",
-  "TIKTOK_PIXEL_ID=C0SANDBOX00000000000",
-  "TIKTOK_ACCESS_TOKEN=any-text-will-do",
   `TIKTOK_API_URL=${location.origin}/open_api/v1.3`,
   `TIKTOK_PIXEL_URL=${location.origin}/i18n/pixel/events.js`,
 ].join("\n");
