@@ -54,6 +54,10 @@ system:
 	$(call need,PATH=$$PATH:/usr/sbin command -v pgbouncer >/dev/null,pgbouncer,a real connection pooler)
 	$(call need,PATH=$$PATH:/usr/sbin command -v nginx >/dev/null,nginx,a real proxy)
 	$(call need,PATH=$$PATH:/usr/sbin command -v varnishd >/dev/null,varnish,a real cache)
+	$(call need,test -x /usr/bin/firefox-esr,firefox-esr,another browser engine)
+	$(call need,test -x /usr/bin/WebKitWebDriver,webkit2gtk-driver,another browser engine)
+	$(call need,command -v Xvfb >/dev/null,xvfb,a display for WebKit)
+	$(call need,command -v openssl >/dev/null,openssl,certificates for tests)
 
 # The real htmx and Turbo, and the consent platforms' own code, which the browser tests load into pages; the minifier.
 MODULES := tests/browser/node_modules/.installed tests/consent_platforms/node_modules/.installed
@@ -90,6 +94,7 @@ coverage: $(VENV)/.installed-dev modules .venv-reality-httpbin/.installed
 
 # Every server, workers killed in twenty rounds, and Starlette's and Flask's own test suites with every app wrapped.
 soak: $(VENV)/.installed-dev modules lowest reality
+	$(call need,test -x /usr/bin/chromedriver,chromium-driver,the driver of a browser)
 	$(BIN)/python -m pip install --quiet --group soak
 	$(BIN)/pytest -m soak -n 2 --dist loadgroup
 
