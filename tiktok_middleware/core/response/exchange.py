@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tiktok_middleware.core.consent.state import State
-from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
+from tiktok_middleware.core.events.event import Claim
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.http.response_head import Head, says_html
 from tiktok_middleware.core.http.response_headers import Headers, with_changes
@@ -30,15 +30,13 @@ from tiktok_middleware.core.page.held_memory import Share
 from tiktok_middleware.core.pixel.redirect_cookie import CARRY
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
 from tiktok_middleware.core.response.browser_output import BrowserOutput
-from tiktok_middleware.core.response.decision_cache import Effects, Key, record
+from tiktok_middleware.core.response.decision_cache import Effects, Key
+from tiktok_middleware.core.response.decision_recorder import DecisionRecorder
 from tiktok_middleware.core.response.page_csp import nonce_of, say_what_is_blocked, with_markup
-from tiktok_middleware.core.response.page_script import Script, late_script, page_script
+from tiktok_middleware.core.response.page_script import late_script, page_script
 from tiktok_middleware.core.response.policy import Codec, Place, Plan, Timing, plan
-from tiktok_middleware.core.response.read_log import LoggedFacts, ReadLog, logged_setup
-from tiktok_middleware.core.response.routed_event import Route, RoutedEvent
-from tiktok_middleware.core.response.routing import choose
+from tiktok_middleware.core.response.response_events import ResponseEvents
 from tiktok_middleware.core.response.skipped_pages import is_sealed_page, note_unread, note_without_place, reason_of
-from tiktok_middleware.core.tracking.counted_before import note_claim
 from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
 from tiktok_middleware.core.tracking.server_event import late_entries
 from tiktok_middleware.core.tracking.tracker import Tracker
@@ -61,6 +59,7 @@ class Exchange:
     Args:
         tracker: tracker of the request.
         key: key under which the decision's effects are recorded; None when they are not.
+        is_key_of_tags: whether the key holds the tags of the page's head.
 
     Attributes:
         phase: how far the response has come.
@@ -74,29 +73,25 @@ class Exchange:
     plan: Plan | None = None
     _head: Head = Head()
     _headers: Headers | None = None  # of the app, while the head has not left
-    _is_key_of_tags = False  # whether the key holds the tags of the page's head
-    _log: ReadLog | None = None  # values that the decision has read, while it is recorded
     _body: Body | None = None  # of the page, from the start of the search
     _now_s: float = 0.0  # Unix seconds, read only if the head has an `Expires`
     _share: Share | None = None  # share of the memory for pages whose head end has not come
     _piece: bytes = b""  # bytes that the app has just sent, until the body has them
     _held: bytes = b""  # bytes that leave with the next step
     _output: BrowserOutput | None = None
-    _taken: Sequence[tuple[RoutedEvent, OutboxEntry]] = ()  # given to delivery, whose claims have not come yet
-    _leaving: Sequence[RoutedEvent] = ()  # to be emitted with the response
     _then: Callable[[], Forward] | None = None  # called once delivery has answered
 
-    def __init__(self, tracker: Tracker, key: Key | None = None) -> None:
+    def __init__(self, tracker: Tracker, key: Key | None = None, *, is_key_of_tags: bool = False) -> None:
         self.tracker = tracker
         state = tracker.state
         self.state: RequestState = state
         self._request: RequestView = state.request
         self._runtime = state.runtime
-        self._key = key
+        self._recorder: DecisionRecorder | None = None
         if key is not None:
-            self._log = log = ReadLog()
-            self._request = LoggedFacts(state.request, self._runtime.proxies, log)
-            self._runtime = logged_setup(self._runtime, log)
+            self._recorder = recorder = DecisionRecorder(key, state, is_key_of_tags=is_key_of_tags)
+            self._request, self._runtime = recorder.request, recorder.runtime
+        self._events = ResponseEvents(self._runtime, state)
 
     @classmethod
     def resumed(cls, tracker: Tracker, effects: Effects, headers: Headers, key: Key | None = None) -> Exchange:
@@ -108,8 +103,7 @@ class Exchange:
             headers: headers of the app, which are held.
             key: key under which the script for the tags of this page's head is recorded; None when it is not.
         """
-        exchange = cls(tracker, key)
-        exchange._is_key_of_tags = key is not None
+        exchange = cls(tracker, key, is_key_of_tags=key is not None)
         exchange.plan = effects.plan
         exchange._head = head = Head.read(headers)
         exchange._output = BrowserOutput(
@@ -211,27 +205,11 @@ class Exchange:
                 except those of ``once`` events if TIKTOK_ONCE_UNDECIDED=hold.
         """
         try:
-            won = []
-            for index, (choice, entry) in enumerate(self._taken):
-                if claims is not None and choice.way is not Route.SEALED:
-                    note_claim(choice.event, entry, claims[index], self._runtime.notices)
-                if choice.way is Route.SERVER:
-                    continue
-                if claims[index].browser if claims is not None else self._leaves_unconfirmed(choice.event):
-                    won.append(choice)
-            self._leaving = [*self._leaving, *won]
-            self._taken = ()
+            self._events.claimed(claims)
             then, self._then = self._then, None  # `then` refers to this object: break the cycle
             return then() if then is not None else None
         except Exception as error:  # noqa: BLE001  # as above
             return self._swallowed("committed", error)
-
-    def _leaves_unconfirmed(self, event: Event) -> bool:
-        """Return whether a browser copy leaves although its claim did not come in time. TikTok drops duplicates."""
-        if not event.once or self._runtime.config.once_undecided == "send":
-            return True
-        self._runtime.notices.count("once_undecided")
-        return False
 
     def finish(self, late: Callable[[RequestState, TrackedEvent], None] | None = None) -> Commit | None:
         """End the response. Events that were tracked since the head left only get a server copy.
@@ -291,7 +269,7 @@ class Exchange:
             return self._hold(headers)
         if made.codec is _OPAQUE or is_sealed_page(made, head):
             note_unread(made, head, runtime)
-            self._record(None)
+            self._record_nothing()
         return self._settle(self._leave_head)
 
     def _open_body(self, plan: Plan) -> None:
@@ -310,26 +288,6 @@ class Exchange:
         headers, self._headers = self._headers or [], None
         self.phase = _DONE
         return headers
-
-    # -- the decision is recorded
-
-    def _record(self, effects: Effects | None) -> None:
-        """Record the effects of this decision in the decision cache.
-
-        Args:
-            effects: None when they depend on more than the key.
-        """
-        key, log, state = self._key, self._log, self.state
-        if key is None or log is None:
-            return
-        self._key = None
-        # After a refusal each visitor has other cookies to delete. The cache can only splice bodies without a coding.
-        is_usual = (
-            state.is_untouched
-            and state.consent.state is not _DENIED
-            and (effects is None or effects.script is None or effects.plan.codec is _IDENTITY)
-        )
-        record(state.runtime, key, log, effects if is_usual else None)
 
     # -- the head end is searched
 
@@ -391,11 +349,9 @@ class Exchange:
         """Go on without a head end. If the head has not left yet, its headers can still carry events."""
         note_without_place(reason, place, self._runtime)
         if self._headers is None or self.plan is None:
-            for _ in self._leaving:
-                self._runtime.notices.count(f"browser_{reason}")
-            self._leaving = ()
+            self._events.lost(reason)
             return self._let_go(None)
-        self._record(None)  # the body decided
+        self._record_nothing()  # the body decided
         self.plan = self.plan._replace(place=place, reasons=(reason, *self.plan.reasons))
         self._output = BrowserOutput(
             self._request, self._runtime, self.state, self.plan, self._head, headers=self._headers
@@ -409,27 +365,28 @@ class Exchange:
         output, state = self._output, self.state
         if output is None or not (state.pending or self._request.cookies_hold(CARRY)):
             return then()
-        choices = [*choose(output, state.take()), *output.opened()]
-        made = [(choice, choice.submission(state)) for choice in choices]
-        self._leaving = [*self._leaving, *(c for c, stored in made if stored is None and c.way is not Route.NOWHERE)]
-        self._taken = [(choice, stored) for choice, stored in made if stored is not None]
-        if not self._taken:
+        commit = self._events.routed(output)
+        if commit is None:
             return then()
         self._then = then
-        return Commit(tuple([stored for _, stored in self._taken]))
+        return commit
+
+    def _record_nothing(self) -> None:
+        """Record that the decision depends on more than the key of the decision cache."""
+        if self._recorder is not None:
+            self._recorder.record(None)
 
     # -- bytes leave
 
     def _leave_head(self) -> Forward:
         """Send the head with added headers and cookies, and the held bytes of the body."""
-        headers, output = self._headers, self._output
+        headers, output, leaving = self._headers, self._output, self._events.left()
         if headers is not None and output is not None:
-            added = output.headers(self._leaving)
-            if not self._leaving:
-                self._record(Effects.of(output))
+            added = output.headers(leaving)
+            if self._recorder is not None and not leaving:
+                self._recorder.record(Effects.of(output))
             if added or output.is_without_script_for_visitor:
                 headers = with_changes(headers, added=added, is_private=True, now_s=self._now_s)
-        self._leaving = ()
         self.phase = _DONE
         return self._let_go(headers)
 
@@ -441,16 +398,16 @@ class Exchange:
         if self.state.runtime.page_watch is not None:
             self.state.runtime.page_watch(lambda: self.state.request)
         tags = body.tags
-        is_usual = self._headers is not None and self._key is not None and not self._leaving
-        if is_usual and tags.are_any and not self._is_key_of_tags and self.state.is_untouched:
-            self._record_page(output, page_script(output, (), self._nonce), self._nonce)  # as if it had no such tags
+        leaving = self._events.left()
+        recorder = self._recorder if self._headers is not None and not leaving else None
+        if recorder is not None and tags.are_any and recorder.is_missing_tags():
+            recorder.record_page(output, page_script(output, (), self._nonce), self._nonce)  # as if it had no such tags
         if tags.policies:
             self._head = with_markup(self._head, tags.policies)
             say_what_is_blocked(self._head, self._runtime, self.state.request)
         nonce = self._nonce
-        made = page_script(output, self._leaving, nonce, has_base=tags.has_base)
+        made = page_script(output, leaving, nonce, has_base=tags.has_base)
         script, is_personal, is_constant = made
-        self._leaving = ()
         spliced = body.splice(script)
         if self.phase is _PASSING and not body.is_untouched:
             self.phase = _REWRITING
@@ -459,19 +416,11 @@ class Exchange:
             growth_bytes = body.growth_bytes(script, spliced, self._head.content_length)
             mark = self._runtime.snippet.mark if is_constant and not nonce else ""
             headers = self._head_of_page(self._headers, output, growth_bytes, is_personal=is_personal, mark=mark)
-            if is_usual:
-                self._record_page(output, None if tags.policies and nonce else made, nonce)
+            if recorder is not None:
+                recorder.record_page(output, None if tags.policies and nonce else made, nonce)
         body.forget()
         self._held += spliced
         return self._let_go(headers)
-
-    def _record_page(self, output: BrowserOutput, made: Script | None, nonce: str) -> None:
-        """Record the script of a page; None where a later script of the page needs the nonce of its markup."""
-        if made is None:
-            self._record(None)
-            return
-        mark = self._runtime.snippet.mark if made.is_constant and not nonce else ""
-        self._record(Effects.of(output, made.data, is_personal=made.is_personal, mark=mark))
 
     def _leave_without_script(self) -> Forward:
         """Send the first part of a streamed page, before its head end has come."""
@@ -482,9 +431,8 @@ class Exchange:
 
     def _leave_end(self) -> Forward:
         """Send the last bytes of a streamed page, with the events tracked since its head left."""
-        script = late_script(self._output, self._leaving, self._nonce) if self._output is not None else b""
+        script = late_script(self._output, self._events.left(), self._nonce) if self._output is not None else b""
         self._held += self._body.end(script) if self._body is not None else b""
-        self._leaving = ()
         return self._let_go(None)
 
     def _let_go(self, headers: Headers | None) -> Forward:
