@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from tiktok_middleware._bounded_read import read_within
+from tiktok_middleware._wsgi_body import WsgiBody
+from tiktok_middleware._wsgi_response import StartResponse, WsgiResponse
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.core.http.own_response import Answer, Wanted
-from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
-from tiktok_middleware.core.response.decision_cache import HeldPage, look_up, replay
-from tiktok_middleware.core.response.decision_cache_key import WSGI
-from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.tracking.current import tracker_var
 
 if TYPE_CHECKING:
     from tiktok_middleware.client import Client
-    from tiktok_middleware.core.http.response_headers import Headers
-    from tiktok_middleware.core.tracking.request_tracker import RequestTracker
 
 __all__ = ["TikTokMiddleware"]
 
 Environ = dict[str, Any]
-Write = Callable[[bytes], object]
-StartResponse = Callable[..., Write]
 #: Environ and start_response, each as its framework types it.
 WSGIApp = Callable[..., Iterable[bytes]]
 
-
-_DONE = Phase.DONE
 
 # Exact types only: a subclass may have a close().
 _WHOLE = (list, tuple)
@@ -65,7 +56,7 @@ class TikTokMiddleware:
             return self.app(environ, start_response)
         attach_to_requests()
         tracker_var.set(tracker)
-        response = _Response(tracker, client, start_response)
+        response = WsgiResponse(tracker, client, start_response)
         try:
             iterable = self.app(environ, response.start)
         except BaseException:
@@ -78,7 +69,7 @@ class TikTokMiddleware:
             return iterable  # the app's own object: servers recognise files by its identity
         if kind in _WHOLE:
             return response.whole(iterable)  # type: ignore[arg-type]  # a list or a tuple
-        body = _Body(iterable, response)
+        body = WsgiBody(iterable, response)
         if response.holds_head:
             body.begin()
         return body
@@ -113,289 +104,3 @@ def _check_app(app: Any, client: Client) -> None:
     from tiktok_middleware._app_check import check_app  # noqa: PLC0415  # imports `inspect`: keeps the import fast
 
     check_app(app, "wsgi", client)
-
-
-# State of a response. Without a recorded decision an exchange decides.
-_WAITING, _PASSING, _HELD, _SPLICED, _EXCHANGE = range(5)
-
-
-class _Response:
-    """One response.
-
-    Its state is one of: waiting for the head; passing all bytes; holding the head of a page with a recorded decision;
-    passing the pieces of such a page after its script; or following an exchange.
-
-    Attributes:
-        is_started: whether the server has the head.
-    """
-
-    # Defaults are class attributes: most responses change few of them.
-    is_started = False
-    _state = _WAITING
-    _exchange: Exchange | None = None
-    _status = ""
-    _exc_info: Any = None
-    _write: Write | None = None
-    _has_body = False
-    _held: HeldPage
-
-    def __init__(self, tracker: RequestTracker, client: Client, start_response: StartResponse) -> None:
-        self._tracker = tracker
-        self._client = client
-        self._start = start_response
-
-    @property
-    def holds_head(self) -> bool:
-        """Whether the app has given its head and the server does not have it yet."""
-        return bool(self._status) and not self.is_started
-
-    @property
-    def passes(self) -> bool:
-        """Whether the head has left and the body stays unchanged."""
-        exchange = self._exchange
-        return self.is_started and (self._state == _PASSING or (exchange is not None and exchange.phase is _DONE))
-
-    @property
-    def passes_pieces(self) -> bool:
-        """Whether pieces leave unchanged, even if something is added at the end."""
-        exchange = self._exchange
-        if exchange is not None:
-            return exchange.phase is Phase.PASSING
-        return self._state in {_PASSING, _SPLICED}
-
-    def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Write:
-        """Take the app's call of ``start_response``."""
-        if exc_info is not None and (self.is_started or self._has_body):
-            self._release()
-            return self._start(status, headers, exc_info)  # the server re-raises
-        try:
-            code = int(status[:3])
-        except ValueError:
-            code = 0
-        exchange = self._exchange
-        if exchange is None:
-            try:
-                found = look_up(self._tracker, code, headers, WSGI)
-                if found is PASS:
-                    return self._passed(status, headers, exc_info)
-                if isinstance(found, Forward):
-                    return self._passed(status, found.headers, exc_info)
-                if isinstance(found, tuple):
-                    self._state, self._held = _HELD, found
-                    self._status, self._exc_info = status, exc_info
-                    return self.write
-                self._exchange = exchange = Exchange(self._tracker, found)
-            except Exception as error:  # noqa: BLE001  # our failures never reach the app
-                self._client.runtime.notices.failure("response_started", error)
-                return self._passed(status, headers, exc_info)
-        self._state = _EXCHANGE
-        step = exchange.response_started(code, headers)
-        if step is PASS:
-            return self._passed(status, headers, exc_info, state=_EXCHANGE)
-        self._status, self._exc_info = status, exc_info
-        self._do(step)
-        return self.write
-
-    def _passed(self, status: str, headers: Any, exc_info: Any, state: int = _PASSING) -> Write:
-        self._state = state
-        self.is_started = True
-        start = self._start
-        self._write = write = start(status, headers, exc_info) if exc_info else start(status, headers)
-        return write
-
-    def write(self, data: bytes) -> None:
-        """Take bytes through the ``write()`` callable of PEP 3333, and send those that may leave."""
-        chunk = self.body(data, last=False)
-        if chunk and self._write is not None:
-            self._write(chunk)
-
-    def body(self, data: bytes, *, last: bool) -> bytes:
-        """Take bytes of the app, and return the bytes to send now."""
-        if data:
-            self._has_body = True
-        if self._state == _HELD:
-            return self._first_piece(data, last=last)
-        exchange = self._exchange
-        if exchange is None:
-            said = self._tracker.said
-            if not last or self._state != _SPLICED or said is None or not said.pending:
-                return data
-            try:
-                self._exchange = exchange = Exchange.passing(self._tracker, self._held[0], self._held[1])
-            except Exception as error:  # noqa: BLE001  # as above
-                self._client.runtime.notices.failure("body_received", error)
-                return data
-            self._state = _EXCHANGE
-        step = exchange.body_received(data, last=last)
-        return data if step is PASS else self._do(step)
-
-    def _first_piece(self, data: bytes, *, last: bool) -> bytes:
-        held = self._held
-        try:
-            made = replay(held, self._tracker, data, WSGI, last=last) if type(data) is bytes else None
-            if not isinstance(made, tuple):
-                self._exchange = Exchange.resumed(self._tracker, held[0], held[1], made)
-        except Exception as error:  # noqa: BLE001  # as above
-            self._client.runtime.notices.failure("body_received", error)
-            self._state = _PASSING
-            self._send(Forward(held[1]))
-            return data
-        if not isinstance(made, tuple):
-            self._state = _EXCHANGE
-            return self.body(data, last=last)
-        self._state = _PASSING if last else _SPLICED
-        headers, data = made
-        return self._send(Forward(headers, data))
-
-    def whole(self, pieces: Sequence[bytes]) -> list[bytes]:
-        """Return the body to send for a body in a list or tuple.
-
-        Keep the number of pieces: for a single one servers set Content-Length (PEP 3333) and keep the connection open.
-        """
-        last = len(pieces) - 1
-        try:
-            chunks = [self.body(data, last=index == last) for index, data in enumerate(pieces)]
-            return chunks or [self.body(b"", last=True)]
-        finally:
-            self.finish()
-
-    def give_up(self) -> bytes:
-        """Discard the request's events after the app has raised; return the bytes that were held."""
-        exchange, is_held = self._exchange, self._state == _HELD
-        chunk = b""
-        if exchange is not None:
-            chunk = self._do(exchange.give_up())
-        elif self._tracker.said is not None:
-            Exchange(self._tracker).give_up()
-        if is_held:
-            self._state = _PASSING
-            self._send(Forward(self._held[1]))
-        self.finish()
-        return chunk
-
-    def finish(self) -> None:
-        """End the response. Clear the current tracker, because the thread serves other requests next."""
-        self._client.end(self._tracker, self._exchange)
-        tracker_var.set(None)
-
-    def _release(self) -> None:
-        """Send what is held unchanged."""
-        exchange = self._exchange
-        step = exchange.failed() if exchange is not None else Forward(self._held[1]) if self._state == _HELD else None
-        if exchange is None:
-            self._state = _PASSING
-        if step is not None:
-            chunk = self._send(step)
-            if chunk and self._write is not None:
-                self._write(chunk)
-
-    def _do(self, step: Step) -> bytes:
-        exchange = self._exchange
-        if isinstance(step, Commit) and exchange is not None:
-            step = self._client.carry_out(exchange, step)
-        return self._send(step) if isinstance(step, Forward) else b""
-
-    def _send(self, step: Forward) -> bytes:
-        if step.headers is not None and not self.is_started:
-            self.is_started = True
-            self._write = self._call_start(step.headers)
-        return step.body
-
-    def _call_start(self, headers: Headers) -> Write:
-        if self._exc_info is None:
-            return self._start(self._status, headers)
-        try:
-            return self._start(self._status, headers, self._exc_info)
-        finally:
-            self._exc_info = None  # a kept traceback would keep all its frames alive
-
-
-class _Body:
-    """The response's iterable: the app's iterable with our changes; closed exactly once."""
-
-    __slots__ = ("_app_iterable", "_error", "_first", "_iterator", "_response")
-
-    def __init__(self, iterable: Iterable[bytes], response: _Response) -> None:
-        self._app_iterable = iterable
-        self._response = response
-        self._iterator: Iterator[bytes] | None = None
-        self._error: Exception | None = None
-        self._first: bytes | None = None  # read by begin()
-        try:
-            self._iterator = iter(iterable)
-        except BaseException:
-            self.close()  # the server never gets this iterable
-            raise
-
-    def begin(self) -> None:
-        """Read until the head has left: a server may need it as soon as the app has returned (Granian does)."""
-        try:
-            self._first = next(self)
-        except StopIteration:
-            pass
-        except BaseException:
-            self.close()  # the server never gets this iterable
-            raise
-
-    def __iter__(self) -> Iterator[bytes]:
-        if self._response.passes_pieces and self._iterator is not None:
-            return self._passing(self._iterator)
-        return self
-
-    def _passing(self, iterator: Iterator[bytes]) -> Iterator[bytes]:
-        """Do the same as ``__next__`` for a stream whose pieces pass; a generator takes a fifth of the time."""
-        if self._first is not None:
-            first, self._first = self._first, None
-            yield first
-        try:
-            yield from iterator
-        except Exception:
-            self._iterator = None
-            self._response.give_up()
-            raise
-        with contextlib.suppress(StopIteration):
-            yield self._end()
-
-    def __next__(self) -> bytes:
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
-        while self._iterator is not None:
-            try:
-                data = next(self._iterator)
-            except StopIteration:
-                return self._end()
-            except Exception as error:
-                self._iterator = None
-                held = self._response.give_up()
-                if not held:
-                    raise
-                self._error = error
-                return held
-            if self._response.passes_pieces:
-                return data
-            chunk = self._response.body(data, last=False)
-            # While the head is held, yield nothing: PEP 3333 requires start_response before the first item.
-            if chunk or self._response.is_started:
-                return chunk
-        if self._error is not None:
-            raise self._error
-        raise StopIteration
-
-    def close(self) -> None:
-        """Close the app's iterable and end the response."""
-        self._iterator = None
-        try:
-            close = getattr(self._app_iterable, "close", None)
-            if close is not None:
-                close()
-        finally:
-            with contextlib.suppress(Exception):
-                self._response.finish()
-
-    def _end(self) -> bytes:
-        self._iterator = None
-        chunk = self._response.body(b"", last=True)
-        if not chunk:
-            raise StopIteration
-        return chunk

@@ -21,8 +21,8 @@ from tests.contract.adapters import (
     without_ours,
 )
 from tiktok_middleware import Client
-from tiktok_middleware import asgi as asgi_module
-from tiktok_middleware import wsgi as wsgi_module
+from tiktok_middleware import _asgi_response as asgi_module
+from tiktok_middleware import _wsgi_response as wsgi_module
 from tiktok_middleware.core.http.asgi_request import ScopeRequest
 from tiktok_middleware.core.http.response_head import Head
 from tiktok_middleware.core.http.wsgi_request import EnvironRequest
@@ -30,6 +30,7 @@ from tiktok_middleware.core.page.head_end import Injector
 from tiktok_middleware.core.pixel.snippet import Snippet
 from tiktok_middleware.core.response import exchange as exchange_module
 from tiktok_middleware.core.response import page_csp as page_policy_module
+from tiktok_middleware.core.response import response_events as response_events_module
 from tiktok_middleware.core.response import routed_event as choice_module
 from tiktok_middleware.core.response.browser_output import BrowserOutput
 from tiktok_middleware.core.response.exchange import Exchange
@@ -77,7 +78,7 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
     "plan": (exchange_module, "plan", fail),
     "head": (Head, "read", fail),
     "handout": (exchange_module, "BrowserOutput", fail),
-    "handout.choose": (exchange_module, "choose", fail),
+    "handout.choose": (response_events_module, "choose", fail),
     "handout.headers": (BrowserOutput, "headers", fail),
     "handout.script": (exchange_module, "page_script", fail),
     "handout.late_script": (exchange_module, "late_script", fail),

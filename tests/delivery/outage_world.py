@@ -10,7 +10,7 @@ from itertools import count
 from tests.contract.adapters import HTML, PAGE, Request, Response, WsgiServer, asgi_app, asgi_scope, list_app
 from tests.delivery.delivery_world import PIXEL
 from tiktok_middleware import Client, Config
-from tiktok_middleware.asgi import Message
+from tiktok_middleware._asgi_response import Message
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
 from tiktok_middleware.delivery.delivery import DeliveryOptions
 from tiktok_middleware.delivery.sender.events_api import EventsApi

@@ -22,8 +22,8 @@ from tests.core.core_world import scope_request
 from tests.core.endpoint.report_world import SAME, token_of
 from tests.delivery.delivery_world import PIXEL, Api, wait_until
 from tiktok_middleware import Client, Config
+from tiktok_middleware._asgi_response import Message
 from tiktok_middleware._start_line import start_line
-from tiktok_middleware.asgi import Message
 from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
 from tiktok_middleware.core.events.ids import timed_event_id
 from tiktok_middleware.core.tracking.current import KEY
