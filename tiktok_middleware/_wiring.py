@@ -109,6 +109,8 @@ def helper_file(
     """
     side = page_side(consent, cookie_domain, gpc)
     files = ["helper.js", *(["bridge.js", *(f"bridges/{name}.js" for name in side.files)] if side.files else [])]
+    if side.asks_after_requests:
+        files.append("asks.js")
     settings = dict(side.settings)
     if rules:
         files.append("rules.js")

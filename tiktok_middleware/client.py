@@ -22,6 +22,7 @@ from tiktok_middleware._storing import COMMIT_WAIT_S, deliver_to
 from tiktok_middleware._wiring import (
     base_code,
     bot_rule,
+    browser_file,
     delivery_options,
     domain_rule,
     helper_file,
@@ -105,6 +106,7 @@ class Client(PageReports, OtherServers):
                 rules=self.config.rules,
                 events=page_events(self.config),
             ),
+            restored_js=browser_file("restored.js"),
             registrable_domain=domain_rule(self.config),
             clock=clock,
             random_bytes=random_bytes,

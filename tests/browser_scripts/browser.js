@@ -25,7 +25,10 @@ async function live(plan) {
     querySelector: (selector) => (selector.startsWith('script') && plan.element) || null,
     // A script of the site, whose name is like our helper's, comes before ours.
     scripts: plan.element ? [{src: 'https://shop.example/static/ui-helper-2.js'}, plan.element] : [],
-    head: {append: (element) => diary.loaded.push({src: element.src, async: element.async, nonce: element.nonce})},
+    head: {append: (element) => {
+      diary.loaded.push({src: element.src, async: element.async, nonce: element.nonce});
+      if (/\/restored-\w+\.js$/.test(element.src)) Promise.resolve().then(() => run(plan.restored));
+    }},
     querySelectorAll: () => [],
     addEventListener: (name, listener) => (listeners[name] = listeners[name] || []).push(listener),
     get cookie() { return Object.entries(cookies).map(([name, value]) => name + '=' + value).join('; '); },

@@ -30,6 +30,7 @@ def snippet(helper_js: str | None = None, base: tuple[str, str] | None = None, *
         pixel_js=pixel_js,
         stub_js=stub_js,
         helper_js=(BROWSER / "helper.js").read_text("utf-8") if helper_js is None else helper_js,
+        restored_js=(BROWSER / "restored.js").read_text("utf-8"),
         **given,
     )
 
@@ -79,7 +80,8 @@ def run(
     texts = [body for one in html for _, body in scripts(one) if body]
     if helper:
         texts.append(made.helper.decode("ascii"))
-    plan = {"scripts": texts, "session": {}, "cookies": {}, "steps": steps, **plan}
+    restored = made.files["restored"].decode("ascii")
+    plan = {"scripts": texts, "restored": restored, "session": {}, "cookies": {}, "steps": steps, **plan}
     browser = _browser()
     assert browser.stdin is not None
     assert browser.stdout is not None

@@ -97,6 +97,25 @@ def test_end_of_our_cookies_in_another_tab_is_heard_where_the_platforms_cookie_i
     assert tracked(diary) == []
 
 
+@pytest.mark.parametrize(
+    ("setting", "url", "kind", "asks"),
+    [
+        ("django:ads", "https://shop.example/cookies/accept/ads/", "fetch", True),
+        ("django:ads", "https://shop.example/cookies/decline/", "xmlhttprequest", True),
+        ("django:ads", "https://shop.example/api/Reject-all?x=1", "fetch", True),
+        ("django:ads", "https://shop.example/static/accept.png", "img", False),
+        ("django:ads", "https://shop.example/api/cart", "fetch", False),
+        ("onetrust", "https://shop.example/cookies/accept/ads/", "fetch", False),  # pages can read its cookie
+    ],
+)
+def test_endpoint_is_asked_after_a_request_that_may_store_an_httponly_choice(
+    setting: str, url: str, kind: str, asks: bool
+) -> None:
+    entries = [{"name": url, "initiatorType": kind, "serverTiming": []}]
+    diary = run(page(n=COLLECT), helper=True, made=snippet(helper_file(setting)), entries=entries)
+    assert [one["body"]["h"] for one in diary["posts"]] == ([1] if asks else [])
+
+
 def test_old_page_does_not_ask_for_the_events_of_another_tab() -> None:
     later = ("run", "var then = Date.now() + 3001; Date.now = () => then;")
     steps = [later, ("cookies", {"_tt_carry.kab12": "x"}), ("tick", 9)]

@@ -58,7 +58,7 @@ def test_script_in_a_page_is_ecmascript_5() -> None:
 
 def test_helper_and_bridges_are_of_2019() -> None:
     bridges = [path.read_text("utf-8") for path in sorted((BROWSER / "bridges").glob("*.js"))]
-    more = [(BROWSER / name).read_text("utf-8") for name in ("rules.js", "routes.js")]
+    more = [(BROWSER / name).read_text("utf-8") for name in ("rules.js", "routes.js", "asks.js", "restored.js")]
     every = "\n".join(
         [(BROWSER / "helper.js").read_text("utf-8"), (BROWSER / "bridge.js").read_text("utf-8"), *bridges, *more]
     )

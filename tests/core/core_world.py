@@ -119,6 +119,7 @@ def runtime_of(
         reader=make_reader(config.consent),
         pixel_js=(BROWSER / "pixel.js").read_text("utf-8"),
         stub_js=(BROWSER / "stub.js").read_text("utf-8"),
+        restored_js=(BROWSER / "restored.js").read_text("utf-8"),
         helper_js=(BROWSER / "helper.js").read_text("utf-8"),
         registrable_domain=lambda _: domain,
         clock=clock,

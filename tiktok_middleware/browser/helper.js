@@ -1,49 +1,62 @@
 // Read the events that responses carry, post sealed events to our endpoint, follow changes of consent, and provide
 // `window.tiktok`. The helper wraps or replaces nothing of the page, and throws nothing.
 (d => {
-let t = window.tiktok, pages = [];
+let t = window.tiktok;
 if (!t || !t.todo || t.listens) return;
 t.listens = 1;
 // live: events may be sent. t.off: consent was refused in this page. items: posts that wait for the endpoint, each
 // [kind, what to post, copy to fire after the answer, time]. refs: references of copies that are stored at the
 // endpoint. said: more fields of the next post. platform: what the bridge has reported. parked: calls that TikTok's
-// script had not run when the visitor refused. kept: names of redirect cookies whose events this page has. t.s: p: there
-// is a platform; m: pattern of its cookies; x: pages cannot read them; d: domains of our cookies.
-let script = d.currentScript || {src: ''}, url = script.src.replace(/helper-[^\/]*$/, 'collect'), nonce = script.nonce,
-  settings = t.s || {}, items = [], refs = [], parked = [], pause = 1, idle = 0,
-  kept = {}, born = Date.now(), received = {},
+// script had not run when the visitor refused. t.fired: also names of redirect cookies whose events this page has, and URLs
+// of answers that it has received. t.s: p: there is a platform; m: pattern of its cookies; d: domains of our cookies.
+let script = d.currentScript || {src: ''}, url = script.src.replace(/helper-.*/, 'collect'), nonce = script.nonce,
+  settings = t.s || {}, pages = t.pages = [], items = [], refs = [], parked = [], pause = 2.5, idle = 0,
+  born = Date.now(),
   said, posts, live, paused, busy, at, seen, heard, platform, needs, watcher;
 
 // Our cookies are for all hosts of the site: the broadest domain that the browser accepts is the site's.
 let domains = settings.d || location.hostname.split('.').map((_, at, all) => all.slice(at).join('.')).reverse();
-let write = (name, value, age) => {
+// The value of a cookie; empty if there is none.
+let value = name => (('; ' + d.cookie).split('; ' + name + '=')[1] || '').split(';')[0];
+let write = (name, text, age) => {
   for (let domain of [...domains, '']) {
-    d.cookie = name + '=' + value + '; Max-Age=' + age + '; Path=/; SameSite=Lax' + (domain && '; Domain=' + domain);
-    if (age && holds(name, value)) return;
+    d.cookie = name + '=' + text + '; Max-Age=' + age + '; Path=/; SameSite=Lax' + (domain && '; Domain=' + domain);
+    if (age && value(name) === text) return;
   }
 };
-let holds = (name, value) => ('; ' + d.cookie + ';').includes('; ' + name + '=' + (value ? value + ';' : ''));
-let end = (...names) => names.forEach(name => holds(name) && write(name, '', 0));
-let own = () => (/(?:^|;\s)_tt_consent=(.)/.exec(d.cookie) || [])[1];
+let end = (...names) => names.forEach(name => value(name) && write(name, '', 0));
+let own = () => value('_tt_consent')[0];
+// The cookies of the consent platform; if their names are not known, all that are not ours.
 let record = (text = d.cookie) => text.split('; ')
-  .filter(pair => settings.m ? RegExp(settings.m).test(pair) : !/^_?tt/.test(pair)).join();
+  .filter(pair => RegExp(settings.m || '^(?!_?tt)').test(pair)).join();
 
-// Run a call that the page, the visitor or another script triggers; its errors must not reach them.
-let act = (call, ...args) => {
-  try { call(...args); } catch {}
+// Run a call that the page, the visitor or another script triggers; its errors must not reach them, now or later.
+let act = async (call, ...args) => {
+  try { await call(...args); } catch {}
 };
-let know = names => (names || []).map(name => kept[name] = 1);
+// Add a script element to the page, by its text or its URL.
+let add = (key, value) => {
+  let element = d.createElement('script');
+  element.nonce = nonce;
+  element[key] = value;
+  d.head.append(element);
+};
+let know = names => (names || []).map(name => t.fired[name] = 1);
 let isNews = () => said || live && (items[0] || refs[0]);
 
 // Store the items without an answer: if the page is left, the next page's first post carries them.
 let later = () => {
   if (live || t.off) act(() => sessionStorage.setItem('tiktok:kept', JSON.stringify(t.off ? [] : items.slice(-20))));
-  Promise.resolve().then(flush).catch(() => {});
+  act(flush);
+};
+let queue = (kind, what, waits) => {
+  items.push([kind, what, waits, Date.now()]);
+  later();
 };
 
 // Make an id that sorts by time, like the server's ids.
 let mint = () => {
-  let id = ('0' + Date.now().toString(16)).slice(-12);
+  let id = '0' + Date.now().toString(16);
   for (let byte of crypto.getRandomValues(new Uint8Array(10))) id += (256 + byte).toString(16).slice(1);
   return id;
 };
@@ -58,11 +71,11 @@ let take = (name, props, given, token) => {
   let copy = JSON.parse(JSON.stringify([name, props || {}, id])), kind = token ? 'c' : token == null && posts ? 'e' : 0;
   let waits = kind && (!live || given && token) && copy;
   if (!waits) act(t.emit, [copy]);
-  if (kind) items.push([kind, token ? [token, id] : copy, waits, Date.now()]);
-  later();
+  if (kind) queue(kind, token ? [token, id] : copy, waits);
 };
 
 let flush = async () => {
+  await 0;
   if (busy || d.prerendering || !url || !isNews()) return;
   // The visitor has refused in another tab since: this page's earlier report of the platform is outdated.
   if (!said && own() === 'd' && heard !== 'd') return refuse();
@@ -91,11 +104,11 @@ let flush = async () => {
     if (live) fire();
     return;
   }
-  for (let id of answer.no || []) t.fired[id] = 1;
+  know(answer.no);
   // A refusal that another tab has stored during the post counts.
   if (answer.load && heard === 'd' && mine !== 'd') answer = {};
   if (answer.load && t.off === off && was.w !== 'd' && was.b !== 'd') {
-    if (!was.h) pause = 1;
+    if (!was.h) pause = 2.5;
     if (!live) start(answer);
     fire();
     know(answer.k);
@@ -112,10 +125,7 @@ let start = answer => {
   t.off = t.off && 0;
   if (answer.js && needs) {
     needs = 0;
-    let element = d.createElement('script');
-    element.nonce = nonce;
-    element.textContent = answer.js;
-    d.head.append(element);
+    add('textContent', answer.js);
   }
   for (let page of pages) page.r && page.r(answer.ldu);
   if (t.off != null) act(() => {
@@ -176,20 +186,19 @@ let say = (key, word) => {
 
 let calls = {
   page(c) {
-    let all = d.cookie, click = new URLSearchParams(location.search).get('ttclid');
+    let fresh = value('_tt_fresh'), click = new URLSearchParams(location.search).get('ttclid');
     pages.push(c);
     at = here();
     know(c.k);
-    url = c.n ? new URL(c.n, location) : url;
-    posts = posts || c.n;
+    if (c.n) url = new URL(posts = c.n, location);
     refs.push(...c.x || []);
     if (c.w && c.q) needs = {q: 1};
     if (!c.w) live = 1;
     else if (live) c.r && c.r();
     if (seen == null) seen = record(c.d), heard = own();
     // On a shared page: post a hello for a click id or pixel cookie that no server has written, or none within a day.
-    if (c.h && (c.w || click && !(/_tt_fresh=c/.test(all) && all.includes('ttclid=' + click)) || /_ttp=/.test(all) && !/_tt_fresh=c?p/.test(all))) say('h', 1);
-    for (let event of c.s || []) take(...event);
+    if (c.h && (c.w || click && !(fresh[0] === 'c' && value('ttclid') === click) || value('_ttp') && !/^c?p/.test(fresh))) say('h', 1);
+    (c.s || []).map(event => take(...event));
     later();
   },
   seal: take,
@@ -197,10 +206,10 @@ let calls = {
   // Take the events of an answer that the browser does not report: a Response, or the text of its header TikTok-Events,
   // such as a worker posts it to the page.
   receive(answer) {
-    received[answer.url] = 1;
+    t.fired[answer.url] = 1;
     let get = name => answer.headers.get(name) || '', text = answer.trim ? answer : get('TikTok-Events');
     if (text) t.emit(JSON.parse(text));
-    answer.trim || get('Server-Timing').replace(/tiktok;desc=.(~\w+)/g, (_, word) => hear({name: 'tiktok', description: word}));
+    answer.trim || get('Server-Timing').replace(/tiktok;desc=.(~\w+)/g, (_, word) => hear(word));
   },
   grantConsent() { say('w', 'g'); },
   revokeConsent() { say('w', 'd'); },
@@ -208,9 +217,10 @@ let calls = {
   // when the platform's record ends.
   report(word) {
     platform = word && {b: word};
-    if (!word && own() === 'g' && !holds('_tt_said')) end('_tt_consent');
+    if (!word && own() === 'g' && !value('_tt_said')) end('_tt_consent');
     word ? say('b', word) : ask();
-  }
+  },
+  ask
 };
 
 // What a banner or a page shows of this visitor's choice, and of Global Privacy Control. settings.g: what the Control does
@@ -219,15 +229,14 @@ t.privacyStatus = () => {
   let seen = !!navigator.globalPrivacyControl, stops = seen && !settings.g;
   return {
     consent: live ? 'granted' : t.off || needs || stops || own() === 'd' ? 'denied' : 'unknown',
-    source: stops && !live ? 'gpc' : platform || settings.p && !holds('_tt_said') ? 'platform' : own() ? 'site' : 'default',
+    source: stops && !live ? 'gpc' : platform || settings.p && !value('_tt_said') ? 'platform' : own() ? 'site' : 'default',
     gpcSeen: seen,
     gpcHonoured: stops ? !live : seen && settings.g === 'limit'
   };
 };
 
 // Read the events of a response's Server-Timing header, which the browser reports with the resource timing.
-let hear = ({name, description: text}) => {
-  if (name !== 'tiktok') return;
+let hear = text => {
   if (text[0] !== '~') return t.emit(JSON.parse(atob(text)));
   refs.push(text.slice(1));
   later();
@@ -235,32 +244,11 @@ let hear = ({name, description: text}) => {
 // Read events only from responses of this host and its subdomains, such as an API's. WebKit keeps Server-Timing of other
 // hosts to itself: the endpoint counts such an answer, unless the page passes it to receive().
 let read = entry => {
-  let host = new URL(entry.name).hostname, asked = /^(fetch|xml)/.test(entry.initiatorType);
-  if (settings.x && asked && /accept|decline|reject|revoke/i.test(entry.name) && !entry.name.includes(url)) ask();
+  let host = new URL(entry.name).hostname;
   if (!('.' + host).endsWith('.' + location.hostname.replace(/^www\./, ''))) return;
-  entry.serverTiming.forEach(hear);
-  if (asked && host !== location.hostname && entry.responseStart && !entry.serverTiming[0] && /^Ap/.test(navigator.vendor)) setTimeout(() => {
-    if (!received[entry.name]) said = {...said, n: 1}, later();
-  }, 1000);
-};
-
-// A page that is restored from the back/forward cache does not request TikTok's script again if that had not come.
-// Events that the next page has fired leave its queue. Two seconds suffice for a script that is on its way after all.
-let restore = () => {
-  let queue = ttq;
-  t.came = 0;
-  queue.ready(() => t.came = 1);
-  setTimeout(act, 2000, () => {
-    for (let page of pages) for (let id of page.p || []) {
-      let calls = queue._i[id], element = d.createElement('script');
-      if (t.came || t.off || !calls) return;
-      calls.push(...calls.splice(0).filter(call => !call[3] || !sessionStorage.getItem('tiktok:' + call[3].event_id)));
-      element.async = true;
-      element.nonce = nonce;
-      element.src = page.u + '?sdkid=' + id + '&lib=ttq';
-      d.head.append(element);
-    }
-  });
+  entry.serverTiming.forEach(one => one.name === 'tiktok' && hear(one.description));
+  if (/^(fetch|xml)/.test(entry.initiatorType) && host !== location.hostname && entry.responseStart && !entry.serverTiming[0] && /^Ap/.test(navigator.vendor))
+    setTimeout(() => t.fired[entry.name] || say('n', 1), 1000);
 };
 
 // Markup: data-tiktok-on names the moment of an event, data-tiktok-envelope holds its signed token. The page fires
@@ -268,18 +256,14 @@ let restore = () => {
 let open = element => {
   let token = JSON.parse(element.dataset.tiktokEnvelope)[3];
   if (!token || t.off) return;
-  items.push(['m', [token, mint()], 0, Date.now()]);
-  later();
+  queue('m', [token, mint()]);
 };
 let scan = () => {
-  if ('turboPreview' in d.documentElement.dataset) return;
-  for (let element of d.querySelectorAll('[data-tiktok-on=load]')) {
-    if (!element.tiktok) act(open, element);
-    element.tiktok = 1;
-  }
+  // Turbo shows a preview of the next page from its cache first.
+  if (d.querySelector('[data-turbo-preview]')) return;
+  d.querySelectorAll('[data-tiktok-on=load]').forEach(element => element.tiktok = element.tiktok || act(open, element));
   if (watcher || !window.htmx && !window.Turbo && !d.querySelector('[data-tiktok-on]')) return;
-  watcher = new MutationObserver(scan);
-  watcher.observe(d, {childList: true, subtree: true});
+  (watcher = new MutationObserver(scan)).observe(d, {childList: true, subtree: true});
 };
 
 // Ask the endpoint when the platform's cookies have changed. A refusal that another tab has stored counts at once. If
@@ -290,19 +274,15 @@ let watch = () => {
   let now = own(), carried = d.cookie.match(/_tt_carry\.k\w+/g) || [];
   // Fetch the events of a page that was left at once, if they were stored while this page was requested. An older page
   // of another tab leaves them to the page that they belong to.
-  if (live && Date.now() - born < 3000 && carried.some(name => !kept[name])) know(carried), say('h', 1);
+  if (live && Date.now() - born < 3000 && carried.some(name => !t.fired[name])) know(carried), say('h', 1);
   if (now !== heard && now === 'd') heard = now, refuse();
   else if ((settings.m || idle <= 0) && (now !== heard || seen !== record())) {
     if (!settings.m) idle = pause *= 1.5;
     ask();
   }
 };
-let tick = () => {
-  if (--idle > 0) return;
-  if (isNews()) idle = pause *= 1.5, later();
-};
 
-let todo = t.todo, push = call => act(calls[call[0]], ...call.slice(1));
+let todo = t.todo, push = call => { act(calls[call[0]], ...call.slice(1)); };
 t.todo = {push};
 for (let name in calls) t[name] = (...args) => push([name, ...args]);
 act(() => { items = JSON.parse(sessionStorage.getItem('tiktok:kept')).filter(item => item[3] > Date.now() - 36e5); });
@@ -314,12 +294,16 @@ for (let kind of ['click', 'submit']) d.addEventListener(kind, event => {
 }, true);
 act(() => navigation.addEventListener('currententrychange', route));
 act(() => cookieStore.addEventListener('change', watch));
-window.addEventListener('pageshow', event => event.persisted && act(restore));
-if (t.back) act(restore);
+// A page that is restored from the back/forward cache may need TikTok's script once more: see restored.js.
+let restore = () => add('src', script.src.replace(/helper(?=-\w+.js$)/, 'restored'));
+addEventListener('pageshow', event => event.persisted && restore());
+if (t.back) restore();
 // A choice in the moment of leaving: the post outlives the page.
-window.addEventListener('pagehide', watch);
+addEventListener('pagehide', watch);
 d.addEventListener('readystatechange', scan);
 scan();
-setInterval(tick, 1000);
-setInterval(watch, 400);
+setInterval(() => {
+  watch();
+  if (--idle <= 0 && isNews()) idle = pause *= 1.5, later();
+}, 400);
 })(document);

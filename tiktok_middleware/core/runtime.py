@@ -238,6 +238,7 @@ def make_runtime(
     reader: Reader,
     pixel_js: str,
     helper_js: str,
+    restored_js: str,
     stub_js: str,
     registrable_domain: Callable[[str], str],
     clock: Callable[[], float],
@@ -255,6 +256,7 @@ def make_runtime(
         reader: as in :class:`Runtime`.
         pixel_js: source text of the base code.
         helper_js: source text of the helper script.
+        restored_js: source text of the script for pages that the browser restored.
         stub_js: source text of the script for visitors who have refused.
         registrable_domain: returns a host name's registrable domain by the public suffix list; empty if it has none.
         clock: as in :class:`Runtime`.
@@ -270,6 +272,7 @@ def make_runtime(
     snippet = Snippet(
         pixel_js=pixel_js,
         helper_js=helper_js,
+        restored_js=restored_js,
         stub_js=stub_js,
         pixels=config.pixels,
         pixel_url=config.pixel_url,

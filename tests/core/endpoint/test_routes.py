@@ -38,6 +38,26 @@ def test_a_page_from_before_a_deployment_gets_todays_helper_unkept(make: MakeReq
 
 
 @both
+@pytest.mark.parametrize("mount", ["", "/shop"])
+def test_file_for_restored_pages_is_served_beside_the_helper(make: MakeRequest, mount: str) -> None:
+    path = HELPER.replace("helper-", "restored-")
+    found, old = answer(make(path, mount=mount), SETUP), answer(make("/_tiktok/restored-0123.js"), SETUP)
+    assert isinstance(found, Answer)
+    assert isinstance(old, Answer)
+    assert found.body == old.body == SETUP.snippet.files["restored"]
+    assert b"immutable" in dict(found.headers)["Cache-Control"].encode()
+    assert dict(old.headers)["Cache-Control"] == "no-cache"
+
+
+@both
+@pytest.mark.parametrize(
+    "name", ["restored.js", "restored-", "restored-1.css", "bridge-1.js", "-1.js", "restored-1.js/x"]
+)
+def test_other_names_below_the_endpoint_are_the_apps(make: MakeRequest, name: str) -> None:
+    assert answer(make(f"/_tiktok/{name}"), SETUP) is None
+
+
+@both
 def test_a_head_request_gets_the_same_head(make: MakeRequest) -> None:
     got, head = answer(make(HELPER), SETUP), answer(make(HELPER, method="HEAD"), SETUP)
     assert isinstance(got, Answer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tiktok_middleware.core.consent.platforms import BRIDGES, BROWSER_ONLY, NAMED_BRIDGES, cookie_names, tcf_asked
@@ -25,10 +25,12 @@ class PageSide(NamedTuple):
     Attributes:
         bridges: names of the platforms that the page reads through a bridge script.
         settings: the scripts' settings, to be sent as JSON.
+        asks_after_requests: whether the platform stores a choice in a cookie that pages cannot read, by a request.
     """
 
     bridges: tuple[str, ...]
     settings: Mapping[str, object]
+    asks_after_requests: bool = False
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -69,13 +71,19 @@ def page_side(setting: str, cookie_domain: str = "auto", gpc: str = "deny") -> P
     if kind == "django":
         # HttpOnly cookie: the page asks the endpoint after the platform's own request, and when another tab has ended
         # our cookies because of a refusal.
-        settings["x"] = 1
         cookies = (*(cookies or ()), _OURS)
     if cookies is not None:
-        # A name that ends in a hyphen is a prefix.
-        made = "|".join(re.escape(name) + ("" if name.endswith("-") else "=") for name in cookies)
-        settings["m"] = f"^({made})"
-    return PageSide(names, settings)
+        settings["m"] = _pattern_of(cookies)
+    return PageSide(names, settings, asks_after_requests=kind == "django")
+
+
+def _pattern_of(names: Sequence[str]) -> str:
+    """Return a short pattern of cookies with these names. A name that ends in a hyphen is a prefix."""
+    escaped = [re.escape(name).replace("\\-", "-") for name in names]
+    whole = [name for name in escaped if not name.endswith("-")]
+    prefixes = [name for name in escaped if name.endswith("-")]
+    parts = [*([f"({'|'.join(whole)})="] if whole else ()), *prefixes]
+    return "|".join(f"^{part}" for part in parts)
 
 
 def bridges(setting: str) -> tuple[str, ...]:

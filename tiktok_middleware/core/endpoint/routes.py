@@ -1,4 +1,4 @@
-"""Answer requests below the endpoint: the helper script (its content hash is in its name), the pixel file, reports."""
+"""Answer requests below the endpoint: the helper and its second file (named by their hash), the pixel file, reports."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def answer(request: RequestView, runtime: Runtime) -> Answer | Wanted | None:
         return None
     if name == "pixel.js" and not runtime.browser_reason:
         return _script(request, _pixel_file(request, runtime), f"public, max-age={_PIXEL_FILE_S}")
-    if not (name.startswith("helper-") and name.endswith(".js")):
+    kind, dash, _ = name.partition("-")
+    if not dash or kind not in runtime.snippet.files or not name.endswith(".js"):
         return None
-    # A page from before a deployment requests an older helper: send the current one, but do not let it be cached.
-    is_current = path == request.mount + runtime.snippet.helper_path
-    return _script(
-        request, runtime.snippet.helper, f"public, max-age={_YEAR_S}, immutable" if is_current else "no-cache"
-    )
+    # A page from before a deployment requests an older file: send the current one, but do not let it be cached.
+    is_current = path == request.mount + runtime.snippet.file_path(kind)
+    script = runtime.snippet.files[kind]
+    return _script(request, script, f"public, max-age={_YEAR_S}, immutable" if is_current else "no-cache")
 
 
 def _pixel_file(request: RequestView, runtime: Runtime) -> bytes:

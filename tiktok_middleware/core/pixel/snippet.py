@@ -72,6 +72,7 @@ class Snippet:
     Args:
         pixel_js: the base code: a call of a function expression, cut off before its third argument.
         helper_js: the helper script.
+        restored_js: the script that the helper loads in a page that the browser restored.
         stub_js: the script of a page whose visitor has refused.
         pixels: the pixel codes.
         pixel_url: address of TikTok's script.
@@ -85,6 +86,7 @@ class Snippet:
         *,
         pixel_js: str,
         helper_js: str,
+        restored_js: str,
         stub_js: str,
         pixels: Sequence[str],
         pixel_url: str,
@@ -93,7 +95,11 @@ class Snippet:
         cookie_domain: str = "auto",
     ) -> None:
         self.helper: bytes = helper_js.encode("ascii")
-        self.helper_path: str = f"{endpoint}/helper-{hashlib.sha256(self.helper).hexdigest()[:16]}.js"
+        #: The script files, by the first word of their names. The names share one hash: the helper derives the other.
+        self.files: Mapping[str, bytes] = {"helper": self.helper, "restored": restored_js.encode("ascii")}
+        self._hash = hashlib.sha256(b"".join(self.files.values())).hexdigest()[:16]
+        self._endpoint = endpoint
+        self.helper_path: str = self.file_path("helper")
         self._base = _with_patterns(pixel_js)
         self._stub = stub_js
         self._config: dict[str, object] = {"u": pixel_url, "o": dict(options)}
@@ -106,6 +112,10 @@ class Snippet:
         self._cached = lru_cache(maxsize=64)(self._constant)
         #: Name of this configuration's scripts; changes with everything that they are made of.
         self.mark: str = hashlib.sha256(self.page("", page=True)).hexdigest()[:8]
+
+    def file_path(self, kind: str) -> str:
+        """Return the path of the current script file of this kind."""
+        return f"{self._endpoint}/{kind}-{self._hash}.js"
 
     def with_pixels(self, pixels: Sequence[str]) -> Snippet:
         """Return the maker of the same scripts with other pixels."""

@@ -1,0 +1,1 @@
+(t=>{if(!t||!t.ask||t.asks)return;t.asks=1;let e=(document.currentScript||{src:""}).src.replace(/helper-.*/,"collect"),r=r=>/^(fetch|xml)/.test(r.initiatorType)&&/accept|decline|reject|revoke/i.test(r.name)&&r.name!==e;try{new PerformanceObserver(e=>e.getEntries().some(r)&&t.ask()).observe({type:"resource",buffered:!0})}catch{}})(window.tiktok);
