@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tiktok_middleware.core.events.event_aliases import FADING, FOREIGN_EVENTS, NO_COUNTERPART, RESERVED, RETIRED
 from tiktok_middleware.core.events.event_catalogue import (
+    ALLOWED_WORDS,
     ITEM_KINDS,
     MAX_CRM_NAME_CHARS,
     MAX_NAME_CHARS,
@@ -11,7 +12,6 @@ from tiktok_middleware.core.events.event_catalogue import (
     PROPERTY_KINDS,
     STANDARD_EVENTS,
     USER_KEYS,
-    WORDS,
     Kind,
 )
 from tiktok_middleware.core.events.parameters import ITEM_ALIASES, PROPERTY_ALIASES
@@ -33,7 +33,7 @@ _KINDS: dict[Kind, str] = {
 
 
 def _kind(name: str, kind: Kind) -> str:
-    return " or ".join(f"`{word}`" for word in WORDS[name]) if kind == "word" else _KINDS[kind]
+    return " or ".join(f"`{word}`" for word in ALLOWED_WORDS[name]) if kind == "word" else _KINDS[kind]
 
 
 def _others(name: str, aliases: dict[str, tuple[str, ...]]) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tiktok_middleware import Client, Config
 from tiktok_middleware import _bots as bots
-from tiktok_middleware._bots import _verdict, verdict
+from tiktok_middleware._bots import _agent_of, agent_of
 from tiktok_middleware.core.visitor.bots import BOT, PERSON, TOOL
 
 PEOPLE = [
@@ -54,7 +54,7 @@ TOOLS = [
 
 
 def kind_of(agent: str) -> str:
-    return verdict(agent).kind
+    return agent_of(agent).kind
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,10 @@ def test_any_text_gets_the_same_kind_as_from_the_list(agent: str) -> None:
 def unread() -> Iterator[None]:
     """Forget the list of crawlers before and after the test."""
     bots._read.clear()
-    _verdict.cache_clear()
+    _agent_of.cache_clear()
     yield
     bots._read.clear()
-    _verdict.cache_clear()
+    _agent_of.cache_clear()
 
 
 @pytest.mark.usefixtures("unread")
@@ -111,12 +111,12 @@ def test_without_the_list_every_user_agent_is_a_person(
 def test_cache_of_decisions_is_bounded() -> None:
     for number in range(5000):
         kind_of(f"Mozilla/5.0 {number} {'x' * 2000}")
-    assert _verdict.cache_info().currsize <= 4096
+    assert _agent_of.cache_info().currsize <= 4096
     assert kind_of("x" * 1024 + "Googlebot/") == PERSON
 
 
 def test_a_decision_costs_microseconds() -> None:
-    _verdict.cache_clear()
+    _agent_of.cache_clear()
     kind_of(PEOPLE[0])
     times = []
     for number in range(200):

@@ -13,12 +13,12 @@ from tiktok_middleware.errors import WrapError
 
 __all__ = ["check_app", "protocol_of"]
 
-Protocol = Literal["asgi", "wsgi"]
+ProtocolName = Literal["asgi", "wsgi"]
 
 _RECIPES = "docs/recipes.md"
 
 #: Apps by module and class: the protocol they speak and how to wrap them.
-_APPS: dict[tuple[str, str], tuple[Protocol, str]] = {
+_APPS: dict[tuple[str, str], tuple[ProtocolName, str]] = {
     ("flask.app", "Flask"): ("wsgi", "TikTok(app) of tiktok_middleware.contrib.flask"),
     ("django.core.handlers.wsgi", "WSGIHandler"): ("wsgi", "MIDDLEWARE in Django's settings"),
     ("django.core.handlers.asgi", "ASGIHandler"): ("asgi", "MIDDLEWARE in Django's settings"),
@@ -51,7 +51,7 @@ _INNER = ("app", "application", "wsgi_app", "asgi_app")
 _ROUTES = (("starlette.routing", "request_response"), ("fastapi.routing", "request_response"))
 
 
-def check_app(app: Any, protocol: Protocol, client: Any) -> None:
+def check_app(app: Any, protocol: ProtocolName, client: Any) -> None:
     """Reject an app that this adapter cannot serve.
 
     Args:
@@ -77,7 +77,7 @@ def check_app(app: Any, protocol: Protocol, client: Any) -> None:
         _check_inner(inner, client)
 
 
-def protocol_of(app: Any) -> Protocol | None:
+def protocol_of(app: Any) -> ProtocolName | None:
     """Return the protocol of an app; None if it cannot be determined."""
     known = _known(app)
     return _by_signature(app) if known is None else known[0]
@@ -127,7 +127,7 @@ def _chain(app: Any) -> Iterator[Any]:
         app = layers[0] if layers else None
 
 
-def _known(app: Any) -> tuple[Protocol, str] | None:
+def _known(app: Any) -> tuple[ProtocolName, str] | None:
     for kind in type(app).__mro__:
         for module in (kind.__module__, kind.__module__.replace(".typing", "")):
             found = _APPS.get((module, kind.__name__))
@@ -140,7 +140,7 @@ def _known(app: Any) -> tuple[Protocol, str] | None:
     return None
 
 
-def _by_signature(app: Any) -> Protocol | None:
+def _by_signature(app: Any) -> ProtocolName | None:
     """Return the protocol by the number of arguments: three for ASGI, two for WSGI."""
     try:
         signature = inspect.signature(app)
@@ -182,13 +182,13 @@ def _differences(one: Any, other: Any) -> list[str]:
     return [name for name in one.__dataclass_fields__ if getattr(one, name) != getattr(other, name)]
 
 
-def _better(app: Any, spoken: Protocol) -> str:
+def _better(app: Any, spoken: ProtocolName) -> str:
     known = _known(app)
     shorter = f", or {known[1]}" if known is not None and known[1] else ""
     return f"tiktok_middleware.{spoken}.TikTokMiddleware{shorter}"
 
 
-def _article(protocol: Protocol) -> str:
+def _article(protocol: ProtocolName) -> str:
     return "an ASGI" if protocol == "asgi" else "a WSGI"
 
 

@@ -21,15 +21,15 @@ from tiktok_middleware.core.visitor.bots import (
     BOT,
     NO_HEADERS,
     TOOL,
+    Agent,
     BotRule,
     Origin,
     Pattern,
     PatternIndex,
-    Verdict,
     decide,
 )
 
-__all__ = ["make_ready", "verdict"]
+__all__ = ["agent_of", "make_ready"]
 
 log: logging.Logger = own_logger("tiktok_middleware")
 
@@ -43,7 +43,7 @@ class _Entry(msgspec.Struct):
     tags: list[str] = []
 
 
-def verdict(agent: str, rules: Sequence[BotRule] = (), origin: Origin = NO_HEADERS) -> Verdict:
+def agent_of(agent: str, rules: Sequence[BotRule] = (), origin: Origin = NO_HEADERS) -> Agent:
     """Return what sent a request; a person for an empty user agent.
 
     Args:
@@ -51,11 +51,11 @@ def verdict(agent: str, rules: Sequence[BotRule] = (), origin: Origin = NO_HEADE
         rules: the operator's rules.
         origin: what the other headers say.
     """
-    return _verdict(agent[:_MAX_CHARS], tuple(rules), origin)
+    return _agent_of(agent[:_MAX_CHARS], tuple(rules), origin)
 
 
 @lru_cache(maxsize=4096)
-def _verdict(agent: str, rules: tuple[BotRule, ...], origin: Origin) -> Verdict:
+def _agent_of(agent: str, rules: tuple[BotRule, ...], origin: Origin) -> Agent:
     return decide(agent, _index(), rules, origin)
 
 

@@ -6,9 +6,9 @@ import hashlib
 import re
 from typing import NamedTuple
 
-__all__ = ["MOMENTS", "BrowserRule", "browser_rules", "read_rules"]
+__all__ = ["RULE_MOMENTS", "BrowserRule", "browser_rules", "read_rules"]
 
-MOMENTS = ("click", "submit", "input")
+RULE_MOMENTS = ("click", "submit", "input")
 
 _FORM = "rules of the form SELECTOR click|submit|input EVENT, separated by semicolons"
 _EXAMPLE = """such as a[href^="tel:"] click Contact; form#lead submit Lead"""
@@ -23,7 +23,7 @@ class BrowserRule(NamedTuple):
 
     Attributes:
         selector: CSS selector of the elements.
-        moment: DOM event on such an element, or inside one: one of :data:`MOMENTS`.
+        moment: DOM event on such an element, or inside one: one of :data:`RULE_MOMENTS`.
         event: name of the event, as given.
     """
 
@@ -75,9 +75,9 @@ def _rule(text: str) -> BrowserRule:
     if len(words) < 3:
         raise ValueError(f"{_FORM}, {_EXAMPLE}; the rule {text[:100]!r} has {len(words)} of its three parts")
     selector, moment, event = words
-    if moment not in MOMENTS:
+    if moment not in RULE_MOMENTS:
         raise ValueError(
-            f"{_FORM}; the rule {text[:100]!r} has {moment[:20]!r} where one of {', '.join(MOMENTS)} stands"
+            f"{_FORM}; the rule {text[:100]!r} has {moment[:20]!r} where one of {', '.join(RULE_MOMENTS)} stands"
         )
     if not (selector.isprintable() or selector.replace("\n", " ").replace("\t", " ").isprintable()):
         raise ValueError(f"{_FORM}; the rule {text[:100]!r} has control characters")

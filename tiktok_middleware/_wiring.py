@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tiktok_middleware._bots import make_ready, verdict
+from tiktok_middleware._bots import agent_of, make_ready
 from tiktok_middleware._browser_rules import BrowserRule
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.bridge_settings import page_side
@@ -64,7 +64,7 @@ def bot_rule(config: Config) -> Callable[[RequestView], str]:
     rules = [BotRule(rule[0] == "+", rule, re.compile(rule[1:], re.IGNORECASE)) for rule in config.bot_rules]
 
     def bot_pattern(request: RequestView) -> str:
-        found = verdict(request.header("user-agent"), rules, sent_by(request))
+        found = agent_of(request.header("user-agent"), rules, sent_by(request))
         return "" if found.kind in people else found.pattern
 
     return bot_pattern

@@ -30,7 +30,7 @@ from tiktok_middleware.core.events_api.answers import Delivered, Verdict
 from tiktok_middleware.core.pixel.signed_event import SEALED_LIFE_S
 from tiktok_middleware.core.tracking.current import KEY
 from tiktok_middleware.core.visitor.snapshot import SNAPSHOT_MAX_AGE_S
-from tiktok_middleware.delivery.celery import Message
+from tiktok_middleware.delivery.celery import BatchMessage
 from tiktok_middleware.delivery.delivery import Delivery
 from tiktok_middleware.delivery.outbox.deferred import DEFERRED_LIFE_S
 from tiktok_middleware.delivery.outbox.expiry import IMPORTED_TTL_S, PAIRED_TTL_S, UNPAIRED_TTL_S
@@ -496,7 +496,7 @@ def _readable(token: str) -> str:
 
 def broker_messages() -> None:
     record = Record(PIXEL, "web", "Contact", "id-1", 1, b'{"user":{"email":"%s"}}' % (b"f" * 64))
-    message = msgspec.json.encode(Message.of([record])).decode()
+    message = msgspec.json.encode(BatchMessage.of([record])).decode()
     assert "access_token" not in message
     assert "f" * 64 in message
 

@@ -188,11 +188,11 @@ def test_an_expired_pair_goes_again_only_as_new(shop: Shop) -> None:
         "expired", letter("old", age_s=UNPAIRED_TTL_S + 60), letter("old pair", age_s=UNPAIRED_TTL_S + 60, paired=True)
     )
     result = shop.run("retry")
-    assert result.exit_code == outbox_cli.REFUSED
+    assert result.exit_code == outbox_cli.EXIT_REFUSED
     assert "1 stay dead: their browser copy went out more than 47 h ago" in result.stderr
     assert "--as-new" in result.stderr
     assert "2 stay dead: they are older than 7 days (offline and CRM: 28)" in result.stderr
-    assert shop.run("retry", "--as-new").exit_code == outbox_cli.REFUSED
+    assert shop.run("retry", "--as-new").exit_code == outbox_cli.EXIT_REFUSED
     [row] = shop.outbox.lease("o", 10, limit_bytes=10**6, for_s=60)
     assert (row.record.event_id, row.record.paired) == ("pair", False), "the relay would bury a pair again"
     assert shop.run("retry", "--as-new", "--event-id", "pair").exit_code == 0
@@ -406,7 +406,7 @@ def test_retry_and_send_tells_what_was_not_delivered(
         shop = Shop(tmp_path / "o.sqlite3", "loopback")
         shop.bury("40002", letter("d1"), letter("d2"))
         result = shop.run("retry", "--send", **ENVIRON, TIKTOK_API_URL=api.url)
-        assert result.exit_code == outbox_cli.REFUSED, result.output
+        assert result.exit_code == outbox_cli.EXIT_REFUSED, result.output
         assert sentence in result.output
         assert "All is sent" not in result.output
         as_json = shop.run("retry", "--send", "--json", **ENVIRON, TIKTOK_API_URL=api.url)

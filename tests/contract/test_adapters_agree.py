@@ -26,7 +26,7 @@ from tests.contract.adapters import (
 )
 from tests.strategies import documents, examples, splits
 from tiktok_middleware import Client
-from tiktok_middleware.core.page.head_end import LIMIT_BYTES
+from tiktok_middleware.core.page.head_end import HEAD_LIMIT_BYTES
 
 REQUEST_HEADERS = [
     {},
@@ -199,7 +199,7 @@ def test_a_purchase_that_counts_once_leaves_the_doors_alike(
         (b"<p>a</p>", b"<p>b</p>", b"<p>c</p>"),
         (b"<!doctype html><title>", b"never", b" closed"),
         (b"<!doctype html>", b"<!-- never", b" closed"),
-        (b"<!doctype html><head>", b" " * LIMIT_BYTES, b"</head><body><!-- "),
+        (b"<!doctype html><head>", b" " * HEAD_LIMIT_BYTES, b"</head><body><!-- "),
         (b"", b"", b""),
     ],
 )

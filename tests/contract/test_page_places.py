@@ -16,8 +16,8 @@ from tests.core.core_world import FETCH, NAVIGATION
 from tests.core.response.test_exchange import HTML as HTML_PAIRS
 from tests.core.response.test_exchange import Story
 from tiktok_middleware import Client
-from tiktok_middleware.core.page.head_end import LIMIT_BYTES
-from tiktok_middleware.core.page.held_memory import LIMIT_BYTES as MEMORY_BYTES
+from tiktok_middleware.core.page.head_end import HEAD_LIMIT_BYTES
+from tiktok_middleware.core.page.held_memory import HELD_LIMIT_BYTES as MEMORY_BYTES
 
 BOTH = pytest.mark.parametrize("through", [through_asgi, through_wsgi])
 Through = Callable[[Client, Request, Response], Seen]
@@ -170,7 +170,7 @@ def test_a_head_above_1_mib_is_left_alone_and_logged_once(
     through: Through, coding: str, piece_bytes: int, has_length: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = make_client()
-    page = large(LIMIT_BYTES + 1000, coding=coding, piece_bytes=piece_bytes, has_length=has_length)
+    page = large(HEAD_LIMIT_BYTES + 1000, coding=coding, piece_bytes=piece_bytes, has_length=has_length)
     caplog.clear()
     for _ in range(2):
         seen = through(client, NAVIGATE, page)

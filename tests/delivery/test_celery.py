@@ -285,9 +285,9 @@ class ToldCourier:
 class ToldPublisher:
     def __init__(self, *, fails: bool = False) -> None:
         self.fails = fails
-        self.published: list[tuple[ours.Message, float]] = []
+        self.published: list[tuple[ours.BatchMessage, float]] = []
 
-    def publish(self, message: ours.Message, countdown_s: float) -> None:
+    def publish(self, message: ours.BatchMessage, countdown_s: float) -> None:
         if self.fails:
             raise OSError("down")
         self.published.append((message, countdown_s))

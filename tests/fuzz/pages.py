@@ -12,7 +12,7 @@ from tests.core.page.encoded_bodies import BODIES, Reader
 from tests.strategies import OPENINGS, PIECES, TEMPLATES, fed
 from tests.trees import SCRIPT, outline, parsed, without_ours
 from tiktok_middleware.core.page.body import Body, open_body
-from tiktok_middleware.core.page.head_end import LIMIT_BYTES, Injector, Search
+from tiktok_middleware.core.page.head_end import HEAD_LIMIT_BYTES, Injector, Search
 
 lexbor: Any = import_module("selectolax.lexbor")
 
@@ -74,7 +74,7 @@ Splits = Callable[[Case], Iterable[list[bytes]]]
 def _padded(document: bytes, at: int, padding: bytes) -> bytes:
     """The document with so much in its middle that what follows lies around the bound of the search."""
     cut = len(document) * at // 256
-    room = LIMIT_BYTES - len(document) // 2
+    room = HEAD_LIMIT_BYTES - len(document) // 2
     return document[:cut] + padding * (room // len(padding)) + document[cut:]
 
 

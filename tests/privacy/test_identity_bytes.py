@@ -28,7 +28,7 @@ from tiktok_middleware.cli import main as cli
 from tiktok_middleware.core.events.event import Record
 from tiktok_middleware.core.events_api.answers import Delivered, Rejected, Verdict
 from tiktok_middleware.core.events_api.requests import encode_request
-from tiktok_middleware.delivery.celery import Message
+from tiktok_middleware.delivery.celery import BatchMessage
 from tiktok_middleware.sandbox.application import create_app
 from tiktok_middleware.wsgi import TikTokMiddleware as WsgiMiddleware
 
@@ -232,7 +232,7 @@ def test_nothing_holds_what_was_typed(door: str, who: Person, world: World, capl
         "disk": b"".join(path.read_bytes() for path in world.outbox.parent.iterdir()),
         "command": _said_by("list", world) + _said_by("export", world) + _said_by("status", world),
         "log": caplog.text.encode("utf-8", "replace"),
-        "message": msgspec.json.encode(Message.of(sent)),
+        "message": msgspec.json.encode(BatchMessage.of(sent)),
         "request": (request := encode_request(PIXEL, "web", [record.body for record in sent], None)),
         "inspector": _shown_by(world.sandbox, request),
     }

@@ -17,7 +17,7 @@ from tests.delivery.delivery_world import running_api
 from tiktok_middleware import Client, Config
 from tiktok_middleware.cli import main as cli
 from tiktok_middleware.core.events.event import Record
-from tiktok_middleware.delivery.celery import Message
+from tiktok_middleware.delivery.celery import BatchMessage
 from tiktok_middleware.errors import ConfigError
 
 PIXEL = "C0000000000000000001"
@@ -106,6 +106,6 @@ def test_no_place_that_an_event_passes_holds_a_secret(
 
 def test_a_message_to_a_worker_names_the_pixel_and_no_token() -> None:
     record = Record(PIXEL, "web", "Lead", "id-1", 1, b'{"event":"Lead"}')
-    message = json.loads(msgspec.json.encode(Message.of([record])))
+    message = json.loads(msgspec.json.encode(BatchMessage.of([record])))
     assert PIXEL in json.dumps(message)
     assert found(message) == []

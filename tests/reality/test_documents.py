@@ -15,7 +15,7 @@ from tests.reality.documents import DEBIAN_PACKAGES, PACKAGES, debian, generated
 from tests.strategies import fed
 from tests.trees import SCRIPT, outline, parsed, without_ours
 from tiktok_middleware.core.page.charset import prescan
-from tiktok_middleware.core.page.head_end import LIMIT_BYTES
+from tiktok_middleware.core.page.head_end import HEAD_LIMIT_BYTES
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +66,7 @@ def share_with_script(documents: Sequence[bytes], *, compares_trees: bool = True
 
 def test_documents_like_real_ones_get_the_script() -> None:
     documents = generated(12, seed=1)
-    assert max(map(len, documents)) < LIMIT_BYTES
+    assert max(map(len, documents)) < HEAD_LIMIT_BYTES
     assert share_with_script(documents, compares_trees=True) == 1
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import crawleruseragents
 import pytest
 
-from tiktok_middleware._bots import verdict
+from tiktok_middleware._bots import agent_of
 
 pytestmark = pytest.mark.soak
 
@@ -66,7 +66,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 def test_people_are_bots_at_most_once_in_10_000(people: list[str]) -> None:
     assert len(people) >= 30_000
-    wrong = [(found.pattern, agent) for agent in people if (found := verdict(agent)).kind]
+    wrong = [(found.pattern, agent) for agent in people if (found := agent_of(agent)).kind]
     print(f"\n{len(people)} user agents of people, {len(wrong)} taken for bots:")
     for pattern, agent in wrong:
         print(f"  {pattern}: {agent}")
@@ -77,7 +77,7 @@ def test_crawlers_that_no_browser_resembles_are_found(people: list[str]) -> None
     known = set(people)
     entries = crawleruseragents.CRAWLER_USER_AGENTS_DATA
     crawlers = [agent for entry in entries for agent in entry["instances"] if agent not in known]
-    missed = [agent for agent in crawlers if not verdict(agent).kind]
+    missed = [agent for agent in crawlers if not agent_of(agent).kind]
     print(f"\n{len(crawlers)} user agents of crawlers, {len(missed)} taken for people:")
     for agent in missed:
         print(f"  {agent}")

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["RULES", "Rule"]
+__all__ = ["APP_CHANGES", "AppChange"]
 
 _CONTRIB = "tiktok_middleware.contrib"
 
 
-class Rule(NamedTuple):
+class AppChange(NamedTuple):
     """The change for one framework.
 
     Attributes:
@@ -135,32 +135,32 @@ def _made_by(call: str) -> re.Pattern[str]:
 
 _ADD = "{app}.add_middleware(TikTokMiddleware)"
 _EXTENSION = "TikTok({app})"
-RULES: tuple[Rule, ...] = (
-    Rule("Django", re.compile(r"^MIDDLEWARE\s*(:[^=\n]+)?=\s*[\[(]", re.MULTILINE), _first_middleware),
-    Rule(
+APP_CHANGES: tuple[AppChange, ...] = (
+    AppChange("Django", re.compile(r"^MIDDLEWARE\s*(:[^=\n]+)?=\s*[\[(]", re.MULTILINE), _first_middleware),
+    AppChange(
         "FastAPI",
         _made_by(r"(?:fastapi\.)?FastAPI"),
         _after_call("FastAPI", f"{_CONTRIB}.fastapi", "TikTokMiddleware", _ADD),
     ),
-    Rule("Quart", _made_by(r"(?:quart\.)?Quart"), _after_call("Quart", f"{_CONTRIB}.quart", "TikTok", _EXTENSION)),
-    Rule("Flask", _made_by(r"(?:flask\.)?Flask"), _after_call("Flask", f"{_CONTRIB}.flask", "TikTok", _EXTENSION)),
-    Rule("Litestar", re.compile(r"\bLitestar\("), _plugin),
-    Rule(
+    AppChange("Quart", _made_by(r"(?:quart\.)?Quart"), _after_call("Quart", f"{_CONTRIB}.quart", "TikTok", _EXTENSION)),
+    AppChange("Flask", _made_by(r"(?:flask\.)?Flask"), _after_call("Flask", f"{_CONTRIB}.flask", "TikTok", _EXTENSION)),
+    AppChange("Litestar", re.compile(r"\bLitestar\("), _plugin),
+    AppChange(
         "Starlette",
         _made_by(r"(?:\w+\.)?Starlette"),
         _after_call("Starlette", f"{_CONTRIB}.starlette", "TikTokMiddleware", _ADD),
     ),
-    Rule(
+    AppChange(
         "BlackSheep",
         re.compile(r"^from blacksheep\b(?:.|\n)*^\w+\s*=\s*Application\(", re.MULTILINE),
         _wrapped_at_end("Application", f"{_CONTRIB}.blacksheep"),
     ),
-    Rule("Sanic", _made_by(r"(?:sanic\.)?Sanic"), _wrapped_at_end("Sanic", f"{_CONTRIB}.sanic")),
-    Rule("Falcon", _made_by(r"falcon\.(?:asgi\.)?App"), _wrapped_at_end("App", f"{_CONTRIB}.falcon")),
-    Rule(
+    AppChange("Sanic", _made_by(r"(?:sanic\.)?Sanic"), _wrapped_at_end("Sanic", f"{_CONTRIB}.sanic")),
+    AppChange("Falcon", _made_by(r"falcon\.(?:asgi\.)?App"), _wrapped_at_end("App", f"{_CONTRIB}.falcon")),
+    AppChange(
         "Bottle",
         _made_by(r"(?:bottle\.)?(?:Bottle|default_app)"),
         _wrapped_at_end("(?:Bottle|default_app)", f"{_CONTRIB}.bottle"),
     ),
-    Rule("Pyramid", re.compile(r"\.make_wsgi_app\(\)"), _pyramid),
+    AppChange("Pyramid", re.compile(r"\.make_wsgi_app\(\)"), _pyramid),
 )

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from tiktok_middleware.cli.outbox_file import (
-    REFUSED,
+    EXIT_REFUSED,
     as_json_option,
     naming,
     opened_outbox,
@@ -50,7 +50,7 @@ def erase(url: str | None, yes: bool, as_json: bool, **named: Any) -> None:
     else:
         _print(done, others)
     if not done.is_scrubbed:
-        sys.exit(REFUSED)
+        sys.exit(EXIT_REFUSED)
 
 
 def _print(done: Erased, others: list[str]) -> None:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import click
 
-from tiktok_middleware.cli.app_changes import RULES
+from tiktok_middleware.cli.app_changes import APP_CHANGES
 
-__all__ = ["Plan", "find_app", "init"]
+__all__ = ["ProjectChanges", "find_app", "init"]
 
 _SKIPPED = {
     "node_modules",
@@ -39,7 +39,7 @@ _MAX_FILES = 5000
 _MAX_BYTES = 512 * 1024
 
 
-class Plan(NamedTuple):
+class ProjectChanges(NamedTuple):
     """What to change in a project.
 
     Attributes:
@@ -65,25 +65,25 @@ class Plan(NamedTuple):
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
-def find_app(folder: Path) -> tuple[Plan | None, str]:
+def find_app(folder: Path) -> tuple[ProjectChanges | None, str]:
     """Return the change for the app of a project, or None and the reason why there is none.
 
     Args:
         folder: the project's root.
     """
     wrapped = ""
-    found: list[Plan] = []
+    found: list[ProjectChanges] = []
     for path in _python_files(folder):
         text = path.read_text("utf-8", errors="replace")
         name = path.relative_to(folder).as_posix()
         if "tiktok_middleware" in text and re.search(r"TikTok(Middleware|Plugin)?\b", text):
             wrapped = wrapped or name
             continue
-        for rule in RULES:
+        for rule in APP_CHANGES:
             if rule.applies.search(text):
                 after = rule.change(text)
                 if after != text:
-                    found.append(Plan(rule.framework, name, text, after))
+                    found.append(ProjectChanges(rule.framework, name, text, after))
                 break
     if wrapped:
         return None, f"{wrapped} uses tiktok_middleware already"

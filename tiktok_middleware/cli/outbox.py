@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from tiktok_middleware.cli.outbox_changes import forget, purge, retry
-from tiktok_middleware.cli.outbox_file import REFUSED
+from tiktok_middleware.cli.outbox_file import EXIT_REFUSED
 from tiktok_middleware.cli.outbox_listings import export, list_, status
 from tiktok_middleware.cli.outbox_shared import migrate, move
 from tiktok_middleware.cli.outbox_switches import off, on, pause, resume
 
-__all__ = ["REFUSED", "outbox"]
+__all__ = ["EXIT_REFUSED", "outbox"]
 
 
 @click.group(

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from tiktok_middleware.cli.outbox_file import (
-    REFUSED,
+    EXIT_REFUSED,
     as_json_option,
     choosing,
     opened_outbox,
@@ -60,7 +60,7 @@ def retry(url: str | None, /, as_new: bool, send: bool, as_json: bool, **chosen:
             err=True,
         )
     if done.expired or done.too_old or (sent is not None and sent.is_left):
-        sys.exit(REFUSED)
+        sys.exit(EXIT_REFUSED)
 
 
 @click.command(epilog="Example: tiktok-middleware outbox purge --dead --older-than 30d")

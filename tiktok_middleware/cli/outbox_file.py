@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Admin = OutboxAdmin | PostgresAdmin
 
 __all__ = [
-    "REFUSED",
+    "EXIT_REFUSED",
     "as_json_option",
     "choosing",
     "iso",
@@ -44,7 +44,7 @@ __all__ = [
     "span",
 ]
 
-REFUSED = 3
+EXIT_REFUSED = 3
 """Exit code if some events are left."""
 
 _BAR_ABOVE = 1000  # rows; with fewer the work ends before anybody could read a bar

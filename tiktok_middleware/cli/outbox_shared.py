@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from tiktok_middleware._printable import without_password
-from tiktok_middleware.cli.outbox_file import REFUSED, as_json_option, print_json, shared_admin
+from tiktok_middleware.cli.outbox_file import EXIT_REFUSED, as_json_option, print_json, shared_admin
 from tiktok_middleware.config import Config
 from tiktok_middleware.delivery.outbox.location import is_shared, outbox_path, outbox_url
 from tiktok_middleware.errors import TikTokError
@@ -61,7 +61,7 @@ def move(url: str | None, /, source: str | None, as_json: bool) -> None:
         )
     if done.in_flight:
         click.echo(f"{done.in_flight} event(s) are being sent by an app: run this again.", err=True)
-        sys.exit(REFUSED)
+        sys.exit(EXIT_REFUSED)
 
 
 @contextmanager

@@ -54,7 +54,7 @@ _MAX_HELD = 200  # messages with a later due time that one worker keeps in memor
 _CALM_S = 1.0
 
 
-class Message(msgspec.Struct, frozen=True):
+class BatchMessage(msgspec.Struct, frozen=True):
     """Content of a message: the rows of one batch. Workers of newer releases can read messages of older releases.
 
     Attributes:
@@ -70,7 +70,7 @@ class Message(msgspec.Struct, frozen=True):
     tries: int = 0
 
     @classmethod
-    def of(cls, records: Sequence[Record], tries: int = 0) -> Message:
+    def of(cls, records: Sequence[Record], tries: int = 0) -> BatchMessage:
         """Return a message with ``records``, which all have one pixel and one source."""
         rows = [(r.event, r.event_id, r.event_time, r.paired, r.body.decode()) for r in records]
         return cls(records[0].pixel, records[0].source, rows, tries)
@@ -96,7 +96,7 @@ class Publisher:
         self._app = app
         self._connection: Any = None
 
-    def publish(self, message: Message, countdown_s: float = 0.0) -> None:
+    def publish(self, message: BatchMessage, countdown_s: float = 0.0) -> None:
         """Return once the broker has the message.
 
         Raises:
@@ -179,7 +179,7 @@ class CelerySink:
             queued = self._publisher.queued()
             if queued < self._max_queued:
                 time.sleep(min(queued * _GATHER_S, _GATHER_MOST_S))  # the outbox gathers the next batch meanwhile
-                self._publisher.publish(Message.of(batch))
+                self._publisher.publish(BatchMessage.of(batch))
                 return [Delivered()] * len(batch)
         except Exception as error:  # noqa: BLE001 - each transport raises other types; messages may quote the address
             return [Retry(None, f"the broker does not take messages ({type(error).__name__})")] * len(batch)
@@ -263,7 +263,7 @@ def make_task(crew: Crew, calm_s: float = _CALM_S) -> Callable[[Any, dict[str, A
     def deliver(task: Any, body: dict[str, Any]) -> dict[str, int]:
         """Return how many events of a message are delivered, dead letters or put back; then Celery acknowledges it."""
         try:
-            message = msgspec.convert(body, Message, strict=False)
+            message = msgspec.convert(body, BatchMessage, strict=False)
         except msgspec.ValidationError as error:
             log.error("A message is not in the format of this package, and is thrown away: %s", error)  # noqa: TRY400 - a traceback would not help
             raise Reject("not one of ours", requeue=False) from None
@@ -279,7 +279,7 @@ def make_task(crew: Crew, calm_s: float = _CALM_S) -> Callable[[Any, dict[str, A
         if done.left:
             try:
                 # Do not use `Task.retry`: if it cannot publish, the message is lost.
-                publisher.publish(Message.of(done.left, message.tries + 1), done.wait_s)
+                publisher.publish(BatchMessage.of(done.left, message.tries + 1), done.wait_s)
             except Exception as error:  # noqa: BLE001 - as in the sink
                 raise _left_alone(message, error, calm_s) from None
         return {"delivered": done.delivered, "buried": done.buried, "retried": len(done.left)}
@@ -287,7 +287,7 @@ def make_task(crew: Crew, calm_s: float = _CALM_S) -> Callable[[Any, dict[str, A
     return deliver
 
 
-def _left_alone(message: Message, error: Exception, calm_s: float) -> Reject:
+def _left_alone(message: BatchMessage, error: Exception, calm_s: float) -> Reject:
     """Return a `Reject` that keeps the message in the broker. Wait first: the broker redelivers it at once."""
     # Messages of our own errors never quote a secret; those of other errors may.
     why = str(error) if isinstance(error, TikTokError) else type(error).__name__

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tiktok_middleware.core.events.event_catalogue import CURRENCIES, ITEM_KINDS, PROPERTY_KINDS, WORDS, Kind
+from tiktok_middleware.core.events.event_catalogue import ALLOWED_WORDS, CURRENCIES, ITEM_KINDS, PROPERTY_KINDS, Kind
 from tiktok_middleware.sandbox.rules import (
     Check,
     Problem,
@@ -67,7 +67,7 @@ _BY_KIND: dict[Kind, Check] = {
 
 def _checks(kinds: Mapping[str, Kind]) -> dict[str, Check]:
     """Return the check for each parameter; a parameter of any type has no check."""
-    checks = {name: one_of(*WORDS[name]) for name, kind in kinds.items() if kind == "word"}
+    checks = {name: one_of(*ALLOWED_WORDS[name]) for name, kind in kinds.items() if kind == "word"}
     return checks | {name: _BY_KIND[kind] for name, kind in kinds.items() if kind in _BY_KIND}
 
 

@@ -11,7 +11,7 @@ import msgspec
 __all__ = ["Entry", "Journal"]
 
 ENTRIES_LIMIT = 1_000
-BYTES_LIMIT = 16 * 1024 * 1024
+JOURNAL_LIMIT_BYTES = 16 * 1024 * 1024
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -55,7 +55,7 @@ class Journal:
         self.revision += 1
         self._entries.append(entry)
         self._bytes += entry.size
-        while len(self._entries) > ENTRIES_LIMIT or (self._bytes > BYTES_LIMIT and len(self._entries) > 1):
+        while len(self._entries) > ENTRIES_LIMIT or (self._bytes > JOURNAL_LIMIT_BYTES and len(self._entries) > 1):
             self._bytes -= self._entries.popleft().size
 
     def clear(self) -> None:

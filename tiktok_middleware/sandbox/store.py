@@ -19,7 +19,7 @@ __all__ = ["Arrival", "Conversion", "Ledger"]
 WINDOW_S = 48 * 3_600
 MERGE_S = 300
 COPIES_LIMIT = 50
-BYTES_LIMIT = 64 * 1024 * 1024
+STORE_LIMIT_BYTES = 64 * 1024 * 1024
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -122,7 +122,7 @@ class Ledger:
         self,
         limit: int = 10_000,
         on_state: Callable[[Conversion], None] | None = None,
-        limit_bytes: int = BYTES_LIMIT,
+        limit_bytes: int = STORE_LIMIT_BYTES,
     ) -> None:
         self._limit = limit
         self._limit_bytes = limit_bytes

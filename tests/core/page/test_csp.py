@@ -29,7 +29,7 @@ ALL_SCRIPTS = ("inline", "helper", "pixel", "pixel_parts")
 
 
 def blocked(*enforced: str, page: str = PAGE) -> list[Blocked]:
-    return list(read_policies(enforced).verdict(PIXEL, page))
+    return list(read_policies(enforced).blocked(PIXEL, page))
 
 
 def needs(*enforced: str, page: str = PAGE) -> set[str]:
@@ -78,8 +78,8 @@ def test_the_nonce_is_the_one_that_all_policies_share(enforced: list[str], repor
 def test_each_response_has_its_own_nonce_and_the_same_verdict() -> None:
     first, second = (read_policies([f"script-src 'nonce-{nonce}'"]) for nonce in ("one", "two"))
     assert (first.nonce, second.nonce) == ("one", "two")
-    assert first.verdict(PIXEL, PAGE) == second.verdict(PIXEL, PAGE)
-    assert first.verdict(PIXEL, PAGE)[0].directive == "script-src 'nonce-<random>'"
+    assert first.blocked(PIXEL, PAGE) == second.blocked(PIXEL, PAGE)
+    assert first.blocked(PIXEL, PAGE)[0].directive == "script-src 'nonce-<random>'"
 
 
 # -- the verdict
@@ -159,15 +159,15 @@ def test_one_policy_that_blocks_is_enough() -> None:
 
 
 def test_a_policy_that_only_reports_blocks_nothing() -> None:
-    assert read_policies([], ["default-src 'none'; sandbox"]).verdict(PIXEL, PAGE) == ()
+    assert read_policies([], ["default-src 'none'; sandbox"]).blocked(PIXEL, PAGE) == ()
 
 
 def test_a_page_of_http_allows_hosts_without_scheme_in_both() -> None:
     local = "http://pixel.localhost:8000/i18n/pixel/events.js"
     policies = read_policies(["script-src 'unsafe-inline' 'self' pixel.localhost:8000"])
-    assert policies.verdict(local, "http://shop.example") == ()
-    assert policies.verdict(local, PAGE)[0].add == "script-src http://pixel.localhost:8000"
-    assert policies.verdict(local, "")[0].needs == ("pixel", "pixel_parts")
+    assert policies.blocked(local, "http://shop.example") == ()
+    assert policies.blocked(local, PAGE)[0].add == "script-src http://pixel.localhost:8000"
+    assert policies.blocked(local, "")[0].needs == ("pixel", "pixel_parts")
 
 
 @pytest.mark.parametrize(("page", "is_self"), [
@@ -263,7 +263,7 @@ def test_hosts_are_added_where_they_are_restricted(before: str, after: str) -> N
 def test_what_is_too_long_stays_as_it_is() -> None:
     long = "connect-src 'self'; report-uri /" + "x" * 40_000
     assert extended(long, pixel_hosts(PIXEL)) == long
-    assert read_policies([long]).verdict(PIXEL, PAGE) == ()
+    assert read_policies([long]).blocked(PIXEL, PAGE) == ()
 
 
 def test_another_hosts_script_needs_that_host_alone() -> None:
@@ -340,7 +340,7 @@ def test_no_text_raises(enforced: list[str], report_only: list[str], url: str, p
     policies = read_policies(enforced, report_only)
     assert policies.nonce == "" or f"'nonce-{policies.nonce}'" in ",".join([*enforced, *report_only])
     for pixel in (url, f"https://{url}", PIXEL):
-        policies.verdict(pixel, page, url)
+        policies.blocked(pixel, page, url)
         pixel_hosts(pixel)
 
 
@@ -471,7 +471,7 @@ class Observed:
     def __init__(self, policy: str, urls: tuple[str, str], ran: set[str]) -> None:
         self.policy = policy
         self.ran = ran
-        entries = read_policies([policy]).verdict(*urls)
+        entries = read_policies([policy]).blocked(*urls)
         testable = {"inline", "helper"} if _is_dead(policy) else ALL_NEEDS
         self.expected = testable - {need for entry in entries for need in entry.needs}
 

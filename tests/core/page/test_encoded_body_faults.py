@@ -13,7 +13,7 @@ from tests.core.page.encoded_bodies import BODIES, PAGE, SCRIPT, WITH_SCRIPT, Re
 from tests.strategies import examples
 from tiktok_middleware.core.page.codings import layers_of
 from tiktok_middleware.core.page.encoded_body import CodedInjector
-from tiktok_middleware.core.page.head_end import LIMIT_BYTES, Injector, Search
+from tiktok_middleware.core.page.head_end import HEAD_LIMIT_BYTES, Injector, Search
 
 CODED = sorted(name for name in BODIES if name != "none")
 GARBAGE = b"\xff\xfe<p>not of this coding</p>"
@@ -210,7 +210,7 @@ def test_bytes_after_an_end_in_one_piece_before_the_place_was_found() -> None:
     [("gzip", gzip.compress(b"", mtime=0)), ("zstd", b"\x50\x2a\x4d\x18\x38\x00\x00\x00" + bytes(56))],
 )
 def test_coded_bytes_that_read_as_nothing_are_not_held_for_ever(name: str, empty: bytes) -> None:
-    piece = empty * (LIMIT_BYTES // len(empty) + 1)
+    piece = empty * (HEAD_LIMIT_BYTES // len(empty) + 1)
     injector = CodedInjector(layers_of(name))
     assert injector.feed(piece, last=False) is Search.MORE
     assert injector.feed(piece, last=False) is Search.NEVER

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.strategies import fed
-from tiktok_middleware.core.page.head_end import LIMIT_BYTES, Injector, Search
+from tiktok_middleware.core.page.head_end import HEAD_LIMIT_BYTES, Injector, Search
 
 D = b"<!doctype html>"
 
@@ -133,8 +133,8 @@ REFUSED = [
     (D + b"<template><select><style></template>", "unclear_template"),
     (D + b"<template><plaintext></template>", "unclear_template"),
     (D + b"\x00<p>", "nul_byte"),
-    (D + b" " * LIMIT_BYTES + b"<p>", "head_too_long"),
-    (D + b"<title>" + b"x" * LIMIT_BYTES + b"</title><p>", "head_too_long"),
+    (D + b" " * HEAD_LIMIT_BYTES + b"<p>", "head_too_long"),
+    (D + b"<title>" + b"x" * HEAD_LIMIT_BYTES + b"</title><p>", "head_too_long"),
 ]
 
 
@@ -166,12 +166,12 @@ def test_without_a_place_every_byte_comes_back_and_the_reason_is_said(data: byte
 
 
 def test_the_bound_is_a_place_in_the_document_and_not_in_a_piece() -> None:
-    for length in range(LIMIT_BYTES - 9, LIMIT_BYTES + 3):
-        data = (D + b" " * LIMIT_BYTES)[:length] + b"</head><body>"
+    for length in range(HEAD_LIMIT_BYTES - 9, HEAD_LIMIT_BYTES + 3):
+        data = (D + b" " * HEAD_LIMIT_BYTES)[:length] + b"</head><body>"
         places = {
             fed(pieces)[2] for pieces in ([data], [data[:-4], data[-4:]], [data[:-9], *map(bytes, zip(data[-9:]))])
         }
-        assert places == {length if length + len(b"</head>") <= LIMIT_BYTES else -1}
+        assert places == {length if length + len(b"</head>") <= HEAD_LIMIT_BYTES else -1}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import documents, examples, fed, splits
 from tests.trees import SCRIPT, outline, parsed, without_ours
-from tiktok_middleware.core.page.head_end import LIMIT_BYTES, Injector, Search
+from tiktok_middleware.core.page.head_end import HEAD_LIMIT_BYTES, Injector, Search
 
 
 @settings(max_examples=examples(400))
@@ -100,8 +100,8 @@ HOSTILE = [
 ]
 
 # How much is fed at once, and how much of it byte by byte.
-WHOLE_BYTES = LIMIT_BYTES // 4
-SINGLY_BYTES = LIMIT_BYTES // 32
+WHOLE_BYTES = HEAD_LIMIT_BYTES // 4
+SINGLY_BYTES = HEAD_LIMIT_BYTES // 32
 
 
 @pytest.mark.parametrize(("beginning", "again"), HOSTILE)

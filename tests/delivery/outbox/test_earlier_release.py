@@ -13,7 +13,7 @@ from tests.delivery.delivery_world import NOW, at, record, sqlite_outbox, submis
 from tiktok_middleware.core.events.event import Claim, OutboxEntry
 from tiktok_middleware.delivery.outbox.admin import OutboxAdmin
 from tiktok_middleware.delivery.outbox.dead_letters import RowFilter
-from tiktok_middleware.delivery.outbox.sqlite.schema import MIGRATIONS, SCHEMA
+from tiktok_middleware.delivery.outbox.sqlite.schema import MIGRATIONS, SCHEMA_VERSION
 
 A, B = "C000000000000000000A", "C000000000000000000B"
 
@@ -134,7 +134,7 @@ def test_the_schema_number_stays_what_the_earlier_release_knows(path: Path) -> N
     new = sqlite_outbox(path)
     new.put(submissions(1))
     new.close()
-    assert SCHEMA == 6
+    assert SCHEMA_VERSION == 6
     EarlierRelease(path).db.close()
 
 

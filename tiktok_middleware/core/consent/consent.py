@@ -11,8 +11,7 @@ from tiktok_middleware.core.consent.bridge_settings import bridges
 from tiktok_middleware.core.consent.platforms import reader_for
 from tiktok_middleware.core.consent.platforms._decoding import values_by_name
 from tiktok_middleware.core.consent.precedence import SAID_COOKIE, Newer, Word, newer, read_word, winner
-from tiktok_middleware.core.consent.signals import WORDS as OPT_OUT_WORDS
-from tiktok_middleware.core.consent.signals import opt_out
+from tiktok_middleware.core.consent.signals import OPT_OUT_WORDS, opt_out
 from tiktok_middleware.core.consent.state import State
 from tiktok_middleware.core.http.cookies import MAX_HEADER_CHARS
 from tiktok_middleware.core.http.request import RequestView
@@ -57,7 +56,7 @@ class Consent(NamedTuple):
         return self.state is State.GRANTED
 
 
-class Answer(NamedTuple):
+class ConsentReading(NamedTuple):
     """The result of a reader for one request.
 
     Attributes:
@@ -69,7 +68,7 @@ class Answer(NamedTuple):
     limited_data_use: bool = False
 
 
-_PLAIN_ANSWERS = {state: Answer(state) for state in State}
+_PLAIN_ANSWERS = {state: ConsentReading(state) for state in State}
 
 
 class Reader:
@@ -87,7 +86,7 @@ class Reader:
 
     def __init__(
         self,
-        read: Callable[[RequestView], State | Answer],
+        read: Callable[[RequestView], State | ConsentReading],
         changed_at_ms: Callable[[RequestView], int] = lambda _: 0,
         *,
         is_platform: bool = True,
@@ -103,10 +102,10 @@ class Reader:
     def __call__(self, request: RequestView) -> State:
         return self.answer(request).state
 
-    def answer(self, request: RequestView) -> Answer:
+    def answer(self, request: RequestView) -> ConsentReading:
         """Return the state and TikTok's flag."""
         found = self._read(request)
-        return found if type(found) is Answer else _PLAIN_ANSWERS[found]  # type: ignore[index]  # a State
+        return found if type(found) is ConsentReading else _PLAIN_ANSWERS[found]  # type: ignore[index]  # a State
 
     def while_current(self, is_current: Callable[[RequestView], bool]) -> Reader:
         """Return a reader that treats a grant of an older policy version as unknown.
@@ -115,7 +114,7 @@ class Reader:
             is_current: returns whether the request's record is of the current policy version.
         """
 
-        def read(request: RequestView) -> Answer:
+        def read(request: RequestView) -> ConsentReading:
             answer = self.answer(request)
             is_old = answer.state is State.GRANTED and not is_current(request)
             return answer._replace(state=State.UNKNOWN) if is_old else answer
@@ -284,10 +283,10 @@ def _imported(setting: str) -> Callable[[RequestView], object]:
 
 def _guarded(
     function: Callable[[RequestView], object], failed: Callable[[BaseException], None]
-) -> Callable[[RequestView], Answer]:
+) -> Callable[[RequestView], ConsentReading]:
     """Wrap the app's own function: exceptions and unclear results count as unknown."""
 
-    def read(request: RequestView) -> Answer:
+    def read(request: RequestView) -> ConsentReading:
         try:
             return _own_answer(function(request))
         except Exception as error:  # noqa: BLE001  # the app's code may raise anything; that is never a grant
@@ -300,7 +299,7 @@ def _guarded(
 _OWN_STATES = {True: State.GRANTED, False: State.DENIED, "granted": State.GRANTED, "denied": State.DENIED}
 
 
-def _own_answer(answer: Any) -> Answer:
+def _own_answer(answer: Any) -> ConsentReading:
     """Convert the result of the app's own function: yes or no, with or without TikTok's flag; else unknown."""
     limited: object = False
     if isinstance(answer, Mapping):
@@ -310,4 +309,4 @@ def _own_answer(answer: Any) -> Answer:
     elif answer == "limited":
         answer, limited = "granted", True
     state = answer if isinstance(answer, State) else _OWN_STATES.get(answer, State.UNKNOWN)
-    return Answer(state, bool(limited))
+    return ConsentReading(state, bool(limited))

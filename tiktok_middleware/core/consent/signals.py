@@ -7,11 +7,11 @@ from collections.abc import Callable
 from tiktok_middleware.core.consent.platforms import gpp, usprivacy
 from tiktok_middleware.core.consent.platforms._decoding import State, attempt, pairs_of
 
-__all__ = ["WORDS", "opt_out"]
+__all__ = ["OPT_OUT_WORDS", "opt_out"]
 
 
 #: A ``Cookie`` header with an opt-out holds one of these texts.
-WORDS = ("GPP", "__gpp", "privacy")
+OPT_OUT_WORDS = ("GPP", "__gpp", "privacy")
 
 
 def opt_out(header: str) -> str:
@@ -20,7 +20,7 @@ def opt_out(header: str) -> str:
     Args:
         header: the raw ``Cookie`` header.
     """
-    if not any(word in header for word in WORDS):
+    if not any(word in header for word in OPT_OUT_WORDS):
         return ""  # fast path for nearly all requests
     if any(_says_so(gpp.has_opt_out, value) for value in gpp.values_in(header)):
         return "gpp_opt_out"

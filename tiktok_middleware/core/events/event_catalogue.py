@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from tiktok_middleware.core.events.event import PAGE_VIEW
 
 __all__ = [
+    "ALLOWED_WORDS",
     "CURRENCIES",
     "ITEM_KINDS",
     "MAX_CRM_NAME_CHARS",
@@ -21,7 +22,6 @@ __all__ = [
     "PROPERTY_KINDS",
     "STANDARD_EVENTS",
     "USER_KEYS",
-    "WORDS",
     "Kind",
     "StandardEvent",
 ]
@@ -69,9 +69,9 @@ CURRENCIES = frozenset([
 """The 62 currencies of TikTok's list. TikTok converts no other currency."""
 
 Kind = Literal["text", "id", "ids", "texts", "amount", "amounts", "count", "currency", "word", "contents", "any"]
-"""The kind of a parameter's value: ``word`` is one of :data:`WORDS`, ``count`` is a whole number from 0."""
+"""The kind of a parameter's value: ``word`` is one of :data:`ALLOWED_WORDS`, ``count`` is a whole number from 0."""
 
-WORDS: dict[str, tuple[str, ...]] = {
+ALLOWED_WORDS: dict[str, tuple[str, ...]] = {
     "content_type": ("product", "product_group"),
     "customer_type": ("new", "returning"),
     "delivery_category": ("in_store", "curbside", "home_delivery"),

@@ -9,7 +9,7 @@ from functools import lru_cache
 from tiktok_middleware.core.events import coerce as values
 from tiktok_middleware.core.events import json_values as plain
 from tiktok_middleware.core.events.coerce import MAX_NUMBER, Budget, Refusal
-from tiktok_middleware.core.events.event_catalogue import CURRENCIES, ITEM_KINDS, PROPERTY_KINDS, WORDS, Kind
+from tiktok_middleware.core.events.event_catalogue import ALLOWED_WORDS, CURRENCIES, ITEM_KINDS, PROPERTY_KINDS, Kind
 from tiktok_middleware.core.events.parameters import MISNOMERS
 from tiktok_middleware.errors import EventError
 
@@ -129,7 +129,7 @@ _BY_KIND: dict[Kind, Rule] = {
 def _rules(kinds: dict[str, Kind]) -> dict[str, Rule]:
     """Return the rule of each parameter except ``contents``, whose entries have parameters of their own."""
     return {
-        name: _one_of(*WORDS[name]) if kind == "word" else _BY_KIND[kind]
+        name: _one_of(*ALLOWED_WORDS[name]) if kind == "word" else _BY_KIND[kind]
         for name, kind in kinds.items()
         if kind != "contents"
     }

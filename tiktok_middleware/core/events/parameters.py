@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 __all__ = [
-    "FOREIGN",
+    "FOREIGN_KEYS",
     "ITEM_ALIASES",
     "ITEM_EXTRAS",
     "MISNOMERS",
@@ -145,7 +145,7 @@ _FOREIGN: dict[str, str] = {
     "event_time": "track(event_time=...)",
 }
 
-FOREIGN: dict[str, str] = {key.replace("_", ""): place for key, place in _FOREIGN.items()}
+FOREIGN_KEYS: dict[str, str] = {key.replace("_", ""): place for key, place in _FOREIGN.items()}
 """Keys that are not event parameters, in lower-case letters and digits, with the place where they belong."""
 
 ITEM_ALIASES: dict[str, tuple[str, ...]] = {

@@ -26,7 +26,7 @@ _LIMITED = "limited_data_use"
 _NO = frozenset({"", "0", "false", "no", "off", "none", "null"})
 
 
-class Content(NamedTuple):
+class NamedParameters(NamedTuple):
     """Name and parameters of an event, without its time and id.
 
     Attributes:
@@ -55,7 +55,7 @@ class Call(NamedTuple):
         once_per: ``visit`` if the event counts once per visit; empty otherwise.
     """
 
-    content: Content
+    content: NamedParameters
     event_id: str
     key: str
     event_time: int
@@ -121,7 +121,7 @@ def read_content(
     *,
     source: Source = WEB,
     currency: str = "",
-) -> Content:
+) -> NamedParameters:
     """Return the name and the parameters of an event; ``currency`` is that of a value without one.
 
     Raises:
@@ -136,7 +136,7 @@ def read_content(
     cleaned = clean_properties(named.name, given, currency=currency)
     problems += cleaned.problems
     notes = [*([named.note] if named.note else []), *cleaned.warnings]
-    return Content(named.name, cleaned.properties, limited, problems, notes)
+    return NamedParameters(named.name, cleaned.properties, limited, problems, notes)
 
 
 def is_true(value: object, *, unreadable: bool) -> bool:

@@ -16,7 +16,7 @@ from tiktok_middleware.core.events.coerce import BudgetSpent, Refusal
 from tiktok_middleware.core.events.contents import complete, drop_fractions, unfold
 from tiktok_middleware.core.events.parameter_aliases import renamed_item, renamed_properties
 from tiktok_middleware.core.events.parameter_rules import ITEM_RULES, MAX_BYTES, RULES, PropertyReport, Rule
-from tiktok_middleware.core.events.parameters import FOREIGN
+from tiktok_middleware.core.events.parameters import FOREIGN_KEYS
 from tiktok_middleware.core.visitor.pii import text_reveals
 from tiktok_middleware.errors import EventError
 
@@ -136,7 +136,7 @@ def _rule_for_unknown(key: str, path: str, report: PropertyReport) -> Rule:
     """Return the rule for an unknown key. Refuse a misplaced key; warn if the key resembles a parameter."""
     if not plain.is_key(key):
         raise Refusal("not a plain name", "at most 100 characters, no control characters, no '@'")
-    place = FOREIGN.get("".join(filter(str.isalnum, key)).lower())
+    place = FOREIGN_KEYS.get("".join(filter(str.isalnum, key)).lower())
     if place is not None:
         raise Refusal("no parameter of an event", place)
     report.spend(len(key))

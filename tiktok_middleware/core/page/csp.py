@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from tiktok_middleware.core.page.csp_check import Blocked, blocked_by, pixel_hosts
-from tiktok_middleware.core.page.csp_policy import DEFAULT, SCRIPTS, Policy, words_of
+from tiktok_middleware.core.page.csp_policy import DEFAULT_SRC, SCRIPT_SRC, Policy, words_of
 from tiktok_middleware.core.page.csp_sources import NONCE, Address
 
 __all__ = ["Blocked", "Policies", "allows_inline", "extended", "framework_nonce", "pixel_hosts", "read_policies"]
@@ -59,7 +59,7 @@ class Policies:
         self._reading = reading
         self.nonce: str = nonce
 
-    def verdict(self, pixel_url: str, page_origin: str, helper_path: str = "/_tiktok/helper.js") -> tuple[Blocked, ...]:
+    def blocked(self, pixel_url: str, page_origin: str, helper_path: str = "/_tiktok/helper.js") -> tuple[Blocked, ...]:
         """Return which of our scripts and requests the enforced policies block; empty if none.
 
         Args:
@@ -69,11 +69,11 @@ class Policies:
         """
         if not self._reading.enforced:
             return ()
-        return _verdict(self._reading, pixel_url, page_origin, helper_path)
+        return _blocked(self._reading, pixel_url, page_origin, helper_path)
 
 
 @lru_cache(maxsize=256)
-def _verdict(reading: _Reading, pixel_url: str, page_origin: str, helper_path: str) -> tuple[Blocked, ...]:
+def _blocked(reading: _Reading, pixel_url: str, page_origin: str, helper_path: str) -> tuple[Blocked, ...]:
     return blocked_by(reading.enforced, reading.nonce, pixel_url, Address.read(page_origin), helper_path)
 
 
@@ -130,7 +130,7 @@ def allows_inline(directives: Mapping[str, object]) -> bool:
         if isinstance(sources, (str, list, tuple, set, frozenset))
     )
     policy = Policy(";".join(texts))
-    return not policy.governing(SCRIPTS) or policy.scripts.allows_any_inline
+    return not policy.governing(SCRIPT_SRC) or policy.scripts.allows_any_inline
 
 
 def extended(header_value: str, hosts: Mapping[str, Sequence[str]]) -> str:
@@ -169,12 +169,12 @@ def _extended_policy(text: str, hosts: tuple[tuple[str, tuple[str, ...]], ...]) 
     for kind, wanted in hosts:
         name = policy.governing(kind)
         sources = policy.sources(kind)
-        if not name or (kind == SCRIPTS and sources.is_strict_dynamic):
+        if not name or (kind == SCRIPT_SRC and sources.is_strict_dynamic):
             continue
         missing = [host for host in wanted if not sources.allows(Address.read(host), Address())]
         if not missing:
             continue
-        if name == DEFAULT:
+        if name == DEFAULT_SRC:
             added.append(" ".join((kind, *policy.inherited(kind), *missing)))
         else:
             kept = [source for source in policy.directives[name] if source.lower() != "'none'"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from tiktok_middleware.core.page.csp_hosts import TIKTOK_HOSTS
-from tiktok_middleware.core.page.csp_policy import DEFAULT, IMAGES, REQUESTS, SCRIPTS, Policy
+from tiktok_middleware.core.page.csp_policy import CONNECT_SRC, DEFAULT_SRC, IMG_SRC, SCRIPT_SRC, Policy
 from tiktok_middleware.core.page.csp_sources import NONCE, Address, SourceList
 
 __all__ = ["Blocked", "blocked_by", "pixel_hosts"]
@@ -61,18 +61,18 @@ def pixel_hosts(pixel_url: str) -> dict[str, tuple[str, ...]]:
         return {}
     is_tiktok = pixel.host.endswith(".tiktok.com")
     hosts = tuple(dict.fromkeys((pixel.origin, *TIKTOK_HOSTS))) if is_tiktok else (pixel.origin,)
-    return dict.fromkeys((SCRIPTS, REQUESTS, IMAGES), hosts)
+    return dict.fromkeys((SCRIPT_SRC, CONNECT_SRC, IMG_SRC), hosts)
 
 
 def blocked_by(
     policies: Sequence[Policy], nonce: str, pixel_url: str, page: Address, helper_path: str
 ) -> tuple[Blocked, ...]:
-    """Return what any policy blocks. ``nonce`` is the one in our scripts; for the rest see ``Policies.verdict``."""
+    """Return what any policy blocks. ``nonce`` is the one in our scripts; for the rest see ``Policies.blocked``."""
     loads = _loads(pixel_url, page, helper_path)
     found: dict[Blocked, None] = {}
     for policy in policies:
-        found.update(dict.fromkeys(_blocked_scripts(policy, loads[SCRIPTS], page, nonce)))
-        for kind in (REQUESTS, IMAGES):
+        found.update(dict.fromkeys(_blocked_scripts(policy, loads[SCRIPT_SRC], page, nonce)))
+        for kind in (CONNECT_SRC, IMG_SRC):
             found.update(dict.fromkeys(_blocked_data(policy, kind, loads[kind], page)))
     return tuple(found)
 
@@ -80,17 +80,17 @@ def blocked_by(
 def _loads(pixel_url: str, page: Address, helper_path: str) -> dict[str, list[_Load]]:
     pixel = Address.read(pixel_url)
     folder = pixel.path.rpartition("/")[0]
-    data = [Address.read(f"{host}/api/v2/pixel") for host in pixel_hosts(pixel_url).get(REQUESTS, ())]
+    data = [Address.read(f"{host}/api/v2/pixel") for host in pixel_hosts(pixel_url).get(CONNECT_SRC, ())]
     return {
-        SCRIPTS: [
+        SCRIPT_SRC: [
             _Load("inline", Address(), has_nonce=True, is_in_markup=True),
             _Load("helper", page._replace(path=helper_path), has_nonce=True, is_in_markup=True, is_own=True),
             _Load("pixel", pixel, has_nonce=True),
             _Load("pixel_parts", pixel._replace(path=f"{folder}/config.js")),
             _Load("pixel_parts", pixel._replace(path=f"{folder}/static/main.js")),
         ],
-        REQUESTS: [_Load("requests", address) for address in data],
-        IMAGES: [_Load("images", address) for address in data],
+        CONNECT_SRC: [_Load("requests", address) for address in data],
+        IMG_SRC: [_Load("images", address) for address in data],
     }
 
 
@@ -100,13 +100,13 @@ def _blocked_scripts(policy: Policy, loads: Sequence[_Load], page: Address, nonc
     trusted = "require-trusted-types-for"
     if "'script'" in map(str.lower, policy.directives.get(trusted, ())):
         yield Blocked(_needs([load for load in loads if not load.is_in_markup]), _text(policy, trusted), "")
-    name = policy.governing(SCRIPTS)
+    name = policy.governing(SCRIPT_SRC)
     blocked = [load for load in loads if name and not _lets_script_run(policy.scripts, load, page, nonce)]
     if blocked:
         needs = _needs(blocked)
         sources = [_ANY_NONCE] if "inline" in needs else ["'self'"] if "helper" in needs else []
         sources += [load.address.origin for load in blocked if not load.is_in_markup]
-        yield Blocked(needs, _text(policy, name), _addition(policy, SCRIPTS, sources))
+        yield Blocked(needs, _text(policy, name), _addition(policy, SCRIPT_SRC, sources))
 
 
 def _lets_script_run(sources: SourceList, load: _Load, page: Address, nonce: str) -> bool:
@@ -139,7 +139,7 @@ def _text(policy: Policy, name: str) -> str:
 
 def _addition(policy: Policy, kind: str, sources: Sequence[str]) -> str:
     name = policy.governing(kind)
-    if name != DEFAULT:
+    if name != DEFAULT_SRC:
         return " ".join(dict.fromkeys((name, *sources)))
     inherited = [_without_nonces(source) for source in policy.inherited(kind)]
     return " ".join(dict.fromkeys((kind, *inherited, *sources)))

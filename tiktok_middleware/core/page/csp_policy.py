@@ -7,12 +7,12 @@ from functools import cached_property
 
 from tiktok_middleware.core.page.csp_sources import SourceList
 
-__all__ = ["DEFAULT", "IMAGES", "REQUESTS", "SCRIPTS", "Policy", "words_of"]
+__all__ = ["CONNECT_SRC", "DEFAULT_SRC", "IMG_SRC", "SCRIPT_SRC", "Policy", "words_of"]
 
-SCRIPTS, REQUESTS, IMAGES, DEFAULT = "script-src", "connect-src", "img-src", "default-src"
+SCRIPT_SRC, CONNECT_SRC, IMG_SRC, DEFAULT_SRC = "script-src", "connect-src", "img-src", "default-src"
 
 # The first of these directives in a policy governs (https://www.w3.org/TR/CSP3/#directive-fallback-list).
-_FALLBACKS = {SCRIPTS: ("script-src-elem", SCRIPTS, DEFAULT)}
+_FALLBACKS = {SCRIPT_SRC: ("script-src-elem", SCRIPT_SRC, DEFAULT_SRC)}
 
 _WORD = re.compile(r"[^ \t\n\f\r]+")
 
@@ -34,7 +34,7 @@ class Policy:
 
     def governing(self, kind: str) -> str:
         """Return the name of the directive that governs a kind of load; empty if that kind is not restricted."""
-        return next((name for name in _FALLBACKS.get(kind, (kind, DEFAULT)) if name in self.directives), "")
+        return next((name for name in _FALLBACKS.get(kind, (kind, DEFAULT_SRC)) if name in self.directives), "")
 
     def sources(self, kind: str) -> SourceList:
         """Return the sources of the governing directive."""
@@ -42,7 +42,7 @@ class Policy:
 
     @cached_property
     def scripts(self) -> SourceList:
-        return self.sources(SCRIPTS)
+        return self.sources(SCRIPT_SRC)
 
     @property
     def forbids_scripts(self) -> bool:
@@ -55,14 +55,14 @@ class Policy:
         """Whether an inline script can run if it has the right nonce."""
         if self.forbids_scripts:
             return False
-        return not self.governing(SCRIPTS) or self.scripts.allows_any_inline or bool(self.scripts.nonces)
+        return not self.governing(SCRIPT_SRC) or self.scripts.allows_any_inline or bool(self.scripts.nonces)
 
     def inherited(self, kind: str) -> list[str]:
         """Return the sources of ``default-src`` that a new directive must repeat to allow the same loads.
 
         Sources that only apply to scripts and styles, such as nonces, are left out for other kinds.
         """
-        sources = [source for source in self.directives[DEFAULT] if source.lower() != "'none'"]
-        if kind == SCRIPTS:
+        sources = [source for source in self.directives[DEFAULT_SRC] if source.lower() != "'none'"]
+        if kind == SCRIPT_SRC:
             return sources
         return [source for source in sources if not source.startswith("'") or source.lower() == "'self'"]

@@ -16,13 +16,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from tiktok_middleware.core.page.coding_stream import CodingStream
-from tiktok_middleware.core.page.head_end import LIMIT_BYTES, Injector, Search
+from tiktok_middleware.core.page.head_end import HEAD_LIMIT_BYTES, Injector, Search
 from tiktok_middleware.core.page.head_tags import HeadTags
 
 __all__ = ["CodedInjector"]
 
 # Limit for encoded bytes that decode to less than the bound of the search, such as empty blocks. Real pages have fewer.
-_MAX_HELD_BYTES = 2 * LIMIT_BYTES
+_MAX_HELD_BYTES = 2 * HEAD_LIMIT_BYTES
 
 
 class CodedInjector:

@@ -13,11 +13,11 @@ from tiktok_middleware.core.page.charset_place import AT_RISK, UNDECIDED, is_dec
 from tiktok_middleware.core.page.head_parser import HeadParser, Search
 from tiktok_middleware.core.page.html_tokens import FIRST_RUN
 
-__all__ = ["LIMIT_BYTES", "OURS", "HeadEnd", "Injector", "Search", "first_run"]
+__all__ = ["HEAD_LIMIT_BYTES", "OURS", "HeadEnd", "Injector", "Search", "first_run"]
 
 #: Limit for the search for the end of the head. The longest of 656 heads of real pages had 1,076,000 bytes, the second
 #: longest 938,000.
-LIMIT_BYTES = 1 << 20
+HEAD_LIMIT_BYTES = 1 << 20
 
 #: First bytes of our script in every page, whichever client wrote it.
 OURS = b"(function(w,d,c){var t=w.tiktok=w.tiktok||{}"
@@ -50,7 +50,7 @@ def first_run(data: bytes, *, is_charset_named: bool) -> tuple[int, bool]:
         data: the first bytes of the body.
         is_charset_named: whether the response's ``Content-Type`` names its charset.
     """
-    match = FIRST_RUN.match(data, 0, LIMIT_BYTES)
+    match = FIRST_RUN.match(data, 0, HEAD_LIMIT_BYTES)
     if match is None:
         return 0, False
     if not match.lastindex:
@@ -128,8 +128,8 @@ class Injector(HeadParser):
     def _search(self, data: bytes, *, last: bool) -> tuple[Search, int]:
         """Continue the search for the end of the head in these bytes; return its state and position."""
         end = len(data)
-        if self._seen + end > LIMIT_BYTES:
-            end = LIMIT_BYTES - self._seen
+        if self._seen + end > HEAD_LIMIT_BYTES:
+            end = HEAD_LIMIT_BYTES - self._seen
             last = False
         search: Search | None = None
         position, self._begun_at = self._begun_at, 0

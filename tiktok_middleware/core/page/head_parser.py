@@ -13,8 +13,7 @@ from enum import Enum
 from typing import Union
 
 from tiktok_middleware.core.page.charset import BOM, UTF_16_BOMS
-from tiktok_middleware.core.page.head_tags import LIMIT_BYTES as TAG_LIMIT_BYTES
-from tiktok_middleware.core.page.head_tags import HeadTags
+from tiktok_middleware.core.page.head_tags import TAG_LIMIT_BYTES, HeadTags
 from tiktok_middleware.core.page.html_tokens import (
     COMMENT_END,
     FIRST_RUN,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import html
 import re
 
-__all__ = ["LIMIT_BYTES", "HeadTags"]
+__all__ = ["TAG_LIMIT_BYTES", "HeadTags"]
 
 #: Longer tags are not read.
-LIMIT_BYTES = 32_768
+TAG_LIMIT_BYTES = 32_768
 
 _POLICY = re.compile(rb"security-policy", re.IGNORECASE)
 _HEAD_ATTRIBUTE = re.compile(
@@ -43,7 +43,7 @@ class HeadTags:
 
     def read(self, tag: bytes) -> None:
         """Read one start tag, from its "<" to its ">"."""
-        if len(tag) > LIMIT_BYTES:
+        if len(tag) > TAG_LIMIT_BYTES:
             return
         if tag[1:5].lower() == b"base":
             self.has_base = self.has_base or b"href" in _attributes(tag)

@@ -6,10 +6,10 @@ many responses at once may not.
 
 from __future__ import annotations
 
-__all__ = ["LIMIT_BYTES", "PageMemory", "Share"]
+__all__ = ["HELD_LIMIT_BYTES", "PageMemory", "Share"]
 
 #: Limit for all responses together.
-LIMIT_BYTES = 32 << 20
+HELD_LIMIT_BYTES = 32 << 20
 
 # A response checks the limit only after it has grown by this much.
 _STEP_BYTES = 16_384
@@ -24,7 +24,7 @@ class PageMemory:
 
     __slots__ = ("_limit_bytes", "_taken")
 
-    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(self, limit_bytes: int = HELD_LIMIT_BYTES) -> None:
         self._limit_bytes = limit_bytes
         self._taken: dict[int, int] = {}  # by share; changing one entry needs no lock
 

@@ -6,10 +6,10 @@ import html
 
 from tiktok_middleware.core.pixel.snippet import SnippetEntry, ascii_json
 
-__all__ = ["MOMENTS", "Attributes", "attributes"]
+__all__ = ["MARKUP_MOMENTS", "Attributes", "attributes"]
 
 #: When an event in markup happens: when the page has loaded, or when the visitor clicks or submits the element.
-MOMENTS = ("load", "click", "submit")
+MARKUP_MOMENTS = ("load", "click", "submit")
 
 
 class Attributes(str):
@@ -25,7 +25,7 @@ def attributes(moment: str, entry: SnippetEntry) -> Attributes:
     """Return the attributes that the helper script looks for.
 
     Args:
-        moment: one of :data:`MOMENTS`.
+        moment: one of :data:`MARKUP_MOMENTS`.
         entry: the event, with its token.
     """
     return Attributes(f'data-tiktok-on="{moment}" data-tiktok-envelope="{html.escape(ascii_json(entry))}"')

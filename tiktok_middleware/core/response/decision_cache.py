@@ -50,7 +50,7 @@ from tiktok_middleware.core.response.decision_cache_key import (
     CHANGES_WITH_BODY,
     READS_IN_KEY,
     Edits,
-    Protocol,
+    ProtocolNames,
     read_head,
 )
 from tiktok_middleware.core.response.header_room import is_roomy
@@ -114,7 +114,7 @@ _Found = Union[Pass, Forward, HeldPage, Key, None]  # noqa: UP007  # a run-time 
 _MISSING: Any = object()
 
 
-def look_up(tracker: RequestTracker, status: int, headers: Headers, protocol: Protocol) -> _Found:  # noqa: C901  # guards in a row
+def look_up(tracker: RequestTracker, status: int, headers: Headers, protocol: ProtocolNames) -> _Found:  # noqa: C901  # guards in a row
     """Look up a response: return ``PASS``, a new head to send, a page to hold, or the key for an Exchange.
 
     Args:
@@ -163,7 +163,7 @@ def look_up(tracker: RequestTracker, status: int, headers: Headers, protocol: Pr
 
 
 def _add_key(
-    values: list[Any], tracker: RequestTracker, headers: Headers, cookies: Any, protocol: Protocol
+    values: list[Any], tracker: RequestTracker, headers: Headers, cookies: Any, protocol: ProtocolNames
 ) -> Edits | None:
     """Add the values of request and response head to a key; return the result of :func:`read_head`.
 
@@ -182,7 +182,7 @@ def _add_key(
 
 
 def _with_cookies(
-    tracker: RequestTracker, headers: Headers, edits: Edits, due: Due, protocol: Protocol
+    tracker: RequestTracker, headers: Headers, edits: Edits, due: Due, protocol: ProtocolNames
 ) -> Forward | Pass:
     """Return the head of a response without a script, with the visitor's cookies."""
     if edits[1]:
@@ -193,7 +193,7 @@ def _with_cookies(
 
 
 def replay(
-    held: HeldPage, tracker: RequestTracker, piece: bytes, protocol: Protocol, *, last: bool
+    held: HeldPage, tracker: RequestTracker, piece: bytes, protocol: ProtocolNames, *, last: bool
 ) -> tuple[Any, bytes] | Key | None:
     """Return the head and the first piece of a held page, with the script inserted.
 
@@ -244,7 +244,7 @@ def replay(
 
 
 def _place(
-    tracker: RequestTracker, piece: bytes, plan: Plan, protocol: Protocol, *, last: bool
+    tracker: RequestTracker, piece: bytes, plan: Plan, protocol: ProtocolNames, *, last: bool
 ) -> tuple[int, Tags | None]:
     """Return the offset of the head end in the first piece of a page, -1 when that is not certain, and its tags."""
     heads, path = tracker.runtime.heads, tracker.raw.get(protocol.path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Union
 
 from tiktok_middleware.core.response.browser_output import visitor_headers
-from tiktok_middleware.core.response.decision_cache_key import Protocol
+from tiktok_middleware.core.response.decision_cache_key import ProtocolNames
 from tiktok_middleware.core.tracking.request_tracker import RequestTracker
 from tiktok_middleware.core.visitor.click_ids import TTCLID, cookies_may_be_due, is_ttclid
 
@@ -15,7 +15,7 @@ __all__ = ["Due", "due_cookies", "is_due"]
 Due = Union[bool, bytes, str]  # noqa: UP007  # a run-time alias on Python 3.10
 
 
-def is_due(tracker: RequestTracker, click: Any, cookies: str | None, protocol: Protocol) -> Due:
+def is_due(tracker: RequestTracker, click: Any, cookies: str | None, protocol: ProtocolNames) -> Due:
     """Return whether the visitor's cookies may be due. True is always safe: :func:`due_cookies` checks again.
 
     Args:
@@ -43,7 +43,7 @@ def is_due(tracker: RequestTracker, click: Any, cookies: str | None, protocol: P
 _PREFIX = "_tt"
 
 
-def due_cookies(tracker: RequestTracker, due: Due, protocol: Protocol) -> list[Any]:
+def due_cookies(tracker: RequestTracker, due: Due, protocol: ProtocolNames) -> list[Any]:
     """Return the cookies of the visitor's ids, in the types of the protocol."""
     runtime, host = tracker.runtime, tracker.headers.get(protocol.host)
     place = protocol.scheme, tracker.raw.get(protocol.scheme), host

@@ -10,7 +10,7 @@ from typing import Any
 from tiktok_middleware.core.consent.consent import SPOKEN_BY
 from tiktok_middleware.core.consent.precedence import SAID_COOKIE
 from tiktok_middleware.core.pixel.redirect_cookie import CARRY
-from tiktok_middleware.core.response.decision_cache_key import Protocol
+from tiktok_middleware.core.response.decision_cache_key import ProtocolNames
 from tiktok_middleware.core.tracking.request_tracker import RequestTracker
 from tiktok_middleware.core.visitor.url_redaction import holds_identity
 
@@ -36,13 +36,13 @@ def speaks(cookies: str) -> bool:
     return False
 
 
-def without_click(query: Any, protocol: Protocol) -> tuple[Any, Any]:
+def without_click(query: Any, protocol: ProtocolNames) -> tuple[Any, Any]:
     """Return the query without its click id, and the click id. An id of another form stays, and None is returned."""
     found = protocol.click.search(query)
     return (query, None) if found is None else (query[: found.start()] + query[found.end() :], found[1])
 
 
-def is_usual_target(tracker: RequestTracker, rest: Any, protocol: Protocol) -> bool:
+def is_usual_target(tracker: RequestTracker, rest: Any, protocol: ProtocolNames) -> bool:
     """Return whether path and query hold no identity and are not excluded.
 
     Args:

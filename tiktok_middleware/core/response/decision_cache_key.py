@@ -17,7 +17,7 @@ from tiktok_middleware.core.response.first_party_cookies import Header
 from tiktok_middleware.core.response.policy import ASKED
 from tiktok_middleware.core.visitor.click_ids import TTCLID
 
-__all__ = ["ASGI", "CHANGES_WITH_BODY", "READS_IN_KEY", "WSGI", "Edits", "Protocol", "read_head"]
+__all__ = ["ASGI", "CHANGES_WITH_BODY", "READS_IN_KEY", "WSGI", "Edits", "ProtocolNames", "read_head"]
 
 #: Request headers in the key: those that ``policy.plan`` reads, and Global Privacy Control.
 _KEYED = Names(*ASKED.texts, "sec-gpc")
@@ -28,7 +28,7 @@ READS_IN_KEY = frozenset({"method", "mount", *(f"header {name}" for name in _KEY
 _PRIVATE: Header = ("Cache-Control", "private")
 
 
-class Protocol:
+class ProtocolNames:
     """Names under which one protocol holds the values that the key and the guards read.
 
     Args:
@@ -74,7 +74,7 @@ class Protocol:
         self.private: Any = self.pairs([_PRIVATE])[0]
 
 
-ASGI = Protocol(
+ASGI = ProtocolNames(
     is_bytes=True,
     method="method",
     mount="root_path",
@@ -86,7 +86,7 @@ ASGI = Protocol(
     scheme="scheme",
     names=_KEYED.in_scope,
 )
-WSGI = Protocol(
+WSGI = ProtocolNames(
     is_bytes=False,
     method="REQUEST_METHOD",
     mount="SCRIPT_NAME",

@@ -49,7 +49,7 @@ def say_what_is_blocked(head: Head, runtime: Runtime, request: RequestView) -> N
     if policies is None:
         return
     origin = f"{request.scheme}://{request.host}"
-    for blocked in policies.verdict(runtime.config.pixel_url, origin, runtime.helper_url(request)):
+    for blocked in policies.blocked(runtime.config.pixel_url, origin, runtime.helper_url(request)):
         cause = " ".join(_HASHES.sub("", text) for text in ("csp", blocked.directive, blocked.add))
         needs = ", ".join(blocked.needs)
         runtime.notices.once(cause, f"pages' Content Security Policy blocks the pixel ({needs}); {blocked.advice}")

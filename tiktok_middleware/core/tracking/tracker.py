@@ -11,7 +11,7 @@ from tiktok_middleware.core.consent.consent import Consent
 from tiktok_middleware.core.events.event import PAGE_VIEW, Event, browser_properties, channels_closed
 from tiktok_middleware.core.events.ids import once_event_id, timed_event_id
 from tiktok_middleware.core.events.track_call import is_true, read_call, read_content
-from tiktok_middleware.core.pixel.markup import MOMENTS, attributes
+from tiktok_middleware.core.pixel.markup import MARKUP_MOMENTS, attributes
 from tiktok_middleware.core.pixel.signed_event import (
     TOKEN_LIMIT_CHARS,
     SignedEvent,
@@ -310,8 +310,8 @@ class Tracker:
 
     def _markup(self, event: str, properties: object, more: Mapping[str, object], moment: str, cached_s: int) -> str:
         runtime = self.runtime
-        if moment not in MOMENTS:
-            raise EventError("on", "another word", ", ".join(MOMENTS))
+        if moment not in MARKUP_MOMENTS:
+            raise EventError("on", "another word", ", ".join(MARKUP_MOMENTS))
         if not runtime.is_on or runtime.browser_reason:
             return ""
         content = read_content(event, properties, more, currency=runtime.currency)

@@ -17,11 +17,11 @@ __all__ = [
     "NO_HEADERS",
     "PERSON",
     "TOOL",
+    "Agent",
     "BotRule",
     "Origin",
     "Pattern",
     "PatternIndex",
-    "Verdict",
     "decide",
     "sent_by",
 ]
@@ -63,7 +63,7 @@ _SPECIAL = re.compile(r"[\^$.|?*+()\[\]{}\\]")
 _ESCAPED = re.compile(r"\\([^A-Za-z0-9])")
 
 
-class Verdict(NamedTuple):
+class Agent(NamedTuple):
     """What sent a request.
 
     Attributes:
@@ -148,7 +148,7 @@ class PatternIndex:
         return min(found, key=lambda pattern: (not pattern.drives_browser, pattern.kind == TOOL), default=None)
 
 
-def decide(agent: str, index: PatternIndex, rules: Sequence[BotRule] = (), origin: Origin = NO_HEADERS) -> Verdict:
+def decide(agent: str, index: PatternIndex, rules: Sequence[BotRule] = (), origin: Origin = NO_HEADERS) -> Agent:
     """Return what sent a request.
 
     The first of the operator's rules that matches decides. Otherwise a pattern of the list decides, with two limits. In
@@ -164,20 +164,20 @@ def decide(agent: str, index: PatternIndex, rules: Sequence[BotRule] = (), origi
     """
     for rule in rules:
         if rule.pattern.search(agent):
-            return Verdict(PERSON if rule.is_person else BOT, rule.text)
+            return Agent(PERSON if rule.is_person else BOT, rule.text)
     if origin.is_headless:
-        return Verdict(TOOL, _HEADLESS)
+        return Agent(TOOL, _HEADLESS)
     agent = _BUILD.sub(_without_device, _DEVICE.sub(_without_device, agent))
     found = index.find(agent)
     if found is None:
-        return Verdict(PERSON, "")
+        return Agent(PERSON, "")
     is_phone = _PHONE.search(agent) is not None
     is_undeclared = _DECLARED.search(agent) is None
     if is_undeclared and (
         is_phone or (origin.is_browser and not found.drives_browser and _BROWSER.match(agent) is not None)
     ):
-        return Verdict(PERSON, "")
-    return Verdict(found.kind, found.text)
+        return Agent(PERSON, "")
+    return Agent(found.kind, found.text)
 
 
 def _without_device(found: re.Match[str]) -> str:

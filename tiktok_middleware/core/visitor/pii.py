@@ -42,7 +42,7 @@ _name_key, _phone_key, _credential_key, _birth_key, _id_key = map(
 _at, _escaped, _plus, _foreign, _long_number, _credential_mark, _suspect_key = (
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        *(patterns.AT, patterns.ESCAPED, patterns.PLUS, patterns.FOREIGN, patterns.LONG_NUMBER),
+        *(patterns.AT, patterns.ESCAPED, patterns.PLUS, patterns.FOREIGN_DIGITS, patterns.LONG_NUMBER),
         *(patterns.CREDENTIAL_MARK, patterns.SUSPECT_KEY),
     )
 )

@@ -17,7 +17,7 @@ __all__ = [
     "EMAIL",
     "ESCAPED",
     "ESCAPED_PERCENT",
-    "FOREIGN",
+    "FOREIGN_DIGITS",
     "ID_KEY",
     "ISSUED",
     "LONG_NUMBER",
@@ -88,7 +88,7 @@ _WORD_START = rf"(?:^|[^0-9A-Za-z%]|{ESCAPED_PERCENT}[0-9a-fA-F]{{2}})"
 AT = rf"[0-9a-z\u0080-\uffff](?:@|{ESCAPED_PERCENT}40)"
 ESCAPED = rf"{ESCAPED_PERCENT}(?:3[0-9]|[46][1-9a-f]|[57][0-9a]|d[9b]|ef|f0)"
 PLUS = rf"(?:(?:^|[ =:,;(/&?'\"\x3c]|{ESCAPED_PERCENT}3d)\+|{ESCAPED_PERCENT}2b)(?:[ (]|{ESCAPED_PERCENT}2[08])*[0-9]"
-FOREIGN = r"[\u0660-\u06f9\ufe50-\ufe6f\uff01-\uff5e]"
+FOREIGN_DIGITS = r"[\u0660-\u06f9\ufe50-\ufe6f\uff01-\uff5e]"
 LONG_NUMBER = rf"[2-6](?:{_SPACE}[0-9]){{15}}|3[04678](?:{_SPACE}[0-9]){{12}}"
 CREDENTIAL_MARK = "eyJ|_(?:live|test)_"
 SUSPECT_KEY = (

@@ -30,7 +30,7 @@ from tiktok_middleware.delivery.outbox.person import Person
 from tiktok_middleware.delivery.outbox.sqlite import usage
 from tiktok_middleware.delivery.outbox.sqlite.migrate import add_tables
 from tiktok_middleware.delivery.outbox.sqlite.once_claims import forget
-from tiktok_middleware.delivery.outbox.sqlite.schema import ADDITIONS, SCHEMA
+from tiktok_middleware.delivery.outbox.sqlite.schema import ADDITIONS, SCHEMA_VERSION
 from tiktok_middleware.delivery.outbox.sqlite.scopes import split_scope
 from tiktok_middleware.delivery.outbox.sqlite.switches import read_switches, set_switches
 from tiktok_middleware.errors import OutboxError
@@ -290,9 +290,9 @@ class OutboxAdmin:
             )
             db.row_factory = sqlite3.Row
             version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version != SCHEMA:
+            if version != SCHEMA_VERSION:
                 raise OutboxError(
-                    f"outbox {self._path}: its tables are of version {version} and this release's of {SCHEMA};"
+                    f"outbox {self._path}: its tables are of version {version} and this release's of {SCHEMA_VERSION};"
                     " use the release that the app runs, after the app has opened it once"
                 )
             if mode == "rw":

@@ -17,7 +17,7 @@ from tiktok_middleware.core.consent.platforms._decoding import (
     values_by_name,
 )
 from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
-from tiktok_middleware.core.consent.platforms.tcf import DEFAULT, read_tc_string
+from tiktok_middleware.core.consent.platforms.tcf import DEFAULT_ASKED, read_tc_string
 from tiktok_middleware.core.consent.platforms.usprivacy import sale_flag
 
 __all__ = ["NAMES", "PLATFORM", "has_opt_out", "values_in"]
@@ -88,7 +88,7 @@ def _answer(value: str, implied: State) -> State:
     answers = [] if len(ids) == len(texts) else [State.UNKNOWN]
     for section, text in zip(ids, texts, strict=False):
         if section == _TCF_SECTION:
-            answers.append(attempt(lambda tc_string: read_tc_string(tc_string, DEFAULT), text))
+            answers.append(attempt(lambda tc_string: read_tc_string(tc_string, DEFAULT_ASKED), text))
         else:
             answers += _us_answers(section, text, implied)
     return most_careful(answers)

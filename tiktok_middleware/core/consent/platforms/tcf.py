@@ -19,7 +19,7 @@ from tiktok_middleware.core.consent.platforms._decoding import (
 )
 from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
 
-__all__ = ["DEFAULT", "PLATFORM", "Asked", "asked_of", "read_tc_string"]
+__all__ = ["DEFAULT_ASKED", "PLATFORM", "Asked", "asked_of", "read_tc_string"]
 
 _VERSION, _CREATED, _POLICY, _OWN_SITE, _PURPOSES, _ONE_TREATMENT, _VENDORS = 0, 6, 132, 138, 152, 200, 213
 _OLDEST_POLICY = 4  # strings of older policies have been invalid since 30 September 2023
@@ -44,7 +44,7 @@ class Asked(NamedTuple):
 
 
 #: Purposes: storage, advertising profile, personalised advertising, measurement of advertising.
-DEFAULT = Asked()
+DEFAULT_ASKED = Asked()
 
 
 def _read(header: str, setting: Setting) -> State:
@@ -66,7 +66,9 @@ def asked_of(parts: tuple[str, ...]) -> Asked:
     purposes = [part for part in parts if not part.startswith("vendor=")]
     if len(vendors) > 1 or not all(map(_NUMBER.fullmatch, purposes + vendors)):
         raise ValueError("no purposes, or more than one vendor")
-    asked = Asked(tuple(map(int, purposes)) or DEFAULT.purposes, int(vendors[0]) if vendors else DEFAULT.vendor)
+    asked = Asked(
+        tuple(map(int, purposes)) or DEFAULT_ASKED.purposes, int(vendors[0]) if vendors else DEFAULT_ASKED.vendor
+    )
     if max(asked.purposes) > 24 or (asked.vendor or 0) > 65_535:
         raise ValueError("no purpose of the framework, or no vendor of its list")
     return asked

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 
 from tiktok_middleware.delivery.outbox.postgres.queues import DueQueue, Floors, Queue, Queues
-from tiktok_middleware.delivery.outbox.postgres.running import RUNNING, Running, lock_class
+from tiktok_middleware.delivery.outbox.postgres.running import SELECT_RUNNING, Running, lock_class
 from tiktok_middleware.delivery.outbox.postgres.store import Store
 
 __all__ = ["DueRows"]
@@ -77,6 +77,6 @@ class DueRows:
         """Return what is known of our running transactions, at most a tenth of a second old."""
         if self._running is None or time.monotonic() >= self._running_at:
             self._running_at = time.monotonic() + _RUNNING_S
-            [row] = self._connection.read(self._connection.sql(RUNNING), (lock_class(self._store.schema),))
+            [row] = self._connection.read(self._connection.sql(SELECT_RUNNING), (lock_class(self._store.schema),))
             self._running = Running(*row)
         return self._running

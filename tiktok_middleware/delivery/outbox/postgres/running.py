@@ -6,12 +6,12 @@ import time
 
 from tiktok_middleware.delivery.outbox.postgres.migrate import lock_key
 
-__all__ = ["RUNNING", "Running", "begin_lock", "lock_class"]
+__all__ = ["SELECT_RUNNING", "Running", "begin_lock", "lock_class"]
 
 _PER_S = 10  # resolution of the times
 _TIMES = 1_000_000_000  # a key is a time modulo this, about three years
 
-RUNNING = f"""SELECT {{schema}}.clock(), max(mod(mod(floor({{schema}}.clock() * {_PER_S})::bigint, {_TIMES})
+SELECT_RUNNING = f"""SELECT {{schema}}.clock(), max(mod(mod(floor({{schema}}.clock() * {_PER_S})::bigint, {_TIMES})
     - objid::bigint + {_TIMES}, {_TIMES})) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND classid = %s
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""  # noqa: S608 - constants
 """Query for the database's time, and the age of our oldest transaction; its value is `lock_class`."""

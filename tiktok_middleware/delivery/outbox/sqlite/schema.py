@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from tiktok_middleware.core.events.event import PAGE_VIEW
 
-__all__ = ["ADDITIONS", "MIGRATIONS", "SCHEMA"]
+__all__ = ["ADDITIONS", "MIGRATIONS", "SCHEMA_VERSION"]
 
 MIGRATIONS = (
     f"""
@@ -64,7 +64,7 @@ MIGRATIONS = (
     """,
 )
 
-SCHEMA = len(MIGRATIONS)
+SCHEMA_VERSION = len(MIGRATIONS)
 """Schema version that this release and the previous one read and write."""
 
 ADDITIONS = (
