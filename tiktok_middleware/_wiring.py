@@ -21,7 +21,7 @@ from tiktok_middleware.core.import_setting import imported
 from tiktok_middleware.core.runtime import ROUTE
 from tiktok_middleware.core.signing import derive_key
 from tiktok_middleware.core.visitor.bots import PERSON, TOOL, BotRule, sent_by
-from tiktok_middleware.delivery.delivery import DeliveryOptions
+from tiktok_middleware.delivery.options import DeliveryOptions
 from tiktok_middleware.delivery.outbox.environment import environment_of
 from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_url, spool_path
 from tiktok_middleware.errors import ConfigError

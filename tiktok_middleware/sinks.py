@@ -6,7 +6,7 @@ factory as ``import:package.module:factory``; the factory gets the delivery's op
 
 from tiktok_middleware.core.events.event import Record
 from tiktok_middleware.core.events_api.answers import Delivered, Halted, Rejected, Retry
-from tiktok_middleware.delivery.delivery import DeliveryOptions
+from tiktok_middleware.delivery.options import DeliveryOptions
 from tiktok_middleware.delivery.sender.batch_worker import BatchWorker
 from tiktok_middleware.delivery.sender.relay import Sink
 

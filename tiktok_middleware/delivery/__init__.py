@@ -8,7 +8,7 @@ move(f"{__name__}.courier", {"Courier": "tiktok_middleware.sinks:BatchWorker"})
 
 _HOMES = {
     "Delivery": "tiktok_middleware.delivery.delivery",
-    "DeliveryOptions": "tiktok_middleware.delivery.delivery",
+    "DeliveryOptions": "tiktok_middleware.delivery.options",
     "open_delivery": "tiktok_middleware.delivery.delivery",
 }
 

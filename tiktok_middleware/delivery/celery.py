@@ -33,7 +33,7 @@ from tiktok_middleware.delivery.sender.batch_worker import BatchWorker, Outcome
 from tiktok_middleware.errors import TikTokError
 
 if TYPE_CHECKING:
-    from tiktok_middleware.delivery.delivery import DeliveryOptions
+    from tiktok_middleware.delivery.options import DeliveryOptions
 
 __all__ = ["QUEUE", "TASK", "CelerySink", "make_app", "register", "sink_factory"]
 

@@ -12,33 +12,27 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from tiktok_middleware._printable import own_logger
-from tiktok_middleware.config import TIKTOK_API_URL
 from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
 from tiktok_middleware.core.events_api.requests import MAX_REQUEST_EVENTS
 from tiktok_middleware.delivery.histogram import Distribution
 from tiktok_middleware.delivery.loss_log import LossLog
-from tiktok_middleware.delivery.outbox.base import RUNNING, Limits, Retention, Switches, claim_of
-from tiktok_middleware.delivery.outbox.environment import environment_of
+from tiktok_middleware.delivery.options import DeliveryOptions
+from tiktok_middleware.delivery.outbox.base import RUNNING, Switches, claim_of
 from tiktok_middleware.delivery.outbox.fallback import FallbackOutbox
-from tiktok_middleware.delivery.outbox.location import is_shared
-from tiktok_middleware.delivery.outbox.memory import MEMORY_LIMITS, MemoryOutbox
+from tiktok_middleware.delivery.outbox.opening import open_disk, open_shared, storage_of
 from tiktok_middleware.delivery.outbox.put_ids import PutIds
 from tiktok_middleware.delivery.outbox.shared import SharedStorage
-from tiktok_middleware.delivery.outbox.sqlite.outbox import DISK_LIMITS, SqliteOutbox
-from tiktok_middleware.delivery.outbox.sqlite.spool_file import SpoolFile
-from tiktok_middleware.delivery.outbox.undecided import UndecidedPuts
-from tiktok_middleware.delivery.outbox.undecided_claims import UndecidedClaims
+from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 from tiktok_middleware.delivery.process.forks import watch, watch_child
-from tiktok_middleware.delivery.process.threads import native_lock, off_hub, run_between_requests
+from tiktok_middleware.delivery.process.threads import native_lock, run_between_requests
 from tiktok_middleware.delivery.sender.events_api import EventsApi
 from tiktok_middleware.delivery.sender.group_commit import GroupCommit
 from tiktok_middleware.delivery.sender.relay import Relay, Sink
@@ -62,63 +56,6 @@ _FORK_WAIT_S = 3.0  # covers a first import on a busy machine; a fork does not w
 _POLL_S = 0.005
 _LISTEN_S = 0.5  # interval at which a process that only sends looks at an outbox on disk
 _DELAYED_EVENT = "Purchase"
-
-
-class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Options for storing and sending events.
-
-    Attributes:
-        outbox: ``sqlite:///path`` (three slashes and a relative path, four and an absolute one), ``memory://`` or
-            ``postgresql://...``.
-        spool: file of this host where events wait while a shared outbox does not answer; empty for memory.
-        sync: ``normal`` or ``full``, see `TIKTOK_SYNC`.
-        flush: ``background``; or ``request``: `submit` also sends, on the caller's thread, and no thread is started; or
-            ``relay``: events are only stored, and another process sends them.
-        api_url: base URL of the Events API.
-        tokens: access token of each pixel; empty if only browsers send, so that only claims are stored.
-        test_event_code: if set, each event is sent alone and appears under Test Events.
-        sink: ``direct``, or a callable that makes a team's own sink; the relay calls it on its own thread.
-        limit_rows: largest number of waiting records; 0 for the outbox's own limit.
-        limit_bytes: largest total size of their bodies, in bytes; 0 for the outbox's own limit.
-        limit_uncommitted: largest number of `submit` calls that wait for the disk.
-        environment: environment of the records and claims; empty to derive it from ``api_url`` and
-            ``test_event_code``.
-        pixels: pixels in the pages, which send browser copies; empty if all pixels count as one.
-        sends: pixels and event sets whose records are sent; empty for those with a token, or for all if there is no
-            token.
-        delay_s: seconds that the server copy of a ``Purchase`` waits, so that it can still be cancelled.
-        ledger_s: how long ledger entries are kept, in seconds; 0 for no ledger.
-        dead_s: how long dead letters are kept, in seconds.
-        once_undecided: ``send`` or ``hold`` the browser copies of ``once`` events while the outbox with the claims
-            cannot be read.
-    """
-
-    outbox: str = "memory://"
-    spool: str = ""
-    sync: str = "normal"
-    flush: str = "background"
-    api_url: str = TIKTOK_API_URL
-    tokens: Mapping[str, str] = {}
-    test_event_code: str | None = None
-    sink: str | Callable[[DeliveryOptions], Sink] = "direct"
-    limit_rows: int = 0
-    limit_bytes: int = 0
-    limit_uncommitted: int = 100_000
-    environment: str = ""
-    pixels: tuple[str, ...] = ()
-    sends: tuple[str, ...] = ()
-    delay_s: float = 0.0
-    ledger_s: float = 400 * 86400.0
-    dead_s: float = 90 * 86400.0
-    once_undecided: str = "send"
-
-    def __repr__(self) -> str:
-        """Return the options with masked tokens."""
-        shown = {name: getattr(self, name) for name in self.__struct_fields__}
-        shown["tokens"] = dict.fromkeys(self.tokens, "...")
-        return f"DeliveryOptions({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
-
-    __str__ = __repr__
 
 
 def open_delivery(
@@ -168,9 +105,8 @@ class Delivery:
         self._options = options
         self._clock = clock
         self._monotonic = monotonic
-        self._environment = options.environment or environment_of(options.api_url, options.test_event_code)
-        self._shared = shared or (self._open_shared() if disk is None else None)
-        self._local = disk if disk is not None or self._shared else self._open_disk()
+        self._shared = shared or (open_shared(options, clock) if disk is None else None)
+        self._local = disk if disk is not None or self._shared else open_disk(options, clock)
         self._disk = self._shared or self._local
         if options.sink != "direct" and not callable(options.sink):
             raise ConfigError("sink", options.sink, "direct, or a callable that makes a sink")
@@ -225,12 +161,13 @@ class Delivery:
         self._losses = LossLog()
         self._is_used = self._is_closed = False
         self._put_ids = PutIds(os.urandom(8))
-        limits = _limits(options, MEMORY_LIMITS)
-        self._storage: FallbackOutbox | SharedStorage = self._shared_storage() or FallbackOutbox(
-            self._local and off_hub(self._local),
-            lambda: MemoryOutbox(limits, pixels=options.pixels, sends=self._sent, clock=self._clock),
-            UndecidedPuts(limits, hands_out=options.once_undecided == "send"),
+        self._storage: FallbackOutbox | SharedStorage = storage_of(
+            options,
+            self._local,
+            self._shared,
+            clock=self._clock,
             monotonic=self._monotonic,
+            keeps_thread=not self.is_inline,
         )
         self._writer = GroupCommit(self._commit, options.limit_uncommitted)
         limit = 1 if options.test_event_code else MAX_REQUEST_EVENTS
@@ -428,66 +365,6 @@ class Delivery:
         self._losses.note([reason])
         return [claim_of(entry.browser, server=False) for entry in entries]
 
-    def _open_disk(self) -> SqliteOutbox | None:
-        """Return the outbox on disk, or None if the outbox is in memory."""
-        options = self._options
-        if options.sync not in {"normal", "full"}:
-            raise ConfigError("sync", options.sync, "normal, full")
-        if options.outbox == "memory://":
-            return None
-        path = options.outbox.removeprefix("sqlite:///")
-        if path in {"", options.outbox}:
-            raise ConfigError("outbox", options.outbox, "sqlite:///path, memory://, postgresql://...")
-        return SqliteOutbox(
-            Path(path).absolute(),
-            sync=options.sync,
-            limits=_limits(options, DISK_LIMITS),
-            retention=Retention(dead_s=options.dead_s, ledger_s=options.ledger_s),
-            environment=self._environment,
-            pixels=options.pixels,
-            sends=self._sent,
-            clock=self._clock,
-        )
-
-    def _open_shared(self) -> PostgresOutbox | None:
-        """Return the outbox in a database, or None if the configuration names another one."""
-        options = self._options
-        if not is_shared(options.outbox):
-            return None
-        try:
-            from tiktok_middleware.delivery.outbox.postgres.outbox import SHARED_LIMITS, PostgresOutbox  # noqa: PLC0415
-        except ImportError as error:
-            allowed = f'psycopg with its extra: pip install "tiktok-middleware[postgres]" ({error})'
-            raise ConfigError("TIKTOK_OUTBOX", "postgresql://...", allowed) from error
-        return PostgresOutbox(
-            options.outbox,
-            limits=_limits(options, SHARED_LIMITS),
-            retention=Retention(dead_s=options.dead_s, ledger_s=options.ledger_s),
-            environment=self._environment,
-            pixels=options.pixels,
-            sends=self._sent,
-            clock=None if self._clock is time.time else self._clock,
-        )
-
-    def _shared_storage(self) -> SharedStorage | None:
-        if self._shared is None:
-            return None
-        options = self._options
-        path = Path(options.spool).absolute() if options.spool else None
-        return SharedStorage(
-            self._shared,
-            SpoolFile(path, self._environment, self._clock, options.sync) if path else None,
-            UndecidedClaims(MEMORY_LIMITS.claims, hands_out=options.once_undecided == "send"),
-            self._clock,
-            limit_rows=options.limit_rows or MEMORY_LIMITS.rows,
-            keeps_thread=not self.is_inline,
-        )
-
-    @property
-    def _sent(self) -> tuple[str, ...]:
-        """Return the pixels and event sets whose records this process sends; empty for all of its environment."""
-        return self._options.sends or tuple(self._options.tokens)
-
     # Sending
 
     def _open_sink(self) -> Sink:
@@ -528,9 +405,3 @@ def _can_have_threads() -> bool:
         " uWSGI with --enable-threads and nobody waits"
     )
     return False
-
-
-def _limits(options: DeliveryOptions, default: Limits) -> Limits:
-    return msgspec.structs.replace(
-        default, rows=options.limit_rows or default.rows, bytes=options.limit_bytes or default.bytes
-    )
