@@ -82,7 +82,7 @@ test test-fast coverage: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.installed-dev modules .venv-reality-httpbin/.installed lint
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-# No browser, no Node.js, no broker, no server process.
+# No browser, no Node.js, no broker, no server process; of long tables some rows (tests/fast_tier.py).
 test-fast: $(VENV)/.installed-dev
 	$(BIN)/pytest --fast -n 2 -q
 

@@ -1,6 +1,7 @@
 """Checks in other environments than the developer's: each Python, other framework versions, the built packages.
 
-``nox`` runs every session for which an interpreter is installed; ``nox -s tests-3.12`` runs one.
+``nox`` runs every session for which an interpreter is installed; ``nox -s tests-3.12`` runs one. Sessions run the fast
+tests; ``nox -s tests-3.12 -- --all-rows`` also runs every row of long tables.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import pytest
 from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
+from tests.fast_tier import MAX_ROWS, NOT_FAST, left_out
 from tests.frameworks.summary import pytest_terminal_summary  # noqa: F401  # prints versions and results
 from tests.watch import Watch
 from tiktok_middleware._log import observed_by
@@ -26,8 +27,6 @@ from tiktok_middleware.delivery.process.forks import alive
 if TYPE_CHECKING:
     from tests.postgres_world import Postgres
 
-#: Markers of tests that the fast tier leaves out: they need more than Python, or more than a second.
-NOT_FAST = ("browser", "node", "redis", "postgres", "servers", "slow", "soak")
 _WHOLE_FILE = re.compile(rf"^pytestmark = pytest\.mark\.({'|'.join(NOT_FAST)})\b", re.MULTILINE)
 _CLOCK = re.compile(r"\b((perf_counter|process_time|thread_time)(_ns)?|least_s)\(")
 
@@ -37,7 +36,10 @@ settings.load_profile("ci")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fast", action="store_true", help=f"leave out the tests marked {', '.join(NOT_FAST)}")
+    markers = ", ".join(NOT_FAST)
+    text = f"leave out the tests marked {markers}, and all but {MAX_ROWS} rows of each table"
+    parser.addoption("--fast", action="store_true", help=text)
+    parser.addoption("--all-rows", action="store_true", help="with --fast: run every row of each table")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,14 +57,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    left_out: list[pytest.Item] = []
-    if config.getoption("fast"):
-        left_out += [item for item in items if any(map(item.get_closest_marker, NOT_FAST))]
+    left = left_out(items, all_rows=config.getoption("all_rows")) if config.getoption("fast") else []
     if Coverage.current() is not None:
-        left_out += filter(_reads_a_clock, items)  # tracing makes all code some times slower
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        left += filter(_reads_a_clock, items)  # tracing makes all code some times slower
+    if left:
+        config.hook.pytest_deselected(items=left)
+        without = set(left)
+        items[:] = [item for item in items if item not in without]
 
 
 def _reads_a_clock(item: pytest.Item) -> bool:
