@@ -361,7 +361,9 @@ def test_an_override_of_none_says_nothing() -> None:
 def test_an_unknown_override_is_refused_without_its_value() -> None:
     with pytest.raises(ConfigError) as caught:
         Config.from_env({}, acces_token="the-secret-token")
-    assert str(caught.value).startswith("acces_token is 'unknown'; allowed: one of access_token, api_url,")
+    assert str(caught.value).startswith(
+        "acces_token is no option; did you mean access_token? Options: access_token, api_url,"
+    )
     assert "the-secret-token" not in str(caught.value)
 
 

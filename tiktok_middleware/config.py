@@ -33,7 +33,7 @@ from tiktok_middleware._option_parsers import (
     whole,
     words,
 )
-from tiktok_middleware.errors import ConfigError
+from tiktok_middleware.errors import ConfigError, OptionError
 
 __all__ = ["DEBUG_DEFAULTS", "MATCH_KEYS", "PREFIX", "TIKTOK_API_URL", "TIKTOK_PIXEL_URL", "Config"]
 
@@ -214,21 +214,25 @@ class Config:
         Args:
             environ: variables to read instead of ``os.environ``.
             defaults: options that the variables outrank, such as those that a framework's debug mode implies.
-            overrides: options that outrank the variables, such as a framework's settings; None is ignored.
+            overrides: options that outrank the variables, such as a framework's settings; None is ignored. A name may
+                be written like its variable: ``CONSENT`` and ``TIKTOK_CONSENT`` are ``consent``.
 
         Raises:
-            ConfigError: a variable is malformed, or an override is not an option.
+            ConfigError: a variable is malformed.
+            OptionError: an override is not an option.
         """
         source = os.environ if environ is None else environ
         known = {option.name for option in dataclasses.fields(cls)}
-        unknown = sorted(set(overrides) - known)
-        if unknown:
-            # Leave the value out: it may be the secret of a misspelt option.
-            raise ConfigError(unknown[0], "unknown", f"one of {', '.join(sorted(known))}")
+        given: dict[str, Any] = {}
+        for name, value in overrides.items():
+            option = name.lower().removeprefix(PREFIX.lower())
+            if option not in known:
+                raise OptionError(name, known)
+            if value is not None:
+                given[option] = value
         values: dict[str, Any] = {
             name: source[PREFIX + name.upper()] for name in known if source.get(PREFIX + name.upper(), "").strip()
         }
-        given = {name: value for name, value in overrides.items() if value is not None}
         return cls(**{**(defaults or {}), **values, **given})
 
     @classmethod

@@ -4,6 +4,7 @@
 
     TikTokError
     ├── ConfigError          a variable or option is malformed: names it, the value and what is allowed
+    │   ├── OptionError      there is no option of this name: names the most similar one
     │   └── WrapError        TikTokMiddleware cannot wrap this object: names what to write instead
     ├── EventError           an argument of track() or identify() cannot be sent: names the field
     ├── TokenError           a signed value is forged, expired or truncated
@@ -12,7 +13,10 @@
 
 from __future__ import annotations
 
-__all__ = ["ConfigError", "EventError", "OutboxError", "TikTokError", "TokenError", "WrapError"]
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["ConfigError", "EventError", "OptionError", "OutboxError", "TikTokError", "TokenError", "WrapError"]
 
 
 class TikTokError(Exception):
@@ -36,6 +40,26 @@ class ConfigError(TikTokError, ValueError):
 
     def __reduce__(self) -> tuple[type[ConfigError], tuple[str, object, str]]:
         return type(self), (self.option, self.found, self.allowed)
+
+
+class OptionError(ConfigError):
+    """There is no option of this name. The message leaves the value out, which may be the secret of a misspelt option.
+
+    Args:
+        option: the name, as the operator wrote it.
+        known: names of all options.
+    """
+
+    def __init__(self, option: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        super().__init__(option, "unknown", f"one of {', '.join(names)}")
+        self._names = names
+        nearest = get_close_matches(option.lower(), names, 1)
+        hint = f"did you mean {nearest[0]}? " if nearest else ""
+        self.args = (f"{option} is no option; {hint}Options: {', '.join(names)}",)
+
+    def __reduce__(self) -> tuple[type[OptionError], tuple[str, list[str]]]:  # type: ignore[override]  # two arguments
+        return type(self), (self.option, self._names)
 
 
 class WrapError(ConfigError, TypeError):

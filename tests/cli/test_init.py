@@ -53,6 +53,18 @@ APPS = [
         "from litestar import Litestar\n\napp = Litestar(route_handlers=[], plugins=[a])\n",
         ["plugins=[TikTokPlugin(), a]"],
     ),
+    (
+        "Litestar",
+        "app.py",
+        "from litestar import Litestar\n\napp = Litestar(\n    route_handlers=[],\n    debug=True,\n)\n",
+        ["    route_handlers=[],\n    debug=True,\n    plugins=[TikTokPlugin()],\n)\n"],
+    ),
+    (
+        "Flask",
+        "shop/__init__.py",
+        "import flask\n\nfrom .db import close\nfrom . import auth\n\napp = flask.Flask(__name__)\n",
+        ["import flask\nfrom tiktok_middleware.contrib.flask import TikTok\n\nfrom .db"],
+    ),
     ("Falcon", "app.py", "import falcon.asgi\n\napp = falcon.asgi.App()\n", ["app = TikTokMiddleware(app)\n"]),
     (
         "Bottle",
@@ -65,6 +77,18 @@ APPS = [
         "app.py",
         "from blacksheep import Application\n\napp = Application()\n",
         ["from tiktok_middleware.contrib.blacksheep import TikTokMiddleware", "app = TikTokMiddleware(app)"],
+    ),
+    (
+        "Falcon",
+        "shop/app.py",
+        (
+            "import falcon\n\n\ndef create_app(orders):\n    app: falcon.App = falcon.App(\n        cors_enable=True\n    )\n"
+            "    app.add_route('/', orders)\n    return app\n\n\ndef get_app():\n    return create_app([])\n"
+        ),
+        [
+            "from tiktok_middleware.contrib.falcon import TikTokMiddleware",
+            "    app.add_route('/', orders)\n    return TikTokMiddleware(app)\n",
+        ],
     ),
     ("Sanic", "app.py", "from sanic import Sanic\n\napp = Sanic('shop')\n", ["app = TikTokMiddleware(app)"]),
     (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -17,7 +18,7 @@ import pytest
 
 from tests.cli.test_main import run
 from tests.serving import free_port
-from tiktok_middleware.cli.sandbox import arrival_line, sandbox_variables
+from tiktok_middleware.cli.sandbox import Confirmations, arrival_line, sandbox_variables
 from tiktok_middleware.sandbox.matching import Difference
 from tiktok_middleware.sandbox.store import Conversion
 
@@ -68,6 +69,7 @@ def test_sandbox_prints_export_lines_writes_them_to_a_file_and_confirms_an_event
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(20)
+    assert "0 of 1 events matched." in log.read_text()
 
 
 @pytest.mark.parametrize(
@@ -86,6 +88,39 @@ def test_line_of_an_arrival_names_value_and_order(state: str, properties: dict[s
     differences = [Difference("value", 1, 2)] if state == "different" else []
     made = Conversion("k", "C5", "Purchase", "e-1", 0.0, state=state, properties=properties, differences=differences)
     assert arrival_line(made) == line
+
+
+def conversion(state: str, key: str = "k") -> Conversion:
+    return Conversion(key, "C5", "Lead", "e-1", 0.0, state=state)
+
+
+@pytest.mark.parametrize(
+    ("states", "lines"),
+    [
+        (["server_only", "matched"], ["matched: Lead  e-1"]),
+        (["browser_only", "matched"], ["matched: Lead  e-1"]),
+        (["browser_only", "different"], ["different: Lead  e-1"]),
+        (["server_only"], ["server only: Lead  e-1  (no copy on the browser's channel so far)"]),
+        ([], []),
+    ],
+)
+@pytest.mark.parametrize("is_ended", [False, True])
+def test_one_copy_waits_for_the_other_before_it_is_printed(
+    states: list[str], lines: list[str], is_ended: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def arrive() -> None:
+        made = conversion("")
+        for state in states:
+            made.state = state
+            confirmations.arrived(made)
+        if not is_ended:
+            await asyncio.sleep(0.05)
+
+    confirmations = Confirmations(60.0 if is_ended else 0.0)
+    asyncio.run(arrive())
+    confirmations.end()
+    matched = states[-1:].count("matched")
+    assert capsys.readouterr().out.splitlines() == [*lines, "", f"  {matched} of {min(len(states), 1)} events matched."]
 
 
 def test_inspector_shows_the_variables_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,10 @@ OURS = "tiktok_middleware.contrib.django.TikTokMiddleware"
             [("tiktok.W002", "after django.middleware.gz")],
         ),
         ({"MIDDLEWARE": [OURS], "TIKTOK": {"gpc": "perhaps"}}, [("tiktok.E001", "'perhaps'; allowed")]),
-        ({"MIDDLEWARE": [OURS], "TIKTOK": {"pixel": "C0"}}, [("tiktok.E001", "pixel is 'unknown'")]),
+        (
+            {"MIDDLEWARE": [OURS], "TIKTOK": {"pixel": "C0"}},
+            [("tiktok.E001", "pixel is no option; did you mean pixel_id?")],
+        ),
         ({"MIDDLEWARE": [OURS], "TIKTOK": {"TIKTOK_GPC": "limit"}}, []),
     ],
 )

@@ -120,6 +120,57 @@ def test_options_come_from_the_apps_config_and_its_secret_key_signs(monkeypatch:
     assert client.runtime.signer.load(token, purpose="carry", max_age_s=60) == [1]
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"TIKTOK": {"consent": "required"}}, ("required", "production")),
+        ({"TIKTOK": {"CONSENT": "required"}}, ("required", "production")),
+        ({"TIKTOK": {"TIKTOK_CONSENT": "required", "GPC": None}}, ("required", "production")),
+        ({"DEBUG": True}, ("implied", "development")),
+        ({"SECRET_KEY": "late"}, ("implied", "production")),
+        ({}, ("implied", "production")),
+    ],
+)
+def test_configuration_that_comes_after_the_extension_counts(
+    change: dict[str, Any], expected: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"TIKTOK_PIXEL_ID": PIXEL, "TIKTOK_OUTBOX": "memory://"}.items():
+        monkeypatch.setenv(name, value)
+    app = flask.Flask(__name__)
+    TikTok(app)
+    early: Client = app.extensions["tiktok"]
+    assert (early.config.consent, early.config.environment) == ("implied", "production")
+    app.config.update(change)
+    app.get("/")(lambda: PAGE)
+    page = Browser(app).get("/", headers=NAVIGATION)
+    late: Client = app.extensions["tiktok"]
+    assert (late.config.consent, late.config.environment) == expected
+    assert early.config == late.config  # who kept the early one has the same client
+    assert late.runtime.has_secret_key is ("SECRET_KEY" in change)
+    assert isinstance(late, Client)
+    assert page.status_code == 200
+    page.close()
+    late.close(0)
+
+
+def test_malformed_configuration_that_comes_late_leaves_responses_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, value in {"TIKTOK_PIXEL_ID": PIXEL, "TIKTOK_OUTBOX": "memory://"}.items():
+        monkeypatch.setenv(name, value)
+    app = flask.Flask(__name__)
+    TikTok(app)
+    app.config["TIKTOK"] = {"consent": "perhaps"}
+    app.get("/")(lambda: PAGE)
+    for _ in range(2):
+        page = Browser(app).get("/", headers=NAVIGATION)
+        assert (page.status_code, page.text) == (200, PAGE)
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert line.startswith(
+        "responses pass untouched: app.config has changed after TikTok(app), and is malformed: TIKTOK_CONSENT is 'perhaps'"
+    )
+
+
 def test_debug_mode_is_strict_and_not_production() -> None:
     app = flask.Flask(__name__)
     app.debug = True
@@ -132,5 +183,7 @@ def test_debug_mode_is_strict_and_not_production() -> None:
 def test_an_option_that_does_not_exist_is_named() -> None:
     app = flask.Flask(__name__)
     app.config["TIKTOK"] = {"pixel": PIXEL}
-    with pytest.raises(ConfigError, match=r"pixel is 'unknown'; allowed: one of .* pixel_id"):
+    with pytest.raises(
+        ConfigError, match=r"pixel is no option; did you mean pixel_id\? Options: access_token, .* pixel_id"
+    ):
         TikTok(app)

@@ -103,7 +103,9 @@ def test_options_of_the_framework_outrank_the_environment(name: str, monkeypatch
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_option_that_does_not_exist_is_named(name: str) -> None:
-    with pytest.raises(ConfigError, match=r"pixel is 'unknown'; allowed: one of .* pixel_id"):
+    with pytest.raises(
+        ConfigError, match=r"pixel is no option; did you mean pixel_id\? Options: access_token, .* pixel_id"
+    ):
         MAKERS[name]({"pixel": PIXEL})
 
 

@@ -26,9 +26,9 @@ class AppChange(NamedTuple):
 
 
 def _with_import(text: str, line: str) -> str:
-    """Return the text with an import added after its last top-level import."""
+    """Return the text with an import added after its last top-level import; relative imports stay below it."""
     last = 0
-    for match in re.finditer(r"^(?:from [\w.]+ import (?:\([^)]*\)|[^\n]*)|import [^\n]*)\n", text, re.MULTILINE):
+    for match in re.finditer(r"^(?:from \w[\w.]* import (?:\([^)]*\)|[^\n]*)|import [^\n]*)\n", text, re.MULTILINE):
         last = match.end()
     if last == 0:
         docstring = re.match(r'(?:#![^\n]*\n)?(?:"""(?:.|\n)*?"""\n)?', text)
@@ -53,12 +53,21 @@ def _after_call(call: str, module: str, name: str, line: str) -> Callable[[str],
 
 
 def _wrapped_at_end(call: str, module: str) -> Callable[[str], str]:
-    """Return a change that wraps the app in a separate line at the end of the file, after all routes."""
+    """Return a change that wraps the app after all routes: at the end of the file, or where its factory returns it."""
 
     def change(text: str) -> str:
-        match = re.search(rf"^(?P<app>\w+)\s*=\s*(?:\w+\.)*{call}\(", text, re.MULTILINE)
+        match = re.search(
+            rf"^(?P<indent>[ \t]*)(?P<app>\w+)(?::\s*[\w.]+)?\s*=\s*(?:\w+\.)*{call}\(", text, re.MULTILINE
+        )
         if match is None:
             return text
+        if match["indent"]:
+            returned = re.compile(rf"^({match['indent']}return )({match['app']})[ \t]*$", re.MULTILINE)
+            found = returned.search(text, match.end())
+            if found is None:
+                return text
+            wrapped = f"{text[: found.start()]}{found[1]}TikTokMiddleware({found[2]}){text[found.end() :]}"
+            return _with_import(wrapped, f"from {module} import TikTokMiddleware")
         guard = re.search(r"^if __name__ ==", text, re.MULTILINE)
         at = guard.start() if guard else len(text)
         before = text[:at].rstrip("\n")
@@ -112,7 +121,10 @@ def _plugin(text: str) -> str:
     if re.search(r"\bplugins\s*=\s*\[", call):
         changed = re.sub(r"(\bplugins\s*=\s*\[)", r"\1TikTokPlugin(), ", call, count=1).replace("(), ]", "()]")
     else:
-        changed = f"{call.rstrip().rstrip(',')}, plugins=[TikTokPlugin()]"
+        line_end = re.search(r"\n([ \t]+)[^\n]*\n[ \t]*$", call)  # each argument has a line of its own
+        before = f",\n{line_end[1]}" if line_end else ", "
+        after = f",{call[len(call.rstrip()) :]}" if line_end else ""
+        changed = f"{call.rstrip().rstrip(',')}{before}plugins=[TikTokPlugin()]{after}"
     changed_text = f"{text[: match.end()]}{changed}{text[end - 1 :]}"
     return _with_import(changed_text, "from tiktok_middleware.contrib.litestar import TikTokPlugin")
 

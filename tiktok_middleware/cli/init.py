@@ -29,12 +29,34 @@ _SKIPPED = {
 _NEXT = """\
 Next:
 
-1. tiktok-middleware init --diff | git apply        applies the change; it needs no repository
-2. tiktok-middleware docs {page:<24}  how to track events in views of this framework
-3. pip install "tiktok-middleware[demo]"            the stand-in for TikTok, for trials on this machine
-   tiktok-middleware sandbox                        in another terminal; it prints variables for the app
-4. Start the app with these variables and open its pages. The sandbox confirms each event: "matched: Purchase".
-5. Before you go live: tiktok-middleware check --strict, and tiktok-middleware docs going-live"""
+1. Apply the change (no repository is needed):
+
+   tiktok-middleware init --diff | git apply
+
+2. Track in your views; page views need no call:
+
+   # where a product or service is shown
+   {tracker}.track("ViewContent", value=24, currency="EUR", contents=[{{"content_id": "mug", "price": 24}}])
+   # where the order is created, also if that view redirects; once for each order_id
+   {tracker}.identify(email="ada@example.com")  # if you know the customer; hashed at once
+   {tracker}.track("Purchase", value=59.90, currency="EUR", order_id="A-1001")
+   # where a form is accepted
+   {tracker}.track("Lead", value=10, currency="EUR", order_id="L-1001")
+
+   More: tiktok-middleware docs {page}
+
+3. Verify on this machine, without TikTok. In another terminal:
+
+   pip install "tiktok-middleware[demo]"
+   tiktok-middleware sandbox --env-file sandbox.env
+
+   Start the app with these variables, and open its pages. The sandbox prints "matched: Purchase ...".
+
+   set -a; . ./sandbox.env; set +a
+
+4. Before you go live: tiktok-middleware check --strict; tiktok-middleware docs going-live"""
+#: How a view of each framework reaches the tracker, where it is not ``request.tiktok``.
+_TRACKERS = {"Bottle": "bottle.request.tiktok", "Falcon": "req.context.tiktok", "Sanic": "request.ctx.tiktok"}
 _MAX_FILES = 5000
 _MAX_BYTES = 512 * 1024
 
@@ -115,7 +137,8 @@ def init(folder: Path, diff_only: bool) -> None:
         "TIKTOK_CONSENT=required   # or implied, or your consent platform: 'tiktok-middleware docs how-to/consent'"
     )
     click.echo("                          # required: nothing is sent until your banner calls tiktok.grantConsent()\n")
-    click.echo(_NEXT.format(page=f"frameworks/{plan.framework.lower()}"))
+    tracker = _TRACKERS.get(plan.framework, "request.tiktok")
+    click.echo(_NEXT.format(page=f"frameworks/{plan.framework.lower()}", tracker=tracker))
 
 
 def _python_files(folder: Path) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
 import tempfile
@@ -16,9 +17,13 @@ from tiktok_middleware.cli.preconditions import need_free_port, need_package
 if TYPE_CHECKING:
     from tiktok_middleware.sandbox.store import Conversion
 
-__all__ = ["arrival_line", "sandbox", "sandbox_variables"]
+__all__ = ["Confirmations", "arrival_line", "sandbox", "sandbox_variables"]
 
 _PIXEL = "C5SANDB0XPIXEL000000"
+_ONE_SIDED = {"browser_only": "the server's", "server_only": "the browser's"}
+# A page fires its copy some seconds after the server's, where the app runs with a debugger or many files.
+_OTHER_COPY_S = 3.0
+_MAX_SUMMED = 100_000
 
 
 def sandbox_variables(host: str, port: int, folder: str) -> dict[str, str]:
@@ -79,12 +84,46 @@ def sandbox(port: int, host: str, env_file: Path | None) -> None:
         path = shlex.quote(str(env_file.absolute()))
         click.echo(f"\n  They are in {env_file} too. To load them into a shell: set -a; . {path}; set +a")
     click.echo("\n  Events are confirmed here as they arrive. Ctrl-C stops the sandbox.\n")
-    uvicorn.run(create_app(on_state=_confirm), host=host, port=port, log_level="warning")
+    confirmations = Confirmations()
+    uvicorn.run(create_app(on_state=confirmations.arrived), host=host, port=port, log_level="warning")
+    confirmations.end()
 
 
-def _confirm(conversion: Conversion) -> None:
-    """Print one line for an event that has arrived on a channel, or on both."""
-    click.echo(arrival_line(conversion))
+class Confirmations:
+    """Print one line for each event: at once when both copies have arrived, else after some seconds.
+
+    Args:
+        wait_s: how long one copy waits for the other.
+    """
+
+    def __init__(self, wait_s: float = _OTHER_COPY_S) -> None:
+        self._wait_s = wait_s
+        self._states: dict[str, str] = {}
+        self._waiting: dict[str, Conversion] = {}
+
+    def arrived(self, conversion: Conversion) -> None:
+        """Take an event of which a copy has arrived; called on the event loop."""
+        key = conversion.key
+        if len(self._states) < _MAX_SUMMED or key in self._states:
+            self._states[key] = conversion.state
+        if conversion.state in _ONE_SIDED:
+            self._waiting[key] = conversion
+            asyncio.get_running_loop().call_later(self._wait_s, self._print_waiting, key)
+        else:
+            self._waiting.pop(key, None)
+            click.echo(arrival_line(conversion))
+
+    def _print_waiting(self, key: str) -> None:
+        """Print an event whose other copy has not come meanwhile."""
+        if (conversion := self._waiting.pop(key, None)) is not None:
+            click.echo(arrival_line(conversion))
+
+    def end(self) -> None:
+        """Print the events that still wait, and how many have matched."""
+        for key in list(self._waiting):
+            self._print_waiting(key)
+        states = list(self._states.values())
+        click.echo(f"\n  {states.count('matched')} of {len(states)} events matched.")
 
 
 def arrival_line(conversion: Conversion) -> str:
@@ -95,7 +134,7 @@ def arrival_line(conversion: Conversion) -> str:
     value = " ".join(str(given[name]) for name in ("value", "currency") if name in given)
     order = f"order {given['order_id']}" if "order_id" in given else ""
     what = ", ".join(filter(None, [value, order]))
-    other = {"browser_only": "the server's", "server_only": "the browser's"}.get(conversion.state, "")
+    other = _ONE_SIDED.get(conversion.state, "")
     parts = [
         f"{state}: {conversion.event}{f' ({differing})' if differing else ''}",
         what,

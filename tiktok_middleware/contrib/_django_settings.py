@@ -52,7 +52,7 @@ def _watch_versions(client: Client) -> None:
 def _options() -> dict[str, Any]:
     """Return the dict ``settings.TIKTOK`` as options."""
     given = getattr(settings, "TIKTOK", None) or {}
-    return {str(name).lower().removeprefix("tiktok_"): value for name, value in given.items()}
+    return {str(name): value for name, value in given.items()}
 
 
 _MIDDLEWARE = "tiktok_middleware.contrib.django.TikTokMiddleware"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask, Request
+from werkzeug.local import LocalProxy
 
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.client import Client
-from tiktok_middleware.contrib._flask_config import client_from_config
+from tiktok_middleware.contrib._flask_config import AppClient
 from tiktok_middleware.core.tracking.current import tracker_of
 from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.wsgi import TikTokMiddleware
@@ -41,6 +43,8 @@ def tiktok_from(request: Request) -> Tracker:
 class TikTok:
     """Flask extension that wraps the app in the middleware.
 
+    The app's configuration is read at once, and again at the first request if it has changed.
+
     Options come from the environment; ``app.config["TIKTOK"]``, a dict such as ``{"pixel_id": ...}``, takes
     precedence. Flask's ``SECRET_KEY`` (and its fallbacks) sign if ``TIKTOK_SECRET_KEY`` is not set. Flask's debug mode
     makes the middleware strict.
@@ -61,7 +65,24 @@ class TikTok:
         Raises:
             ConfigError: an option is malformed.
         """
-        client = self.client if self.client is not None else client_from_config(app.config, is_debug=app.debug)
-        app.extensions["tiktok"] = client
-        wrapped: Any = TikTokMiddleware(cast("Any", app.wsgi_app), client)
+        made = AppClient(app, self.client)
+        app.extensions["tiktok"] = LocalProxy(lambda: made.client)
+        wrapped: Any = _Middleware(cast("Any", app.wsgi_app), made)
         app.wsgi_app = wrapped  # type: ignore[method-assign]  # Flask's documented way
+
+
+class _Middleware(TikTokMiddleware):
+    """The middleware with the client of an app, whose configuration may change until the first request."""
+
+    def __init__(self, app: Any, made: AppClient) -> None:
+        super().__init__(app, made.client)
+        self._made = made
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        """Handle one request."""
+        if not self._made.is_settled:
+            self._made.settle(self._use)
+        return super().__call__(environ, start_response)
+
+    def _use(self, client: Client) -> None:
+        self.client = client

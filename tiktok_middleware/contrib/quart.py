@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from quart import Quart, Request, Websocket
+from werkzeug.local import LocalProxy
 
 from tiktok_middleware.asgi import TikTokMiddleware
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.client import Client
-from tiktok_middleware.contrib._flask_config import client_from_config
+from tiktok_middleware.contrib._flask_config import AppClient
 from tiktok_middleware.core.tracking.current import tracker_of
 from tiktok_middleware.core.tracking.tracker import Tracker
 
@@ -40,6 +41,8 @@ def tiktok_from(request: Request | Websocket) -> Tracker:
 class TikTok:
     """Quart extension that wraps the app in the middleware.
 
+    The app's configuration is read at once, and again at the first request if it has changed.
+
     Options come from the environment; ``app.config["TIKTOK"]``, a dict such as ``{"pixel_id": ...}``, takes
     precedence. Quart's ``SECRET_KEY`` (and its fallbacks) sign if ``TIKTOK_SECRET_KEY`` is not set. Quart's debug mode
     makes the middleware strict.
@@ -60,7 +63,24 @@ class TikTok:
         Raises:
             ConfigError: an option is malformed.
         """
-        client = self.client if self.client is not None else client_from_config(app.config, is_debug=app.debug)
-        app.extensions["tiktok"] = client
-        wrapped: Any = TikTokMiddleware(app.asgi_app, client)
+        made = AppClient(app, self.client)
+        app.extensions["tiktok"] = LocalProxy(lambda: made.client)
+        wrapped: Any = _Middleware(app.asgi_app, made)
         app.asgi_app = wrapped  # type: ignore[method-assign]  # Quart's documented way
+
+
+class _Middleware(TikTokMiddleware):
+    """The middleware with the client of an app, whose configuration may change until the first request."""
+
+    def __init__(self, app: Any, made: AppClient) -> None:
+        super().__init__(app, made.client)
+        self._made = made
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Handle one connection."""
+        if not self._made.is_settled:
+            self._made.settle(self._use)
+        await super().__call__(scope, receive, send)
+
+    def _use(self, client: Client) -> None:
+        self.client = client
