@@ -66,10 +66,11 @@ ORDER = {
     "_development": (),
     "_start_line": ("_development", "delivery.outbox.location"),
     "_storing": ("_log", "core", "delivery"),
+    "_drafting": ("_storing", "core"),
     "_page_reports": ("_helper_watch", "_rate_limit", "_storing", "core"),
     "client": (
         *("_development", "_start_line", "_wiring", "_log", "_other_servers", "_page_reports", "_rate_limit"),
-        *("_helper_watch", "_storing", "core", "delivery", "server_job"),
+        *("_drafting", "_helper_watch", "_storing", "core", "delivery", "server_job"),
     ),
     "attach": ("core.tracking.current",),
     "_app_check": (),
@@ -110,7 +111,9 @@ ONLY_IN = {
     "httpx": {"delivery/sender/events_api.py"},
     "celery": {"delivery/celery.py"},
     "prometheus_client": {"delivery/metrics.py"},
-    "psycopg": {f"delivery/outbox/postgres/{name}.py" for name in ("address", "connection", "migrate")},
+    "psycopg": {
+        f"delivery/outbox/postgres/{name}.py" for name in ("address", "app_connection", "connection", "migrate")
+    },
     "trio": {"delivery/process/event_loop.py"},
 }
 # Compression belongs to the page's codings, thread libraries to delivery, and frameworks to their integration.

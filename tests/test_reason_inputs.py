@@ -222,6 +222,8 @@ ELSEWHERE: dict[Reason, str] = {
     Reason.NO_LEAD_ID: "tests/core/tracking/test_server_tracker.py",
     Reason.QUEUE_FULL: "tests/delivery/test_delivery.py",
     Reason.UNSTORABLE: "tests/delivery/test_delivery.py",
+    Reason.UNCOMMITTED: "tests/transactions/test_connections.py",
+    Reason.DRAFT_FAILED: "tests/transactions/test_connections.py",
     Reason.ONCE_UNDECIDED: "tests/delivery/test_journeys.py",
     Reason.NOT_CANCELLED: "tests/delivery/test_delay.py",
     Reason.UNSENT: "tests/delivery/outbox/test_fallback.py",

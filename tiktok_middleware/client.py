@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from tiktok_middleware._development import development_server
+from tiktok_middleware._drafting import Drafting
 from tiktok_middleware._helper_watch import HelperWatch
 from tiktok_middleware._log import NoticeLog, shares
 from tiktok_middleware._other_servers import OtherServers
@@ -60,7 +61,7 @@ _LOOK_EVERY_S = 0.5  # interval of the check whether an operator has stopped eve
 clients: weakref.WeakSet[Client] = weakref.WeakSet()
 
 
-class Client(PageReports, OtherServers):
+class Client(Drafting, PageReports, OtherServers):
     """One configuration at work: makes the trackers of requests, and passes their events to the delivery.
 
     Args:
@@ -87,6 +88,7 @@ class Client(PageReports, OtherServers):
         self._log = NoticeLog(is_development=self.config.environment == "development")
         framework_keys = tuple(secret_keys)
         self._throttle = RateLimit()
+        self._jobs = weakref.WeakSet()
         self._late = self.take_late
         pixel_js, stub_js = base_code(self.config.snippet)
         self.runtime: Runtime = make_runtime(
@@ -115,6 +117,7 @@ class Client(PageReports, OtherServers):
             has_secret_key=bool(self.config.secret_key or framework_keys),
             handed_out=self._handed_out,
         )
+        self.runtime.drafts = self._drafts
         ask = pixels_of_host(self.config)
         self._by_host: RuntimesByHost | None = RuntimesByHost(self.runtime, ask) if ask is not None else None
         self.runtime.by_host = self._by_host
@@ -292,6 +295,7 @@ class Client(PageReports, OtherServers):
         tracker = server_tracker(self._looked(), snapshot, source=source, consent=consent, context=context)
         if identity:
             tracker.identify(**identity)
+        self._jobs.add(tracker)
         return ServerJob(tracker, self)
 
     def flush(self, timeout_s: float = 10.0) -> bool:

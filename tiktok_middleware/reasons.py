@@ -154,6 +154,17 @@ class Reason(str, Enum):
         "Keep identity out of addresses.",
     )
     ROLLED_BACK = ("rolled_back", "The transaction that the event waited for was rolled back.", "", True)
+    UNCOMMITTED = (
+        "uncommitted",
+        "The transaction with the event was not committed when the response left; the page asks for its copy later.",
+        "",
+        True,
+    )
+    DRAFT_FAILED = (
+        "draft_failed",
+        "An event could not be written in the app's transaction, and was sent without waiting for its commit.",
+        "Create the outbox's tables in the app's database, and let the app's role insert into them.",
+    )
     REQUEST_FAILED = (
         "request_failed",
         "The view failed, and its events were discarded.",

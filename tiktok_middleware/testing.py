@@ -145,7 +145,27 @@ class Recorder:
             )  # fmt: skip
         if browser and submission.deferred is not None:
             self._deferred[submission.deferred.ref] = submission.deferred.body
+        draft = submission.draft
+        if browser and draft is not None and draft.is_deferred:
+            self._deferred[draft.ref] = draft.payload
         return Claim(browser, server)
+
+    @property
+    def drafts(self) -> Recorder:
+        """Return this recorder: it writes nothing into the app's transactions."""
+        return self
+
+    def refusal(self, connection: object) -> str:  # noqa: ARG002  # as every delivery
+        """Return "": every connection counts as committed."""
+        return ""
+
+    def write(self, connection: object, ref: str, entry: OutboxEntry) -> str:  # noqa: ARG002  # as every delivery
+        """Write nothing."""
+        return ""
+
+    def statement(self, ref: str, entry: OutboxEntry, style: str) -> tuple[str, object]:  # noqa: ARG002  # as above
+        """Return a statement without effect."""
+        return "SELECT true", {} if style == "named" else ()
 
     def _wins(self, submission: OutboxEntry, channel: str) -> bool:
         key = submission.event_id, channel

@@ -14,7 +14,7 @@ from tiktok_middleware._browser_rules import BrowserRule
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.consent import Reader
 from tiktok_middleware.core.consent.missing_platform import Silence, silence_of
-from tiktok_middleware.core.events.event import PAGE_VIEW, Event
+from tiktok_middleware.core.events.event import PAGE_VIEW, Event, OutboxEntry
 from tiktok_middleware.core.events.event_names import event_name
 from tiktok_middleware.core.http.proxies import Proxies
 from tiktok_middleware.core.http.request import RequestView
@@ -29,7 +29,7 @@ from tiktok_middleware.errors import ConfigError, EventError
 if TYPE_CHECKING:
     from tiktok_middleware.core.response.decision_cache import Effects
 
-__all__ = ["ROUTE", "BoundedCache", "Notices", "Runtime", "make_runtime", "page_events"]
+__all__ = ["ROUTE", "BoundedCache", "DraftWriter", "Notices", "Runtime", "make_runtime", "page_events"]
 
 #: Token under which the page's script reports a route change.
 ROUTE = "route"
@@ -83,6 +83,34 @@ class Notices(Protocol):
 
     def failure(self, part: str, error: BaseException) -> None:
         """Report an error of the middleware itself that was kept away from the app."""
+
+
+class DraftWriter(Protocol):
+    """Writes drafts of events into the app's own transactions."""
+
+    def refusal(self, connection: object) -> str:
+        """Return which connections are allowed instead of this one; empty if it can be used."""
+
+    def write(self, connection: object, ref: str, entry: OutboxEntry) -> str:
+        """Write a draft within a savepoint of the app's transaction; return a reason code if that failed, else "".
+
+        Never raises, and leaves the app's transaction as usable as it was.
+        """
+
+    def statement(self, ref: str, entry: OutboxEntry, style: str) -> tuple[str, object]:
+        """Return the SQL statement that writes a draft, and its parameters, for a driver's style of placeholders.
+
+        Raises:
+            EventError: ``style`` is unknown.
+        """
+
+
+def _no_drafts() -> DraftWriter | None:
+    return None
+
+
+def _no_transaction() -> object:
+    return None
 
 
 def _no_bot(_: RequestView) -> str:
@@ -142,6 +170,8 @@ class Runtime:
         zone: time zone for event times that have none; None for UTC.
         by_host: returns the runtime with the pixels of a host name; None if all hosts have the same pixels.
         currency: currency of events with a value and no currency; empty for none.
+        drafts: returns what writes drafts into the app's transactions; None if the outbox takes none.
+        transaction: returns the app's connection if a transaction is open whose events are drafts; else None.
     """
 
     config: Config
@@ -188,6 +218,8 @@ class Runtime:
     zone: tzinfo | None = None
     by_host: Callable[[str], Runtime] | None = None
     currency: str = ""
+    drafts: Callable[[], DraftWriter | None] = _no_drafts
+    transaction: Callable[[], object] = _no_transaction
     page_memory: PageMemory = field(init=False)
 
     def __post_init__(self) -> None:

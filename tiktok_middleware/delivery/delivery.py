@@ -39,6 +39,7 @@ from tiktok_middleware.delivery.sender.relay import Relay, Sink
 from tiktok_middleware.errors import ConfigError, OutboxError
 
 if TYPE_CHECKING:
+    from tiktok_middleware.delivery.outbox.postgres.drafts import Drafts
     from tiktok_middleware.delivery.outbox.postgres.outbox import PostgresOutbox
 
 __all__ = ["FLUSH_S", "Delivery", "DeliveryOptions", "open_delivery"]
@@ -204,6 +205,19 @@ class Delivery:
             future = Future()
             future.set_result(None if self._disk else self._storage.take(ref))
         return future
+
+    @property
+    def drafts(self) -> Drafts | None:
+        """Return what writes events into the app's own transactions; None if the outbox is not in a database."""
+        if not isinstance(self._storage, SharedStorage):
+            return None
+        self._use()
+        drafts = self._storage.drafts()
+        drafts.prepare = self._prepared
+        return drafts
+
+    def _prepared(self, entry: OutboxEntry) -> OutboxEntry:
+        return self._delayed(entry) if self._options.delay_s > 0 else entry
 
     def handed_out(self, events: Sequence[Event]) -> None:
         """Do nothing: the browser sends its own copies."""

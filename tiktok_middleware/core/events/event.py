@@ -14,6 +14,7 @@ __all__ = [
     "Channels",
     "Claim",
     "DeferredPayload",
+    "Draft",
     "Event",
     "OutboxEntry",
     "Record",
@@ -131,6 +132,20 @@ class DeferredPayload(msgspec.Struct, frozen=True, gc=False):
     body: bytes
 
 
+class Draft(msgspec.Struct, frozen=True, gc=False):
+    """The draft of an event that was written in the app's own transaction, and that an entry completes.
+
+    Attributes:
+        ref: random name of the draft, and of its browser copy, too long to guess.
+        payload: the browser copy, as in `DeferredPayload`, for a page that asks for it later; empty without one.
+        is_deferred: True when the response has no room for the browser copy, so that the page asks for it anyway.
+    """
+
+    ref: str
+    payload: bytes = b""
+    is_deferred: bool = False
+
+
 class OutboxEntry(msgspec.Struct, frozen=True, gc=False):
     """The records and the claim of one event, which the outbox stores in one transaction.
 
@@ -144,6 +159,7 @@ class OutboxEntry(msgspec.Struct, frozen=True, gc=False):
         pixels: the pixels that the browser copy goes to; empty for the pixels of the process.
         delay_s: seconds that the server copies wait before they are sent.
         reported: True for an event that a page reports; such an event may be forged.
+        draft: the draft that this entry completes. The entry is stored only if the draft was committed.
     """
 
     event_id: str
@@ -155,6 +171,7 @@ class OutboxEntry(msgspec.Struct, frozen=True, gc=False):
     pixels: tuple[str, ...] = ()
     delay_s: float = 0.0
     reported: bool = False
+    draft: Draft | None = None
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False, eq=False):
@@ -170,12 +187,15 @@ class Claim(msgspec.Struct, frozen=True, gc=False, eq=False):
         is_decided: False while the store that holds the claims is unavailable. The browser copy may be sent; the server
             copies wait until the store has decided.
         first_at: time of the first claim of the event, in Unix seconds, if an earlier claim has taken a channel.
+        is_committed: False while the transaction that holds the event's draft is not seen to be committed. Nothing may
+            be sent; the outbox decides once it is.
     """
 
     browser: bool
     server: bool
     is_decided: bool = True
     first_at: float = 0.0
+    is_committed: bool = True
 
     def __eq__(self, other: object) -> bool:
         """Return whether both allow the same channels; ``first_at`` is not compared."""
@@ -185,5 +205,5 @@ class Claim(msgspec.Struct, frozen=True, gc=False, eq=False):
         """Return the hash of the compared attributes."""
         return hash(self._allowed())
 
-    def _allowed(self) -> tuple[bool, bool, bool]:
-        return self.browser, self.server, self.is_decided
+    def _allowed(self) -> tuple[bool, bool, bool, bool]:
+        return self.browser, self.server, self.is_decided, self.is_committed

@@ -66,6 +66,12 @@ def _with_patterns(code: str) -> str:
     return code.replace("/SUSPECT/", f"/{SUSPECT}/").replace("/SUSPECT_BASE64/", f"/{SUSPECT_BASE64}/")
 
 
+# The helper takes references from answers: this is one with a Server-Timing header.
+_LATE_REFERENCE = (
+    "tiktok.todo.push(['receive',{url:'',headers:{get:function(n){return n>'T'?'':'tiktok;desc=\"~%s\"'}}}])"
+)
+
+
 class Snippet:
     """Makes the scripts of one configuration.
 
@@ -249,10 +255,18 @@ class Snippet:
         )
         return f"{self._base}{given});{load}".encode("ascii")
 
-    def late(self, copies: Sequence[BrowserCopy], sealed: Sequence[SnippetEntry] = (), *, nonce: str = "") -> bytes:
+    def late(
+        self,
+        copies: Sequence[BrowserCopy],
+        sealed: Sequence[SnippetEntry] = (),
+        references: Sequence[str] = (),
+        *,
+        nonce: str = "",
+    ) -> bytes:
         """Return a second script, for events that were tracked after the first script had left."""
         attribute = f' nonce="{nonce}"' if nonce else ""
         calls = [f"tiktok.emit({_script_json(copies)})"] if copies else []
         calls += [f"tiktok.todo.push({_script_json(['seal', *entry])})" for entry in sealed]
+        calls += [_LATE_REFERENCE % reference for reference in references]
         script = f"try{{{';'.join(calls)}}}catch(e){{}}"
         return f"<script{attribute}>{script}</script>".encode("ascii")

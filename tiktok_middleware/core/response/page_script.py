@@ -99,7 +99,10 @@ def late_script(output: BrowserOutput, choices: Sequence[RoutedEvent], nonce: st
     output.tell(choices)
     copies = [] if output.is_shared else direct_copies(choices)
     sealed = [output.entries.entry(choice.event) for choice in choices if is_sealed(choice)]
-    return output.runtime.snippet.late(copies, sealed, nonce=nonce) if copies or sealed else b""
+    references = references_of(choices)
+    if not (copies or sealed or references):
+        return b""
+    return output.runtime.snippet.late(copies, sealed, references, nonce=nonce)
 
 
 def _entries(output: BrowserOutput, choices: Sequence[RoutedEvent], *, is_document: bool) -> list[SnippetEntry]:

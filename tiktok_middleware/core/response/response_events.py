@@ -16,6 +16,9 @@ from tiktok_middleware.core.tracking.request_state import RequestState
 __all__ = ["ResponseEvents"]
 
 
+_WITHOUT_COPY = frozenset({Route.SERVER, Route.NOWHERE})
+
+
 class ResponseEvents:
     """Events of one response between their routing and the bytes that carry their browser copies.
 
@@ -49,13 +52,17 @@ class ResponseEvents:
 
     def claimed(self, claims: Sequence[Claim] | None) -> None:
         """Take the claims of the stored events; None if delivery did not answer in time."""
-        won = []
+        won: list[RoutedEvent] = []
         for index, (choice, entry) in enumerate(self._taken):
             if claims is not None and choice.way is not Route.SEALED:
                 note_claim(choice.event, entry, claims[index], self._runtime.notices)
-            if choice.way is Route.SERVER:
+            if choice.way in _WITHOUT_COPY:
                 continue
-            if claims[index].browser if claims is not None else self._leaves_unconfirmed(choice.event):
+            if choice.draft is not None and (claims is None or not claims[index].is_committed):
+                # Nobody has seen the commit yet: the page asks for the copy later.
+                self._runtime.notices.count("browser_uncommitted")
+                won.append(choice.by_reference())
+            elif claims[index].browser if claims is not None else self._leaves_unconfirmed(choice.event):
                 won.append(choice)
         self.leaving = [*self.leaving, *won]
         self._taken = ()

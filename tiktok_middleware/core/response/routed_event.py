@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from tiktok_middleware.core.events.event import DeferredPayload, Event, OutboxEntry, browser_properties
+from tiktok_middleware.core.events.event import DeferredPayload, Draft, Event, OutboxEntry, browser_properties
 from tiktok_middleware.core.pixel.snippet import BrowserCopy
 from tiktok_middleware.core.tracking.request_state import RequestState
-from tiktok_middleware.core.tracking.server_event import make_entry
+from tiktok_middleware.core.tracking.server_event import completed, make_entry
 
 __all__ = ["Route", "RoutedEvent", "direct_copies", "is_direct", "is_sealed", "references_of"]
 
@@ -34,6 +34,7 @@ class RoutedEvent(NamedTuple):
         has_server: whether a server copy is stored now.
         deferred: the browser copy or signed event, if it is too large for the response and waits in the outbox.
         visitor: state of the event's visitor, if it is not the request's own state.
+        draft: the event's draft in the app's transaction; None without one.
     """
 
     event: Event
@@ -41,10 +42,21 @@ class RoutedEvent(NamedTuple):
     has_server: bool = False
     deferred: DeferredPayload | None = None
     visitor: RequestState | None = None
+    draft: Draft | None = None
 
     def submission(self, state: RequestState) -> OutboxEntry | None:
         """Return the entry that delivery stores and claims; None when there is none."""
+        made = self._entry(state)
+        return made if self.draft is None else completed(made, self.event, self.draft)
+
+    def by_reference(self) -> RoutedEvent:
+        """Return the event with its browser copy, or signed event, under the reference of its draft."""
+        return self if self.draft is None else self._replace(deferred=DeferredPayload(self.draft.ref, b""))
+
+    def _entry(self, state: RequestState) -> OutboxEntry | None:
         if self.way is Route.SEALED:
+            if self.draft is not None:
+                return OutboxEntry(f"parcel:{self.draft.ref}", browser=True)
             if self.deferred is None:
                 return None
             return OutboxEntry(f"parcel:{self.deferred.ref}", browser=True, deferred=self.deferred)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tiktok_middleware.core.events.event import DeferredPayload, Event
+from tiktok_middleware.core.events.event import DeferredPayload, Draft, Event
 from tiktok_middleware.core.events.ids import is_timed
 from tiktok_middleware.core.pixel.signed_event import TOKEN_LIMIT_CHARS
 from tiktok_middleware.core.response.browser_output import BrowserOutput
@@ -35,13 +35,26 @@ def choose(output: BrowserOutput, pendings: Sequence[TrackedEvent]) -> list[Rout
     chosen: list[RoutedEvent] = []
     refusal = _refusal(output)
     for pending in pendings:
-        chosen.append(_choice(output, pending, refusal, chosen))
+        choice = _choice(output, pending, refusal, chosen)
+        chosen.append(_drafted(output, choice, pending.draft) if pending.draft else choice)
     return chosen
+
+
+def _drafted(output: BrowserOutput, choice: RoutedEvent, ref: str) -> RoutedEvent:
+    """Return an event with its draft. The draft holds the browser copy, in case its transaction commits later."""
+    payload = choice.deferred
+    if payload is None and choice.way is Route.SEALED:
+        payload = _deferred(output, output.entries.entry(choice.event)[3], ref)
+    elif payload is None and choice.way is Route.DIRECT:
+        payload = _deferred(output, output.event_headers.travelling(choice.event), ref)
+    if payload is None:
+        return choice._replace(draft=Draft(ref))
+    return choice._replace(draft=Draft(ref, payload.body, is_deferred=choice.deferred is not None))
 
 
 def _choice(output: BrowserOutput, pending: TrackedEvent, refusal: str, before: Sequence[RoutedEvent]) -> RoutedEvent:
     state, count, event = output.state, output.runtime.notices.count, pending.event
-    if output.seals and not pending.browser and (sealed := _sealed(output, event, before)) is not None:
+    if output.seals and not pending.browser and (sealed := _sealed(output, pending, before)) is not None:
         return sealed
     if not state.may_send:
         count(state.consent.reason or "disabled_by_app")
@@ -51,38 +64,43 @@ def _choice(output: BrowserOutput, pending: TrackedEvent, refusal: str, before: 
         count("server_prefetch")
     has_server = is_live and not pending.server
     reason = refusal or pending.browser or _waste(output, event)
-    direct = None if reason else _direct(output, event, has_server, before)
+    direct = None if reason else _direct(output, pending, has_server, before)
     if direct is not None:
         return direct
     count(f"browser_{reason or output.no_room_reason}")
     return RoutedEvent(event, Route.SERVER, has_server=True) if has_server else RoutedEvent(event, Route.NOWHERE)
 
 
-def _sealed(output: BrowserOutput, event: Event, before: Sequence[RoutedEvent]) -> RoutedEvent | None:
+def _sealed(output: BrowserOutput, pending: TrackedEvent, before: Sequence[RoutedEvent]) -> RoutedEvent | None:
     """Return the event with the sealed route; None if it cannot be sealed."""
+    event = pending.event
     if output.is_shared:
-        # Each browser makes an id of its own for a shared page: neither `once` nor the app's own id can apply.
-        is_alike = not event.once and is_timed(event.event_id)
+        # Each browser makes an id of its own for a shared page: neither `once` nor the app's own id can apply. Nor can
+        # a transaction, which happened once.
+        is_alike = not event.once and not pending.draft and is_timed(event.event_id)
         fits = is_alike and len(output.entries.entry(event)[3]) <= TOKEN_LIMIT_CHARS
         return RoutedEvent(event, Route.SEALED) if fits else None
     choice = RoutedEvent(event, Route.SEALED)
     if output.fits([*before, choice]):
         return choice
-    choice = choice._replace(deferred=_deferred(output, output.entries.entry(event)[3]))
+    choice = choice._replace(deferred=_deferred(output, output.entries.entry(event)[3], pending.draft))
     return choice if output.fits([*before, choice]) else None
 
 
-def _direct(output: BrowserOutput, event: Event, has_server: bool, before: Sequence[RoutedEvent]) -> RoutedEvent | None:
+def _direct(
+    output: BrowserOutput, pending: TrackedEvent, has_server: bool, before: Sequence[RoutedEvent]
+) -> RoutedEvent | None:
     """Return the event with its browser copy in this response or deferred; None if neither fits."""
+    event = pending.event
     choice = RoutedEvent(event, Route.DIRECT, has_server)
     if output.fits([*before, choice]):
         return choice
-    choice = choice._replace(deferred=_deferred(output, output.event_headers.travelling(event)))
+    choice = choice._replace(deferred=_deferred(output, output.event_headers.travelling(event), pending.draft))
     return choice if output.fits([*before, choice]) else None
 
 
-def _deferred(output: BrowserOutput, content: object) -> DeferredPayload:
-    return DeferredPayload(output.runtime.random_bytes(_REFERENCE_BYTES).hex(), _encode(content))
+def _deferred(output: BrowserOutput, content: object, ref: str) -> DeferredPayload:
+    return DeferredPayload(ref or output.runtime.random_bytes(_REFERENCE_BYTES).hex(), _encode(content))
 
 
 def _refusal(output: BrowserOutput) -> str:

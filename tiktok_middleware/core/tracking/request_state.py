@@ -31,12 +31,14 @@ class TrackedEvent(NamedTuple):
         event: the event that ``track()`` returned.
         keep: True if it is sent even when the request fails.
         browser, server: why the channel is closed to it, whatever the consent; empty when it is open.
+        draft: reference of its draft in the app's transaction; empty without one.
     """
 
     event: Event
     keep: bool
     browser: str = ""
     server: str = ""
+    draft: str = ""
 
 
 _NOBODY = Identity()  # the identity of most visitors
@@ -185,8 +187,11 @@ class RequestState:
         return taken
 
     def discard(self) -> int:
-        """Drop the events of a failed request, except those to keep; return how many were dropped."""
-        kept = [pending for pending in self.pending if pending.keep]
+        """Drop the events of a failed request, except those to keep; return how many were dropped.
+
+        A draft stays: the app's transaction decides, whatever its response is.
+        """
+        kept = [pending for pending in self.pending if pending.keep or pending.draft]
         dropped = len(self.pending) - len(kept)
         self.pending = kept
         return dropped

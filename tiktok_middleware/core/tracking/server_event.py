@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from tiktok_middleware.core.events.event import Event, OutboxEntry, Record, channels_closed
+import msgspec
+
+from tiktok_middleware.core.events.event import Draft, Event, OutboxEntry, Record, channels_closed
 from tiktok_middleware.core.events.sources import WEB
 from tiktok_middleware.core.events_api.requests import encode_item
 from tiktok_middleware.core.http.request import RequestView
@@ -15,7 +17,7 @@ from tiktok_middleware.core.tracking.request_state import RequestState, TrackedE
 from tiktok_middleware.core.visitor.pii import scrubbed
 from tiktok_middleware.core.visitor.url_redaction import server_address
 
-__all__ = ["late_entries", "late_entry", "make_entry", "server_entry"]
+__all__ = ["completed", "late_entries", "late_entry", "make_entry", "server_entry"]
 
 _MAX_USER_AGENT_CHARS = 1024
 _MAX_LANGUAGE_CHARS = 256
@@ -82,10 +84,16 @@ def late_entries(state: RequestState) -> list[tuple[Event, OutboxEntry]]:
 
 
 def server_entry(pending: TrackedEvent, tracker: RequestState) -> OutboxEntry | None:
-    """Return the entry of an event with a server copy alone; None if it may not leave."""
-    if pending.server or not tracker.may_send:
-        return None
-    return make_entry(pending.event, tracker, browser=False, server=True)
+    """Return the entry of an event with a server copy alone; None if it may not leave and has no draft to remove."""
+    may_leave = not pending.server and tracker.may_send
+    entry = make_entry(pending.event, tracker, browser=False, server=True) if may_leave else None
+    return completed(entry, pending.event, Draft(pending.draft)) if pending.draft else entry
+
+
+def completed(entry: OutboxEntry | None, event: Event, draft: Draft) -> OutboxEntry:
+    """Return the entry that completes a draft. Without an entry nothing is sent, and the draft is removed."""
+    made = OutboxEntry(event.event_id) if entry is None else entry
+    return msgspec.structs.replace(made, draft=draft, deferred=None)
 
 
 def _is_limited(event: Event, tracker: RequestState) -> bool:

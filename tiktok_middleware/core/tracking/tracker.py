@@ -20,6 +20,7 @@ from tiktok_middleware.core.pixel.signed_event import (
 )
 from tiktok_middleware.core.tracking.after_commit import AfterCommit
 from tiktok_middleware.core.tracking.diagnostics import note_own_id
+from tiktok_middleware.core.tracking.drafts import new_draft
 from tiktok_middleware.core.tracking.request_state import ONCE_MAX_AGE_S, RequestState, TrackedEvent
 from tiktok_middleware.core.visitor.click_ids import Visitor
 from tiktok_middleware.core.visitor.in_app import in_app
@@ -84,6 +85,7 @@ class Tracker:
         limited_data_use: bool | None = None,
         browser: bool = True,
         once_per: Literal["visit"] | None = None,
+        connection: object = None,
         **more: Unpack[OpenProperties],
     ) -> Event:
         """Track an event, and return it with its id and its channels.
@@ -102,6 +104,9 @@ class Tracker:
             browser: False sends the server copy alone.
             once_per: ``visit`` counts the event once per visit, such as the start of a checkout that is reloaded. A
                 visit ends half an hour after its last such event; until the visitor agrees, each page is a visit.
+            connection: the app's database connection, whose open transaction then holds the event: both are committed,
+                or both are rolled back. A psycopg connection, an SQLAlchemy session or connection, or Django's; only
+                with an outbox in the same database.
             more: parameters by keyword.
 
         Raises:
@@ -125,7 +130,7 @@ class Tracker:
             )
             keeps, waits = is_true(keep, unreadable=True), is_true(on_commit, unreadable=False)
             is_kept_off = browser is not None and not is_true(browser, unreadable=True)
-            return self._track(call, keep=keeps, on_commit=waits, is_kept_off=is_kept_off)
+            return self._track(call, keep=keeps, on_commit=waits, is_kept_off=is_kept_off, connection=connection)
         except EventError as error:
             self._invalid(error)
         except Exception as error:  # noqa: BLE001  # our failures never reach the view
@@ -264,7 +269,7 @@ class Tracker:
         self.state.refusal = "invalid"
         self._invalid(error)
 
-    def _track(self, call: Call, *, keep: bool, on_commit: bool, is_kept_off: bool) -> Event:
+    def _track(self, call: Call, *, keep: bool, on_commit: bool, is_kept_off: bool, connection: object) -> Event:
         state, content, key, happened_s = self.state, call.content, call.key, call.event_time
         runtime = self.runtime
         notices, now_s = runtime.notices, runtime.clock()
@@ -301,12 +306,28 @@ class Tracker:
         elif refused and not state.may_be_granted_yet:
             notices.count(refused)
         else:
-            pending = TrackedEvent(made, keep, browser, server)
-            if on_commit and state.after_commit is not None:
-                state.after_commit(AfterCommit(pending, state.accept, notices))
-            else:
-                state.accept(pending)
+            self._accept(TrackedEvent(made, keep, browser, server), connection, on_commit=on_commit)
         return made
+
+    def _accept(self, pending: TrackedEvent, connection: object, *, on_commit: bool) -> None:
+        """Keep an event for the response: as a draft in the app's transaction, after its commit, or at once."""
+        state = self.state
+        if connection is None and not pending.keep:
+            connection = self.runtime.transaction()
+        if connection is not None:
+            try:
+                drafted = new_draft(pending, state, connection)
+            except EventError as error:
+                self._invalid(error)
+            else:
+                if drafted is None or drafted.draft:
+                    if drafted is not None:
+                        state.accept(drafted)
+                    return
+        if on_commit and state.after_commit is not None:
+            state.after_commit(AfterCommit(pending, state.accept, self.runtime.notices))
+        else:
+            state.accept(pending)
 
     def _markup(self, event: str, properties: object, more: Mapping[str, object], moment: str, cached_s: int) -> str:
         runtime = self.runtime

@@ -26,6 +26,7 @@ __all__ = [
     "Retention",
     "Switches",
     "claim_of",
+    "uncommitted",
 ]
 
 PAIRED_TTL_S = 47 * 3600
@@ -249,3 +250,8 @@ _CLAIMS = {(browser, server): Claim(browser, server) for browser in (False, True
 def claim_of(browser: bool, server: bool) -> Claim:
     """Return the claim with these two results; equal claims are the same object."""
     return _CLAIMS[browser, server]
+
+
+def uncommitted(entry: OutboxEntry) -> Claim:
+    """Return the claim of an entry whose draft is not seen: nothing leaves before its transaction has committed."""
+    return Claim(entry.browser, bool(entry.records), is_committed=False)

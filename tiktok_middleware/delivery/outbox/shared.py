@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
@@ -22,6 +23,7 @@ from tiktok_middleware.delivery.process.threads import off_hub
 from tiktok_middleware.errors import OutboxError
 
 if TYPE_CHECKING:
+    from tiktok_middleware.delivery.outbox.postgres.drafts import Drafts
     from tiktok_middleware.delivery.outbox.postgres.outbox import PostgresOutbox
     from tiktok_middleware.delivery.outbox.sqlite.spool_file import SpoolFile
 
@@ -31,6 +33,7 @@ log: logging.Logger = own_logger(__name__)
 
 _ENTRY_S = 0.0005  # more for each entry, so that a burst on a busy machine does not look like a fault
 _READ_S = 0.2
+_TABLES_S = 1.0
 _SETTLE_S = 3.0
 _PART = 200  # entries that come home in one transaction
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.5, 30.0
@@ -331,6 +334,14 @@ class SharedStorage:
                 self._calls.start(self.disk.read_switches)
         return self.disk.switches()
 
+    def drafts(self) -> Drafts:
+        """Return what writes drafts. The first call of a process waits for the outbox's tables to exist."""
+        drafts = self.disk.drafts
+        if drafts.identity is None and self._is_up:
+            with contextlib.suppress(OutboxError, TooSlowError):
+                self._calls.run(self.disk.read_switches, _TABLES_S)
+        return drafts
+
     def notify(self) -> None:
         """Wake the relays of other processes, at most every 20 ms. Never waits."""
         now = time.monotonic()
@@ -365,6 +376,7 @@ class SharedStorage:
     def marks(self) -> list[tuple[Outbox, int]]:
         """Return the outboxes in use, each with the number of its newest row."""
         try:
+            self.disk.settle_drafts()
             return [(self._for_relay, self._for_relay.last_id())]
         except OutboxError as error:
             self.lose_disk(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tiktok_middleware.core.events.event import Claim, OutboxEntry
-from tiktok_middleware.delivery.outbox.base import claim_of
+from tiktok_middleware.delivery.outbox.base import claim_of, uncommitted
 
 __all__ = ["UndecidedClaims"]
 
@@ -30,6 +30,8 @@ class UndecidedClaims:
 
     def of(self, entry: OutboxEntry) -> Claim:
         """Return the preliminary claim of an entry."""
+        if entry.draft is not None:
+            return uncommitted(entry)
         if not entry.once:
             return claim_of(entry.browser, bool(entry.records))
         browser = entry.browser and self._hands_out and self._is_first(entry.event_id, "browser")

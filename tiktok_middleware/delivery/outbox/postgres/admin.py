@@ -25,6 +25,7 @@ from tiktok_middleware.delivery.outbox.expiry import reason_code, shown_reason, 
 from tiktok_middleware.delivery.outbox.person import Person
 from tiktok_middleware.delivery.outbox.postgres.address import read_address
 from tiktok_middleware.delivery.outbox.postgres.connection import Connection, Db
+from tiktok_middleware.delivery.outbox.postgres.drafts import is_draft_of
 from tiktok_middleware.delivery.outbox.postgres.migrate import migrate
 from tiktok_middleware.delivery.outbox.postgres.move import Moved, move
 from tiktok_middleware.delivery.outbox.postgres.schema import LEASED, READY
@@ -207,12 +208,19 @@ class PostgresAdmin:
                 if on_progress:
                     on_progress(len(part))
         with self._connection.transaction() as db:
-            payloads = db.execute(self._connection.sql("SELECT ref, body FROM {schema}.deferred")).fetchall()
-            mine = [ref for ref, body in payloads if person.is_in(body)]
-            db.execute(self._connection.sql("DELETE FROM {schema}.deferred WHERE ref = ANY(%s)"), (mine,))
-            done.deferred = len(mine)
-        done.is_scrubbed = self._connection.vacuum(("event", "dead", "deferred"))
+            done.deferred = self._erase_refs(db, "deferred", person.is_in)
+            # Drafts of the app's own transactions, and what completes them.
+            done.waiting += self._erase_refs(db, "draft", lambda body: is_draft_of(body, person))
+            self._erase_refs(db, "draft_end", lambda body: is_draft_of(body, person))
+        done.is_scrubbed = self._connection.vacuum(("event", "dead", "deferred", "draft", "draft_end"))
         return done
+
+    def _erase_refs(self, db: Db, table: str, is_theirs: Callable[[bytes], bool]) -> int:
+        """Remove a person's rows of a table whose key is ``ref``; return how many there were."""
+        rows = db.execute(self._connection.sql(f"SELECT ref, body FROM {{schema}}.{table}")).fetchall()  # noqa: S608
+        mine = [ref for ref, body in rows if is_theirs(bytes(body))]
+        db.execute(self._connection.sql(f"DELETE FROM {{schema}}.{table} WHERE ref = ANY(%s)"), (mine,))  # noqa: S608
+        return len(mine)
 
     def _erase_one(self, db: Db, table: str, row: _Row, done: Erased) -> None:
         name = "dead" if table == DEAD else "event"

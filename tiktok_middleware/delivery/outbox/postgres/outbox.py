@@ -8,11 +8,13 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from tiktok_middleware.core.events.event import Claim, OutboxEntry, Record
+from tiktok_middleware.delivery.outbox.admission import Admission
 from tiktok_middleware.delivery.outbox.base import RUNNING, LeasedRecord, LeaseHolder, Limits, Retention, Switches
 from tiktok_middleware.delivery.outbox.environment import PRODUCTION
 from tiktok_middleware.delivery.outbox.postgres import cancellation, deferred_rows, status
 from tiktok_middleware.delivery.outbox.postgres.address import read_address
 from tiktok_middleware.delivery.outbox.postgres.connection import Db
+from tiktok_middleware.delivery.outbox.postgres.drafts import Drafts
 from tiktok_middleware.delivery.outbox.postgres.due import DueRows
 from tiktok_middleware.delivery.outbox.postgres.finished import FinishedRows
 from tiktok_middleware.delivery.outbox.postgres.housekeeping import Housekeeping
@@ -79,7 +81,8 @@ class PostgresOutbox:
             opened=self._note_opened,
         )
         self._channel = f"{address.schema}_put"
-        self._puts = Puts(store)
+        self.drafts: Drafts = Drafts(store)
+        self._puts = Puts(store, self.drafts)
         self._due_rows = DueRows(store)
         self._leases = Leases(store, self._due_rows)
         self._finished = FinishedRows(store, keeps_ledger=retention.ledger_s > 0)
@@ -111,8 +114,16 @@ class PostgresOutbox:
     ) -> list[Claim]:
         won, admission = self._puts.put(entries, put_id)
         if admission is not None:
-            self.dropped += admission.dropped
-            self.duplicates += admission.duplicates
+            self._note_admission(admission)
+        return won
+
+    def _note_admission(self, admission: Admission) -> None:
+        self.dropped += admission.dropped
+        self.duplicates += admission.duplicates
+
+    def _store_drafts(self, db: Db, entries: Sequence[OutboxEntry]) -> list[Claim]:
+        won, admission = self._puts.store_in(db, entries, b"")
+        self._note_admission(admission)
         return won
 
     def stored(self, put_id: bytes) -> list[Claim] | None:
@@ -120,7 +131,8 @@ class PostgresOutbox:
 
     def take(self, ref: str) -> bytes | None:
         self._store.requests.ensure_open()
-        return deferred_rows.take(self._store.requests, ref, self._store.clock.now())
+        found = deferred_rows.take(self._store.requests, ref, self._store.clock.now())
+        return self.drafts.open(ref, self._store_drafts) if found is None else found
 
     def cancel(self, event_id: str) -> bool:
         return cancellation.cancel(self._store, event_id)
@@ -137,6 +149,7 @@ class PostgresOutbox:
         pixels_blocked: Collection[str] = (),
     ) -> list[LeasedRecord]:
         self._finished.ack_late()
+        self.dropped += self.drafts.settle(self._store_drafts)
         asked = {"owner": owner, "limit": limit, "limit_bytes": limit_bytes, "for_s": for_s}
         return self._leases.lease(pixels_blocked, asked)
 
@@ -161,8 +174,13 @@ class PostgresOutbox:
         """Store ``records`` as dead letters that never waited in this outbox. Used by workers."""
         self.dropped += Counter(overflow_dead=self._finished.keep_dead(records, reason))
 
+    def settle_drafts(self) -> None:
+        """Store the events of all drafts that are committed and completed."""
+        self.dropped += self.drafts.settle(self._store_drafts, is_urgent=True)
+
     def due_in_s(self, pixels_blocked: Collection[str] = ()) -> float | None:
-        return self._due_rows.in_s(pixels_blocked)
+        waits = (self._due_rows.in_s(pixels_blocked), self.drafts.due_in_s())
+        return min((wait_s for wait_s in waits if wait_s is not None), default=None)
 
     def last_id(self) -> int:
         return status.last_id(self._store)
@@ -193,6 +211,7 @@ class PostgresOutbox:
     def _note_control(self, rows: Sequence[tuple[Any, ...]]) -> None:
         values = dict(rows)
         self._resumes = int(values.get("resumes", 0))
+        self.drafts.identity = values.get("identity")
         self._switches = Switches(values.get("paused_at", 0.0), values.get("off_at", 0.0))
 
     def notify(self) -> None:

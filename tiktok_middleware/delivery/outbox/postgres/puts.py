@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from tiktok_middleware.core.events.event import PAGE_VIEW, Claim, OutboxEntry
 from tiktok_middleware.delivery.outbox.admission import Admission
-from tiktok_middleware.delivery.outbox.base import DELAYED, MAX_DELAY_S, claim_of
+from tiktok_middleware.delivery.outbox.base import DELAYED, MAX_DELAY_S, claim_of, uncommitted
 from tiktok_middleware.delivery.outbox.deferred import handed_out
 from tiktok_middleware.delivery.outbox.postgres import deferred_rows
 from tiktok_middleware.delivery.outbox.postgres.claims import PostgresClaims
 from tiktok_middleware.delivery.outbox.postgres.connection import Db, LostRaceError
+from tiktok_middleware.delivery.outbox.postgres.drafts import Drafts
 from tiktok_middleware.delivery.outbox.postgres.rows import NewRow, insert
 from tiktok_middleware.delivery.outbox.postgres.schema import LEASED
 from tiktok_middleware.delivery.outbox.postgres.store import Store
@@ -32,10 +33,12 @@ class Puts:
 
     Args:
         store: what the outbox's parts share.
+        drafts: drafts of the app's own transactions.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, drafts: Drafts) -> None:
         self._store = store
+        self._drafts = drafts
         self._connection = store.requests
 
     def put(self, entries: Sequence[OutboxEntry], put_id: bytes) -> tuple[list[Claim], Admission | None]:
@@ -46,9 +49,20 @@ class Puts:
         return won, admission
 
     def _put(self, db: Db, entries: Sequence[OutboxEntry], put_id: bytes) -> tuple[list[Claim], Admission | None]:
-        store = self._store
         if put_id and (earlier := self._earlier(db, put_id, len(entries))) is not None:
             return earlier, None
+        now = self._store.clock.now()
+        found = self._drafts.close(db, entries, now)
+        stored, admission = self.store_in(db, [entry for entry in found if entry is not None], put_id)
+        claims = iter(stored)
+        won = [uncommitted(entry) if one is None else next(claims) for entry, one in zip(entries, found, strict=True)]
+        if put_id and not self._note(db, put_id, won, now):
+            raise LostRaceError  # the first try of this put was committed in between
+        return won, admission
+
+    def store_in(self, db: Db, entries: Sequence[OutboxEntry], put_id: bytes) -> tuple[list[Claim], Admission]:
+        """Store entries within a transaction; return their claims and what was stored."""
+        store = self._store
         claims = PostgresClaims(self._connection, db, store.scope, store.clock, put_id)
         claims.read(entries, store.scope.pixels)
         admission = self._admission(db, entries)
@@ -59,8 +73,6 @@ class Puts:
         rows += [NewRow(record, now + min(delay_s, MAX_DELAY_S), DELAYED) for delay_s, record in admission.delayed]
         insert(self._connection, db, store.environment, rows, put_id)
         deferred_rows.keep(self._connection, db, handed_out(entries, won), now, store.limits.deferred)
-        if put_id and not self._note(db, put_id, won, now):
-            raise LostRaceError  # the first try of this put was committed in between
         return won, admission
 
     def stored(self, put_id: bytes) -> list[Claim] | None:
@@ -77,7 +89,7 @@ class Puts:
         return _claims(row[1]) if row[0] == number else [claim_of(browser=False, server=False)] * entries
 
     def _note(self, db: Db, put_id: bytes, won: Sequence[Claim], now: float) -> bool:
-        packed = bytes([claim.browser + 2 * claim.server for claim in won])
+        packed = bytes([claim.browser + 2 * claim.server + 4 * (not claim.is_committed) for claim in won])
         values = (put_id[:8], int.from_bytes(put_id[8:], "big"), packed, now)
         return db.execute(self._connection.sql(_NOTE), values).rowcount == 1
 
@@ -107,4 +119,9 @@ class Puts:
 
 
 def _claims(packed: bytes) -> list[Claim]:
-    return [claim_of(bool(byte & 1), bool(byte & 2)) for byte in bytes(packed)]
+    return [_claim(byte) for byte in bytes(packed)]
+
+
+def _claim(byte: int) -> Claim:
+    browser, server = bool(byte & 1), bool(byte & 2)
+    return Claim(browser, server, is_committed=False) if byte & 4 else claim_of(browser, server)

@@ -58,6 +58,32 @@ SCRIPTS = (
     CREATE TABLE {schema}.control (name text PRIMARY KEY, value double precision NOT NULL);
     INSERT INTO {schema}.control VALUES ('resumes', 0), ('paused_at', 0), ('off_at', 0);
     """,
+    # Drafts have no unique key, so that no transaction of the app waits for another one because of us.
+    """
+    CREATE TABLE {schema}.draft (
+        environment text NOT NULL, ref text NOT NULL, due double precision NOT NULL, body bytea NOT NULL
+    ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
+    ALTER TABLE {schema}.draft REPLICA IDENTITY FULL;
+    CREATE INDEX draft_ref ON {schema}.draft (ref);
+    CREATE INDEX draft_due ON {schema}.draft (environment, due);
+    CREATE TABLE {schema}.draft_end (
+        ref text PRIMARY KEY, environment text NOT NULL, body bytea NOT NULL, at double precision NOT NULL
+    );
+    CREATE INDEX draft_end_at ON {schema}.draft_end (at);
+    INSERT INTO {schema}.control VALUES ('identity', floor(random() * 1e15)) ON CONFLICT DO NOTHING;
+    CREATE FUNCTION {schema}.add_draft(
+        new_environment text, new_ref text, new_due double precision, new_body bytea, of_database double precision
+    ) RETURNS boolean LANGUAGE plpgsql AS $body$
+    BEGIN
+        INSERT INTO {schema}.draft (environment, ref, due, body)
+            SELECT new_environment, new_ref, new_due, new_body FROM {schema}.control
+            WHERE name = 'identity' AND value = coalesce(of_database, value);
+        RETURN FOUND;
+    EXCEPTION WHEN OTHERS THEN
+        RAISE WARNING 'tiktok-middleware could not write a draft: %', SQLERRM;
+        RETURN false;
+    END $body$;
+    """,
 )
 """One script for each version; the row ``version`` of ``control`` counts those that were applied."""
 

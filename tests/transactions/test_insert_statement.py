@@ -1,0 +1,169 @@
+"""``client.insert_statement(event)``: asynchronous drivers put the event into the app's own transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+import psycopg
+import pytest
+import sqlalchemy
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+
+from tests.contrib.shared import PAGE, sent
+from tests.postgres_world import Postgres
+from tests.transactions.shop import AGENT, Answer, drafts, settled
+from tiktok_middleware import Client, EventError, current
+from tiktok_middleware.asgi import TikTokMiddleware
+
+pytestmark = pytest.mark.postgres
+
+#: Inserts an order and its event in one transaction, and commits it or rolls it back.
+Buy = Callable[[Postgres, Client, Any, bool], Awaitable[None]]
+ORDER = "INSERT INTO orders VALUES ('A-1')"
+
+
+async def by_asyncpg(postgres: Postgres, client: Client, event: Any, commits: bool) -> None:
+    connection = await asyncpg.connect(postgres.url())
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute(ORDER)
+    sql, parameters = client.insert_statement(event)
+    await connection.execute(sql, *parameters)
+    await (transaction.commit() if commits else transaction.rollback())
+    await connection.close()
+
+
+async def by_psycopg(postgres: Postgres, client: Client, event: Any, commits: bool) -> None:
+    async with await psycopg.AsyncConnection.connect(postgres.url()) as connection:
+        await connection.execute(ORDER.encode())
+        sql, parameters = client.insert_statement(event, style="percent")
+        await connection.execute(sql.encode(), list(parameters))
+        await (connection.commit() if commits else connection.rollback())
+
+
+def by_alchemy(driver: str) -> Buy:
+    async def buy(postgres: Postgres, client: Client, event: Any, commits: bool) -> None:
+        engine = create_async_engine(postgres.url().replace("postgresql://", f"postgresql+{driver}://"))
+        async with engine.connect() as connection:
+            await connection.execute(sqlalchemy.text(ORDER))
+            sql, parameters = client.insert_statement(event, style="named")
+            assert isinstance(parameters, dict)
+            await connection.execute(sqlalchemy.text(sql), parameters)
+            await (connection.commit() if commits else connection.rollback())
+        await engine.dispose()
+
+    return buy
+
+
+BUYS = {
+    "asyncpg": by_asyncpg,
+    "psycopg": by_psycopg,
+    "sqlalchemy-asyncpg": by_alchemy("asyncpg"),
+    "sqlalchemy-psycopg": by_alchemy("psycopg_async"),
+}
+
+
+@pytest.fixture(params=BUYS)
+def buy(request: pytest.FixtureRequest) -> Buy:
+    return BUYS[request.param]
+
+
+async def visit(client: Client, view: Callable[[Any], Awaitable[None]], status: int = 200) -> Answer:
+    """Let a visitor request a page whose view gets the event that was tracked."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await view(current().track("Purchase", order_id="A-1", value=5, currency="EUR"))
+        headers = [(b"content-type", b"text/html; charset=utf-8")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": PAGE.encode()})
+
+    got: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        got.append(message)
+
+    headers = [(b"host", b"shop.example"), (b"user-agent", AGENT.encode()), (b"accept", b"text/html")]
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers, "scheme": "https"}
+    await TikTokMiddleware(app, client=client)(scope, receive, send)
+    body = b"".join(message.get("body", b"") for message in got).decode()
+    return Answer(str(got[0]["status"]), [], body)
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg_async"])
+@pytest.mark.parametrize("commits", [True, False])
+def test_async_session_passes_its_session_by_run_sync(
+    client: Client, postgres: Postgres, url: str, driver: str, commits: bool
+) -> None:
+    async def view(_event: Any) -> None:
+        engine = create_async_engine(postgres.url().replace("postgresql://", f"postgresql+{driver}://"))
+        async with AsyncSession(engine) as session:
+            await session.execute(sqlalchemy.text(ORDER))
+            tracker = current()
+            await session.run_sync(lambda one: tracker.track("Contact", value=5, currency="EUR", connection=one))
+            await (session.commit() if commits else session.rollback())
+        await engine.dispose()
+
+    answer = asyncio.run(visit(client, view))
+    settled(client, postgres, url)
+    assert ("Contact" in [copy[0] for copy in answer.copies]) is commits
+    assert ("Contact" in [server["event"] for server in sent(client)]) is commits
+
+
+def test_committed_order_sends_both_copies(client: Client, postgres: Postgres, buy: Buy, url: str) -> None:
+    answer = asyncio.run(visit(client, lambda event: buy(postgres, client, event, True)))
+    [copy] = answer.copies
+    [server] = sent(client)
+    assert copy[2] == server["event_id"]
+    assert drafts(postgres, url) == 0
+
+
+def test_rolled_back_order_sends_nothing(client: Client, postgres: Postgres, buy: Buy, url: str) -> None:
+    answer = asyncio.run(visit(client, lambda event: buy(postgres, client, event, False)))
+    assert answer.copies == []
+    settled(client, postgres, url)
+    assert sent(client) == []
+
+
+def test_statement_that_fails_does_not_abort_the_transaction(
+    client: Client, postgres: Postgres, buy: Buy, url: str
+) -> None:
+    schema = url.rpartition("schema=")[2]
+    postgres.execute(f"ALTER TABLE {schema}.draft ADD CONSTRAINT broken CHECK (due < 0)")
+    try:
+        asyncio.run(visit(client, lambda event: buy(postgres, client, event, True)))
+    finally:
+        postgres.execute(f"ALTER TABLE {schema}.draft DROP CONSTRAINT broken")
+    assert postgres.execute("SELECT id FROM orders") == [("A-1",)]
+
+
+def test_job_block_sends_after_the_commit(client: Client, postgres: Postgres, buy: Buy) -> None:
+    async def job(commits: bool) -> None:
+        async with client.tracker(ip="203.0.113.9") as tracker:
+            await buy(postgres, client, tracker.track("Purchase", order_id="A-1", value=5, currency="EUR"), commits)
+
+    asyncio.run(job(False))
+    assert sent(client) == []
+    asyncio.run(job(True))
+    assert len(sent(client)) == 1
+
+
+def test_event_that_is_not_sent_yields_a_statement_without_effect(client: Client, postgres: Postgres, url: str) -> None:
+    with client.tracker(consent=False) as tracker:
+        event = tracker.track("Purchase", order_id="A-1", value=5, currency="EUR")
+        assert client.insert_statement(event) == ("SELECT false", ())
+        assert client.insert_statement(event, style="named") == ("SELECT false", {})
+    assert drafts(postgres, url) == 0
+
+
+def test_unknown_style_names_what_is_allowed(client: Client) -> None:
+    with client.tracker(ip="203.0.113.9") as tracker:
+        event = tracker.track("Purchase", order_id="A-1", value=5, currency="EUR")
+        with pytest.raises(EventError, match="dollar, percent, named"):
+            client.insert_statement(event, style="qmark")
+    assert len(sent(client)) == 1
