@@ -97,22 +97,23 @@ class Config:
     secret_key: str = _option("", words, secret=True)
     #: Sends server events to TikTok's Test Events view.
     test_event_code: str = _option("", text)
-    #: Outside ``production`` nothing reaches TikTok's own hosts without a test code.
+    #: ``production``, ``development``, ``staging`` or ``test``. Outside ``production`` nothing reaches TikTok's own
+    #: hosts without a test code.
     environment: str = _option("production", choice("production", "development", "staging", "test"))
-    #: Kill switch.
+    #: ``false`` switches everything off: responses pass untouched.
     enabled: bool = _option(True, boolean)
     #: Raise on invalid input instead of logging it once.
     strict: bool = _option(False, boolean)
     #: Source of consent: ``implied``, ``required``, a consent platform such as ``onetrust``, ``cookie:NAME=VALUE``,
     #: ``import:package.module:function``, or ``bridge`` (``bridge:usercentrics``) if only the page can read the choice.
     consent: str = _option(_UNDECIDED, consent)
-    #: What a consent platform's default counts as while the visitor has not chosen.
+    #: What a consent platform's default counts as while the visitor has not chosen: ``unknown`` or ``granted``.
     consent_implied: str = _option("unknown", choice("unknown", "granted"))
-    #: What ``Sec-GPC: 1`` means.
+    #: What ``Sec-GPC: 1`` means: ``deny`` (a refusal), ``limit`` (TikTok's limited data use) or ``ignore``.
     gpc: str = _option("deny", choice("deny", "limit", "ignore"))
     #: TikTok's limited data use flag, for every event on both channels.
     limited_data_use: bool = _option(False, boolean)
-    #: Source of page views: the pixel, both channels with one id, or none.
+    #: Source of page views: ``browser`` (the pixel alone), ``matched`` (both channels, with one id) or ``off``.
     page_view: str = _option("browser", choice("browser", "matched", "off"))
     #: ``refresh`` keeps the pixel's ``_ttp`` alive from the server, ``mint`` also makes one, ``off`` neither.
     ttp: str = _option("refresh", choice("refresh", "mint", "off"))
@@ -138,9 +139,9 @@ class Config:
     browser_rules: str = _option("", browser_rules)
     #: ISO 3166 region for national phone numbers.
     phone_region: str = _option("", choice("", pattern=r"[A-Z]{2}", hint="a two-letter region such as DE"))
-    #: User data keys that may be sent, on both channels: ``all``, ``none`` or some of ``email``, ``phone``,
+    #: User data keys that we send: ``all``, ``none`` or some of ``email``, ``phone``,
     #: ``external_id``, ``first_name``, ``last_name``, ``city``, ``state``, ``country``, ``zip_code``, ``ip``,
-    #: ``user_agent``, ``ttp`` and ``ttclid``.
+    #: ``user_agent``, ``ttp`` and ``ttclid``. A browser that loads the pixel shows its own address and user agent.
     match_keys: str = _option("all", some_of(*MATCH_KEYS))
     #: Query keys kept in the page address on the server channel, beside ``ttclid`` and ``utm_*``.
     url_allow: str = _option("", words)

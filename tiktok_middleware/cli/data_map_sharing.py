@@ -207,7 +207,7 @@ def own(config: Config) -> Section:
         ("page views", views.get(config.page_view, config.page_view), "TIKTOK_PAGE_VIEW=off"),
         (
             "page views on route changes",
-            f"{_on(config.history_observer)}; with the Navigation API only for addresses without identity",
+            f"{_on(config.history_observer)}; by the Navigation API, addresses with identity are left out",
             "TIKTOK_HISTORY_OBSERVER=false, or Events Manager",
         ),
         (

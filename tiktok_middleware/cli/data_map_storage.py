@@ -62,7 +62,7 @@ def cookies(config: Config) -> Section:
         ),
     )
     return Section(
-        "Cookies (first-party, SameSite=Lax, Secure on https)",
+        "Cookies (first-party, SameSite=Lax, Secure on https; one that the page stores, from its renewal on)",
         ("name", "kept for", "domain", "consent", "purpose"),
         rows,
     )
@@ -125,7 +125,7 @@ def kept(config: Config) -> Section:
             "snapshot() of a visitor",
             "where you store it: an order's row, payment metadata",
             f"as you keep it; taken for {_days(snapshot.SNAPSHOT_MAX_AGE_S)}, signed, not encrypted",
-            "hashes as above, IP address, user agent, click id; of who has not agreed nothing but that",
+            "hashes as above, IP address, user agent, click id; without consent none of these",
         ),
         *(
             (("messages to Celery", "your broker", "until a worker takes them", "hashes as above"),)

@@ -14,7 +14,9 @@ __all__ = ["docs", "pages"]
 
 def pages() -> dict[str, str]:
     """Return the Markdown text of each page, keyed by its name, such as ``delivery``."""
-    return {name: page.read_text("utf-8") for name, page in sorted(_files(_folder()).items())}
+    found = {name: page.read_text("utf-8") for name, page in sorted(_files(_folder()).items())}
+    found.pop("index", None)  # it holds the table of contents of the site alone; `docs` lists the pages
+    return found
 
 
 @click.command(epilog="Example: tiktok-middleware docs lists the pages; tiktok-middleware docs delivery prints one.")
