@@ -49,18 +49,21 @@ def commands() -> list[str]:
     return [step["run"] for _, job in jobs() for step in job["steps"] if "run" in step]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_workflows_match_the_schema(schema: str) -> None:
     done = check(schema, *WORKFLOWS)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("schema", "file"), FORMS)
 def test_issue_forms_match_the_schema(schema: str, file: str) -> None:
     done = check(schema, ROOT / ".github" / "ISSUE_TEMPLATE" / file)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("schema", "old", "new"),
     [

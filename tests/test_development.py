@@ -170,6 +170,7 @@ TWICE = {
 }
 
 
+@pytest.mark.servers
 @pytest.mark.parametrize(("app", "command", "says"), SERVERS, ids=[command for _, command, _ in SERVERS])
 def test_start_line_is_shown_once_by_the_default_logging_of_the_server(
     app: str, command: str, says: str, tmp_path: Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import os
 import subprocess
@@ -149,9 +150,18 @@ MAY_STAND_ON = {
 FILES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
 
 
-def imports_of(source: str, file: str) -> Iterator[tuple[str, int]]:
+@functools.cache
+def tree_of(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+@functools.cache
+def imports_of(source: str, file: str) -> tuple[tuple[str, int], ...]:
     """Every imported module with its line, also inside functions; not what only type checkers see."""
-    tree = ast.parse(source, file)
+    return tuple(_imports_of(tree_of(source), file))
+
+
+def _imports_of(tree: ast.Module, file: str) -> Iterator[tuple[str, int]]:
     for_types = {
         child
         for node in ast.walk(tree)
@@ -254,9 +264,9 @@ def test_no_files_import_each_other_in_a_circle() -> None:
     files = {module_of(file): file for file in FILES}
     graph: dict[str, set[str]] = {}
     for module, file in files.items():
-        tree = ast.parse((PACKAGE / file).read_text("utf-8"))
-        at_import = "\n".join(ast.unparse(node) for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom)))
-        found = {name for name, _ in imports_of(at_import, file) if name in files} - {module}
+        source = (PACKAGE / file).read_text("utf-8")
+        at_import = {node.lineno for node in tree_of(source).body if isinstance(node, (ast.Import, ast.ImportFrom))}
+        found = {name for name, line in imports_of(source, file) if name in files and line in at_import} - {module}
         graph[module] = {name for name in found if not module.startswith(f"{name}.")}  # a folder that it stands in
     sorter = graphlib.TopologicalSorter(graph)
     sorter.prepare()  # raises CycleError, which names the files
@@ -284,7 +294,7 @@ CLOCKS = {"time", "random", "secrets", "threading", "socket", "asyncio", "subpro
 def test_the_core_has_no_clock_no_randomness_no_thread_and_no_log(file: str) -> None:
     source = (PACKAGE / file).read_text("utf-8")
     assert {module for module, _ in imports_of(source, file)} & CLOCKS == set()
-    calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)}
+    calls = {ast.unparse(node.func) for node in ast.walk(tree_of(source)) if isinstance(node, ast.Call)}
     assert calls & {"open", "datetime.now", "datetime.utcnow", "uuid4", "uuid.uuid4", "uuid1", "os.urandom"} == set()
 
 
@@ -324,6 +334,7 @@ def test_a_door_imports_no_framework_and_no_client(door: str, tmp_path: Path) ->
     assert printed.split() == []
 
 
+@pytest.mark.slow
 def test_a_door_is_imported_in_no_time(tmp_path: Path) -> None:
     statements = ["pass", "import tiktok_middleware.asgi", "import tiktok_middleware.wsgi"]
     # The processor's time, and the least of several: what else the machine is doing at the moment does not count.

@@ -84,6 +84,7 @@ def visit(client: Client) -> bytes:
     return body
 
 
+@pytest.mark.slow
 def test_a_pause_keeps_events_and_a_resume_sends_them(client: Client, path: Path, api: Api) -> None:
     buy(client, "before")
     assert wait_until(lambda: len(api.ids) == 1)
@@ -99,6 +100,7 @@ def test_a_pause_keeps_events_and_a_resume_sends_them(client: Client, path: Path
     assert wait_until(lambda: len(api.ids) == 3, 4)
 
 
+@pytest.mark.slow
 def test_a_pause_reaches_rows_that_were_handed_over_and_other_processes(path: Path, api: Api) -> None:
     code = """
 import json, sys, time
@@ -141,6 +143,7 @@ client.close(1)
         assert worker.returncode == 0
 
 
+@pytest.mark.slow
 def test_off_leaves_pages_untouched_and_tracks_nothing(client: Client, path: Path, api: Api) -> None:
     assert PAGE not in visit(client)
     assert client.flush(10)

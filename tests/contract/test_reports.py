@@ -246,6 +246,7 @@ class Stalled:
         return b"{}"
 
 
+@pytest.mark.slow
 def test_unfinished_report_does_not_hold_a_synchronous_worker() -> None:
     client, stalled = make_client(), Stalled()
     started = time.monotonic()

@@ -89,6 +89,7 @@ def test_a_developers_purchase_does_not_go_out_with_productions(path: Path) -> N
         assert wait_until(lambda: orders(sandbox) == ["dev"]), "the sandbox has another port today"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_alive", [False, True])
 def test_a_staging_process_leaves_productions_sales_alone(path: Path, is_alive: bool) -> None:
     """Both may run at once, or one after the other."""

@@ -126,6 +126,7 @@ client.close(1)
 """
 
 
+@pytest.mark.slow
 def test_processes_add_up_and_agree_on_the_outbox_that_they_share(api: Api, tmp_path: Path) -> None:
     """As gunicorn's workers, each with a port of its own."""
     api.body = b'{"code":40105,"message":"expired"}'

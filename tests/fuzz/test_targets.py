@@ -14,6 +14,7 @@ from tests.fuzz import pages, reports, requests
 from tiktok_middleware.core.page.head_end import HeadEnd, Injector, Search
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [pages, requests, reports], ids=["pages", "requests", "reports"])
 def test_no_seed_breaks_a_promise(target: ModuleType) -> None:
     count = 0

@@ -171,6 +171,7 @@ def test_a_process_that_ends_leaves_nothing(path: Path) -> None:
     other.close()
 
 
+@pytest.mark.slow
 def test_a_file_that_an_earlier_process_filled_shrinks_once_it_is_empty(path: Path) -> None:
     outbox = sqlite_outbox(path)
     for part in range(4):

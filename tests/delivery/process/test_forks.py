@@ -53,6 +53,7 @@ def test_an_exit_has_one_deadline_for_all(caplog: pytest.LogCaptureFixture) -> N
     assert caplog.text.count("could not be closed") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_each_side_of_a_fork_is_told() -> None:
     one = Slow()
