@@ -222,7 +222,7 @@ def test_the_browser_copy_when_the_commit_is_not_confirmed_in_time(
     with running_api() as api, process(path, api_url=api.url, browser_in_test=True, once_undecided=undecided) as client:
         page_of(client, "warm")
         assert client.flush(10)
-        before = client.stats()["counts"].get("undurable", 0)
+        before = client.stats()["counts"]  # on a busy machine, the first page may not be on disk in time either
         blocker = sqlite3.connect(path, isolation_level=None)
         blocker.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
@@ -232,6 +232,7 @@ def test_the_browser_copy_when_the_commit_is_not_confirmed_in_time(
         blocker.execute("COMMIT")
         blocker.close()
         assert client.flush(10)
-        assert client.stats()["counts"]["undurable"] == before + 1
-        assert client.stats()["counts"].get("once_undecided", 0) == (0 if leaves else 1)
+        after = client.stats()["counts"]
+        assert after["undurable"] - before.get("undurable", 0) == 1
+        assert after.get("once_undecided", 0) - before.get("once_undecided", 0) == (0 if leaves else 1)
         assert sum(len(request.ids) for request in api.requests) == 2, "the server copy is stored and sent all the same"
