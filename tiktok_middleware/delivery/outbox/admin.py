@@ -18,14 +18,14 @@ from tiktok_middleware.delivery.outbox.dead_letters import (
     IN_FLIGHT,
     WAITING,
     Erased,
-    Group,
     OutboxRow,
     Retried,
     RowFilter,
     Summary,
+    grouped,
+    shown_row,
 )
 from tiktok_middleware.delivery.outbox.environment import PRODUCTION
-from tiktok_middleware.delivery.outbox.expiry import reason_code, shown_reason, ttl_s
 from tiktok_middleware.delivery.outbox.person import Person
 from tiktok_middleware.delivery.outbox.sqlite import usage
 from tiktok_middleware.delivery.outbox.sqlite.migrate import add_tables
@@ -108,23 +108,10 @@ class OutboxAdmin:
             values = self._values(RowFilter())
             rows = [row for sql in _TABLES.values() for row in db.execute(query.format(sql), values)]
             size, claims = db.execute("SELECT bytes, claims FROM tally").fetchone()
-        groups: dict[tuple[str, str, str, str], Group] = {}
-        for state, scope, event, reason, count, oldest in rows:
-            environment = split_scope(scope)[1]
-            key = state, environment, event, reason_code(reason)
-            known = groups.get(key)
-            groups[key] = Group(
-                state=state,
-                event=event,
-                reason=known.reason if known else shown_reason(reason),
-                count=count + (known.count if known else 0),
-                oldest=min(oldest, known.oldest) if known else oldest,
-                environment=environment,
-                code=reason_code(reason),
-            )
+        scoped = ((state, split_scope(scope)[1], *rest) for state, scope, *rest in rows)
         files = (Path(f"{self._path}{tail}") for tail in ("", "-wal"))
         on_disk = sum(file.stat().st_size for file in files if file.exists())
-        return Summary(list(groups.values()), size, on_disk, claims)
+        return Summary(grouped(scoped), size, on_disk, claims)
 
     def count(self, choice: RowFilter) -> int:
         """Return how many rows ``choice`` selects."""
@@ -171,12 +158,10 @@ class OutboxAdmin:
             hastened = db.execute(sql, (now, row["id"], now)).rowcount
             done.hastened += hastened or row["reason"] not in {"", DELAYED}  # a halted row is due already
             return
-        age_s = now - row["event_time"]
-        if age_s > ttl_s(is_paired=False, source=row["source"]):
-            done.too_old += 1
-        elif age_s > ttl_s(bool(row["paired"]), row["source"]) and not as_new:
-            done.expired += 1
-        elif db.execute(_PUT_BACK, {"id": row["id"], "now": now, "as_new": as_new}).rowcount:
+        is_allowed = done.may_put_back(
+            now - row["event_time"], is_paired=bool(row["paired"]), source=row["source"], as_new=as_new
+        )
+        if is_allowed and db.execute(_PUT_BACK, {"id": row["id"], "now": now, "as_new": as_new}).rowcount:
             db.execute("DELETE FROM dead WHERE id = ?", (row["id"],))
             _count(db, row["pixel"], 1, len(row["body"]))
             done.put_back += 1
@@ -231,12 +216,7 @@ class OutboxAdmin:
         db.execute(f"DELETE FROM {table} WHERE id = ?", (row["id"],))
         if table == WAITING:
             _count(db, row["pixel"], -1, -len(row["body"]))
-        if row["state"] == IN_FLIGHT:
-            done.in_flight += 1
-        elif row["state"] == WAITING:
-            done.waiting += 1
-        else:
-            done.dead += 1
+        done.note(row["state"])
 
     def forget(self, event_id: str, environment: str) -> int:
         """Remove an event's claims, so that it counts again, and return how many there were.
@@ -352,19 +332,6 @@ def _in(states: Sequence[str]) -> str:
 
 
 def _row(row: sqlite3.Row) -> OutboxRow:
-    values = {
-        name: row[name] for name in OutboxRow.__struct_fields__ if name not in {"page", "properties", "environment"}
-    }
-    try:
-        item = msgspec.json.decode(row["body"])
-    except msgspec.DecodeError:
-        item = {}
-    item = item if isinstance(item, dict) else {}
     pixel, environment = split_scope(row["pixel"])
-    values |= {
-        "pixel": pixel,
-        "environment": environment,
-        "paired": bool(row["paired"]),
-        "reason": shown_reason(row["reason"]),
-    }
-    return OutboxRow(**values, page=item.get("page") or {}, properties=item.get("properties") or {})
+    values = {name: row[name] for name in OutboxRow.__struct_fields__ if name not in _NOT_COLUMNS}
+    return shown_row({**values, "pixel": pixel, "environment": environment}, row["body"])

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import msgspec
 
-__all__ = ["DEAD", "IN_FLIGHT", "WAITING", "Erased", "Group", "OutboxRow", "Retried", "RowFilter", "Summary"]
+from tiktok_middleware.delivery.outbox.expiry import reason_code, shown_reason, ttl_s
+
+__all__ = [
+    "DEAD",
+    "IN_FLIGHT",
+    "WAITING",
+    "Erased",
+    "Group",
+    "OutboxRow",
+    "Retried",
+    "RowFilter",
+    "Summary",
+    "grouped",
+    "shown_row",
+]
 
 WAITING, IN_FLIGHT, DEAD = "waiting", "in_flight", "dead"
 
@@ -129,6 +146,23 @@ class Retried(msgspec.Struct):
     expired: int = 0
     too_old: int = 0
 
+    def may_put_back(self, age_s: float, *, is_paired: bool, source: str, as_new: bool) -> bool:
+        """Return whether a dead letter may wait again; count it if it is too old.
+
+        Args:
+            age_s: age of the event, in seconds.
+            is_paired: whether a browser copy was handed out.
+            source: TikTok's ``event_source``.
+            as_new: whether pairs that are too old for TikTok's deduplication may wait too.
+        """
+        if age_s > ttl_s(is_paired=False, source=source):
+            self.too_old += 1
+            return False
+        if age_s > ttl_s(is_paired, source) and not as_new:
+            self.expired += 1
+            return False
+        return True
+
 
 class Erased(msgspec.Struct):
     """Result of `OutboxAdmin.erase`: numbers of removed items.
@@ -146,3 +180,50 @@ class Erased(msgspec.Struct):
     dead: int = 0
     deferred: int = 0
     is_scrubbed: bool = False
+
+    def note(self, state: str) -> None:
+        """Count a removed event by its state."""
+        if state == IN_FLIGHT:
+            self.in_flight += 1
+        elif state == WAITING:
+            self.waiting += 1
+        else:
+            self.dead += 1
+
+
+def grouped(rows: Iterable[tuple[str, str, str, str, int, int]]) -> list[Group]:
+    """Return rows grouped by state, environment, event and reason code.
+
+    Args:
+        rows: state, environment, event, reason, number and time of the oldest event of each different reason.
+    """
+    groups: dict[tuple[str, str, str, str], Group] = {}
+    for state, environment, event, reason, count, oldest in rows:
+        key = state, environment, event, reason_code(reason)
+        known = groups.get(key)
+        groups[key] = Group(
+            state=state,
+            event=event,
+            reason=known.reason if known else shown_reason(reason),
+            count=count + (known.count if known else 0),
+            oldest=min(oldest, known.oldest) if known else oldest,
+            environment=environment,
+            code=reason_code(reason),
+        )
+    return list(groups.values())
+
+
+def shown_row(values: dict[str, Any], body: bytes) -> OutboxRow:
+    """Return a row as an operator sees it.
+
+    Args:
+        values: its fields, but for those that its body holds.
+        body: the stored body.
+    """
+    try:
+        item = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        item = {}
+    item = item if isinstance(item, dict) else {}
+    shown = {**values, "paired": bool(values["paired"]), "reason": shown_reason(values["reason"])}
+    return OutboxRow(**shown, page=item.get("page") or {}, properties=item.get("properties") or {})

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from tiktok_middleware.delivery.outbox.admin import user_of
 from tiktok_middleware.delivery.outbox.base import DELAYED, Switches
 from tiktok_middleware.delivery.outbox.dead_letters import (
@@ -15,13 +13,13 @@ from tiktok_middleware.delivery.outbox.dead_letters import (
     IN_FLIGHT,
     WAITING,
     Erased,
-    Group,
     OutboxRow,
     Retried,
     RowFilter,
     Summary,
+    grouped,
+    shown_row,
 )
-from tiktok_middleware.delivery.outbox.expiry import reason_code, shown_reason, ttl_s
 from tiktok_middleware.delivery.outbox.person import Person
 from tiktok_middleware.delivery.outbox.postgres.address import read_address
 from tiktok_middleware.delivery.outbox.postgres.connection import Connection, Db
@@ -102,22 +100,9 @@ class PostgresAdmin:
 
     def summary(self) -> Summary:
         """Return the counts of all rows, and the size of the tables."""
-        groups: dict[tuple[str, str, str, str], Group] = {}
-        for table in _TABLES.values():
-            for state, environment, event, reason, count, oldest in self._read(_GROUPS, table, RowFilter()):
-                key = state, environment, event, reason_code(reason)
-                known = groups.get(key)
-                groups[key] = Group(
-                    state=state,
-                    event=event,
-                    reason=known.reason if known else shown_reason(reason),
-                    count=count + (known.count if known else 0),
-                    oldest=min(oldest, known.oldest) if known else oldest,
-                    environment=environment,
-                    code=reason_code(reason),
-                )
+        rows = [row for table in _TABLES.values() for row in self._read(_GROUPS, table, RowFilter())]
         [(waiting_bytes, table_bytes, claims)] = self._connection.read(self._connection.sql(_SIZES))
-        return Summary(list(groups.values()), waiting_bytes, table_bytes, claims)
+        return Summary(grouped(rows), waiting_bytes, table_bytes, claims)
 
     def count(self, choice: RowFilter) -> int:
         """Return how many rows ``choice`` selects."""
@@ -160,11 +145,7 @@ class PostgresAdmin:
             done.hastened += hastened or row["reason"] not in {"", DELAYED}  # a halted row is due already
             return
         age_s = now - row["event_time"]
-        if age_s > ttl_s(is_paired=False, source=row["source"]):
-            done.too_old += 1
-        elif age_s > ttl_s(bool(row["paired"]), row["source"]) and not as_new:
-            done.expired += 1
-        else:
+        if done.may_put_back(age_s, is_paired=bool(row["paired"]), source=row["source"], as_new=as_new):
             done.put_back += db.execute(sql(_PUT_BACK), (row["id"], as_new, now)).rowcount
 
     def purge(self, choice: RowFilter, on_progress: _Progress | None = None) -> int:
@@ -225,12 +206,7 @@ class PostgresAdmin:
     def _erase_one(self, db: Db, table: str, row: _Row, done: Erased) -> None:
         name = "dead" if table == DEAD else "event"
         db.execute(self._connection.sql(f"DELETE FROM {{schema}}.{name} WHERE id = %s"), (row["id"],))  # noqa: S608
-        if row["kind"] == IN_FLIGHT:
-            done.in_flight += 1
-        elif row["kind"] == WAITING:
-            done.waiting += 1
-        else:
-            done.dead += 1
+        done.note(row["kind"])
 
     def forget(self, event_id: str, environment: str) -> int:
         """Remove an event's claims, so that it counts again, and return how many there were.
@@ -286,12 +262,5 @@ class PostgresAdmin:
 
 
 def _shown(row: _Row) -> OutboxRow:
-    try:
-        item = msgspec.json.decode(row["body"])
-    except msgspec.DecodeError:
-        item = {}
-    item = item if isinstance(item, dict) else {}
     names = set(OutboxRow.__struct_fields__) - {"page", "properties", "state"}
-    values: _Row = {name: row[name] for name in names}
-    values |= {"state": row["kind"], "paired": bool(row["paired"]), "reason": shown_reason(row["reason"])}
-    return OutboxRow(**values, page=item.get("page") or {}, properties=item.get("properties") or {})
+    return shown_row({"state": row["kind"], **{name: row[name] for name in names}}, row["body"])
