@@ -183,3 +183,27 @@ def test_docs_lists_pages_and_prints_one() -> None:
     missing = run("docs", "nothing")
     assert missing.exit_code == 1
     assert "the pages are: " in missing.output
+
+
+@pytest.mark.parametrize(
+    ("text", "tracker", "has_secret"),
+    [
+        (FLASK, "request.tiktok", True),
+        ("import falcon\n\napp = falcon.App()\n", "req.context.tiktok", False),
+        ("from sanic import Sanic\n\napp = Sanic('shop')\n", "request.ctx.tiktok", False),
+        ("import bottle\n\napp = bottle.Bottle()\n", "bottle.request.tiktok", False),
+        ("from fastapi import FastAPI\n\napp = FastAPI()\n", "request.tiktok", False),
+    ],
+)
+def test_next_steps_fit_the_framework(text: str, tracker: str, has_secret: bool, tmp_path: Path) -> None:
+    written(tmp_path, "app.py", text)
+    output = run("init", str(tmp_path)).output
+    calls = [line.strip() for line in output.splitlines() if ".track(" in line]
+    assert len(calls) == 3
+    for call in calls:
+        assert call.startswith(f"{tracker}.track(")
+        compile(call, "view", "eval")
+    assert ("TIKTOK_SECRET_KEY=" not in output) is has_secret
+    framework = output.splitlines()[0].removeprefix("Framework: ").lower()
+    assert run("docs", f"frameworks/{framework}").exit_code == 0
+    assert "tiktok-middleware sandbox --env-file sandbox.env" in output

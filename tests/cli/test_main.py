@@ -73,6 +73,7 @@ def test_check_reads_the_environment() -> None:
     found = report(TIKTOK_PIXEL_ID=PIXEL, TIKTOK_ACCESS_TOKEN=TOKEN, TIKTOK_OUTBOX="memory://", TIKTOK_GPC="limit")
     assert found["pixels"] == PIXEL
     assert found["access token"] == "5f... (32 characters)"
+    assert found["signing key"].startswith("the framework's secret; without one, derived from the access token")
     assert found["environment"] == "production"
     assert found["browser channel"] == "on"
     assert found["server channel"] == "on"
@@ -112,12 +113,17 @@ def test_check_prints_a_table_for_people() -> None:
     ("arguments", "environ", "last_line"),
     [
         ((), {}, "No fault found. The middleware is off: responses pass untouched."),
-        (("--strict",), {}, "No fault found. The middleware is off: responses pass untouched."),
+        (("--strict",), {}, "Error: no pixel: set TIKTOK_PIXEL_ID, else responses pass untouched"),
+        (
+            ("--strict",),
+            {"TIKTOK_PIXEL_ID": PIXEL, "TIKTOK_ENABLED": "false"},
+            "No fault found. The middleware is off: responses pass untouched.",
+        ),
         (("--strict",), {"TIKTOK_PIXEL_ID": PIXEL, "TIKTOK_CONSENT": "required"}, "No fault found, also by --strict."),
         (
             (),
             {"TIKTOK_PIXEL_ID": PIXEL},
-            "No fault found. --strict also fails where consent was never decided, or a variable is misspelt.",
+            "No fault found. --strict also fails where pixel or consent are not set, or a variable is misspelt.",
         ),
         (
             ("--strict",),

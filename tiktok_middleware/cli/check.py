@@ -48,7 +48,7 @@ _ADVICE = {
     " tiktok-middleware check --strict --json"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@click.option("--strict", is_flag=True, help="Fail where consent was never decided, or a variable is misspelt.")
+@click.option("--strict", is_flag=True, help="Fail where pixel or consent are not set, or a variable is misspelt.")
 @click.option("--data-map", "wants_data_map", is_flag=True, help="Print what is shared with TikTok, as Markdown.")
 @click.option("--html", "as_html", is_flag=True, help="With --data-map: print a page instead.")
 def check(as_json: bool, strict: bool, wants_data_map: bool, as_html: bool) -> None:
@@ -85,7 +85,7 @@ def _passed(config: Config, strict: bool) -> str:
         return "No fault found. The middleware is off: responses pass untouched."
     if strict:
         return "No fault found, also by --strict."
-    return "No fault found. --strict also fails where consent was never decided, or a variable is misspelt."
+    return "No fault found. --strict also fails where pixel or consent are not set, or a variable is misspelt."
 
 
 def _config() -> Config:
@@ -106,6 +106,7 @@ def _rows(config: Config) -> dict[str, str]:
         "pixels": ", ".join(config.pixels) or "none: everything passes through",
         **({"pixels by host": config.pixel_by_host} if config.pixel_by_host else {}),
         "access token": ", ".join(map(masked, config.tokens)) or "none: browser channel only",
+        "signing key": _signing_key(config),
         "environment": config.environment,
         "browser channel": config.browser_reason or "on" if config.is_on else "off",
         "server channel": config.server_reason or "on" if config.is_on else "off",
@@ -145,6 +146,14 @@ def _outbox(config: Config) -> str:
         return without_password(url)
     risk = outbox_risk(url) if config.is_on else ""
     return f"{url} is {risk}" if risk else url
+
+
+def _signing_key(config: Config) -> str:
+    """Return where the keys come from that sign events, cookies and snapshots."""
+    if config.secret_key:
+        return "TIKTOK_SECRET_KEY"
+    source = "access token" if config.access_token else "pixel id"
+    return f"the framework's secret; without one, derived from the {source}: set TIKTOK_SECRET_KEY"
 
 
 def _outbox_file(config: Config) -> str:
@@ -230,6 +239,8 @@ def _in_words(answer: Verdict | str) -> tuple[str, bool]:
 
 
 def _strict_faults(config: Config) -> Iterator[str]:
+    if not config.pixel_id:
+        yield "no pixel: set TIKTOK_PIXEL_ID, else responses pass untouched"
     if config.is_on and not config.is_consent_decided:
         yield "consent was never decided: set TIKTOK_CONSENT (implied keeps today's behaviour)"
     for name, nearest in Config.strangers().items():

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import click
 
 from tiktok_middleware.cli.app_changes import APP_CHANGES
+from tiktok_middleware.cli.preconditions import is_installed
 
 __all__ = ["ProjectChanges", "find_app", "init"]
 
@@ -26,7 +27,18 @@ _SKIPPED = {
     "migrations",
     "__pycache__",
 }
-_NEXT = """\
+_VARIABLES = """\
+Variables (.env):
+
+TIKTOK_PIXEL_ID=...       # TikTok Events Manager > your pixel
+TIKTOK_ACCESS_TOKEN=...   # your pixel > Settings > Events API > Generate access token
+TIKTOK_CONSENT=required   # or implied, or your consent platform: 'tiktok-middleware docs how-to/consent'
+                          # required: nothing is sent until your banner calls tiktok.grantConsent()
+"""
+_KEY_LINE = """\
+TIKTOK_SECRET_KEY=...     # signs; one for all hosts: python -c 'import secrets; print(secrets.token_hex())'
+"""
+_NEXT = """
 Next:
 
 1. Apply the change (no repository is needed):
@@ -47,14 +59,18 @@ Next:
 
 3. Verify on this machine, without TikTok. In another terminal:
 
-   pip install "tiktok-middleware[demo]"
-   tiktok-middleware sandbox --env-file sandbox.env
+{demo}   tiktok-middleware sandbox --env-file sandbox.env
 
    Start the app with these variables, and open its pages. The sandbox prints "matched: Purchase ...".
 
    set -a; . ./sandbox.env; set +a
 
+   The sandbox takes consent as given, and wants page views on both channels. In production TIKTOK_CONSENT decides, and
+   page views come from the browser alone unless TIKTOK_PAGE_VIEW=matched.
+
 4. Before you go live: tiktok-middleware check --strict; tiktok-middleware docs going-live"""
+#: Frameworks whose own secret signs.
+_WITH_SECRET = {"Django", "Flask", "Quart"}
 #: How a view of each framework reaches the tracker, where it is not ``request.tiktok``.
 _TRACKERS = {"Bottle": "bottle.request.tiktok", "Falcon": "req.context.tiktok", "Sanic": "request.ctx.tiktok"}
 _MAX_FILES = 5000
@@ -130,15 +146,16 @@ def init(folder: Path, diff_only: bool) -> None:
         click.echo(plan.diff(), nl=False)
         return
     click.echo(f"Framework: {plan.framework}\nFile: {plan.path}\n\nChange:\n\n{plan.diff()}")
-    click.echo("Variables (.env):\n")
-    click.echo("TIKTOK_PIXEL_ID=...       # TikTok Events Manager > your pixel")
-    click.echo("TIKTOK_ACCESS_TOKEN=...   # your pixel > Settings > Events API > Generate access token")
-    click.echo(
-        "TIKTOK_CONSENT=required   # or implied, or your consent platform: 'tiktok-middleware docs how-to/consent'"
-    )
-    click.echo("                          # required: nothing is sent until your banner calls tiktok.grantConsent()\n")
-    tracker = _TRACKERS.get(plan.framework, "request.tiktok")
-    click.echo(_NEXT.format(page=f"frameworks/{plan.framework.lower()}", tracker=tracker))
+    click.echo(_guide(plan.framework))
+
+
+def _guide(framework: str) -> str:
+    """Return the variables and the next steps for an app of this framework."""
+    own_key = "" if framework in _WITH_SECRET else _KEY_LINE
+    page = f"frameworks/{framework.lower()}"
+    tracker = _TRACKERS.get(framework, "request.tiktok")
+    demo = "" if is_installed("uvicorn") else '   pip install "tiktok-middleware[demo]"\n'
+    return _VARIABLES + own_key + _NEXT.format(page=page, tracker=tracker, demo=demo)
 
 
 def _python_files(folder: Path) -> Iterator[Path]:
