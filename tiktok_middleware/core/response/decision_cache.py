@@ -149,7 +149,7 @@ def look_up(tracker: RequestTracker, status: int, headers: Headers, protocol: Pr
     if edits is None:
         return None
     key = tuple(values)
-    effects = runtime.decisions.get(key, _MISSING)
+    effects: Effects | None = runtime.decisions.get(key, _MISSING)
     if effects is _MISSING:
         return Key(key)
     if effects is None:
@@ -215,7 +215,7 @@ def replay(
         return None
     if tags is not None:  # a base address or a policy in the markup changes the script
         key = (*key, tags, tracker.headers.get(protocol.host))
-        found = tracker.runtime.decisions.get(key, _MISSING)
+        found: Effects | None = tracker.runtime.decisions.get(key, _MISSING)
         if found is _MISSING:
             return Key(key)
         if found is None:

@@ -1,108 +1,27 @@
-"""Prepare one configuration at start, so that requests look up values instead of computing them."""
+"""The parts of one configuration, ready for use."""
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any
 
-from tiktok_middleware._browser_rules import BrowserRule
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.consent import Reader
 from tiktok_middleware.core.consent.missing_platform import Silence, silence_of
-from tiktok_middleware.core.events.event import PAGE_VIEW, Event, OutboxEntry
-from tiktok_middleware.core.events.event_names import event_name
+from tiktok_middleware.core.events.event import Event
 from tiktok_middleware.core.http.proxies import Proxies
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.http.url_prefix import url_prefix
-from tiktok_middleware.core.page.csp import extended, pixel_hosts
 from tiktok_middleware.core.page.held_memory import PageMemory
 from tiktok_middleware.core.page.known_heads import KnownHeads
 from tiktok_middleware.core.pixel.snippet import Snippet
+from tiktok_middleware.core.runtime.bounded_cache import BoundedCache
+from tiktok_middleware.core.runtime.interfaces import DraftWriter, Notices
 from tiktok_middleware.core.signing import Signer
-from tiktok_middleware.errors import ConfigError, EventError
 
-if TYPE_CHECKING:
-    from tiktok_middleware.core.response.decision_cache import Effects
-
-__all__ = ["ROUTE", "BoundedCache", "DraftWriter", "Notices", "Runtime", "make_runtime", "page_events"]
-
-#: Token under which the page's script reports a route change.
-ROUTE = "route"
-
-_K = TypeVar("_K")
-_V = TypeVar("_V")
-
-_MAX_ENTRIES = 512
-_MAX_CHARS = 1024
-
-
-class BoundedCache(dict[_K, _V]):
-    """Cache of results, keyed by all their inputs. It is bounded because visitors control part of the keys."""
-
-    __slots__ = ()
-
-    def keep(self, key: _K, answer: _V) -> None:
-        """Store ``answer`` under ``key``, unless the texts of the key are long: such a key rarely repeats."""
-        if _chars(key) <= _MAX_CHARS:
-            if len(self) >= _MAX_ENTRIES:
-                self.clear()
-            self[key] = answer
-
-
-def _chars(part: object) -> int:
-    if isinstance(part, (str, bytes)):
-        return len(part)
-    return sum(map(_chars, part)) if isinstance(part, tuple) else 0
-
-
-class Notices(Protocol):
-    """Receives what the core has to report: counts, log lines and errors."""
-
-    def count(self, reason: str) -> None:
-        """Count one more occurrence of a reason code, a snake_case word."""
-
-    def tracked_under(self, consent: str) -> None:
-        """Count one more event of a visitor with this consent: ``granted``, or the reason code of any other."""
-
-    def tracked_in(self, app: str) -> None:
-        """Count one more event that was tracked in the built-in browser of this app."""
-
-    def left_out_bot(self, pattern: str) -> None:
-        """Count one more server copy that was left out because the user agent matches this pattern of bots."""
-
-    def once(self, cause: str, message: str) -> None:
-        """Log a message once per cause."""
-
-    def detail(self, message: str) -> None:
-        """Log a message for somebody who looks for one event."""
-
-    def failure(self, part: str, error: BaseException) -> None:
-        """Report an error of the middleware itself that was kept away from the app."""
-
-
-class DraftWriter(Protocol):
-    """Writes drafts of events into the app's own transactions."""
-
-    def refusal(self, connection: object) -> str:
-        """Return which connections are allowed instead of this one; empty if it can be used."""
-
-    def write(self, connection: object, ref: str, entry: OutboxEntry) -> str:
-        """Write a draft within a savepoint of the app's transaction; return a reason code if that failed, else "".
-
-        Never raises, and leaves the app's transaction as usable as it was.
-        """
-
-    def statement(self, ref: str, entry: OutboxEntry, style: str) -> tuple[str, object]:
-        """Return the SQL statement that writes a draft, and its parameters, for a driver's style of placeholders.
-
-        Raises:
-            EventError: ``style`` is unknown.
-        """
+__all__ = ["Runtime", "no_bot", "unheard"]
 
 
 def _no_drafts() -> DraftWriter | None:
@@ -113,12 +32,13 @@ def _no_transaction() -> object:
     return None
 
 
-def _no_bot(_: RequestView) -> str:
+def no_bot(_: RequestView) -> str:
+    """Return that a request is a person's."""
     return ""
 
 
-def _unheard(_: Sequence[Event]) -> None:
-    pass
+def unheard(_: Sequence[Event]) -> None:
+    """Ignore events that leave with a response."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -189,10 +109,10 @@ class Runtime:
     clock: Callable[[], float]
     random_bytes: Callable[[int], bytes]
     notices: Notices
-    bot_pattern: Callable[[RequestView], str] = _no_bot
+    bot_pattern: Callable[[RequestView], str] = no_bot
     has_secret_key: bool = True
     page_watch: Callable[[Callable[[], RequestView]], None] | None = None
-    handed_out: Callable[[Sequence[Event]], None] = _unheard
+    handed_out: Callable[[Sequence[Event]], None] = unheard
     is_on: bool = field(init=False)
     endpoint: str = field(init=False)
     has_exclusions: bool = field(init=False)
@@ -209,7 +129,7 @@ class Runtime:
     is_bridged: bool = field(init=False)
     silence: Silence | None = field(init=False)
     writes_ids: bool = field(init=False)
-    decisions: BoundedCache[object, Effects | None] = field(init=False)
+    decisions: BoundedCache[object, Any] = field(init=False)
     targets: BoundedCache[object, bool] = field(init=False)
     heads: KnownHeads = field(init=False)
     click_cookies: BoundedCache[tuple[object, ...], tuple[Any, ...]] = field(init=False)
@@ -261,130 +181,3 @@ class Runtime:
     def collect_url(self, request: RequestView) -> str:
         """Return the path to which pages report events."""
         return f"{url_prefix(request.mount)}{self.config.endpoint}/collect"
-
-
-def make_runtime(
-    config: Config,
-    *,
-    signer: Signer,
-    reader: Reader,
-    pixel_js: str,
-    helper_js: str,
-    restored_js: str,
-    stub_js: str,
-    registrable_domain: Callable[[str], str],
-    clock: Callable[[], float],
-    random_bytes: Callable[[int], bytes],
-    notices: Notices,
-    bot_pattern: Callable[[RequestView], str] = _no_bot,
-    has_secret_key: bool = True,
-    handed_out: Callable[[Sequence[Event]], None] = _unheard,
-) -> Runtime:
-    """Return the prepared configuration.
-
-    Args:
-        config: checked options.
-        signer: as in :class:`Runtime`.
-        reader: as in :class:`Runtime`.
-        pixel_js: source text of the base code.
-        helper_js: source text of the helper script.
-        restored_js: source text of the script for pages that the browser restored.
-        stub_js: source text of the script for visitors who have refused.
-        registrable_domain: returns a host name's registrable domain by the public suffix list; empty if it has none.
-        clock: as in :class:`Runtime`.
-        random_bytes: as in :class:`Runtime`.
-        notices: as in :class:`Runtime`.
-        bot_pattern: as in :class:`Runtime`.
-        has_secret_key: as in :class:`Runtime`.
-        handed_out: as in :class:`Runtime`.
-
-    Raises:
-        ConfigError: ``TIKTOK_BROWSER_EVENTS`` or ``TIKTOK_BROWSER_RULES`` contains an invalid event name.
-    """
-    snippet = Snippet(
-        pixel_js=pixel_js,
-        helper_js=helper_js,
-        restored_js=restored_js,
-        stub_js=stub_js,
-        pixels=config.pixels,
-        pixel_url=config.pixel_url,
-        options=_load_options(config),
-        endpoint=config.endpoint,
-        cookie_domain=config.cookie_domain,
-    )
-    return Runtime(
-        config=config,
-        signer=signer,
-        snippet=snippet,
-        reader=reader,
-        proxies=Proxies(config.trusted_proxies, config.proxy_header),
-        is_excluded=_excluder(config.exclude),
-        url_allow=frozenset(config.url_allow.split(",")) - {""},
-        url_deny=frozenset(config.url_deny.lower().split(",")) - {""},
-        browser_events=_browser_events(config.browser_events),
-        page_events=page_events(config),
-        cookie_domain=_domain_rule(config.cookie_domain, registrable_domain),
-        extend_policy=partial(extended, hosts=pixel_hosts(config.pixel_url)) if config.csp == "extend" else None,
-        clock=clock,
-        random_bytes=random_bytes,
-        notices=notices,
-        bot_pattern=bot_pattern,
-        has_secret_key=has_secret_key,
-        handed_out=handed_out,
-    )
-
-
-def _load_options(config: Config) -> dict[str, object]:
-    """Return the arguments of ``ttq.load`` that differ from the pixel's own defaults."""
-    options: dict[str, object] = {}
-    if not config.auto_events:
-        options["autoConfig"] = False
-    if not config.history_observer:
-        options["historyObserver"] = False
-    return options
-
-
-def _browser_events(names: str) -> frozenset[str]:
-    """Return the event names as they are sent. A retired name becomes its new name."""
-    try:
-        return frozenset(event_name(name)[0] for name in names.split(",") if name)
-    except EventError as error:
-        raise ConfigError("TIKTOK_BROWSER_EVENTS", names, f"names of events; one {error}") from None
-
-
-def page_events(config: Config) -> dict[str, str]:
-    """Return the events of rules and of route changes, by the tokens that the page's script reports.
-
-    Raises:
-        ConfigError: a rule has an invalid event name.
-    """
-    found = {ROUTE: PAGE_VIEW} if config.page_view == "matched" and config.history_observer else {}
-    return {**found, **{rule.token: _event_of(rule) for rule in config.rules}}
-
-
-def _event_of(rule: BrowserRule) -> str:
-    try:
-        return event_name(rule.event)[0]
-    except EventError as error:
-        allowed = f"rules with names of events; in this rule {error}"
-        raise ConfigError("TIKTOK_BROWSER_RULES", " ".join(rule), allowed) from None
-
-
-def _excluder(globs: str) -> Callable[[str], bool]:
-    if not globs:
-        return lambda _: False
-    pattern = re.compile("|".join(fnmatch.translate(glob) for glob in globs.split(",")))
-    return lambda path: pattern.match(path) is not None
-
-
-def _domain_rule(setting: str, registrable_domain: Callable[[str], str]) -> Callable[[str], str]:
-    if setting == "host":
-        return lambda _: ""
-    if setting == "auto":
-        return registrable_domain
-
-    def fixed(hostname: str) -> str:
-        # Browsers drop a cookie whose domain does not include the page's host.
-        return setting if hostname == setting or hostname.endswith("." + setting) else ""
-
-    return fixed

@@ -1,0 +1,54 @@
+"""What the core asks of the code around it: to report what happens, and to write drafts of events."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tiktok_middleware.core.events.event import OutboxEntry
+
+__all__ = ["DraftWriter", "Notices"]
+
+
+class Notices(Protocol):
+    """Receives what the core has to report: counts, log lines and errors."""
+
+    def count(self, reason: str) -> None:
+        """Count one more occurrence of a reason code, a snake_case word."""
+
+    def tracked_under(self, consent: str) -> None:
+        """Count one more event of a visitor with this consent: ``granted``, or the reason code of any other."""
+
+    def tracked_in(self, app: str) -> None:
+        """Count one more event that was tracked in the built-in browser of this app."""
+
+    def left_out_bot(self, pattern: str) -> None:
+        """Count one more server copy that was left out because the user agent matches this pattern of bots."""
+
+    def once(self, cause: str, message: str) -> None:
+        """Log a message once per cause."""
+
+    def detail(self, message: str) -> None:
+        """Log a message for somebody who looks for one event."""
+
+    def failure(self, part: str, error: BaseException) -> None:
+        """Report an error of the middleware itself that was kept away from the app."""
+
+
+class DraftWriter(Protocol):
+    """Writes drafts of events into the app's own transactions."""
+
+    def refusal(self, connection: object) -> str:
+        """Return which connections are allowed instead of this one; empty if it can be used."""
+
+    def write(self, connection: object, ref: str, entry: OutboxEntry) -> str:
+        """Write a draft within a savepoint of the app's transaction; return a reason code if that failed, else "".
+
+        Never raises, and leaves the app's transaction as usable as it was.
+        """
+
+    def statement(self, ref: str, entry: OutboxEntry, style: str) -> tuple[str, object]:
+        """Return the SQL statement that writes a draft, and its parameters, for a driver's style of placeholders.
+
+        Raises:
+            EventError: ``style`` is unknown.
+        """
