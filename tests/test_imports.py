@@ -79,7 +79,10 @@ ORDER = {
     "_asgi_response": ("_slices", "core"),
     "_wsgi_response": ("core",),
     "_wsgi_body": ("_wsgi_response",),
-    "asgi": ("_app_check", "_asgi_response", "attach", "client", "core", "delivery.process.event_loop"),
+    "asgi": (
+        *("_app_check", "_asgi_response", "attach", "client", "core"),
+        *("delivery.process.event_loop", "delivery.process.stopping"),
+    ),
     "wsgi": ("_app_check", "_bounded_read", "_wsgi_body", "_wsgi_response", "attach", "client", "core"),
     "contrib": ("_app_check", "asgi", "attach", "wsgi", "client", "core"),
     "__init__": ("client", "core"),

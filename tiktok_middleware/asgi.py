@@ -12,6 +12,7 @@ from tiktok_middleware.core.http.own_response import Answer, Wanted
 from tiktok_middleware.core.http.response_headers import encoded
 from tiktok_middleware.core.tracking.current import tracker_var
 from tiktok_middleware.delivery.process.event_loop import is_in_event_loop, mark_as_coroutine_function
+from tiktok_middleware.delivery.process.stopping import STOP
 from tiktok_middleware.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,11 +22,6 @@ __all__ = ["TikTokMiddleware"]
 
 #: Scope, receive and send, each as its framework types it.
 ASGIApp = Callable[..., Awaitable[Any]]
-
-
-#: How long the flush may delay a server's shutdown, in seconds. With the two seconds at the end of the process this is
-#: less than five, half of the time that Docker gives before it kills. What is not sent stays on disk.
-_SHUTDOWN_S = 2.5
 
 
 class TikTokMiddleware:
@@ -147,9 +143,14 @@ class TikTokMiddleware:
 
     async def _flush(self) -> None:
         try:
-            await _in_thread(lambda: self.client.flush(_SHUTDOWN_S))
+            await _in_thread(lambda: flush_at_stop(self.client))
         except Exception as error:  # noqa: BLE001  # our failures never stop the shutdown
             self.client.runtime.notices.failure("flush", error)
+
+
+def flush_at_stop(client: Client) -> bool:
+    """Send what waits, within the seconds that all steps of a server's stop share; return whether all is sent."""
+    return STOP.spend(client.flush)
 
 
 def _client() -> Client:

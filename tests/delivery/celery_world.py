@@ -99,6 +99,14 @@ class Worker:
     def says(self, words: str) -> bool:
         return words in self.text()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until the worker has ended by itself."""
+        self._process.wait(timeout_s)
+
     def children(self) -> list[int]:
         pid = self._process.pid
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

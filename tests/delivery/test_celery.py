@@ -26,6 +26,7 @@ from tiktok_middleware.core.events.event import OutboxEntry
 from tiktok_middleware.core.events_api.answers import Delivered, Retry
 from tiktok_middleware.delivery import celery as ours
 from tiktok_middleware.delivery.delivery import Delivery, DeliveryOptions, open_delivery
+from tiktok_middleware.delivery.process.stopping import StopFlag
 from tiktok_middleware.delivery.sender.batch_worker import BatchWorker, Outcome
 from tiktok_middleware.errors import ConfigError
 
@@ -321,7 +322,7 @@ def deliver(crew: ToldCrew) -> Callable[..., dict[str, int]]:
     assert ours.register(app).name == task.name == ours.TASK
     assert (task.acks_late, task.reject_on_worker_lost, task.ignore_result) == (True, True, True)
     assert task.acks_on_failure_or_timeout is False
-    return partial(ours.make_task(crew, calm_s=0.0), task)
+    return partial(ours.make_task(crew, StopFlag(), calm_s=0.0), task)
 
 
 BODY = {"pixel": PIXEL, "source": "web", "rows": [["Purchase", "e1", 1_760_000_000, True, '{"event":"Purchase"}']]}

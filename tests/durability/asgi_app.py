@@ -8,10 +8,10 @@ from tests.durability.shop import answer, make_client
 from tiktok_middleware.asgi import TikTokMiddleware
 from tiktok_middleware.core.tracking.current import KEY
 
-__all__ = ["app"]
+__all__ = ["app", "bare"]
 
 
-async def _shop(scope: Any, receive: Any, send: Any) -> None:
+async def bare(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
         for word in ("startup", "shutdown"):
             await receive()
@@ -25,4 +25,4 @@ async def _shop(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": pieces[-1] if pieces else b""})
 
 
-app = TikTokMiddleware(_shop, client=make_client())
+app = TikTokMiddleware(bare, client=make_client())

@@ -28,22 +28,23 @@ _LOAD_S = 60.0
 _STOP_S = 20.0
 _DRAIN_S = 90.0  # what a killed process had on lease is free after 20 s
 
-#: The command line of each server, for a port.
-SERVERS: dict[str, Callable[[int], list[str]]] = {
-    "asgi": lambda port: _module(
-        "uvicorn", "tests.durability.asgi_app:app", "--workers", "2", "--port", f"{port}", "--no-access-log"
-    ),
-    "wsgi": lambda port: _module(
-        "gunicorn", "tests.durability.wsgi_app:app", "--no-control-socket", "--bind", f"127.0.0.1:{port}",
-        "--workers", "2", "--worker-class", "gthread", "--threads", "4", "--graceful-timeout", "5",
-    ),
-    "hypercorn": lambda port: _module(
-        "hypercorn", "tests.durability.asgi_app:app", "--bind", f"127.0.0.1:{port}", "--workers", "2"
-    ),
-    "granian-asgi": lambda port: _granian("asgi", "tests.durability.asgi_app:app", port),
-    "granian-wsgi": lambda port: _granian("wsgi", "tests.durability.wsgi_app:app", port),
-    "asgi-alone": lambda port: _module("uvicorn", "tests.durability.asgi_app:app", "--port", f"{port}"),
-}  # fmt: skip
+ASGI, WSGI = "tests.durability.asgi_app:app", "tests.durability.wsgi_app:app"
+
+#: The command line of each server, for an application and a port.
+SERVERS: dict[str, Callable[[str, int], list[str]]] = {
+    "asgi": lambda app, port: _module("uvicorn", app, "--workers", "2", "--port", f"{port}", "--no-access-log"),
+    "asgi-alone": lambda app, port: _module("uvicorn", app, "--port", f"{port}"),
+    "wsgi": lambda app, port: _gunicorn("gthread", app, port, "--workers", "2", "--threads", "4"),
+    "gunicorn-sync": lambda app, port: _gunicorn("sync", app, port, "--workers", "2"),
+    "gunicorn-gevent": lambda app, port: _gunicorn("gevent", app, port, "--workers", "2"),
+    "gunicorn-asgi": lambda app, port: _gunicorn("asgi", app, port),
+    "gunicorn-uvicorn": lambda app, port: _gunicorn("uvicorn.workers.UvicornWorker", app, port, "--workers", "2"),
+    "hypercorn": lambda app, port: _module("hypercorn", app, "--bind", f"127.0.0.1:{port}", "--workers", "2"),
+    "granian-asgi": lambda app, port: _module("granian", "--interface", "asgi", "--port", f"{port}", app),
+    "granian-wsgi": lambda app, port: _module("granian", "--interface", "wsgi", "--port", f"{port}", app),
+    "daphne": lambda app, port: _module("daphne", "--bind", "127.0.0.1", "--port", f"{port}", app),
+    "waitress": lambda app, port: _module("waitress", f"--listen=127.0.0.1:{port}", app),
+}
 
 #: Those of both doors, with two worker processes.
 DOORS = ("asgi", "wsgi")
@@ -53,8 +54,16 @@ def _module(name: str, *options: str) -> list[str]:
     return [sys.executable, "-m", name, *options]
 
 
-def _granian(interface: str, app: str, port: int) -> list[str]:
-    return _module("granian", "--interface", interface, "--port", str(port), "--workers", "2", app)
+def _gunicorn(worker: str, app: str, port: int, *options: str) -> list[str]:
+    common = ("--no-control-socket", "--bind", f"127.0.0.1:{port}", "--graceful-timeout", "5")
+    return _module("gunicorn", app, *common, "--worker-class", worker, *options)
+
+
+def app_of(door: str, *, is_bare: bool = False) -> str:
+    """Return the shop that a server serves; without the middleware if ``is_bare``."""
+    is_asgi = "wsgi" not in door and door not in {"gunicorn-sync", "gunicorn-gevent", "waitress"}
+    app = ASGI if is_asgi else WSGI
+    return app.replace(":app", ":bare") if is_bare else app
 
 
 @dataclass(frozen=True)
@@ -158,10 +167,13 @@ def environment_of(folder: Path, tiktok: str, sync: str = "normal") -> dict[str,
 
 
 @contextlib.contextmanager
-def running_shop(door: str, folder: Path, environment: dict[str, str], options: Sequence[str] = ()) -> Iterator[Server]:
-    """A door's server until the block ends."""
+def running_shop(
+    door: str, folder: Path, environment: dict[str, str], options: Sequence[str] = (), *, is_bare: bool = False
+) -> Iterator[Server]:
+    """Run a server until the block ends; without the middleware if ``is_bare``."""
     port = free_port()
-    with running(door, [*SERVERS[door](port), *options], port, folder, environment) as server:
+    command = SERVERS[door](app_of(door, is_bare=is_bare), port)
+    with running(door, [*command, *options], port, folder, environment) as server:
         yield server
 
 

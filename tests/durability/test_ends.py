@@ -15,14 +15,17 @@ import pytest
 from tests.browser.servers import ROOT
 from tests.delivery.celery_world import hung_broker
 from tests.delivery.delivery_world import running_api
-from tests.durability.rounds import DOORS, environment_of, running_shop
+from tests.durability.rounds import SERVERS, environment_of, running_shop
 from tests.servers.sink import Sink
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 
 pytestmark = pytest.mark.servers
 
+#: Servers of the long tests, beside the two of every run.
+MORE = [door for door in SERVERS if door not in {"wsgi", "hypercorn"}]
+LIMIT_S = 5.0
 _EVENTS = 20
-_END_S = 20.0  # ours is 5 s; a busy machine's servers need some for themselves
+_END_S = 30.0
 
 
 def _track(url: str) -> set[str]:
@@ -41,22 +44,27 @@ def _waiting(file: Path) -> int:
         outbox.close()
 
 
-@pytest.mark.parametrize(
-    "door",
-    [*DOORS, *(pytest.param(door, marks=pytest.mark.soak) for door in ("hypercorn", "granian-asgi", "granian-wsgi"))],
-)
-def test_a_server_ends_in_time_although_tiktok_hangs(door: str, tmp_path: Path) -> None:
-    """Each connection is accepted and no answer comes: the events are on disk when the server has gone."""
+def _stop_s(door: str, folder: Path, *, is_bare: bool = False) -> float:
+    """Return the seconds between SIGTERM and the end of a server whose events TikTok never answers."""
+    folder.mkdir()
     with hung_broker() as port:
-        environment = environment_of(tmp_path, f"http://127.0.0.1:{port}")
-        with running_shop(door, tmp_path, environment) as shop:
+        environment = environment_of(folder, f"http://127.0.0.1:{port}")
+        with running_shop(door, folder, environment, is_bare=is_bare) as shop:
             _track(shop.url)
             began = time.monotonic()
             shop.process.terminate()
             shop.process.wait(_END_S)
-            print(f"{door}: ended after {time.monotonic() - began:.1f} s")
-            assert time.monotonic() - began < _END_S
-    assert _waiting(tmp_path / "outbox.sqlite3") == _EVENTS
+            return time.monotonic() - began
+
+
+@pytest.mark.parametrize("door", ["wsgi", "hypercorn", *(pytest.param(door, marks=pytest.mark.soak) for door in MORE)])
+def test_a_server_stops_within_five_seconds_although_tiktok_hangs(door: str, tmp_path: Path) -> None:
+    """What the same server needs without the middleware is subtracted, since a busy machine takes longer for it."""
+    bare_s = _stop_s(door, tmp_path / "bare", is_bare=True)
+    stop_s = _stop_s(door, tmp_path / "wrapped")
+    print(f"{door}: stopped after {stop_s:.1f} s, without the middleware {bare_s:.1f} s")
+    assert stop_s - bare_s < LIMIT_S
+    assert _waiting(tmp_path / "wrapped" / "outbox.sqlite3") == _EVENTS
 
 
 def test_an_asgi_server_sends_what_is_left_before_it_ends(tmp_path: Path) -> None:
@@ -72,6 +80,7 @@ def test_an_asgi_server_sends_what_is_left_before_it_ends(tmp_path: Path) -> Non
 # Since Python 3.12 an interpreter that ends starts no thread; earlier ones are told to do as it does.
 _LAST_WORDS = """
 import atexit, sys, threading, time
+import httpx  # its import takes a second on a busy machine, half of what an end may take
 
 def last_words():
     def refuse(thread):
@@ -111,5 +120,5 @@ def test_an_event_at_the_very_end_is_kept_where_no_thread_starts_any_more(place:
         )  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
     kept = _waiting(file)
-    assert set(api.ids) | ({"bye-0"} if kept else set()) >= earlier | {"bye-0"}
+    assert len(set(api.ids)) + kept >= len(earlier | {"bye-0"})
     assert kept == (1 if place == "after" else 0)

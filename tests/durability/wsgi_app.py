@@ -11,16 +11,16 @@ from tests.durability.shop import answer, make_client
 from tiktok_middleware.core.tracking.current import KEY
 from tiktok_middleware.wsgi import TikTokMiddleware
 
-__all__ = ["app"]
+__all__ = ["app", "bare"]
 
 
-def _shop(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+def bare(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     status, headers, pieces = answer(environ["PATH_INFO"], environ["QUERY_STRING"], environ.get(KEY))
     start_response(f"{status} {'OK' if status == 200 else 'Elsewhere'}", headers)
     return iter(pieces) if len(pieces) > 1 else pieces
 
 
-app = TikTokMiddleware(_shop, client=make_client())
+app = TikTokMiddleware(bare, client=make_client())
 
 
 def _warm_up(event_id: str) -> None:

@@ -18,7 +18,7 @@ from litestar.di import Provide
 from litestar.middleware.base import DefineMiddleware
 from litestar.plugins import InitPluginProtocol
 
-from tiktok_middleware.asgi import TikTokMiddleware
+from tiktok_middleware.asgi import TikTokMiddleware, flush_at_stop
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.client import Client
 from tiktok_middleware.core.tracking.current import tracker_of
@@ -27,9 +27,6 @@ from tiktok_middleware.core.tracking.tracker import Tracker
 __all__ = ["TikTok", "TikTokPlugin", "TikTokRequest", "tiktok_from"]
 
 attach_to_requests()
-
-#: Maximum time for flushing events when the app stops, in seconds.
-_SHUTDOWN_S = 2.5
 
 if TYPE_CHECKING:
 
@@ -121,7 +118,7 @@ class TikTokPlugin(InitPluginProtocol):
         self.client.start()
 
     async def _flush(self) -> None:
-        await sync_to_thread(self.client.flush, _SHUTDOWN_S)
+        await sync_to_thread(flush_at_stop, self.client)
 
 
 class _FirstRequest:

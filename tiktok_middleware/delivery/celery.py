@@ -24,11 +24,13 @@ from typing import TYPE_CHECKING, Any
 import celery
 import msgspec
 from celery.exceptions import Reject
+from celery.signals import worker_shutting_down
 
 from tiktok_middleware._printable import own_logger
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.events.event import Record
 from tiktok_middleware.core.events_api.answers import Delivered, Retry, Verdict
+from tiktok_middleware.delivery.process.stopping import StopFlag, StoppedError, run_until
 from tiktok_middleware.delivery.sender.batch_worker import BatchWorker, Outcome
 from tiktok_middleware.errors import TikTokError
 
@@ -252,11 +254,12 @@ class Crew:
         return self._worker[1], publisher[1]
 
 
-def make_task(crew: Crew, calm_s: float = _CALM_S) -> Callable[[Any, dict[str, Any]], dict[str, int]]:
+def make_task(crew: Crew, stop: StopFlag, calm_s: float = _CALM_S) -> Callable[[Any, dict[str, Any]], dict[str, int]]:
     """Return the task's function.
 
     Args:
         crew: sends the events and puts messages back into the queue.
+        stop: whether the worker was asked to end. A message that is being sent then goes back into the queue.
         calm_s: wait before a failed message is returned to the broker, in seconds.
     """
 
@@ -272,7 +275,11 @@ def make_task(crew: Crew, calm_s: float = _CALM_S) -> Callable[[Any, dict[str, A
         except Exception as error:  # noqa: BLE001 - without `Reject`, the message of a failed task is acknowledged
             raise _left_alone(message, error, calm_s) from None
         try:
-            done = worker.deliver(message.records())
+            records = message.records()
+            done = run_until(lambda: worker.deliver(records), stop.is_over)
+        except StoppedError:
+            log.warning("%d event(s) stay with the broker: the worker ends, and TikTok does not answer", len(records))
+            raise Reject("the worker ends", requeue=True) from None
         except Exception:
             log.exception("%d event(s) could not be handled and go back into the queue", len(message.rows))
             done = Outcome(0, 0, message.records(), calm_s)
@@ -309,8 +316,17 @@ _OPTIONS: dict[str, Any] = {
     "max_retries": None,
     "serializer": "json",
 }
-_deliver = make_task(Crew())
+_stop = StopFlag()
+_deliver = make_task(Crew(), _stop)
 celery.shared_task(**_OPTIONS)(_deliver)
+
+
+def _note_stop(**_: object) -> None:
+    """Let tasks that are sending end in time. Celery calls this in the worker's main process."""
+    _stop.set()
+
+
+worker_shutting_down.connect(_note_stop, weak=False)
 
 
 def register(app: celery.Celery) -> Any:

@@ -32,6 +32,7 @@ from tiktok_middleware.delivery.outbox.put_ids import PutIds
 from tiktok_middleware.delivery.outbox.shared import SharedStorage
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 from tiktok_middleware.delivery.process.forks import watch, watch_child
+from tiktok_middleware.delivery.process.stopping import STOP
 from tiktok_middleware.delivery.process.threads import native_lock, run_between_requests
 from tiktok_middleware.delivery.sender.events_api import EventsApi
 from tiktok_middleware.delivery.sender.group_commit import GroupCommit
@@ -52,7 +53,6 @@ FLUSH_S = 2.0
 _LAST_START_S = 0.5  # a post starts within this part of `FLUSH_S`
 _ANSWER_S = FLUSH_S - _LAST_START_S  # limit of one post
 _KEEP_S = 5.0  # a host may freeze the process between requests, and the kept connection breaks unnoticed
-_COMMIT_S = 5.0  # at exit, accepted events get at least this time to reach the disk, whatever `close` was given
 _FORK_WAIT_S = 3.0  # covers a first import on a busy machine; a fork does not wait longer for a first send that hangs
 _POLL_S = 0.005
 _LISTEN_S = 0.5  # interval at which a process that only sends looks at an outbox on disk
@@ -281,12 +281,12 @@ class Delivery:
     def close(self, timeout_s: float) -> bool:
         """Return whether all events are delivered or dead letters within ``timeout_s`` seconds; the rest stays on disk.
 
-        First commits everything, for up to `_COMMIT_S` even if ``timeout_s`` is shorter. Idempotent. An entry that is
+        First commits everything, for up to 4.5 seconds even if ``timeout_s`` is shorter. Idempotent. An entry that is
         submitted later is committed on its caller's thread.
         """
         deadline = time.monotonic() + timeout_s
         self._is_closed = True
-        self._writer.close(max(timeout_s, _COMMIT_S))
+        self._writer.close(max(timeout_s, STOP.commit_s))
         is_sent = self._wait_until_sent(deadline)
         self._relay.stop(max(0.0, deadline - time.monotonic()))
         self._report_unsent(self._storage.settle())

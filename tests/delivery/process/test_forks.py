@@ -11,6 +11,7 @@ import pytest
 from tests.delivery.delivery_world import ToldSink, submissions
 from tiktok_middleware.delivery.delivery import DeliveryOptions, open_delivery
 from tiktok_middleware.delivery.process.forks import alive, close_all, watch
+from tiktok_middleware.delivery.process.stopping import StopBudget
 
 
 class Slow:
@@ -46,7 +47,7 @@ class Broken(Slow):
 def test_an_exit_has_one_deadline_for_all(caplog: pytest.LogCaptureFixture) -> None:
     several = [Slow(), Broken(), Slow()]
     began = time.monotonic()
-    close_all(several, exit_s=0.1)
+    close_all(several, StopBudget(0.1))
     assert time.monotonic() - began < 1
     assert [len(one.given_s) for one in several] == [1, 1, 1]
     assert sum(one.given_s[0] for one in several) < 0.15

@@ -192,7 +192,7 @@ def test_a_proxy_of_the_environment_counts_except_for_our_own_host(
     from tiktok_middleware.delivery.sender.events_api import _open
 
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    client = _open(url, 15.0, 60.0)
+    client = _open(url, 60.0)
     assert client.trust_env is trusts
     client.close()
 

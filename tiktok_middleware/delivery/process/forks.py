@@ -12,12 +12,11 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from tiktok_middleware._printable import own_logger
+from tiktok_middleware.delivery.process.stopping import STOP, StopBudget
 
 __all__ = ["ProcessRegistry", "alive", "close_all", "watch", "watch_child"]
 
 log: logging.Logger = own_logger(__name__)
-
-_EXIT_S = 2.0  # time for sending before the process ends; the rest stays on disk
 
 
 class ProcessRegistry(Protocol):
@@ -66,11 +65,12 @@ def _close_celery_child(**_: object) -> None:  # pragma: no cover - runs in Cele
 
 
 @atexit.register
-def close_all(several: Iterable[ProcessRegistry] = alive, exit_s: float = _EXIT_S) -> None:
-    """Close several deliveries, by default all of this process, within ``exit_s`` seconds in total."""
-    deadline = time.monotonic() + exit_s
-    for living in list(several):
-        _close(living, max(0.0, deadline - time.monotonic()))
+def close_all(several: Iterable[ProcessRegistry] = alive, budget: StopBudget = STOP) -> None:
+    """Close several deliveries, by default all of this process, within the seconds that are left of the budget."""
+    with budget.step() as left_s:
+        deadline = time.monotonic() + left_s
+        for living in list(several):
+            _close(living, max(0.0, deadline - time.monotonic()))
 
 
 def _close(living: ProcessRegistry, timeout_s: float) -> None:
@@ -91,6 +91,7 @@ def _after_fork() -> None:
 
 
 def _after_fork_in_child() -> None:  # pragma: no cover - runs in forked children
+    STOP.begin_anew()
     for living in list(alive):
         living.begin_anew()
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from tiktok_middleware.core.events.event import Record
 from tiktok_middleware.core.events_api.answers import Halted, Retry, Verdict, read_answer
 from tiktok_middleware.core.events_api.requests import encode_request
+from tiktok_middleware.delivery.process.stopping import STOP
 
 if TYPE_CHECKING:
     import httpx
@@ -45,7 +46,7 @@ class EventsApi:
         api_url: base URL, such as ``https://business-api.tiktok.com/open_api/v1.3``.
         tokens: access token of each pixel; they appear in no log and no reason.
         test_event_code: if set, the events appear under Test Events.
-        deadline_s: limit of a whole request in seconds, however slowly the answer arrives.
+        deadline_s: limit of a whole request in seconds, however slowly the answer arrives; less while the process ends.
         keep_s: seconds that an idle connection is kept.
         clock: returns Unix seconds, for ``Retry-After`` dates.
     """
@@ -92,14 +93,20 @@ class EventsApi:
         import httpx  # noqa: PLC0415 - takes a tenth of a second, which must not delay the start or a request
 
         mark = _posting.set(True)
-        watchdog = threading.Timer(self._deadline_s, self._cut)
+        limit_s = STOP.request_s(self._deadline_s)
+        watchdog = threading.Timer(limit_s, self._cut)
         watchdog.daemon = True
         with contextlib.suppress(RuntimeError):  # at exit no thread can start; `close` then has its own deadline
             watchdog.start()
         try:
-            client = self._client = self._client or _open(self._url, self._deadline_s, self._keep_s)
+            client = self._client = self._client or _open(self._url, self._keep_s)
             with client.stream(
-                "POST", self._url, content=body, headers={"Access-Token": token}, extensions={"trace": self._trace}
+                "POST",
+                self._url,
+                content=body,
+                headers={"Access-Token": token},
+                timeout=httpx.Timeout(min(_READ_S, limit_s), connect=min(_CONNECT_S, limit_s)),
+                extensions={"trace": self._trace},
             ) as response:
                 answer = _read(response).replace(token.encode("ascii"), b"...")  # its message is logged and stored
                 return read_answer(response.status_code, answer, response.headers.get("retry-after"), self._clock())
@@ -126,11 +133,10 @@ class EventsApi:
                 socket.socket.shutdown(wire, socket.SHUT_RDWR)
 
 
-def _open(url: str, deadline_s: float, keep_s: float) -> httpx.Client:
+def _open(url: str, keep_s: float) -> httpx.Client:
     import httpx  # noqa: PLC0415 - as above
 
     client = httpx.Client(
-        timeout=httpx.Timeout(min(_READ_S, deadline_s), connect=min(_CONNECT_S, deadline_s)),
         limits=httpx.Limits(max_connections=1, keepalive_expiry=keep_s),
         trust_env=not _is_loopback(url),
         headers={"Content-Type": "application/json", "User-Agent": "tiktok-middleware", "Accept-Encoding": "identity"},
