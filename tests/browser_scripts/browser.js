@@ -50,6 +50,7 @@ async function live(plan) {
     fetch: async (url, options) => {
       diary.posts.push({url, ...options, body: JSON.parse(options.body)});
       const answer = answers.shift() || {load: true};
+      if (answer === 'never') return new Promise(() => {});
       if (answer === 'lost') throw new TypeError('Failed to fetch');
       if (answer === 'page') return {ok: true, status: 200, json: async () => { throw new SyntaxError('no JSON'); }};
       if (typeof answer === 'number') return {ok: false, status: answer};

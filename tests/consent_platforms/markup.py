@@ -53,7 +53,7 @@ VANILLA3_BUTTONS = Buttons(
 TCF = """<script type="importmap">{"imports": {"@iabtcf/core": "/modules/@iabtcf/core/lib/mjs/index.js"}}</script>
 <script type="module">
 import {CmpApi} from '/modules/@iabtcf/cmpapi/lib/mjs/index.js';
-import {TCModel, TCString, GVL} from '@iabtcf/core';
+import {GVL, Segment, TCModel, TCString} from '@iabtcf/core';
 const list = {gvlSpecificationVersion: 3, vendorListVersion: 143, tcfPolicyVersion: 5, lastUpdated: '2026-01-22T16:00:20Z',
   purposes: Object.fromEntries([1,2,3,4,5,6,7,8,9,10,11].map(id => [id, {id, name: 'p' + id, description: '', illustrations: []}])),
   specialPurposes: {}, features: {}, specialFeatures: {}, stacks: {}, dataCategories: {},
@@ -65,26 +65,32 @@ window.choose = purposes => {
   Object.assign(model, {cmpId: 880, cmpVersion: 2, isServiceSpecific: true, publisherCountryCode: 'DE', vendorListVersion: 143});
   model.setAllVendorsDisclosed();
   purposes.forEach(id => model.purposeConsents.set(id));
-  const text = TCString.encode(model);
+  const text = TCString.encode(model, {segments: [SEGMENTS]});
   STORE
   api.update(text, true);
   api.update(text, false);
 };
 const stored = KEPT;
 if (stored) api.update(stored, false); else api.update('', true);
-</script>
-<script>document.addEventListener('click', event => {
+document.addEventListener('click', event => {
   const list = event.target.dataset && event.target.dataset.purposes;
   if (list != null) choose(list ? list.split(',').map(Number) : []);
 });
-const show = () => document.body.insertAdjacentHTML('beforeend',
+document.body.insertAdjacentHTML('beforeend',
   '<button id=yes data-purposes="1,2,3,4,7,9,10">Yes</button><button id=no data-purposes="">No</button><button id=some data-purposes="1,7">Some</button>');
-document.body ? show() : addEventListener('DOMContentLoaded', show);
 </script>"""
-TCF_COOKIE = TCF.replace("STORE", "document.cookie = 'euconsent-v2=' + text + '; path=/; max-age=33696000';").replace(
+_COOKIE = TCF.replace("STORE", "document.cookie = 'euconsent-v2=' + text + '; path=/; max-age=33696000';").replace(
     "KEPT", "(document.cookie.match('euconsent-v2=([^;]*)') || [])[1]"
 )
-TCF_STORE = TCF.replace("STORE", "localStorage.setItem('tc', text);").replace("KEPT", "localStorage.getItem('tc')")
+_DISCLOSED = "Segment.CORE, Segment.VENDORS_DISCLOSED, Segment.PUBLISHER_TC"
+TCF_COOKIE = _COOKIE.replace("SEGMENTS", _DISCLOSED)
+#: As the library writes strings by its defaults. From March 2026 the server does not read such a string.
+TCF_OLD_COOKIE = _COOKIE.replace("SEGMENTS", "Segment.CORE, Segment.PUBLISHER_TC")
+TCF_STORE = (
+    TCF.replace("STORE", "localStorage.setItem('tc', text);")
+    .replace("KEPT", "localStorage.getItem('tc')")
+    .replace("SEGMENTS", _DISCLOSED)
+)
 BUTTONS = Buttons("#yes", "#no", "#some", "#yes", "#no")
 
 GOOGLE = """<script>window.dataLayer = window.dataLayer || []; function gtag() { dataLayer.push(arguments); }

@@ -20,6 +20,7 @@ from tests.consent_platforms.markup import (
     OREJIME,
     TARTEAUCITRON,
     TCF_COOKIE,
+    TCF_OLD_COOKIE,
     TCF_STORE,
     VANILLA,
     VANILLA2,
@@ -75,6 +76,7 @@ PLATFORMS: tuple[Platform, ...] = (
         Buttons("#c-p-bn", "#c-s-bn", "js:cc.accept(['analytics']); cc.hide()", "js:cc.accept('all')", "js:cc.accept([])"),
     ),
     Platform("TCF, cookie", "@iabtcf/cmpapi 1.5.6", "tcf", TCF_COOKIE, BUTTONS, is_quick=True),
+    Platform("TCF, cookie without disclosed vendors", "@iabtcf/cmpapi 1.5.6", "tcf", TCF_OLD_COOKIE, BUTTONS),
     Platform("TCF, page only", "@iabtcf/cmpapi 1.5.6", "tcf", TCF_STORE, BUTTONS),
     Platform("TCF bridge", "@iabtcf/cmpapi 1.5.6", "bridge:sourcepoint", TCF_STORE, BUTTONS),
     Platform(

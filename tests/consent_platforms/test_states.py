@@ -234,7 +234,7 @@ def test_global_privacy_control_outranks_a_click(platform: Platform, person: Mak
 
 #: A cookie that the server reads, and two platforms that only the page can ask; with what is there once they are.
 LATE = {
-    "klaro": "window.klaro",
+    "klaro": "window.klaro && klaro.getManager",
     "TCF bridge": "document.getElementById('no')",
     "TCF, page only": "document.getElementById('no')",
 }

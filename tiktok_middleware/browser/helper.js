@@ -5,14 +5,15 @@ let t = window.tiktok;
 if (!t || !t.todo || t.listens) return;
 t.listens = 1;
 // live: events may be sent. t.off: consent was refused in this page. items: posts that wait for the endpoint, each
-// [kind, what to post, copy to fire after the answer, time]. refs: references of copies that are stored at the
-// endpoint. said: more fields of the next post. platform: what the bridge has reported. parked: calls that TikTok's
-// script had not run when the visitor refused. t.fired: also names of redirect cookies whose events this page has, and URLs
-// of answers that it has received. t.s: p: there is a platform; m: pattern of its cookies; d: domains of our cookies.
+// [kind, what to post, copy to fire after the answer, time]; kind x is a reference of a copy that is stored at the
+// endpoint. leaving: if the page is being left, how many items its last posts contain. said: more fields of the next post.
+// platform: what the bridge has reported. parked: calls that TikTok's script had not run when the visitor refused. t.fired:
+// also names of redirect cookies whose events this page has, and URLs of answers that it has received. t.s: p: there is a
+// platform; m: pattern of its cookies; d: domains of our cookies.
 let script = d.currentScript || {src: ''}, url = script.src.replace(/helper-.*/, 'collect'), nonce = script.nonce,
-  settings = t.s || {}, pages = t.pages = [], items = [], refs = [], parked = [], pause = 2.5, idle = 0,
+  settings = t.s || {}, pages = t.pages = [], items = [], parked = [], pause = 2.5, idle = 0,
   born = Date.now(),
-  said, posts, live, paused, busy, at, seen, heard, platform, needs, watcher;
+  said, posts, live, paused, busy, leaving, at, seen, heard, platform, needs, watcher;
 
 // Our cookies are for all hosts of the site: the broadest domain that the browser accepts is the site's.
 let domains = settings.d || location.hostname.split('.').map((_, at, all) => all.slice(at).join('.')).reverse();
@@ -24,7 +25,7 @@ let write = (name, text, age) => {
     if (age && value(name) === text) return;
   }
 };
-let end = (...names) => names.forEach(name => value(name) && write(name, '', 0));
+let end = (...names) => names.map(name => value(name) && write(name, '', 0));
 let own = () => value('_tt_consent')[0];
 // The cookies of the consent platform; if their names are not known, all that are not ours.
 let record = (text = d.cookie) => text.split('; ')
@@ -42,7 +43,7 @@ let add = (key, value) => {
   d.head.append(element);
 };
 let know = names => (names || []).map(name => t.fired[name] = 1);
-let isNews = () => said || live && (items[0] || refs[0]);
+let isNews = () => said || live && items[0];
 
 // Store the items without an answer: if the page is left, the next page's first post carries them.
 let later = () => {
@@ -76,13 +77,12 @@ let take = (name, props, given, token) => {
 
 let flush = async () => {
   await 0;
-  if (busy || d.prerendering || !url || !isNews()) return;
+  if (d.prerendering || !url || !isNews() || busy && !leaving) return;
   // The visitor has refused in another tab since: this page's earlier report of the platform is outdated.
   if (!said && own() === 'd' && heard !== 'd') return refuse();
-  let sent = t.off ? [] : items.splice(0, 5), was = said || {}, asked = record(), mine = own(), off = t.off;
-  let body = {u: location.href, r: d.referrer, x: refs, c: [], e: [], m: [], p: sent.some(item => item[2]), ...platform, ...needs, ...said};
-  for (let item of sent) body[item[0]].push(item[1]);
-  refs = [];
+  let sent = t.off ? [] : items.slice(0, leaving || 5), was = said || {}, asked = record(), mine = own(), off = t.off;
+  let body = {u: location.href, r: d.referrer, x: [], c: [], e: [], m: [], p: sent.some(item => item[2]), ...platform, ...needs, ...said};
+  sent.map(item => body[item[0]].push(item[1]));
   said = 0;
   busy = 1;
   let answer = 0;
@@ -93,11 +93,11 @@ let flush = async () => {
   busy = 0;
   seen = asked;
   heard = own();
-  let fire = () => sent.forEach(item => {
+  let fire = () => sent.map(item => {
     if (item[2]) act(t.emit, [item[2]]);
     item[2] = 0;
   });
-  if (!answer.load) items = [...sent, ...items];
+  if (answer.load) items = items.filter(item => !sent.includes(item));
   if (!answer) {
     // Without consent the page keeps waiting. With consent the waiting copies fire now, and are confirmed later.
     said = {...was, ...said};
@@ -156,7 +156,7 @@ let ask = () => {
 
 // Stop both channels. Calls that TikTok's script has not run yet move to `parked`, in case consent is granted later.
 let refuse = () => {
-  if (paused) items = t.held = [];
+  if (paused) items = [], t.held = [];
   live = paused = 0;
   t.off = 1;
   t.emit = () => {};
@@ -191,7 +191,7 @@ let calls = {
     at = here();
     know(c.k);
     if (c.n) url = new URL(posts = c.n, location);
-    refs.push(...c.x || []);
+    (c.x || []).map(ref => queue('x', ref));
     if (c.w && c.q) needs = {q: 1};
     if (!c.w) live = 1;
     else if (live) c.r && c.r();
@@ -236,17 +236,13 @@ t.privacyStatus = () => {
 };
 
 // Read the events of a response's Server-Timing header, which the browser reports with the resource timing.
-let hear = text => {
-  if (text[0] !== '~') return t.emit(JSON.parse(atob(text)));
-  refs.push(text.slice(1));
-  later();
-};
+let hear = text => text[0] === '~' ? queue('x', text.slice(1)) : t.emit(JSON.parse(atob(text)));
 // Read events only from responses of this host and its subdomains, such as an API's. WebKit keeps Server-Timing of other
 // hosts to itself: the endpoint counts such an answer, unless the page passes it to receive().
 let read = entry => {
   let host = new URL(entry.name).hostname;
   if (!('.' + host).endsWith('.' + location.hostname.replace(/^www\./, ''))) return;
-  entry.serverTiming.forEach(one => one.name === 'tiktok' && hear(one.description));
+  entry.serverTiming.map(one => one.name === 'tiktok' && hear(one.description));
   if (/^(fetch|xml)/.test(entry.initiatorType) && host !== location.hostname && entry.responseStart && !entry.serverTiming[0] && /^Ap/.test(navigator.vendor))
     setTimeout(() => t.fired[entry.name] || say('n', 1), 1000);
 };
@@ -286,8 +282,8 @@ let todo = t.todo, push = call => { act(calls[call[0]], ...call.slice(1)); };
 t.todo = {push};
 for (let name in calls) t[name] = (...args) => push([name, ...args]);
 act(() => { items = JSON.parse(sessionStorage.getItem('tiktok:kept')).filter(item => item[3] > Date.now() - 36e5); });
-todo.forEach(push);
-act(() => new PerformanceObserver(list => list.getEntries().forEach(entry => act(read, entry))).observe({type: 'resource', buffered: true}));
+todo.map(push);
+act(() => new PerformanceObserver(list => list.getEntries().map(entry => act(read, entry))).observe({type: 'resource', buffered: true}));
 for (let kind of ['click', 'submit']) d.addEventListener(kind, event => {
   act(() => open(event.target.closest('[data-tiktok-on=' + kind + ']')));
   act(setTimeout, watch);
@@ -296,10 +292,15 @@ act(() => navigation.addEventListener('currententrychange', route));
 act(() => cookieStore.addEventListener('change', watch));
 // A page that is restored from the back/forward cache may need TikTok's script once more: see restored.js.
 let restore = () => add('src', script.src.replace(/helper(?=-\w+.js$)/, 'restored'));
-addEventListener('pageshow', event => event.persisted && restore());
+addEventListener('pageshow', event => { leaving = event.persisted && restore(); });
 if (t.back) restore();
-// A choice in the moment of leaving: the post outlives the page.
-addEventListener('pagehide', watch);
+// A choice in the moment of leaving: the post outlives the page. It does not wait for the answer to an earlier post, and
+// contains the items of that post once more, because they were posted before the choice.
+addEventListener('pagehide', () => {
+  leaving = 20;
+  watch();
+  later();
+});
 d.addEventListener('readystatechange', scan);
 scan();
 setInterval(() => {
