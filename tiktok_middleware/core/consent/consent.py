@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tiktok_middleware.core.consent.bridge_settings import bridges
 from tiktok_middleware.core.consent.platforms import reader_for
-from tiktok_middleware.core.consent.platforms._decoding import values_by_name
+from tiktok_middleware.core.consent.platforms._decoding import decoded, read_copies, values_by_name
 from tiktok_middleware.core.consent.precedence import SAID_COOKIE, Newer, Word, newer, read_word, winner
 from tiktok_middleware.core.consent.signals import OPT_OUT_WORDS, opt_out
 from tiktok_middleware.core.consent.state import State
@@ -149,7 +149,9 @@ def make_reader(
         return Reader(_reported, is_bridged=True)
     if kind == "cookie":
         name, _, granted = rest.partition("=")
-        return Reader(lambda request: _read_cookie(request.cookies.get(name), granted))
+        return Reader(
+            lambda request: read_copies(request.cookie_header, name, lambda value: _own_cookie(value, granted))
+        )
     if kind == "import":
         return Reader(_guarded(_imported(setting), failed), may_limit=True)
     try:
@@ -267,10 +269,15 @@ def _known(state: State, request: RequestView) -> State:
     return _reported(request) if state is State.UNKNOWN else state
 
 
-def _read_cookie(value: str | None, granted: str) -> State:
+def _own_cookie(value: str, granted: str) -> State:
+    """Return the state of the site's own cookie: granted for exactly one value, denied for any other."""
     if not value:
         return State.UNKNOWN
-    return State.GRANTED if value == granted else State.DENIED
+    try:
+        text = decoded(value)
+    except ValueError:
+        text = value
+    return State.GRANTED if granted in {value, text} else State.DENIED
 
 
 def _imported(setting: str) -> Callable[[RequestView], object]:

@@ -230,7 +230,7 @@ class TestUsPrivacy:
             ('{"uspString":1}', ""),
             ("{}", ""),
             ("{", ""),
-            ("%31YYN", ""),
+            ("%31YYN", "usprivacy_opt_out"),
         ],
     )
     @pytest.mark.parametrize("name", ["usprivacy", "us_privacy"])

@@ -36,6 +36,8 @@ __all__ = [
     "read_copies",
     "record",
     "record_in",
+    "texts_in",
+    "unquoted",
     "values_by_name",
     "values_of",
     "yes_or_no",
@@ -142,17 +144,23 @@ _CHARACTERS = {high + low: chr(int(high + low, 16)) for high in hexdigits for lo
 _ESCAPE = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))", re.DOTALL)
 
 
-def decoded(value: str) -> str:
-    r"""Return the value without quotes, percent-decoded once, as strict UTF-8. ``+`` is kept.
+def unquoted(value: str) -> str:
+    r"""Return the value without quotes.
 
     Servers quote values with characters that cookies cannot hold: ``"{\"ads\": true\054 ...}"``.
+    """
+    if value[:1] == '"' == value[-1:] and len(value) > 1:
+        return _ESCAPE.sub(lambda found: chr(int(found[1], 8)) if found[1] else found[2], value[1:-1])
+    return value
+
+
+def decoded(value: str) -> str:
+    """Return the value without quotes, percent-decoded once, as strict UTF-8. ``+`` is kept.
 
     Args:
         value: the value from the server, whose bytes are decoded as latin-1.
     """
-    if value[:1] == '"' == value[-1:] and len(value) > 1:
-        value = _ESCAPE.sub(lambda found: chr(int(found[1], 8)) if found[1] else found[2], value[1:-1])
-    first, *others = value.split("%")
+    first, *others = unquoted(value).split("%")
     try:
         text = first + "".join([_CHARACTERS[part[:2]] + part[2:] for part in others])
     except KeyError:
@@ -262,6 +270,29 @@ def latest(header: str, name: str, read: Callable[[str], int]) -> int:
             except ValueError:
                 continue
     return max(times)
+
+
+# -- versions
+
+
+def texts_in(header: str, name: str, read: Callable[[str], object]) -> frozenset[str]:
+    """Return a field of all copies of a cookie as texts; an empty text for a copy without a text or whole number.
+
+    Args:
+        header: the raw ``Cookie`` header.
+        name: the cookie's name.
+        read: returns the field of one value; raises ``ValueError`` if it cannot read the value.
+    """
+    return frozenset(_field(read, value) for value in values_of(header, name))
+
+
+def _field(read: Callable[[str], object], value: str) -> str:
+    try:
+        found = read(value) if len(value) <= MAX_VALUE_CHARS else ""
+    except ValueError:
+        return ""
+    is_text = isinstance(found, str) or (isinstance(found, int) and not isinstance(found, bool))
+    return str(found) if is_text else ""
 
 
 # -- bit fields

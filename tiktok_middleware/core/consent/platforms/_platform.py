@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 from tiktok_middleware.core.consent.state import State
 
-__all__ = ["OPT_OUT", "Platform", "Setting", "no_time"]
+__all__ = ["OPT_OUT", "Platform", "Revisions", "Setting", "no_time"]
 
 #: Optional last part of a setting: the site's banner grants before any click, so a grant counts as a default.
 OPT_OUT = "opt-out"
+#: Begins the part with the only policy version whose records count.
+_REVISION = "revision="
 
 _PART = re.compile(r"[^\s;,](?:[^;,\r\n]*[^\s;,])?")
 _COOKIE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -24,11 +26,13 @@ class Setting(NamedTuple):
         parts: the comma-separated parts after the colon.
         cookie: the cookie's name if the site has changed it; else empty.
         implied: the state for a default grant without a click: unknown or granted.
+        revision: the only policy version whose records count; empty if all count.
     """
 
     parts: tuple[str, ...] = ()
     cookie: str = ""
     implied: State = State.UNKNOWN
+    revision: str = ""
 
     def part(self, otherwise: str = "") -> str:
         """Return the first part, or ``otherwise`` if there is none."""
@@ -44,6 +48,18 @@ def _any_parts(_parts: tuple[str, ...]) -> bool:
     return True
 
 
+class Revisions(NamedTuple):
+    """The versions of a site's policy in the records of a platform that asks again for a new one.
+
+    Attributes:
+        read: returns the versions in all copies of the record, from the raw ``Cookie`` header and the setting.
+        form: pattern of a version in the setting; without it a whole number.
+    """
+
+    read: Callable[[str, Setting], frozenset[str]]
+    form: re.Pattern[str] = re.compile(r"[0-9]{1,14}", re.ASCII)
+
+
 class Platform(NamedTuple):
     """One consent platform.
 
@@ -56,6 +72,7 @@ class Platform(NamedTuple):
         least, most: minimum and maximum number of parts.
         has_cookie_name: whether ``@NAME`` may follow, for a site that has renamed the cookie.
         accepts: returns whether the parts are valid, given that their number is.
+        revisions: the policy versions in records; None if records have none.
     """
 
     usage: str
@@ -67,6 +84,7 @@ class Platform(NamedTuple):
     most: int = 0
     has_cookie_name: bool = False
     accepts: Callable[[tuple[str, ...]], bool] = _any_parts
+    revisions: Revisions | None = None
 
     def setting(self, colon: str, rest: str, implied: State) -> Setting:
         """Parse the text after the platform's name.
@@ -78,9 +96,15 @@ class Platform(NamedTuple):
         if at and not _COOKIE.fullmatch(cookie):
             raise ValueError(self.allowed)
         parts = tuple(part.strip() for part in text.split(",")) if colon and (text or not at) else ()
+        revision = ""
+        if self.revisions is not None and parts and parts[-1].startswith(_REVISION):
+            *before, last = parts
+            parts, revision = tuple(before), last.removeprefix(_REVISION)
+            if not self.revisions.form.fullmatch(revision):
+                raise ValueError(self.allowed)
         if not self.least <= len(parts) <= self.most or not all(map(_PART.fullmatch, parts)) or not self.accepts(parts):
             raise ValueError(self.allowed)
-        return Setting(parts, cookie, implied)
+        return Setting(parts, cookie, implied, revision)
 
     @property
     def allowed(self) -> str:

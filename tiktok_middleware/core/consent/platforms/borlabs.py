@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tiktok_middleware.core.consent.platforms._decoding import State, list_in, read_copies, record, record_in
-from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
+from tiktok_middleware.core.consent.platforms._decoding import State, list_in, read_copies, record, record_in, texts_in
+from tiktok_middleware.core.consent.platforms._platform import Platform, Revisions, Setting
 
 __all__ = ["PLATFORM"]
 
@@ -24,10 +24,16 @@ def _answer(value: str, service: str) -> State:
     return State.GRANTED if is_accepted else State.DENIED
 
 
+def _revisions(header: str, _setting: Setting) -> frozenset[str]:
+    return texts_in(header, _COOKIE, lambda value: record(value).get("version"))
+
+
 PLATFORM = Platform(
-    "borlabs[:service]",
-    "service is the id of TikTok's service in the group marketing of Borlabs Cookie (without it any)",
+    "borlabs[:service][,revision=N]",
+    "service is the id of TikTok's service in the group marketing of Borlabs Cookie (without it any), and N its cookie "
+    "version",
     (_COOKIE,),
     _read,
     most=1,
+    revisions=Revisions(_revisions),
 )

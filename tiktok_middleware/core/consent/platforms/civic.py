@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tiktok_middleware.core.consent.platforms._decoding import (
     State,
     latest,
@@ -9,9 +11,10 @@ from tiktok_middleware.core.consent.platforms._decoding import (
     read_copies,
     record,
     record_in,
+    texts_in,
     yes_or_no,
 )
-from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
+from tiktok_middleware.core.consent.platforms._platform import Platform, Revisions, Setting
 
 __all__ = ["PLATFORM"]
 
@@ -38,12 +41,18 @@ def _changed_at_ms(header: str, _setting: Setting) -> int:
     return latest(header, _COOKIE, lambda value: number_ms(record(value).get("consentDate")))
 
 
+def _revisions(header: str, _setting: Setting) -> frozenset[str]:
+    return texts_in(header, _COOKIE, lambda value: record_in(record(value), "statement").get("updated"))
+
+
 PLATFORM = Platform(
-    "civic:NAME",
-    "NAME is the category's name in optionalCookies of the cookie CookieControl, after a click on accept",
+    "civic:NAME[,revision=DATE]",
+    "NAME is the category's name in optionalCookies of the cookie CookieControl, after a click on accept, and DATE is "
+    "updated in the statement of its configuration",
     (_COOKIE,),
     _read,
     _changed_at_ms,
     least=1,
     most=1,
+    revisions=Revisions(_revisions, re.compile(r"[0-9]{1,4}(?:[-/.][0-9]{1,4}){2}", re.ASCII)),
 )

@@ -7,10 +7,11 @@ from tiktok_middleware.core.consent.platforms._decoding import (
     attempt,
     decoded,
     most_careful,
+    texts_in,
     values_by_name,
     yes_or_no,
 )
-from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
+from tiktok_middleware.core.consent.platforms._platform import Platform, Revisions, Setting
 
 __all__ = ["PLATFORM"]
 
@@ -28,4 +29,14 @@ def _answer(word: str) -> State:
     return yes_or_no(decoded(word), yes="allow", no="deny")
 
 
-PLATFORM = Platform("complianz", "", _NAMES, _read)
+def _revisions(header: str, _setting: Setting) -> frozenset[str]:
+    return frozenset().union(*(texts_in(header, f"{start}_policy_id", decoded) for start in ("cmplz", "cmplz_rt")))
+
+
+PLATFORM = Platform(
+    "complianz[:revision=N]",
+    "N is the number in the cookie cmplz_policy_id (without it any)",
+    _NAMES,
+    _read,
+    revisions=Revisions(_revisions),
+)

@@ -18,7 +18,7 @@ from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
 __all__ = ["PLATFORM"]
 
 _COOKIE = "CookieConsent"
-_PAIR = re.compile(r"([A-Za-z0-9_]+):('[^']*'|[-.A-Za-z0-9]*)(?:,|\Z)")
+_PAIR = re.compile(r" ?([A-Za-z0-9_]+):('[^']*'|[-.A-Za-z0-9]*)(?:,|\Z)")
 
 
 def _read(header: str, setting: Setting) -> State:

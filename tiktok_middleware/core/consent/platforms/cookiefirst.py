@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tiktok_middleware.core.consent.platforms._decoding import (
     State,
     iso_ms,
@@ -9,9 +11,10 @@ from tiktok_middleware.core.consent.platforms._decoding import (
     number_ms,
     read_copies,
     record,
+    texts_in,
     yes_or_no,
 )
-from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
+from tiktok_middleware.core.consent.platforms._platform import Platform, Revisions, Setting
 
 __all__ = ["PLATFORM"]
 
@@ -30,4 +33,15 @@ def _time(stamp: object) -> int:
     return iso_ms(stamp) if isinstance(stamp, str) and "T" in stamp else number_ms(stamp)
 
 
-PLATFORM = Platform("cookiefirst", "", (_COOKIE,), _read, _changed_at_ms)
+def _revisions(header: str, _setting: Setting) -> frozenset[str]:
+    return texts_in(header, _COOKIE, lambda value: record(value).get("version"))
+
+
+PLATFORM = Platform(
+    "cookiefirst[:revision=ID]",
+    "ID is version in the cookie cookiefirst-consent (without it any)",
+    (_COOKIE,),
+    _read,
+    _changed_at_ms,
+    revisions=Revisions(_revisions, re.compile(r"[0-9A-Za-z-]{1,64}")),
+)

@@ -8,10 +8,11 @@ from tiktok_middleware.core.consent.platforms._decoding import (
     key_values,
     most_careful,
     read_copies,
+    texts_in,
     values_of,
     yes_or_no,
 )
-from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
+from tiktok_middleware.core.consent.platforms._platform import Platform, Revisions, Setting
 
 __all__ = ["PLATFORM"]
 
@@ -52,10 +53,16 @@ def _read_version_2(header: str, parts: tuple[str, ...]) -> State:
     return most_careful([yes_or_no(box, yes="yes", no="no") for box in boxes])
 
 
+def _revisions(header: str, _setting: Setting) -> frozenset[str]:
+    return texts_in(header, _COOKIE, lambda value: key_values(decoded(value).split(","), ":").get("lastRenewedDate"))
+
+
 PLATFORM = Platform(
-    "cookieyes[:SLUG]",
-    "SLUG is the name of the advertising category in the cookie cookieyes-consent (without it advertisement)",
+    "cookieyes[:SLUG][,revision=N]",
+    "SLUG is the name of the advertising category in the cookie cookieyes-consent (without it advertisement), and N is "
+    "lastRenewedDate there",
     (_COOKIE, "viewed_cookie_policy", "cookielawinfo-checkbox-"),
     _read,
     most=1,
+    revisions=Revisions(_revisions),
 )

@@ -12,6 +12,7 @@ from tiktok_middleware.core.consent.platforms._decoding import (
     key_values,
     latest,
     read_copies,
+    unquoted,
     values_of,
     yes_or_no,
 )
@@ -21,10 +22,10 @@ __all__ = ["PLATFORM"]
 
 _COOKIE, _CLOSED = "OptanonConsent", "OptanonAlertBoxClosed"
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|\+00:?00)", re.ASCII)
 
 #: Category groups of the United States. A 0 means an opt-out of sale and sharing, regardless of other categories.
-_SALE_GROUPS = ("OSSTA_BG", "SPD_BG")
+_SALE_GROUPS = ("OSSTA_BG", "SPD_BG", "SSPD_BG")
 
 
 def _read(header: str, setting: Setting) -> State:
@@ -37,7 +38,7 @@ def _read(header: str, setting: Setting) -> State:
 
 
 def _answer(value: str, header: str, ids: tuple[str, ...], implied: State) -> State:
-    fields = key_values(value.split("&"), "=")
+    fields = key_values(unquoted(value).split("&"), "=")
     groups = key_values(_decoded(fields.get("groups", "")).split(","), ":")
     kept = [yes_or_no(groups[group], yes="1", no="0") for group in _SALE_GROUPS if group in groups]
     if State.DENIED in kept:
@@ -46,7 +47,7 @@ def _answer(value: str, header: str, ids: tuple[str, ...], implied: State) -> St
     chosen = _is_chosen(fields, header)
     if wanted is State.DENIED:
         return wanted if chosen or fields.get("isGpcEnabled") == "1" else State.UNKNOWN
-    if wanted is State.UNKNOWN or fields.get("AwaitingReconsent") == "true":
+    if wanted is State.UNKNOWN or fields.get("AwaitingReconsent", "") not in {"", "false"}:
         return State.UNKNOWN
     return wanted if chosen else implied
 

@@ -125,8 +125,11 @@ class HeaderReader(NamedTuple):
     has_defaults: bool = False
 
     def __call__(self, header: str) -> State:
-        """Return the visitor's state."""
+        """Return the visitor's state; unknown for a record of another policy version, as the platform asks again."""
         state = self.platform.read(header, self.setting)
+        if self.setting.revision and self.platform.revisions is not None:
+            is_current = self.platform.revisions.read(header, self.setting) == {self.setting.revision}
+            state = state if is_current else State.UNKNOWN
         return self.setting.implied if self.has_defaults and state is State.GRANTED else state
 
     def changed_at_ms(self, header: str) -> int:

@@ -33,6 +33,6 @@ def is_opted_out(value: str) -> bool:
         ValueError: the value cannot be read.
     """
     text: object = decoded(value)
-    if value[:1] in {"{", "%"}:
+    if str(text).startswith("{"):
         text = record(value).get("uspString")
     return sale_flag(str(text)) == "Y"

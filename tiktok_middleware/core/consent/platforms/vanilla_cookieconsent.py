@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import re
-
-from tiktok_middleware.core.consent.platforms._decoding import State, iso_ms, latest, list_in, read_copies, record
-from tiktok_middleware.core.consent.platforms._platform import Platform, Setting
+from tiktok_middleware.core.consent.platforms._decoding import (
+    State,
+    iso_ms,
+    latest,
+    list_in,
+    read_copies,
+    record,
+    texts_in,
+)
+from tiktok_middleware.core.consent.platforms._platform import Platform, Revisions, Setting
 
 __all__ = ["PLATFORM"]
 
-_REVISION = re.compile(r"revision=[0-9]{1,9}")
+_COOKIE = "cc_cookie"
 
 
 def _read(header: str, setting: Setting) -> State:
-    revisions = [int(part.partition("=")[2]) for part in setting.parts[1:]]
-    return read_copies(
-        header, setting.cookie or "cc_cookie", lambda value: _answer(record(value), setting.part(), revisions)
-    )
+    return read_copies(header, setting.cookie or _COOKIE, lambda value: _answer(record(value), setting.part()))
 
 
-def _answer(found: dict[str, object], category: str, revisions: list[int]) -> State:
-    """Return the category's state; unknown for another revision, because the platform asks again then.
-
-    Versions before 2.8.1 call the list ``level``.
-    """
-    if revisions and found.get("revision") != revisions[0]:
-        return State.UNKNOWN
+def _answer(found: dict[str, object], category: str) -> State:
+    """Return the category's state. Versions before 2.8.1 call the list ``level``."""
     accepted = list_in(found, "categories" if "categories" in found else "level")
     return State.GRANTED if category in accepted else State.DENIED
 
 
 def _changed_at_ms(header: str, setting: Setting) -> int:
-    return latest(header, setting.cookie or "cc_cookie", lambda value: max(_times(record(value))))
+    return latest(header, setting.cookie or _COOKIE, lambda value: max(_times(record(value))))
 
 
 def _times(found: dict[str, object]) -> list[int]:
@@ -39,14 +37,19 @@ def _times(found: dict[str, object]) -> list[int]:
     return [iso_ms(found[name]) for name in names if name in found]
 
 
+def _revisions(header: str, setting: Setting) -> frozenset[str]:
+    return texts_in(header, setting.cookie or _COOKIE, lambda value: record(value).get("revision"))
+
+
 PLATFORM = Platform(
-    "cc_cookie:CATEGORY",
-    "CATEGORY is a key of categories in the configuration of vanilla-cookieconsent, such as marketing",
-    ("cc_cookie",),
+    "cc_cookie:CATEGORY[,revision=N]",
+    "CATEGORY is a key of categories in the configuration of vanilla-cookieconsent, such as marketing, and N its "
+    "revision",
+    (_COOKIE,),
     _read,
     _changed_at_ms,
     least=1,
-    most=2,
+    most=1,
     has_cookie_name=True,
-    accepts=lambda parts: all(map(_REVISION.fullmatch, parts[1:])),
+    revisions=Revisions(_revisions),
 )
