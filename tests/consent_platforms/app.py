@@ -18,7 +18,7 @@ from tiktok_middleware.contrib.starlette import TikTokMiddleware, tiktok_from
 _PLATFORM = next(one for one in PLATFORMS if one.name == os.environ["PLATFORM"])
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,"><title>Shop</title>
 {head}</head><body><h1>{path}</h1><div id="klaro"></div><a id="next" href="/two">next</a>
-<button id="ask" onclick="fetch('/ask', {{method: 'POST'}})">ask</button>
+<button id="ask" onclick="fetch('/ask', {{method: 'POST'}})">ask</button><button id="call" {markup}>call</button>
 <form method="post" action="/buy"><button id="buy">buy</button></form></body></html>"""
 #: The platform's code comes a while after the page.
 _LATE = """<template id="late">{head}</template><script>setTimeout(() => {{
@@ -33,7 +33,8 @@ def show(request: Request) -> Response:
     head = page(_PLATFORM, int(request.query_params.get("revision", "1")))
     if late_ms := request.query_params.get("late"):
         head = _LATE.format(head=head, late_ms=int(late_ms))
-    return HTMLResponse(_PAGE.format(head=head, path=request.url.path))
+    markup = tiktok_from(request).markup("Contact", on="click")
+    return HTMLResponse(_PAGE.format(head=head, path=request.url.path, markup=markup))
 
 
 def ask(request: Request) -> Response:

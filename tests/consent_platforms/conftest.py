@@ -23,6 +23,7 @@ from tests.consent_platforms.platforms import Platform
 from tests.consent_platforms.results import Results, add
 
 MakePerson = Callable[..., Person]
+MakeSite = Callable[..., Server]
 
 
 def _asgi(port: int) -> list[str]:
@@ -41,32 +42,36 @@ _SITES = {"app": _asgi, "django": _django, "flask": _flask}
 
 
 @pytest.fixture(scope="package")
-def sites(start: Callable[..., Server]) -> Callable[[Platform], Server]:  # noqa: F811  # the fixture
-    """The running site of a platform."""
-    running: dict[str, Server] = {}
+def sites(start: Callable[..., Server]) -> MakeSite:  # noqa: F811  # the fixture
+    """The running site of a platform; with a pixel, another site that has this pixel."""
+    running: dict[tuple[str, str], Server] = {}
 
-    def site(platform: Platform) -> Server:
-        if platform.name not in running:
+    def site(platform: Platform, pixel: str = "") -> Server:
+        key = (platform.name, platform.setting)
+        if key not in running:
             name = "".join(letter for letter in platform.name if letter.isalnum())
             variables = dict(platform.variables)
-            running[platform.name] = start(
+            running[key] = start(
                 name,
                 _SITES[platform.site],
+                pixel=pixel,
                 TIKTOK_CONSENT=platform.setting,
                 PLATFORM=platform.name,
                 **variables,
             )
-        return running[platform.name]
+        return running[key]
 
     return site
 
 
 @pytest.fixture
-def person(sites: Callable[[Platform], Server], visit: MakeVisitor) -> MakePerson:  # noqa: F811  # the fixture
+def person(sites: MakeSite, visit: MakeVisitor) -> MakePerson:  # noqa: F811  # the fixture
     """Makes a visitor of a platform's site."""
 
     def make(platform: Platform, **options: object) -> Person:
-        return Person(visit(sites(platform), **options), platform)
+        shop = sites(platform)
+        renewed = platform._replace(setting=platform.renewed_setting)
+        return Person(visit(shop, **options), platform, lambda: sites(renewed, shop.pixel))
 
     return make
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, Request
 
+from tests.browser.servers import Server
 from tests.browser.visitor import Visitor
 from tests.consent_platforms.platforms import Platform
 
@@ -30,9 +31,11 @@ class Person:
     Attributes:
         requests: what their browser has asked of TikTok's hosts.
         given_up: number of pages whose loading the browser has given up for another navigation.
+        renewed: starts the site with a new policy version on another port; cookies are the same there.
     """
 
-    def __init__(self, visitor: Visitor, platform: Platform) -> None:
+    def __init__(self, visitor: Visitor, platform: Platform, renewed: Callable[[], Server]) -> None:
+        self.renewed = renewed
         self.visitor, self.platform, self.page = visitor, platform, visitor.page
         self.buttons = platform.buttons
         self.requests: list[str] = []

@@ -32,6 +32,7 @@ class Platform(NamedTuple):
         head: markup of the platform's own code and configuration; ``REVISION`` stands for the site's policy version.
         buttons: what the visitor clicks.
         has_revision: whether a new policy version asks again.
+        renewed_setting: ``TIKTOK_CONSENT`` of a site with the new policy version, where the setting names it.
         variables: further options of the middleware.
         is_quick: whether it runs with every test run.
         site: the site that serves it: ``app``, ``django`` or ``flask``.
@@ -46,6 +47,7 @@ class Platform(NamedTuple):
     head: str
     buttons: Buttons
     has_revision: bool = False
+    renewed_setting: str = ""
     variables: tuple[tuple[str, str], ...] = ()
     is_quick: bool = False
     ready: str = ""

@@ -61,7 +61,7 @@ PLATFORMS: tuple[Platform, ...] = (
         "vanilla-cookieconsent 3", "vanilla-cookieconsent 3.1.0", "cc_cookie:marketing",
         script("vanilla-cookieconsent3/dist/cookieconsent.umd.js")
         + VANILLA % ("vanilla-cookieconsent3/dist/cookieconsent", VANILLA3 % ""),
-        VANILLA3_BUTTONS, is_quick=True,
+        VANILLA3_BUTTONS, is_quick=True, renewed_setting="cc_cookie:marketing,revision=2",
     ),
     Platform(
         "vanilla-cookieconsent 3 in localStorage", "vanilla-cookieconsent 3.1.0", "bridge:cc_cookie:marketing",
@@ -74,6 +74,7 @@ PLATFORMS: tuple[Platform, ...] = (
         script("vanilla-cookieconsent2/dist/cookieconsent.js")
         + VANILLA % ("vanilla-cookieconsent2/dist/cookieconsent", VANILLA2 % ""),
         Buttons("#c-p-bn", "#c-s-bn", "js:cc.accept(['analytics']); cc.hide()", "js:cc.accept('all')", "js:cc.accept([])"),
+        renewed_setting="cc_cookie:marketing,revision=2",
     ),
     Platform("TCF, cookie", "@iabtcf/cmpapi 1.5.6", "tcf", TCF_COOKIE, BUTTONS, is_quick=True),
     Platform("TCF, cookie without disclosed vendors", "@iabtcf/cmpapi 1.5.6", "tcf", TCF_OLD_COOKIE, BUTTONS),

@@ -33,6 +33,9 @@ def accepted(one: Person) -> None:
     one.assert_matched(*["ViewContent"] * 2, "Lead")  # TikTok's script has the browser's copy
     one.buy()
     one.assert_matched(*["ViewContent"] * 3, "AddToCart", "Lead")
+    if one.platform.site == "app":
+        one.press("#call")  # an event in the page's markup
+        one.assert_matched(*["ViewContent"] * 3, "AddToCart", "Lead", "Contact")
     assert one.visitor.cookie("ttclid")["value"] == "E.C.P.landing-click"
 
 
@@ -66,6 +69,8 @@ def refused_after_accepting(one: Person) -> None:
     one.wait(1000)
     one.assert_nothing_new(one.ask)
     one.assert_nothing_new(lambda: one.page.evaluate("tiktok.track('Search', {query: 'x'})"))
+    if one.platform.site == "app":
+        one.assert_nothing_new(lambda: one.press("#call"))
     one.assert_clean()
     one.assert_nothing_new(one.follow)
     one.assert_nothing_new(one.buy)
@@ -150,7 +155,7 @@ def record_expires(one: Person) -> None:
 
 
 def new_revision(one: Person) -> None:
-    if not one.platform.has_revision:
+    if not (one.platform.has_revision or one.platform.renewed_setting):
         pytest.skip("no policy version on this site")
     one.open()
     one.accept()
@@ -160,6 +165,9 @@ def new_revision(one: Person) -> None:
         one.wait(5500)
         one.open("/two")  # the middleware looks for a new version now
         one.wait(1500)
+    if one.platform.renewed_setting:
+        one.visitor.shop = one.renewed()
+        one.visitor.forgiven += (one.visitor.shop.url,)
     one.assert_nothing_new(lambda: one.open("/three?revision=2"), 1500)
 
 
