@@ -12,10 +12,10 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from tests.consent_platforms.platforms import PLATFORMS, page
+from tests.consent_platforms.platforms import OPT_OUT, PLATFORMS, page
 from tiktok_middleware.contrib.starlette import TikTokMiddleware, tiktok_from
 
-_PLATFORM = next(one for one in PLATFORMS if one.name == os.environ["PLATFORM"])
+_PLATFORM = next(one for one in (*PLATFORMS, *OPT_OUT) if one.name == os.environ["PLATFORM"])
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,"><title>Shop</title>
 {head}</head><body><h1>{path}</h1><div id="klaro"></div><a id="next" href="/two">next</a>
 <button id="ask" onclick="fetch('/ask', {{method: 'POST'}})">ask</button><button id="call" {markup}>call</button>

@@ -44,10 +44,10 @@ _SITES = {"app": _asgi, "django": _django, "flask": _flask}
 @pytest.fixture(scope="package")
 def sites(start: Callable[..., Server]) -> MakeSite:  # noqa: F811  # the fixture
     """The running site of a platform; with a pixel, another site that has this pixel."""
-    running: dict[tuple[str, str], Server] = {}
+    running: dict[object, Server] = {}
 
     def site(platform: Platform, pixel: str = "") -> Server:
-        key = (platform.name, platform.setting)
+        key = (platform.name, platform.setting, platform.variables)
         if key not in running:
             name = "".join(letter for letter in platform.name if letter.isalnum())
             variables = dict(platform.variables)

@@ -31,7 +31,7 @@ from tests.consent_platforms.markup import (
 )
 from tests.consent_platforms.platform import Buttons, Platform
 
-__all__ = ["PLATFORMS", "Platform", "page"]
+__all__ = ["OPT_OUT", "PLATFORMS", "Platform", "page"]
 
 PLATFORMS: tuple[Platform, ...] = (
     Platform(
@@ -119,7 +119,7 @@ PLATFORMS: tuple[Platform, ...] = (
     ),
     Platform("Flask-Consent", "Flask-Consent 0.0.3", "flask_consent:marketing", "", FLASK_CONSENT, site="flask", asks_server=True),
     Platform("c15t", "c15t 2.2.1", "c15t", C15T, BUTTONS),
-    Platform("CookieYes", "@cookieyes/core 0.7.0", "cookieyes", COOKIEYES, BUTTONS),
+    Platform("CookieYes", "@cookieyes/core 0.7.0", "cookieyes", COOKIEYES, BUTTONS, renewed_setting="cookieyes:revision=new"),
     Platform(
         "GPP, section usnat", "@iabgpp/cmpapi 3.2.0", "gpp", GPP_US, BUTTONS,
         variables=(("TIKTOK_CONSENT_IMPLIED", "granted"),),
@@ -133,6 +133,26 @@ PLATFORMS: tuple[Platform, ...] = (
             "js:document.querySelector('.cc-window .cc-allow').click()",
             "js:document.querySelector('.cc-window .cc-deny').click()",
         ),
+    ),
+)  # fmt: skip
+
+#: Banners that grant before anybody clicks.
+OPT_OUT: tuple[Platform, ...] = (
+    Platform(
+        "tarteaucitron, granted by default", "tarteaucitronjs 1.34.0", "tarteaucitron:tiktok,opt-out",
+        script("tarteaucitronjs/tarteaucitron.js") + TARTEAUCITRON % ("tarteaucitron", "true", "false"),
+        Buttons("", "js:tarteaucitron.userInterface.respondAll(false)", "", "", ""),
+        ready="/!tiktok=/.test(document.cookie)",
+    ),
+    Platform(
+        "CookieYes under CCPA", "@cookieyes/core 0.7.0", "cookieyes", COOKIEYES.replace("GDPR", "CCPA"), BUTTONS,
+        ready="document.getElementById('no')",
+    ),
+    Platform(
+        "cookieconsent, opt-out", "cookieconsent 3.1.1", "cookieconsent",
+        script("cookieconsent/build/cookieconsent.min.js") + COOKIECONSENT % ("opt-out", ""),
+        Buttons(".cc-window .cc-allow", ".cc-window .cc-deny", "", "", ""),
+        ready="window.popup",
     ),
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ COMPLIANZ = "cmplz_marketing=allow; cmplz_policy_id=%s"
 BORLABS = 'borlabs-cookie={"consents":{"marketing":["tt"]},"version":%s}'
 FIRST = 'cookiefirst-consent={"advertising":true,"version":%s}'
 CIVIC = 'CookieControl={"optionalCookies":{"ads":"accepted"},"statement":{"updated":%s},"interactedWith":true}'
-YES = "cookieyes-consent=consentid:a,consent:yes,action:yes,advertisement:yes,lastRenewedDate:%s"
+YES = "cookieyes-consent=consentid:a,consent:yes,action:yes,advertisement:yes,tax:%s"
 
 #: Setting without a version, a version, a header for any version, this version as the platform writes it, and others.
 PLATFORMS = [
@@ -27,8 +27,8 @@ PLATFORMS = [
     ("borlabs:tt,", "2", BORLABS, '"2"', ('"1"', '""')),  # version 2 of the plug-in writes a text
     ("cookiefirst:", "1111-22", FIRST, '"1111-22"', ('"1111-2"', "null", "1")),
     ("civic:ads,", "01/01/2026", CIVIC, '"01/01/2026"', ('"01/01/2025"', "null", '""')),
-    ("cookieyes:", "1700000000000", YES, "1700000000000", ("1600000000000", "")),
-    ("cookieyes:advertisement,", "1700000000000", YES, "1700000000000", ("1800000000000",)),
+    ("cookieyes:", "2fbx48", YES, "2fbx48", ("2fbx4", "")),
+    ("cookieyes:advertisement,", "2fbx48", YES, "2fbx48", ("other",)),
 ]
 each = pytest.mark.parametrize(("setting", "version", "header", "written", "others"), PLATFORMS)
 
@@ -68,7 +68,7 @@ def test_record_of_another_version(
         ("complianz:revision=14", "cmplz_marketing=deny; cmplz_policy_id=14", DENIED),
         ("complianz:revision=14", "cmplz_marketing=allow", UNKNOWN),
         (
-            "cookieyes:revision=1700000000000",
+            "cookieyes:revision=2fbx48",
             "viewed_cookie_policy=yes; cookielawinfo-checkbox-advertisement=yes",
             UNKNOWN,
         ),

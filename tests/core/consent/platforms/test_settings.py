@@ -138,7 +138,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(setting: str, near: str) -
 
 
 def test_an_unknown_name_like_no_other_is_answered_with_all() -> None:
-    assert refusal("xyz").startswith("one of onetrust[:ID,ID], cookiebot, cookieyes[:SLUG][,revision=N], ")
+    assert refusal("xyz").startswith("one of onetrust[:ID,ID], cookiebot, cookieyes[:SLUG][,revision=ID], ")
 
 
 @pytest.mark.parametrize("name", ["usercentrics", "osano", "termly", "sourcepoint", "Usercentrics"])

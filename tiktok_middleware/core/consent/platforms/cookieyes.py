@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tiktok_middleware.core.consent.platforms._decoding import (
     State,
     decoded,
@@ -54,15 +56,15 @@ def _read_version_2(header: str, parts: tuple[str, ...]) -> State:
 
 
 def _revisions(header: str, _setting: Setting) -> frozenset[str]:
-    return texts_in(header, _COOKIE, lambda value: key_values(decoded(value).split(","), ":").get("lastRenewedDate"))
+    return texts_in(header, _COOKIE, lambda value: key_values(decoded(value).split(","), ":").get("tax"))
 
 
 PLATFORM = Platform(
-    "cookieyes[:SLUG][,revision=N]",
-    "SLUG is the name of the advertising category in the cookie cookieyes-consent (without it advertisement), and N is "
-    "lastRenewedDate there",
+    "cookieyes[:SLUG][,revision=ID]",
+    "SLUG is the name of the advertising category in the cookie cookieyes-consent (without it advertisement), and ID "
+    "is tax there, which changes with the site's categories",
     (_COOKIE, "viewed_cookie_policy", "cookielawinfo-checkbox-"),
     _read,
     most=1,
-    revisions=Revisions(_revisions),
+    revisions=Revisions(_revisions, re.compile(r"[0-9A-Za-z]{1,32}")),
 )
