@@ -86,6 +86,8 @@ async function live(plan) {
     run,
     cookies: (set) => Object.assign(cookies, set),
     tick: (seconds) => { while (seconds--) ticks.forEach((listener) => listener()); },
+    // An event of the document; isTrusted tells whether the visitor caused it.
+    act: ({name, isTrusted}) => (listeners[name] || []).forEach((listener) => listener({isTrusted, target: {closest: () => null}})),
     dispatch: (name) => (listeners[name] || []).forEach((listener) => listener({})),
     // The page comes back from the back/forward cache.
     restore: () => (listeners.pageshow || []).forEach((listener) => listener({persisted: true})),

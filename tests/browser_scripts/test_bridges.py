@@ -44,6 +44,8 @@ def _update(word: str) -> str:
 
 REGIONAL = GOOGLE.replace("%s", "gtag('consent', 'default', {ad_user_data: 'denied', region: ['DE']}); %s")
 
+US = DENYING.replace("%s", "gtag('consent', 'default', {ad_user_data: 'granted', region: ['US']}); %s")
+
 CASES = [
     ("usercentrics", UC3 % ("TikTok Pixel", "true", "{required: false}", "ALL_DENIED"), "g"),
     ("usercentrics", UC3 % ("TikTok Pixel", "false", "{required: false}", "ALL_ACCEPTED"), "d"),
@@ -78,6 +80,13 @@ CASES = [
     ("google", DENYING % _update("granted"), "g"),
     ("google", REGIONAL % "gtag('consent', 'update', {ad_storage: 'granted'});", ""),
     ("google", REGIONAL % _update("granted"), "g"),
+    # A default for a region that grants does not outrank the default for all, which denies.
+    ("google", US % "gtag('consent', 'update', {ad_storage: 'granted'});", ""),
+    ("google", US % "gtag('consent', 'update', {ad_storage: 'granted', ad_user_data: 'granted'});", ""),
+    ("google", US % "", ""),
+    ("google", US % _update("granted"), "g"),
+    ("google", GOOGLE % "gtag('consent', 'update', {ad_storage: 'Granted', ad_user_data: 'granted'});", ""),
+    ("google", "window.dataLayer = [['consent', 'update', {ad_storage: 'granted'}]];", "g"),  # without gtag()
     ("google", GOOGLE % (_update("granted") + _update("denied")), ""),
     ("google", "window.dataLayer = [null, 5, {event: 'x'}, 'consent'];", ""),
 ]
@@ -96,6 +105,39 @@ def test_a_platforms_word_reaches_the_endpoint(name: str, platform: str, word: s
     expected = [word] if word else []
     assert words(name, platform) == expected
     assert words("", platform) == expected, "where all are asked"
+
+
+WAITING = DENYING.replace("'denied'}", "'denied', wait_for_update: 500}")
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "expected"),
+    [
+        # `wait_for_update` ends without an update: the default is no choice.
+        (WAITING % "", "", []),
+        (GOOGLE % "", "", []),
+        # A late platform updates after that time.
+        (WAITING % "", _update("granted"), ["g"]),
+        (WAITING % "", "gtag('consent', 'update', {ad_storage: 'granted'});", []),
+        (WAITING % "", _update("denied"), []),  # without an action of the visitor
+        # A visitor whose earlier grant was read on load, and another update follows.
+        (WAITING % _update("granted"), _update("denied"), ["g", "d"]),
+        (WAITING % _update("granted"), "gtag('consent', 'update', {ad_user_data: 'denied'});", ["g", "d"]),
+        (WAITING % _update("granted"), "gtag('consent', 'update', {analytics_storage: 'denied'});", ["g"]),
+        (WAITING % _update("granted"), WAITING % "", ["g"]),  # a default after an update changes nothing
+    ],
+)
+def test_google_over_time(first: str, later: str, expected: list[str]) -> None:
+    assert words("google", first, ("tick", 3), ("run", later), ("tick", 3)) == expected
+
+
+@pytest.mark.parametrize("event", ["click", "keydown", "touchend"])
+@pytest.mark.parametrize(("is_trusted", "expected"), [(True, ["d"]), (False, [])])
+def test_google_refusal_counts_after_an_action_of_the_visitor(
+    event: str, is_trusted: bool, expected: list[str]
+) -> None:
+    steps = [("act", {"name": event, "isTrusted": is_trusted}), ("run", _update("denied")), ("tick", 2)]
+    assert words("google", WAITING % "", *steps) == expected
 
 
 @pytest.mark.parametrize(

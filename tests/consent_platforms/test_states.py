@@ -263,3 +263,21 @@ def test_platform_that_comes_four_seconds_late(platform: Platform, person: MakeP
     one.act(one.buttons.refuse_later)
     one.wait(1000)
     one.assert_nothing_new(lambda: one.show("/three?late=4000"), 6000)
+
+
+#: A cookie that pages read, one with a library in the page, and one that only the server sees.
+SHARED = ("klaro", "TCF, cookie", "django-cookie-consent")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    "platform", [one for one in PLATFORMS if one.name in SHARED], ids=lambda platform: platform.name
+)
+def test_grant_in_another_tab_releases_the_events_of_an_open_page(platform: Platform, person: MakePerson) -> None:
+    one = person(platform)
+    one.visitor.forgiven = (one.visitor.shop.url,)
+    one.open()
+    other = one.visitor.tab()
+    one.open("/other", other)
+    one.act(one.buttons.accept, other)
+    one.assert_matched("ViewContent", "ViewContent")

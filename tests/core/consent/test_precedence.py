@@ -131,6 +131,25 @@ def test_a_reader_and_a_stored_word(cookie: str, state: State) -> None:
     assert consent(cookie).state is state
 
 
+#: Records of a platform that writes times, and of one that writes none, by state.
+TIMED = {G: "c15t=c.marketing:1,i.t:{at_ms}", D: "c15t=c.marketing:0,i.t:{at_ms}", U: "other=1"}
+UNTIMED = {G: YES, D: NO, U: "other=1"}
+
+
+#: Without a record of the platform ours is the newer one: there the third column cannot be reached.
+REACHED = [(*cell[:2], column, cell[2 + column]) for cell in CELLS for column in range(2 if cell[0] is U else 3)]
+
+
+@pytest.mark.parametrize(("platform", "letter", "column", "expected"), REACHED)
+def test_each_cell_by_cookies(platform: State, letter: str, column: int, expected: State) -> None:
+    then = "g" if platform is U and column == 0 else {G: "g", D: "d", U: "u"}[platform]
+    word = f"_tt_consent={letter}; _tt_said={letter}.{NOW_MS}.{then}; " if letter else ""
+    setting, records = ("klaro:tiktok", UNTIMED) if column == 2 else ("c15t", TIMED)
+    record = records[platform].replace("{at_ms}", str(NOW_MS + (5000 if column == 0 else -5000)))
+    assert consent(word + record, setting).state is expected
+    assert consent(f"{record}; {word}a=b", setting).state is expected
+
+
 @pytest.mark.parametrize(
     ("cookie", "expected"),
     [
