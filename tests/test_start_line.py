@@ -43,7 +43,12 @@ def test_usual_production_process_has_one_info_line(caplog: pytest.LogCaptureFix
             "TIKTOK_TEST_EVENT_CODE is set: server events go to Test Events",
         ),
         ({"environment": "development"}, FILE, "TIKTOK_ENVIRONMENT=development"),
-        ({"environment": "staging"}, FILE, "TIKTOK_ENVIRONMENT=staging"),
+        (
+            {"environment": "staging"},
+            FILE,
+            "TIKTOK_ENVIRONMENT=staging: without a test code nothing goes to TikTok's own",
+        ),
+        ({"environment": "staging", "api_url": SANDBOX}, FILE, "TIKTOK_ENVIRONMENT=staging: server events go to"),
         ({}, "memory://", "the outbox is in memory"),
         ({"pixel_id": "short"}, FILE, "pixel id short is not 20 upper-case letters and digits"),
     ],

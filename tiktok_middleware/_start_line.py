@@ -86,6 +86,8 @@ def _unusual(config: Config, outbox: str) -> list[str]:
         found.append(
             f"TIKTOK_ENVIRONMENT={config.environment}: without a test code nothing goes to TikTok's own hosts;"
             " set TIKTOK_ENVIRONMENT=production to send"
+            if config.is_tiktok_api
+            else f"TIKTOK_ENVIRONMENT={config.environment}: server events go to {_host(config.api_url)}, not to TikTok"
         )
     if not config.is_consent_decided:
         found.append(

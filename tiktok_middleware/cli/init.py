@@ -28,7 +28,7 @@ _SKIPPED = {
     "__pycache__",
 }
 _VARIABLES = """\
-Variables (.env):
+Variables of the environment; the middleware reads no .env file by itself:
 
 TIKTOK_PIXEL_ID=...       # TikTok Events Manager > your pixel
 TIKTOK_ACCESS_TOKEN=...   # your pixel > Settings > Events API > Generate access token
