@@ -14,12 +14,12 @@ from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tests.core.core_world import runtime_of, tracker_of
-from tiktok_middleware.core.runtime import Runtime
+from tiktok_middleware.core.runtime import DraftWriter, Runtime
 from tiktok_middleware.core.tracking.server_tracker import Context, server_tracker
 from tiktok_middleware.core.visitor.user_data import read_identity
 from tiktok_middleware.errors import EventError
@@ -33,6 +33,7 @@ _EMAIL = "an address such as name@example.com, or its SHA-256"
 _PHONE = "E.164 such as +12133734253"
 _ZIP = "a postal code as str (an int has lost its leading zeros), or its SHA-256"
 _FIELDS = "email, phone, external_id, first_name, last_name, city, state, country, zip_code"
+_DRAFTS = "nothing unless TIKTOK_OUTBOX is postgresql://... or django:ALIAS, in the database of the app"
 _LEAD = "a text of 1 to 256 characters or a whole number"
 
 _HASH_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -324,6 +325,28 @@ def _calls() -> Iterator[tuple[Callable[[], object], str]]:
         lambda: _job(source="offline", offline_id="7").track("Mine"),
         "event is no standard event; allowed: a standard event: offline takes no other",
     )
+    yield (
+        partial(_track, "Lead", connection=object()),
+        f"connection is given, but the outbox is elsewhere; allowed: {_DRAFTS}",
+    )
+    yield _track_in_file, "connection is of type _NoConnection; allowed: a connection to that database"
+
+
+class _NoConnection:
+    """What a view passes by mistake."""
+
+
+class _Drafts:
+    """Takes connections to one database only."""
+
+    def refusal(self, _connection: object) -> str:
+        return "a connection to that database"
+
+
+def _track_in_file() -> None:
+    runtime = runtime_of(strict=True)
+    runtime.drafts = lambda: cast("DraftWriter", _Drafts())
+    tracker_of(runtime).track("Lead", connection=_NoConnection())
 
 
 def _track(*given: Any, **options: Any) -> None:
