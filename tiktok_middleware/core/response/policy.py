@@ -6,77 +6,18 @@ A new case is a new value in a column, never a branch elsewhere.
 
 from __future__ import annotations
 
-import re
-from enum import Enum
 from typing import NamedTuple
 
 from tiktok_middleware.core.http.media_type import media_type
 from tiktok_middleware.core.http.request import Names, RequestView, Values
-from tiktok_middleware.core.http.response_head import PLANNED, Head, seconds_left
+from tiktok_middleware.core.http.response_head import PLANNED, Head
 from tiktok_middleware.core.page.charset import is_label
 from tiktok_middleware.core.page.codings import has_coding, is_known, missing_packages
+from tiktok_middleware.core.response.columns import Audience, Codec, Place, Plan, Timing
+from tiktok_middleware.core.response.shared_caches import audience_of, cache_life_s, directives_of
 from tiktok_middleware.core.runtime import BoundedCache
 
 __all__ = ["ASKED", "Audience", "Codec", "Place", "Plan", "Timing", "cache_life_s", "may_get_page", "plan"]
-
-
-class Place(Enum):
-    """Where a browser copy can go."""
-
-    DOCUMENT = "document"  # inline, if the body begins like a document
-    EMBEDDED = "embedded"  # like DOCUMENT but inside a frame: no page view
-    ANSWER = "answer"  # a header that the helper reads
-    ABROAD = "abroad"  # like ANSWER, for a page of another origin that the app allows and whose helper trusts our host
-    ELSEWHERE = "elsewhere"  # an answer to a page of another origin without our helper: no copy leaves
-    CARRY = "carry"  # not in this response: the redirect cookie takes it to the next page
-    UNTOUCHABLE = "untouchable"  # not even a cookie
-
-
-class Audience(Enum):
-    """Whether a shared cache may keep the response."""
-
-    ONE = "one"
-    SHARED = "shared"
-
-
-class Codec(Enum):
-    """Whether the body can be read."""
-
-    IDENTITY = "identity"
-    CODED = "coded"  # gzip and the like: decoded and encoded again
-    OPAQUE = "opaque"
-
-
-class Timing(Enum):
-    """Whether a person sees the response now."""
-
-    LIVE = "live"
-    PREFETCH = "prefetch"
-    ABSENT = "absent"  # now, but browsers send no cookies with a POST from another site
-
-
-class Plan(NamedTuple):
-    """The four columns, with reasons for values other than the default.
-
-    Attributes:
-        place, audience, codec, timing: the columns.
-        reasons: snake_case words, in the order of the columns.
-        fragment: the place that applies instead if HTML does not begin like a document.
-        is_charset_named: whether the response names its charset.
-    """
-
-    place: Place
-    audience: Audience
-    codec: Codec
-    timing: Timing
-    reasons: tuple[str, ...] = ()
-    fragment: Place = Place.ANSWER
-    is_charset_named: bool = True
-
-    @property
-    def takes_fragments(self) -> bool:
-        """Whether HTML counts as a page even if it does not begin like a document."""
-        return self.fragment is self.place
 
 
 def plan(status: int, head: Head, request: RequestView, *, now_s: float, shared: bool | None = None) -> Plan:
@@ -151,7 +92,7 @@ def _fragment(mode: str, hx_request: str, requested_with: str, turbo_frame: str)
 
 def _decide(status: int, head: Head, asked: _Asked, shared: bool | None, now_s: float) -> Plan:
     codec, codec_reason = _codec(head)
-    audience, audience_reason = _audience(head, shared, now_s)
+    audience, audience_reason = audience_of(head, shared, now_s)
     place, place_reason = _place(status, head, asked, is_shared=audience is Audience.SHARED)
     if codec is Codec.OPAQUE and place in {Place.DOCUMENT, Place.EMBEDDED}:
         place, place_reason = Place.CARRY, codec_reason
@@ -217,7 +158,7 @@ def _sealed(head: Head) -> str:
     """Return why the body must not be changed, even if a cookie may be added; empty when it may be changed."""
     if media_type(head.content_type).essence == _XHTML:
         return "xhtml"  # the script would have to be well-formed XML
-    if "no-transform" in _directives(head.cache_control):
+    if "no-transform" in directives_of(head.cache_control):
         return "no_transform"
     return ""
 
@@ -242,92 +183,6 @@ def _is_navigation(asked: _Asked) -> bool:
     return asked.accepts_html and not asked.fragment
 
 
-def _audience(head: Head, shared: bool | None, now_s: float) -> tuple[Audience, str]:
-    if shared is not None:
-        return (Audience.SHARED, "shared_by_app") if shared else (Audience.ONE, "")
-    if head.targeted and _is_kept_by(_directives(head.targeted)):
-        return Audience.SHARED, "targeted_cache_control"
-    if head.x_accel_expires and not _ZERO.fullmatch(head.x_accel_expires.strip()):
-        return Audience.SHARED, "x_accel_expires"
-    directives = _directives(head.cache_control)
-    if _is_private(directives):
-        return Audience.ONE, ""
-    if _is_kept_by(directives):
-        return Audience.SHARED, "cache_control"
-    if head.expires and not _LIFETIMES & directives.keys() and seconds_left(head.expires, now_s) > 0:
-        return Audience.SHARED, "expires"
-    return Audience.ONE, ""
-
-
-# Directives that outrank Expires (RFC 9111 section 5.3).
-_LIFETIMES = frozenset({"max-age", "s-maxage"})
-# Directives that let a cache serve stale responses (RFC 5861).
-_STALE = frozenset({"stale-while-revalidate", "stale-if-error"})
-
-
-def _is_private(directives: dict[str, str]) -> bool:
-    """Return whether no shared cache may keep the response; ``private="Set-Cookie"`` covers that header alone."""
-    return "no-store" in directives or directives.get("private") == ""
-
-
-def _is_kept_by(directives: dict[str, str]) -> bool:
-    """Return whether a shared cache may serve the response to other visitors (RFC 9111 section 3).
-
-    A lifetime of zero alone does not allow that: the cache has to revalidate each time, and our pages for one visitor
-    have no validator.
-    """
-    if _is_private(directives):
-        return False
-    if "public" in directives or _STALE & directives.keys():
-        return True
-    seconds = directives.get("s-maxage", directives.get("max-age"))
-    return seconds is not None and _ZERO.fullmatch(seconds) is None
-
-
-_ZERO = re.compile(r"0*|-[0-9]+")
-
-
-#: Assumed lifetime, in seconds, when the response states none. Caches choose one; some keep a page for months.
-_UNSAID_LIFE_S = 30 * 86_400
-_NUMBER = re.compile(r"[0-9]{1,12}")
-
-
-def cache_life_s(head: Head, now_s: float) -> int:
-    """Return the longest time that a cache may serve this response, in seconds.
-
-    Args:
-        head: head of a shared response.
-        now_s: Unix seconds, compared with ``Expires``.
-    """
-    said = [_directives(head.cache_control), _directives(head.targeted)]
-    lives = [
-        sum(int(life[name]) for name in (lifetime, stale) if _NUMBER.fullmatch(life.get(name, "")))
-        for life in said
-        for lifetime in _LIFETIMES
-        for stale in _STALE
-    ]
-    if _NUMBER.fullmatch(head.x_accel_expires.strip()):
-        lives.append(int(head.x_accel_expires))
-    if head.expires:
-        lives.append(int(seconds_left(head.expires, now_s)))
-    return max(lives) or _UNSAID_LIFE_S
-
-
-# A quoted value may hold commas.
-_DIRECTIVE = re.compile(r"(?:[^,\"]|\"[^\"]*(?:\"|$))+")
-
-
-def _directives(header: str) -> dict[str, str]:
-    if not header:
-        return {}
-    found: dict[str, str] = {}
-    for part in _DIRECTIVE.findall(header):
-        name, _, value = part.partition("=")
-        found[name.strip().lower()] = value.strip().strip('"')
-    return found
-
-
-# Encodings whose bytes below 0x80 are not always ASCII (https://encoding.spec.whatwg.org/).
 _NOT_ASCII = ("utf-16", "utf-32", "utf-7", "iso-2022-", "hz-gb-2312", "ucs-2", "ucs-4")
 
 
