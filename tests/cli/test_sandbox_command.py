@@ -77,6 +77,7 @@ def test_sandbox_prints_export_lines_writes_them_to_a_file_and_confirms_an_event
     [
         ("matched", {}, "matched: Purchase  e-1"),
         ("matched", {"value": 59.9, "currency": "EUR"}, "matched: Purchase  59.9 EUR  e-1"),
+        ("matched", {"value": 40.0, "currency": "EUR"}, "matched: Purchase  40 EUR  e-1"),
         ("matched", {"value": 0, "order_id": "A-1"}, "matched: Purchase  0, order A-1  e-1"),
         ("matched", {"order_id": "A\x1b[2J\nmatched: all"}, "matched: Purchase  order A\\x1b[2J\\nmatched: all  e-1"),
         ("browser_only", {}, "browser only: Purchase  e-1  (no copy on the server's channel so far)"),

@@ -52,8 +52,8 @@ Next:
    # where the order is created, also if that view redirects; once for each order_id
    {tracker}.identify(email="ada@example.com")  # if you know the customer; hashed at once
    {tracker}.track("Purchase", value=59.90, currency="EUR", order_id="A-1001")
-   # where a form is accepted
-   {tracker}.track("Lead", value=10, currency="EUR", order_id="L-1001")
+   # where a form is accepted; once for each key
+   {tracker}.track("Lead", value=10, currency="EUR", once="lead-1001")
 
    More: tiktok-middleware docs {page}
 

@@ -126,12 +126,17 @@ class Confirmations:
         click.echo(f"\n  {states.count('matched')} of {len(states)} events matched.")
 
 
+def _plain(value: object) -> str:
+    """Return a value as text; whole numbers without a fraction, as JSON of either channel may write them."""
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def arrival_line(conversion: Conversion) -> str:
     """Return the line that confirms an event, such as ``matched: Purchase  59.9 EUR, order A-1001  5f0e...``."""
     state = conversion.state.replace("_", " ")
     differing = ", ".join(difference.path for difference in conversion.differences)
     given = conversion.properties
-    value = " ".join(str(given[name]) for name in ("value", "currency") if name in given)
+    value = " ".join(_plain(given[name]) for name in ("value", "currency") if name in given)
     order = f"order {given['order_id']}" if "order_id" in given else ""
     what = ", ".join(filter(None, [value, order]))
     other = _ONE_SIDED.get(conversion.state, "")
