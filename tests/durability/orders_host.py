@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import parse_qs
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from tests.durability.shop import make_client
+from tests.durability.shop import make_client, note_current
+from tiktok_middleware.core.events.ids import once_event_id
 from tiktok_middleware.core.tracking.current import KEY
 from tiktok_middleware.wsgi import TikTokMiddleware
 
@@ -24,6 +25,7 @@ client = make_client()
 
 def shop(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     path, order = environ["PATH_INFO"], parse_qs(environ["QUERY_STRING"]).get("order", [""])[0]
+    note_current(once_event_id("Purchase", order))
     if path == "/webhook":
         with client.tracker() as tiktok:
             tiktok.track("Purchase", order_id=order, value=5, currency="EUR")

@@ -20,12 +20,11 @@ from pathlib import Path
 import msgspec
 
 from tests.delivery.delivery_world import PIXEL, Api
+from tests.durability.orders_count import Copy, browser_copies
 from tests.postgres_world import Postgres, free_port
 from tiktok_middleware.core.events.event import OutboxEntry
-from tiktok_middleware.core.events.ids import once_event_id
 
 _ROOT = Path(__file__).parents[2]
-_WINDOW_S = 48 * 3600  # TikTok counts copies with one id once within this time
 LATER_S = 49 * 3600
 
 
@@ -66,10 +65,12 @@ class Host:
         assert self.process.stdout.readline() == b"ready\n", (self.folder / "log").read_text()
 
     def kill(self) -> list[str]:
-        """Kill the whole group and delete its folder; return the ids that stood undecided on it."""
+        """Kill the whole group and delete its folder; return the ids of the events that were on it alone."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(30)
         lost = self.undecided()
+        if self.excused.exists():
+            lost += self.excused.read_text().split()
         shutil.rmtree(self.folder)
         return lost
 
@@ -85,14 +86,13 @@ class Host:
             self.process.stdout.close()
 
     def undecided(self) -> list[str]:
+        """Return the ids of the events that wait on this host for the database."""
         found: list[str] = []
         for file in self.folder.glob("tiktok-middleware/*.undecided.sqlite3"):
             with contextlib.closing(sqlite3.connect(file)) as db:
                 for (packed,) in db.execute("SELECT entries FROM spool"):
                     entries = msgspec.msgpack.decode(packed, type=list[OutboxEntry])
                     found += [entry.event_id for entry in entries if entry.records]
-        if self.excused.exists():
-            found += self.excused.read_text().split()
         return found
 
 
@@ -100,13 +100,15 @@ class World:
     """All orders, from all sides.
 
     Attributes:
-        fired: ids of browser copies, with the time of TikTok's window.
+        fired: browser copies that were sent.
+        now: time of the visits, in seconds.
+        done: number of webhooks that have come.
     """
 
     def __init__(self, hosts: list[Host], seed: int) -> None:
         self.hosts = hosts
         self.now = 0.0
-        self.fired: list[tuple[str, float]] = []
+        self.fired: list[Copy] = []
         self.done = 0
         self._random = random.Random(seed)
         self._lock = threading.Lock()
@@ -143,10 +145,9 @@ class World:
             if cookies:
                 own["cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
             _, page = self._ask("GET", "/receipt" if is_bank else f"/thanks?order={order}", own)
-            event_id = once_event_id("Purchase", order)
-            if event_id in page and not is_blocked:
+            if not is_blocked:
                 with self._lock:
-                    self.fired.append((event_id, self.now))
+                    self.fired += browser_copies(page, self.now)
 
     def _ask(self, method: str, path: str, headers: dict[str, str]) -> tuple[list[tuple[str, str]], str]:
         """Ask any host, and another one where that one is gone, as a load balancer and a person who reloads do."""
@@ -178,21 +179,6 @@ def _cookies(head: list[tuple[str, str]]) -> dict[str, str]:
             key, _, rest = value.partition("=")
             found[key] = rest.partition(";")[0]
     return found
-
-
-def counted(copies: list[tuple[str, float]]) -> dict[str, int]:
-    """How often TikTok counts each id: copies within its window are one."""
-    times: dict[str, list[float]] = {}
-    for event_id, at in copies:
-        times.setdefault(event_id, []).append(at)
-    result: dict[str, int] = {}
-    for event_id, all_at in times.items():
-        first, count = -float("inf"), 0
-        for at in sorted(all_at):
-            if at - first > _WINDOW_S:
-                first, count = at, count + 1
-        result[event_id] = count
-    return result
 
 
 def drained(postgres: Postgres, url: str, hosts: list[Host]) -> bool:

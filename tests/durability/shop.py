@@ -1,4 +1,4 @@
-"""What the apps under load answer and track, and which of their events they may lose; it knows no door."""
+"""What the apps under load answer and track, and which of their events they may lose; the same for ASGI and WSGI."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from tiktok_middleware.client import Client
 
-__all__ = ["ANSWERS", "Answer", "answer", "make_client"]
+__all__ = ["ANSWERS", "Answer", "answer", "make_client", "note_current"]
 
 _current_id: ContextVar[str] = ContextVar("durability_current_id")
 
@@ -38,9 +38,14 @@ def answer(path: str, query: str, tracker: Any) -> Answer:
     event, found = ANSWERS.get(path, ("", _NOTHING))
     event_id = parse_qs(query).get("id", [""])[0]
     if event and event_id and tracker is not None:
-        _current_id.set(event_id)
+        note_current(event_id)
         tracker.track(event, value=1, currency="EUR", event_id=event_id)
     return found
+
+
+def note_current(event_id: str) -> None:
+    """Note the event of this request, for the case that it is not on disk in time."""
+    _current_id.set(event_id)
 
 
 class _Client(Client):
