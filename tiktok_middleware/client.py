@@ -306,6 +306,18 @@ class Client(Drafting, PageReports, OtherServers):
         """Commit all events, and send what can be sent within the time; the rest stays on disk."""
         return self.delivery.close(timeout_s)
 
+    def is_ready(self) -> bool:
+        """Return whether events are stored where the configuration says; for readiness probes. Never waits.
+
+        A shared outbox is asked in the background, so the first call returns False. While it does not answer, events
+        wait on this host and pages are served: let a probe decide only if you prefer hosts whose database answers.
+        """
+        try:
+            return self._delivery_in_use.is_ready()
+        except Exception as error:  # noqa: BLE001  # the delivery may be the application's own
+            self._log.failure("is_ready", error)
+            return False
+
     def stats(self) -> dict[str, Any]:
         """Return counts of this process: tracked events, skipped actions by reason, and the delivery's own counts.
 

@@ -138,7 +138,7 @@ def test_move_takes_everything_along_and_can_be_repeated(url: str, outbox: Postg
     others = old.lease("a", 10, limit_bytes=10**6, for_s=60)
     assert others == []
     first = json.loads(move(url, path).stdout)
-    assert first == {"claims": 2, "waiting": 0, "dead": 1, "ledger": 2, "in_flight": 2}
+    assert first == {"claims": 2, "waiting": 0, "dead": 1, "ledger": 2, "in_flight": 2, "unmoved": 0}
     rows = [row for row in old.counts().items() if row[0] == "waiting"]
     assert rows == [("waiting", 2)]
     old.close()
@@ -146,7 +146,14 @@ def test_move_takes_everything_along_and_can_be_repeated(url: str, outbox: Postg
         db.execute("UPDATE waiting SET owner = NULL, due = 0")
     second = move(url, path)
     assert second.exit_code == 0
-    assert json.loads(second.stdout) == {"claims": 0, "waiting": 2, "dead": 0, "ledger": 0, "in_flight": 0}
+    assert json.loads(second.stdout) == {
+        "claims": 0,
+        "waiting": 2,
+        "dead": 0,
+        "ledger": 0,
+        "in_flight": 0,
+        "unmoved": 0,
+    }
     assert json.loads(move(url, path).stdout)["waiting"] == 0
     assert ids(url) == {"order-1", "w1", "d1"}
     mine = postgres_outbox(url, clock=time.time, monotonic=time.monotonic, pixels=[PIXEL], sends=[PIXEL])

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from tiktok_middleware._printable import without_password
-from tiktok_middleware.cli.outbox_file import EXIT_REFUSED, as_json_option, print_json, shared_admin
+from tiktok_middleware.cli.outbox_file import EXIT_REFUSED, as_json_option, print_json, progress_bar, shared_admin
 from tiktok_middleware.config import Config
 from tiktok_middleware.delivery.outbox.location import is_shared, outbox_path, outbox_url
 from tiktok_middleware.errors import TikTokError
@@ -42,7 +42,7 @@ def move(url: str | None, /, source: str | None, as_json: bool) -> None:
     """Move the events of this host's SQLite outbox to the PostgreSQL outbox, and copy what was counted once.
 
     Works while apps use both. Run it before the app's new configuration is deployed, so that no order counts again,
-    and once more after it. Exit code 3 if an app is sending some events: run it again.
+    and once more after it. If it is interrupted, run it again. Exit code 3 if something is left in the file.
     """
     config = Config.from_env(outbox=source or "sqlite:")
     path = outbox_path(outbox_url(config))
@@ -51,7 +51,10 @@ def move(url: str | None, /, source: str | None, as_json: bool) -> None:
     if not path.is_file():
         raise click.ClickException(f"there is no outbox at {path}: nothing was ever stored there")
     with _shared(url) as admin:
-        done = admin.move_from(path, config.pixels)
+        from tiktok_middleware.delivery.outbox.postgres.move import count  # noqa: PLC0415  # an extra
+
+        with progress_bar("Moving", count(path)) as advance:
+            done = admin.move_from(path, config.pixels, advance)
     if as_json:
         print_json(msgspec.structs.asdict(done))
     else:
@@ -59,8 +62,11 @@ def move(url: str | None, /, source: str | None, as_json: bool) -> None:
             f"Moved {done.waiting} waiting event(s), {done.dead} dead letter(s) and {done.ledger} entries of the"
             f" ledger; {done.claims} claim(s) are new there."
         )
+    if done.unmoved:
+        click.echo(f"{done.unmoved} row(s) cannot be stored in PostgreSQL and stay in {path}.", err=True)
     if done.in_flight:
         click.echo(f"{done.in_flight} event(s) are being sent by an app: run this again.", err=True)
+    if done.in_flight or done.unmoved:
         sys.exit(EXIT_REFUSED)
 
 

@@ -55,6 +55,7 @@ _ANSWER_S = FLUSH_S - _LAST_START_S  # limit of one post
 _KEEP_S = 5.0  # a host may freeze the process between requests, and the kept connection breaks unnoticed
 _FORK_WAIT_S = 3.0  # covers a first import on a busy machine; a fork does not wait longer for a first send that hangs
 _POLL_S = 0.005
+_STATS_S = 0.5
 _LISTEN_S = 0.5  # interval at which a process that only sends looks at an outbox on disk
 _DELAYED_EVENT = "Purchase"
 
@@ -246,6 +247,13 @@ class Delivery:
             return self._storage.switches()
         return RUNNING if self._disk is None else self._disk.switches()
 
+    def is_ready(self) -> bool:
+        """Return whether events are stored where the configuration says; False before the first look at a database.
+
+        Never waits: a database is asked in the background.
+        """
+        return self._storage.is_ready()
+
     def wake(self) -> None:
         """Start sending the events that an earlier process left, without waiting for the first entry."""
         self._use()
@@ -311,14 +319,15 @@ class Delivery:
             stored because of an earlier claim. ``delivered`` and ``retried``. ``buried`` and ``dropped``: by reason.
             ``halted``: number of halted pixels. ``uncommitted``: `submit` calls that wait for the disk. ``waiting``
             rows, their ``bytes``, ``dead`` letters and ``oldest_s``, the age of the event that has waited longest:
-            of all processes that share the outbox. ``batch_records`` and ``send_s``: histograms of the records in a
-            request and of its duration in seconds.
+            of all processes that share the outbox. ``unreadable``: number of outboxes that did not answer within half a
+            second. ``undecided``: server copies that wait for an outbox's decision. ``batch_records`` and ``send_s``:
+            histograms of the records in a request and of its duration in seconds.
         """
         dropped = self._dropped + self._storage.dropped
         states: Counter[str] = Counter(waiting=0, bytes=0, dead=0)
         duplicates = 0
         ages: list[float] = []
-        for outbox in self._storage.outboxes():
+        for outbox in self._storage.readable(time.monotonic() + _STATS_S):
             dropped.update(outbox.dropped)
             duplicates += outbox.duplicates
             try:
@@ -393,7 +402,7 @@ class Delivery:
         if not self._is_used or not self._sends:
             return True
         self._storage.come_home(deadline)
-        marks = self._storage.marks()
+        marks = self._storage.marks(deadline)
         self.wake()
         try:
             while True:

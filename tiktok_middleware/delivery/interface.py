@@ -70,5 +70,8 @@ class DeliveryInterface(Protocol):
     def close(self, timeout_s: float) -> bool:
         """Store everything, and return whether it was also sent within ``timeout_s`` seconds."""
 
+    def is_ready(self) -> bool:
+        """Return whether events are stored where the configuration says. Never waits."""
+
     def stats(self) -> Mapping[str, Any]:
         """Return the counts of this process."""

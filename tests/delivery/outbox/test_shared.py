@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,46 +18,14 @@ import psycopg
 import pytest
 
 from tests.delivery.delivery_world import PIXEL, Api, record, submission, submissions, wait_until
-from tests.postgres_world import Postgres, new_cluster
+from tests.delivery.outbox.conftest import Open
+from tests.postgres_world import Postgres
 from tiktok_middleware.core.events.event import Claim, DeferredPayload, OutboxEntry
-from tiktok_middleware.delivery.delivery import Delivery, DeliveryOptions, open_delivery
+from tiktok_middleware.delivery.delivery import Delivery, DeliveryOptions
 from tiktok_middleware.delivery.outbox.postgres.outbox import PostgresOutbox
 from tiktok_middleware.errors import ConfigError, OutboxError
 
 pytestmark = pytest.mark.postgres
-
-Open = Callable[..., Delivery]
-
-
-@pytest.fixture(scope="module")
-def own() -> Iterator[Postgres]:
-    """A cluster that these tests may kill."""
-    with new_cluster() as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def url(own: Postgres) -> Iterator[str]:
-    """Address of an outbox whose tables exist."""
-    with own.schema() as url:
-        outbox = PostgresOutbox(url)
-        outbox.counts()
-        outbox.close()
-        yield f"{url}&wait=2"  # a busy machine may take longer than a response may wait
-
-
-@pytest.fixture
-def open_(url: str, api: Api, tmp_path: Path) -> Iterator[Open]:
-    opened: list[Delivery] = []
-
-    def open_one(**options: Any) -> Delivery:
-        defaults = {"outbox": url, "spool": str(tmp_path / "spool"), "tokens": {PIXEL: "t"}, "api_url": api.url}
-        opened.append(open_delivery(DeliveryOptions(**{**defaults, **options})))
-        return opened[-1]
-
-    yield open_one
-    for delivery in opened:
-        delivery.close(0.1)
 
 
 def order(name: str) -> OutboxEntry:

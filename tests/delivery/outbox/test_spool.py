@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,6 +84,35 @@ def test_a_deferred_payload_is_found_for_a_day(pair: Pair) -> None:
     assert other.take("other") is None
     WALL.now = NOW + DEFERRED_LIFE_S
     assert other.take("ref") is None
+
+
+@pytest.mark.parametrize("put_id", [b"", b"t" * 16], ids=["never tried", "tried"])
+@pytest.mark.parametrize(
+    "stored",
+    [b"", b"\xff\x00 damage", b"\x91\x01", b"\x81\xa1a\x01", "text"],
+    ids=["empty", "bytes", "shape", "map", "text"],
+)
+def test_a_put_that_cannot_be_read_is_set_aside_and_the_others_go_on(
+    tmp_path: Path, stored: bytes | str, put_id: bytes
+) -> None:
+    path = tmp_path / "spool"
+    spool = SpoolFile(path, "production", WALL, "normal")
+    for name in ("first", "damaged", "last"):
+        spool.keep(submissions(2, name), put_id and name.encode().ljust(16))
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE spool SET entries = ? WHERE id = 2", (stored,))
+    seen: list[str] = []
+    while put := spool.oldest(100):
+        seen += [put.fault and "fault", *(entry.event_id for entry in put.entries)]
+        if put.fault:
+            assert spool.set_aside(put) == 2
+        else:
+            spool.remove(put)
+    assert [one for one in seen if one] == ["first-0", "first-1", "fault", "last-0", "last-1"]
+    assert spool.rows == 0
+    spool.close()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT entries FROM unreadable").fetchall() == [(stored,)]
 
 
 def test_a_process_takes_puts_of_its_own_environment_only(tmp_path: Path) -> None:

@@ -210,7 +210,15 @@ class FallbackOutbox:
             self._is_loss_said = True
             log.error("Events wait in memory until the disk can be written, and are lost with the process: %s", error)
 
-    def marks(self) -> list[tuple[Outbox, int]]:
+    def readable(self, deadline: float) -> list[Outbox]:  # noqa: ARG002 - a file answers in time
+        """Return the outboxes to read from."""
+        return self.outboxes()
+
+    def is_ready(self) -> bool:
+        """Return whether events are stored where they were configured to be. Never waits."""
+        return self.disk is None or self._is_disk_up()
+
+    def marks(self, deadline: float) -> list[tuple[Outbox, int]]:  # noqa: ARG002 - as above
         """Return the outboxes in use, each with the number of its newest row."""
         try:
             return [(outbox, outbox.last_id()) for outbox in self.outboxes()]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tiktok_middleware._printable import own_logger
 from tiktok_middleware.core.events.event import Claim, OutboxEntry
 from tiktok_middleware.delivery.outbox.base import LeaseHolder, Outbox, Switches
+from tiktok_middleware.delivery.outbox.bounded import bounded
 from tiktok_middleware.delivery.outbox.put_ids import PutIds
 from tiktok_middleware.delivery.outbox.spool import MemorySpool, Spool, SpooledPut
 from tiktok_middleware.delivery.outbox.undecided_claims import UndecidedClaims
@@ -34,6 +35,9 @@ log: logging.Logger = own_logger(__name__)
 _ENTRY_S = 0.0005  # more for each entry, so that a burst on a busy machine does not look like a fault
 _READ_S = 0.2
 _TABLES_S = 1.0
+_INLINE_S = 1.0  # limit of each step of sending where a request waits for it
+_TIDY_S = 5.0
+_READY_S = 5.0
 _SETTLE_S = 3.0
 _PART = 200  # entries that come home in one transaction
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.5, 30.0
@@ -77,8 +81,12 @@ class SharedStorage:
         self._claims = claims
         self._limit_rows = limit_rows
         self._calls = BoundedCalls(keeps_thread=keeps_thread)
+        self._chores = BoundedCalls(keeps_thread=False)  # so that no put waits for housekeeping
+        self._has_threads = keeps_thread
         self._new_writer()
         self._is_up = True
+        self._answered_at = float("-inf")
+        self._tidy_at = 0.0
         self._is_file_lost = False
         self._may_wait = True  # whether something may wait on this host; an earlier process may have left it
         self._failures = 0
@@ -109,9 +117,16 @@ class SharedStorage:
         return self._memory.rows
 
     def outboxes(self) -> list[Outbox]:
-        """Return the outboxes to send from."""
+        """Return the outboxes to send from. Where requests send, none while the database does not answer."""
         self._bring_home()
-        return [self._for_relay]
+        if self._has_threads:
+            return [self._for_relay]
+        return [bounded(self.disk, self._calls, lambda: _INLINE_S, tidy=self.tidy)] if self._is_up else []
+
+    def readable(self, deadline: float) -> list[Outbox]:
+        """Return the outboxes to read from; their methods end by ``deadline``, in monotonic seconds."""
+        self._bring_home()
+        return [bounded(self.disk, self._calls, lambda: deadline - time.monotonic() if self._is_up else 0.0)]
 
     def put(
         self,
@@ -132,6 +147,7 @@ class SharedStorage:
             except TooSlowError:
                 self.lose_disk(OutboxError(f"outbox {self.disk.name}: no answer within {limit_s:.2f} s"))
             else:
+                self._answered_at = time.monotonic()
                 self._bring_home()
                 return claims
             self._new_writer()
@@ -211,7 +227,7 @@ class SharedStorage:
                 self._bring(spool, put)
                 return True
         if not self._is_up:
-            self.disk.counts()  # nothing waits: only find out whether the database answers
+            self.disk.read_switches()  # nothing waits: only find out whether the database answers
             self._note_up()
         return False
 
@@ -220,9 +236,14 @@ class SharedStorage:
         return [self._memory, *([file] if file is not None and file.exists else [])]
 
     def _bring(self, spool: Spool, put: SpooledPut) -> None:
+        if put.fault:
+            self._set_aside(spool, put)
+            return
         try:
             self.disk.put(put.entries, put_id=put.put_id)
-        except ValueError:
+        except OutboxError:
+            raise
+        except Exception:  # noqa: BLE001  # a value that the database cannot store, or a fault of ours
             self._bring_singly(put)
         spool.remove(put)
         self._note_up()
@@ -235,11 +256,24 @@ class SharedStorage:
             one_id = ids()
             try:
                 self.disk.put([entry], put_id=one_id)
-            except ValueError as error:
+            except OutboxError:
+                raise
+            except Exception as error:  # noqa: BLE001  # as above
                 self.dropped["unstorable"] += len(entry.records)
                 log.error("%s cannot be stored and has no server copy: %s", entry.event_id, error)  # noqa: TRY400
 
+    def _set_aside(self, spool: Spool, put: SpooledPut) -> None:
+        lost = spool.set_aside(put)
+        self.dropped["unstorable"] += lost
+        log.error(
+            "%d server copies that waited on this host cannot be read and are not sent (%s); they are kept in the table"
+            " `unreadable` of the host's *.undecided.sqlite3 for 90 days",
+            lost,
+            put.fault,
+        )
+
     def _note_up(self) -> None:
+        self._answered_at = time.monotonic()
         if not self._is_up:
             log.warning("The outbox %s answers again", self.disk.name)
         self._is_up = True
@@ -319,9 +353,28 @@ class SharedStorage:
             raise OutboxError(f"outbox {self.disk.name}: {error}") from None
 
     def tidy(self) -> None:
-        """Do housekeeping; called where there is no relay that does it."""
-        if self._is_up and not self._calls.is_busy:
-            self._calls.start(self.disk.tidy)
+        """Start the housekeeping that is due, on a thread of its own; called where no relay's thread does it."""
+        now = time.monotonic()
+        if self._is_up and now >= self._tidy_at and not self._chores.is_busy:
+            self._tidy_at = now + _TIDY_S
+            self._chores.start(self.disk.tidy)
+
+    def is_ready(self) -> bool:
+        """Return whether the database has answered lately; look again in the background. Never waits."""
+        now = time.monotonic()
+        if not self._is_up:
+            self._bring_home()
+        elif now >= self._answered_at + _READY_S and not self._calls.is_busy:
+            self._calls.start(self._look)
+        return self._is_up and self._answered_at > float("-inf")
+
+    def _look(self) -> None:
+        try:
+            self.disk.read_switches()
+        except OutboxError as error:
+            self.lose_disk(error)
+        else:
+            self._answered_at = time.monotonic()
 
     def switches(self) -> Switches:
         """Return the operator's switches, at most a second old while the database answers. Never waits."""
@@ -331,7 +384,7 @@ class SharedStorage:
             if not self._is_up:
                 self._bring_home()
             elif not self._calls.is_busy:
-                self._calls.start(self.disk.read_switches)
+                self._calls.start(self._look)
         return self.disk.switches()
 
     def drafts(self) -> Drafts:
@@ -354,15 +407,16 @@ class SharedStorage:
 
         For a process that only sends. Its thread reads the switches, too.
         """
-        self._is_listening = True
         while not is_over():
             is_notified = self._is_notified()
+            self._is_listening = self._is_up
             wake()
             if is_notified:
                 time.sleep(_NOTIFY_S)  # a put within 20 ms of another does not notify
                 wake()
             elif not self._is_up or not self.disk.is_listening:
                 time.sleep(_LISTEN_S)
+        self._is_listening = False  # from now on `switches` reads them
 
     def _is_notified(self) -> bool:
         try:
@@ -373,11 +427,13 @@ class SharedStorage:
         self._note_up()
         return is_notified
 
-    def marks(self) -> list[tuple[Outbox, int]]:
-        """Return the outboxes in use, each with the number of its newest row."""
+    def marks(self, deadline: float) -> list[tuple[Outbox, int]]:
+        """Return the outboxes in use, each with the number of its newest row; see `readable`."""
         try:
-            self.disk.settle_drafts()
-            return [(self._for_relay, self._for_relay.last_id())]
+            outboxes = self.readable(deadline)
+            for outbox in outboxes:
+                outbox.settle_drafts()
+            return [(outbox, outbox.last_id()) for outbox in outboxes]
         except OutboxError as error:
             self.lose_disk(error)
             return []
@@ -388,12 +444,12 @@ class SharedStorage:
         return self._is_up and not self.undecided
 
     def end_calls(self) -> None:
-        """Let the thread of the database's calls end."""
-        self._calls.close()
+        """Let the thread of the database's calls end, without waiting for that."""
+        self._calls.close(waits=False)
 
     def close(self) -> None:
-        """Close connections and files."""
-        self.end_calls()
+        """Close connections and files; a call that hangs is left to end by itself."""
+        self._calls.close()
         self.disk.close()
         if self._file is not None:
             self._file.close()

@@ -27,11 +27,13 @@ class SpooledPut(NamedTuple):
         key: number of the put in its spool.
         put_id: its id; see `Outbox.put`.
         entries: its entries.
+        fault: why it cannot be read; empty if it can.
     """
 
     key: int
     put_id: bytes
     entries: list[OutboxEntry]
+    fault: str = ""
 
 
 class Spool(Protocol):
@@ -50,6 +52,9 @@ class Spool(Protocol):
 
     def remove(self, put: SpooledPut) -> None:
         """Remove a put that the shared outbox has."""
+
+    def set_aside(self, put: SpooledPut) -> int:
+        """Let a put that cannot be read wait no longer; return how many server copies it has."""
 
     def take(self, ref: str) -> bytes | None:
         """Return the deferred payload of a reference among the puts; None if there is none."""
@@ -90,6 +95,10 @@ class MemorySpool:
     def remove(self, put: SpooledPut) -> None:
         if self._puts and self._puts[0][0] == put.put_id:
             self._puts.popleft()
+
+    def set_aside(self, put: SpooledPut) -> int:
+        self.remove(put)
+        return sum(len(entry.records) for entry in put.entries)
 
     def take(self, ref: str) -> bytes | None:
         return self._deferred.take(ref, self._clock())

@@ -77,12 +77,16 @@ class BoundedCalls:
             self._answer(*self._queue.get())
         return future
 
-    def close(self) -> None:
-        """Let the thread end, and wait a moment for it unless a call hangs. Later calls still work."""
+    def close(self, *, waits: bool = True) -> None:
+        """Let the thread end. Later calls still work.
+
+        Args:
+            waits: whether to wait for that, for half a second at most; not on an event loop.
+        """
         self._keeps_thread = False
         if self._has_thread and self._thread is not None:
             self.start(lambda: None)
-            self._thread.join(_END_S)
+            self._thread.join(_END_S if waits else 0)
 
     def _start(self) -> bool:
         thread = threading.Thread(target=self._run, name="tiktok-database", daemon=True)

@@ -24,7 +24,7 @@ ALLOWED = (
 _OURS = re.compile(r"(?<=[?&])(schema|wait)=([^&]*)(&|$)")
 _WAIT_S = 0.18  # a response waits for 250 ms; the rest is for storing the events on this host
 _MAX_WAIT_S = 60.0
-_SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,40}")
+_SCHEMA_NAME = re.compile(r"(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,40}")  # PostgreSQL's own are reserved
 _CONNECT_S = 5
 _DEFAULTS = {
     "application_name": "tiktok-middleware",
@@ -66,7 +66,9 @@ def read_address(url: str) -> PostgresAddress:
     schema, wait = ours.get("schema", SCHEMA), ours.get("wait", str(_WAIT_S))
     if not _SCHEMA_NAME.fullmatch(schema):
         raise ConfigError(
-            "TIKTOK_OUTBOX", without_password(url), f"a schema of lower-case letters, digits and _; {ALLOWED}"
+            "TIKTOK_OUTBOX",
+            without_password(url),
+            f"a schema of lower-case letters, digits and _, without pg_ at its start; {ALLOWED}",
         )
     if not re.fullmatch(r"\d{1,2}(\.\d{1,3})?", wait) or not 0 < float(wait) <= _MAX_WAIT_S:
         raise ConfigError("TIKTOK_OUTBOX", without_password(url), f"a wait of 0.001 to 60 seconds; {ALLOWED}")

@@ -48,8 +48,9 @@ _GROUPS = "SELECT kind, environment, event, reason, count(*), min(event_time) FR
 _COUNT = f"SELECT count(*) FROM ({{table}}) AS row WHERE {_CHOSEN}"  # noqa: S608 - constants
 _ROWS = f"SELECT * FROM ({{table}}) AS row WHERE id > %(id)s AND {_CHOSEN} ORDER BY id LIMIT {_PART}"  # noqa: S608
 _SIZES = """SELECT coalesce((SELECT sum(octet_length(body)) FROM {schema}.event), 0)::bigint,
-    (SELECT sum(pg_total_relation_size(pg_class.oid)) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-    WHERE nspname = '{schema}' AND relkind = 'r')::bigint, (SELECT count(*) FROM {schema}.claim)"""
+    (SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace =
+    (SELECT relnamespace FROM pg_class WHERE oid = '{schema}.control'::regclass))::bigint,
+    (SELECT count(*) FROM {schema}.claim)"""
 _HASTEN = f"""UPDATE {{schema}}.event SET due = %s WHERE id = %s AND due > %s AND owner IS NULL
     AND reason <> '{DELAYED}'"""  # noqa: S608 - constants
 _PUT_BACK = f"""WITH gone AS (DELETE FROM {{schema}}.dead WHERE id = %s RETURNING *)
@@ -89,14 +90,15 @@ class PostgresAdmin:
         """Create or migrate the tables; return how many scripts were applied."""
         return self._connection.migrate(migrate)
 
-    def move_from(self, path: Path, pixels: Sequence[str]) -> Moved:
+    def move_from(self, path: Path, pixels: Sequence[str], on_progress: _Progress | None = None) -> Moved:
         """Move what an SQLite outbox holds into this one, and copy its claims.
 
         Args:
             path: the file.
             pixels: pixels of the app's pages.
+            on_progress: called with the number of rows processed since the last call.
         """
-        return move(path, self._connection, pixels, self._clock)
+        return move(path, self._connection, pixels, self._clock, on_progress or (lambda _: None))
 
     def summary(self) -> Summary:
         """Return the counts of all rows, and the size of the tables."""

@@ -6,11 +6,13 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Any, TypeVar
 
 import psycopg
 
 from tiktok_middleware.delivery.outbox.postgres.address import PostgresAddress
+from tiktok_middleware.delivery.outbox.postgres.limited import LimitedConnection
 from tiktok_middleware.delivery.outbox.postgres.migrate import applied, migrate
 from tiktok_middleware.delivery.outbox.postgres.running import begin_lock
 from tiktok_middleware.delivery.outbox.postgres.schema import SCRIPTS, in_schema
@@ -19,7 +21,7 @@ from tiktok_middleware.errors import OutboxError
 
 __all__ = ["BusyError", "Connection", "Db", "LostRaceError", "Query"]
 
-Db = psycopg.Connection[tuple[Any, ...]]
+Db = LimitedConnection
 Query = bytes
 _Row = tuple[Any, ...]
 _T = TypeVar("_T")
@@ -30,10 +32,15 @@ _RETRIED = (
     psycopg.errors.SerializationFailure,
 )
 _LOCK_MS = 100
+_READ_LOCK_MS = 1000
+_MARGIN_S = 1.0  # the server's own limit ends a statement before we close its connection
+_MIGRATE_S = 60.0
+_CLOSE_S = 0.2
 # Whether another transaction of this database may still need rows that were removed before now.
 _OLD_ROWS_NEEDED = b"""SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
     AND pid <> pg_backend_pid() AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)
     AND xact_start < now() - interval '1 second')"""
+_OPEN = (psycopg.pq.TransactionStatus.INTRANS, psycopg.pq.TransactionStatus.INERROR)
 _TIMES = 3  # tries of a transaction that another one was in the way of
 
 
@@ -69,12 +76,16 @@ class Connection:
         self._address = address
         self._saw_clock = saw_clock
         self._opened = opened
-        idle_ms = statement_ms
+        self._limit_s = statement_ms / 1000 + _MARGIN_S
         self._begin = in_schema(
             f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {_LOCK_MS};"
             f" SET LOCAL statement_timeout = {statement_ms};"
-            f" SET LOCAL idle_in_transaction_session_timeout = {idle_ms}; {begin_lock(address.schema)}",
+            f" SET LOCAL idle_in_transaction_session_timeout = {statement_ms}; {begin_lock(address.schema)}",
             address.schema,
+        )
+        self._begin_read = (
+            f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {_READ_LOCK_MS};"
+            f" SET LOCAL statement_timeout = {statement_ms}; "
         )
         self._checks_tables = True
         self._reset()
@@ -108,8 +119,7 @@ class Connection:
                 self._saw_clock(cursor.fetchone()[0])  # type: ignore[index]  # always one row
                 yield db
             except BaseException:
-                with contextlib.suppress(psycopg.Error):
-                    db.execute(b"ROLLBACK")
+                _roll_back(db)
                 raise
             if db.execute(b"COMMIT").statusmessage != "COMMIT":
                 raise psycopg.OperationalError("the transaction was rolled back")
@@ -130,9 +140,23 @@ class Connection:
             raise OutboxError(f"outbox {self._address.shown}: other transactions claim the same events") from None
 
     def read(self, query: Query, values: Sequence[object] | Mapping[str, object] = ()) -> list[_Row]:
-        """Return the rows of one query, outside a transaction block and without a time limit of ours."""
+        """Return the rows of one query, which is sent together with its time limits and binds no prepared statement.
+
+        Raises:
+            OutboxError: the database does not answer, or refuses.
+        """
         with self._exclusive() as db:
-            return db.execute(query, values).fetchall()
+            bound = psycopg.ClientCursor(db).mogrify(query, values) if values else query.decode()
+            try:
+                cursor = db.execute(f"{self._begin_read}{bound}; COMMIT".encode())
+            except psycopg.Error:
+                _roll_back(db)
+                raise
+            rows: list[_Row] = []
+            while cursor.nextset():
+                if cursor.description:
+                    rows = cursor.fetchall()
+            return rows
 
     def ensure_open(self) -> None:
         """Open the connection if it is not open, so that the database's clock is known."""
@@ -144,6 +168,7 @@ class Connection:
         self._checks_tables = False
         try:
             with self._exclusive() as db:
+                db.limit_s = _MIGRATE_S
                 return work(db, self._address.schema)
         finally:
             self._checks_tables = True
@@ -154,8 +179,10 @@ class Connection:
         """Vacuum tables; return False if this role may not, or a transaction that is open keeps old rows."""
         try:
             with self._exclusive() as db:
+                db.limit_s = inf
                 for table in tables:
                     db.execute(self.sql(f"VACUUM {{schema}}.{table}"))
+                db.limit_s = self._limit_s
                 row = db.execute(_OLD_ROWS_NEEDED).fetchone()
         except OutboxError:
             return False
@@ -176,29 +203,42 @@ class Connection:
             return self.is_direct and any(True for _ in db.notifies(timeout=timeout_s, stop_after=1))
 
     def close(self) -> None:
-        """Close the connection. A later call opens its own."""
+        """Close the connection; one that another thread waits at is closed when that wait ends.
+
+        A later call opens its own.
+        """
         if self._pid != os.getpid():
             self._forget()
         self._is_closed = True
-        with self._lock:
-            self._disconnect()
+        if self._lock.acquire(timeout=_CLOSE_S):
+            try:
+                self._disconnect()
+            finally:
+                self._lock.release()
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[Db]:
-        """Lock the connection for the block; close it if the database or the network failed."""
+        """Lock the connection for the block; close it if the database or the network failed.
+
+        Raises:
+            OutboxError: the database failed, or another thread's call hangs.
+        """
         if self._pid != os.getpid():
             self._forget()
-        with self._lock:
-            try:
-                yield self._db or self._open()
-            except LostRaceError:
-                raise
-            except Exception as error:
-                self._raise_ours(error)
-                raise
-            finally:
-                if self._is_closed or (self._db is not None and not _is_idle(self._db)):
-                    self._disconnect()
+        lock = self._lock
+        if not lock.acquire(timeout=self._limit_s):
+            raise OutboxError(f"outbox {self._address.shown}: an earlier call has no answer yet")
+        try:
+            yield self._db or self._open()
+        except LostRaceError:
+            raise
+        except Exception as error:
+            self._raise_ours(error)
+            raise
+        finally:
+            if self._is_closed or (self._db is not None and not _is_idle(self._db)):
+                self._disconnect()
+            lock.release()
 
     def _raise_ours(self, error: Exception) -> None:
         """Raise our own error for one of PostgreSQL's, after closing a connection that may be broken."""
@@ -213,25 +253,40 @@ class Connection:
             raise OutboxError(f"outbox {shown}: {_first_line(error)}") from error
 
     def _open(self) -> Db:
-        db = psycopg.connect(**self._address.parameters, autocommit=True, prepare_threshold=None)  # type: ignore[arg-type]
+        db = LimitedConnection.connect(**self._address.parameters, autocommit=True, prepare_threshold=None)  # type: ignore[arg-type]
         try:
             schema = self._address.schema
+            db.limit_s = self._limit_s
             if not self._checks_tables:
                 self._db = db
                 return db
-            if applied(db, schema) < len(SCRIPTS):
+            with self._limits(db):
+                is_old = applied(db, schema) < len(SCRIPTS)
+            if is_old:
+                db.limit_s = _MIGRATE_S
                 migrate(db, schema)
-            row = db.execute(in_schema("SELECT {schema}.clock()", schema)).fetchone()
-            self._saw_clock(row[0] if row else time.time())
-            self._opened(db)
+                db.limit_s = self._limit_s
+            with self._limits(db):
+                row = db.execute(in_schema("SELECT {schema}.clock()", schema)).fetchone()
+                self._saw_clock(row[0] if row else time.time())
+                self._opened(db)
         except BaseException:
             db.close()
             raise
         self._db = db
         return db
 
+    @contextlib.contextmanager
+    def _limits(self, db: Db) -> Iterator[None]:
+        """Set time limits for the statements of the block, which are one transaction."""
+        db.execute(self._begin_read.encode())
+        yield
+        db.execute(b"COMMIT")
+
     def _disconnect(self) -> None:
         db, self._db = self._db, None
+        self._heard_by = None
+        self.is_direct = False
         if db is not None:
             with contextlib.suppress(psycopg.Error, OSError):
                 db.close()
@@ -251,6 +306,13 @@ _inherited: list[Db] = []
 
 def _is_idle(db: Db) -> bool:
     return db.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+def _roll_back(db: Db) -> None:
+    """Roll back the transaction, unless its connection is broken or waits for an answer."""
+    if db.info.transaction_status in _OPEN:
+        with contextlib.suppress(psycopg.Error):
+            db.execute(b"ROLLBACK")
 
 
 def _first_line(error: Exception) -> str:

@@ -17,6 +17,7 @@ __all__ = ["Housekeeping"]
 
 _PRUNE_EVERY_S = 3600.0
 _CLOCK_EVERY_S = 60.0
+_MIN_CLAIM_BYTES = 80
 _PART = 1000  # rows of each table in one transaction
 _MAX_AHEAD_S = 2 * MAX_RETRY_AFTER_S
 _FORGOTTEN_AFTER_S = 29 * 86400  # age of a row that no process sends, because its environment or pixel is not used
@@ -31,6 +32,8 @@ _OLD = {
     " (SELECT id FROM (SELECT id, at FROM {schema}.ledger ORDER BY id LIMIT %s) AS oldest WHERE at < %s)",
     "put": "DELETE FROM {schema}.put WHERE writer IN (SELECT writer FROM {schema}.put WHERE at < %s LIMIT %s)",
 }
+# Claims are counted only where the table is large enough for more than the limit.
+_SIZE = "SELECT pg_relation_size('{schema}.claim')"
 _SURPLUS_CLAIMS = """DELETE FROM {schema}.claim WHERE (environment, pixel, event_id, channel) IN
     (SELECT environment, pixel, event_id, channel FROM {schema}.claim ORDER BY at
     LIMIT least(greatest((SELECT count(*) FROM {schema}.claim) - %s, 0), %s))"""
@@ -122,12 +125,17 @@ class Housekeeping:
                 self._remove(db, _OLD["dead"], (now - self._retention.dead_s, _PART)),
                 self._remove(db, _OLD["ledger"], (_PART, now - self._retention.ledger_s)),
                 self._remove(db, _OLD["put"], (now - _PUT_LIFE_S, _PART)),
-                self._remove(db, _SURPLUS_CLAIMS, (self._limits.claims, _PART)),
+                self._remove_surplus_claims(db),
                 self._remove(db, _SURPLUS_LEDGER, (self._limits.ledger, _PART)),
             ]
             values = {"part": _PART, "before": now - _FORGOTTEN_AFTER_S, "now": now}
             gone.append(db.execute(self._connection.sql(_FORGOTTEN), values).rowcount)
         return _PART in gone
+
+    def _remove_surplus_claims(self, db: Db) -> int:
+        most = self._limits.claims
+        [size] = db.execute(self._connection.sql(_SIZE)).fetchone() or (0,)
+        return self._remove(db, _SURPLUS_CLAIMS, (most, _PART)) if size > most * _MIN_CLAIM_BYTES else 0
 
     def _remove(self, db: Db, sql: str, values: tuple[object, ...]) -> int:
         return db.execute(self._connection.sql(sql), values).rowcount

@@ -1,28 +1,28 @@
-"""Move what an SQLite outbox holds to an outbox in PostgreSQL. A move that was interrupted can be repeated."""
+"""Move what an SQLite outbox holds to an outbox in PostgreSQL.
+
+A move may be killed at any moment and repeated. The transaction that stores a row in PostgreSQL also notes a mark of
+its file and number there. After that the row is removed from the file. A repeated move stores no row that is noted.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from tiktok_middleware.delivery.outbox.environment import PRODUCTION
 from tiktok_middleware.delivery.outbox.ledger import LedgerEntry
 from tiktok_middleware.delivery.outbox.postgres.connection import Connection, Db
+from tiktok_middleware.delivery.outbox.postgres.move_source import PART, MoveSource, Row
 from tiktok_middleware.delivery.outbox.postgres.rows import copy
-from tiktok_middleware.delivery.outbox.postgres.schema import WAITING
-from tiktok_middleware.delivery.outbox.sqlite import usage
-from tiktok_middleware.delivery.outbox.sqlite.connection import Connection as File
-from tiktok_middleware.delivery.outbox.sqlite.schema import ADDITIONS, MIGRATIONS
+from tiktok_middleware.delivery.outbox.postgres.schema import READY, WAITING, storable
 from tiktok_middleware.delivery.outbox.sqlite.scopes import split_scope
+from tiktok_middleware.errors import OutboxError
 
-__all__ = ["Moved", "move"]
+__all__ = ["Moved", "count", "move"]
 
-_PART = 500
-_LEASE_S = 120.0  # no relay takes a row of the file while it is moved
+_LATE_S = 60.0  # claims that were made while the others were copied; clocks may differ
 _GUARD = """INSERT INTO {schema}.put (writer, number, claims, at)
     SELECT writer, 1, ''::bytea, %s FROM unnest(%s::bytea[]) AS moved (writer)
     ON CONFLICT DO NOTHING RETURNING writer"""
@@ -31,6 +31,7 @@ _CLAIMS = """INSERT INTO {schema}.claim (environment, pixel, event_id, channel, 
     FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::double precision[])
         AS moved (environment, pixel, event_id, channel, at)
     ORDER BY environment, pixel, event_id, channel ON CONFLICT DO NOTHING"""
+_IDS = "SELECT nextval(pg_get_serial_sequence('{schema}.event', 'id')) FROM generate_series(1, %s)"
 _ROW = {
     "environment": "text",
     "pixel": "text",
@@ -46,8 +47,8 @@ _ROW = {
 _EVENT = {**_ROW, "state": "int2", "due": "float8"}
 _LEDGER_TYPES = {"value": "float8", "event_time": "int8", "at": "float8"}
 _LEDGER = {name: _LEDGER_TYPES.get(name, "text") for name in LedgerEntry.__struct_fields__}
-_COLUMNS = "id, pixel, source, event, event_id, event_time, paired, body, tries, reason"
 _Progress = Callable[[int], None]
+_Store = Callable[[Db, Sequence[Row]], None]
 
 
 class Moved(msgspec.Struct):
@@ -59,6 +60,7 @@ class Moved(msgspec.Struct):
         dead: number of moved dead letters.
         ledger: number of moved entries of the ledger.
         in_flight: number of events left in the file, because a process is sending them.
+        unmoved: number of rows left in the file, because PostgreSQL cannot store them.
     """
 
     claims: int = 0
@@ -66,141 +68,154 @@ class Moved(msgspec.Struct):
     dead: int = 0
     ledger: int = 0
     in_flight: int = 0
+    unmoved: int = 0
 
 
-def move(path: Path, target: Connection, pixels: Sequence[str], clock: Callable[[], float]) -> Moved:
+def move(
+    path: Path, target: Connection, pixels: Sequence[str], clock: Callable[[], float], on_progress: _Progress
+) -> Moved:
     """Move the rows of a file, and copy its claims. Processes may use the file meanwhile.
 
     Args:
         path: the file.
         target: connection to the shared outbox.
-        pixels: pixels of the app's pages, for claims that an early release has stored without a pixel.
+        pixels: see `MoveSource`.
         clock: returns Unix seconds.
+        on_progress: called with the number of rows processed since the last call.
 
     Raises:
         OutboxError: one of the outboxes cannot be read or written. What was moved until then stays moved.
     """
-    file = File(path, MIGRATIONS, "normal", additions=ADDITIONS)
-    done = Moved()
+    source = MoveSource(path, pixels)
     try:
-        done.claims = _copy_claims(file, target, pixels)
-        _move_waiting(file, target, clock, done)
-        done.dead = _move_dead(file, target, clock)
-        done.ledger = _move_ledger(file, target, clock)
-        file.maintenance.truncate()
+        one = _Move(source, target, clock, on_progress)
+        began = clock()
+        one.copy_claims()
+        one.move_waiting()
+        one.move_dead()
+        one.move_ledger()
+        one.copy_claims(began - _LATE_S)
+        one.done.in_flight = max(source.in_flight() - one.unmoved_waiting, 0)
     finally:
-        file.close()
-    return done
+        source.close()
+    return one.done
 
 
-def _copy_claims(file: File, target: Connection, pixels: Sequence[str]) -> int:
-    with file.transaction() as db:
-        home, added = db.execute("SELECT home, added FROM tally").fetchone()
-        rows = db.execute("SELECT event_id, channel, at FROM once").fetchall()
-    new = 0
-    for part in _parts(rows):
-        values = [claim for row in part for claim in _claims_of(row, home, added, pixels)]
-        columns = [list(column) for column in zip(*values, strict=True)]
-        with target.transaction() as shared:
-            new += shared.execute(target.sql(_CLAIMS), columns).rowcount
-    return new
+def count(path: Path) -> int:
+    """Return how many rows a move has to look at."""
+    source = MoveSource(path, ())
+    try:
+        return source.count()
+    finally:
+        source.close()
 
 
-def _claims_of(row: Any, home: str | None, added: float, pixels: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """Yield environment, pixel, event id, channel and time of a stored claim, for each pixel that it counts for."""
-    key, channel, at = row
-    scope, _, event_id = key.rpartition("/")
-    pixel, environment = split_scope(scope) if scope else (home or "", PRODUCTION)
-    counted = [pixel] if pixel else list(pixels)
-    if not scope and at < added:  # an early release counted all pixels as one
-        counted = list(dict.fromkeys((*counted, *pixels)))
-    for one in counted or [""]:
-        yield environment, one, event_id, channel, at
+class _Move:
+    def __init__(
+        self, source: MoveSource, target: Connection, clock: Callable[[], float], on_progress: _Progress
+    ) -> None:
+        self.done = Moved()
+        self.unmoved_waiting = 0
+        self._source = source
+        self._target = target
+        self._clock = clock
+        self._on_progress = on_progress
+
+    def copy_claims(self, since: float = 0.0) -> None:
+        for part in self._source.claims(since):
+            for start in range(0, len(part), PART):
+                columns = [list(column) for column in zip(*map(_texts, part[start : start + PART]), strict=True)]
+                with self._target.transaction() as shared:
+                    self.done.claims += shared.execute(self._target.sql(_CLAIMS), columns).rowcount
+            if not since:
+                self._on_progress(len(part))
+
+    def move_waiting(self) -> None:
+        last = 0
+        while found := self._source.reserve(self._clock(), last):
+            moved, failed = self._store(found, "waiting", self._insert_waiting)
+            self.done.waiting += moved
+            self._source.release(failed)
+            self.unmoved_waiting += len(failed)
+            kept = {row[0] for row in failed}
+            self._source.remove_waiting([row for row in found if row[0] not in kept], self._clock())
+            self._on_progress(len(found))
+            last = found[-1][0]
+
+    def _insert_waiting(self, db: Db, rows: Sequence[Row]) -> None:
+        """Insert rows that wait as long as they would have waited; the clocks of the two outboxes may differ."""
+        now = self._clock()
+        there = db.execute(self._target.sql("SELECT {schema}.clock()")).fetchone()
+        shared_now = float(there[0]) if there else now
+        values = []
+        for row in rows:
+            wait_s = row[10] - now
+            values.append((*_common(row), WAITING if wait_s > 0 else READY, shared_now + max(wait_s, 0.0)))
+        copy(self._target, db, "event", _EVENT, values)
+
+    def move_dead(self) -> None:
+        self.done.dead = self._move("dead", self._source.dead, self._insert_dead)
+
+    def _insert_dead(self, db: Db, rows: Sequence[Row]) -> None:
+        ids = db.execute(self._target.sql(_IDS), (len(rows),)).fetchall()
+        values = [(id_, *_common(row), row[10]) for (id_,), row in zip(ids, rows, strict=True)]
+        copy(self._target, db, "dead", {"id": "int8", **_ROW, "died": "float8"}, values)
+
+    def move_ledger(self) -> None:
+        self.done.ledger = self._move("ledger", lambda after: self._source.ledger(after, list(_LEDGER)), self._insert)
+
+    def _insert(self, db: Db, rows: Sequence[Row]) -> None:
+        copy(self._target, db, "ledger", _LEDGER, [_texts(row[1:]) for row in rows])
+
+    def _move(self, table: str, read: Callable[[int], list[Row]], insert: _Store) -> int:
+        moved, last = 0, 0
+        while found := read(last):
+            new, failed = self._store(found, table, insert)
+            moved += new
+            kept = {row[0] for row in failed}
+            self._source.remove(table, [row for row in found if row[0] not in kept])
+            self._on_progress(len(found))
+            last = found[-1][0]
+        return moved
+
+    def _store(self, rows: Sequence[Row], table: str, insert: _Store) -> tuple[int, list[Row]]:
+        """Store the rows that no earlier move has stored; return how many, and the rows that cannot be stored."""
+        try:
+            with self._target.transaction() as db:
+                new = self._new(db, table, rows)
+                insert(db, new)
+        except OutboxError:
+            raise
+        except Exception:  # noqa: BLE001  # a value of one of the rows
+            if len(rows) == 1:
+                self.done.unmoved += 1
+                return 0, list(rows)
+        else:
+            return len(new), []
+        moved, failed = 0, []
+        for row in rows:
+            one, bad = self._store([row], table, insert)
+            moved += one
+            failed += bad
+        return moved, failed
+
+    def _new(self, db: Db, table: str, rows: Sequence[Row]) -> list[Row]:
+        marks = {self._mark(table, row): row for row in rows}
+        found = db.execute(self._target.sql(_GUARD), (self._clock(), list(marks))).fetchall()
+        noted = {bytes(mark) for (mark,) in found}
+        return [row for mark, row in marks.items() if mark in noted]
+
+    def _mark(self, table: str, row: Row) -> bytes:
+        names = repr((self._source.mark, table, row[0], row[4])).encode("utf-8", "replace")
+        return hashlib.blake2b(names, digest_size=16, person=b"tiktok-move").digest()
 
 
-def _move_waiting(file: File, target: Connection, clock: Callable[[], float], done: Moved) -> None:
-    while True:
-        now = clock()
-        with file.transaction() as db:
-            found = db.execute(
-                f"SELECT {_COLUMNS}, due FROM waiting WHERE owner IS NULL OR due <= ? OR owner = 'move'"  # noqa: S608
-                f" ORDER BY id LIMIT {_PART}",
-                (now,),
-            ).fetchall()
-            db.executemany(
-                "UPDATE waiting SET owner = 'move', due = ? WHERE id = ?", [(now + _LEASE_S, row[0]) for row in found]
-            )
-        if not found:
-            break
-        with target.transaction() as shared:
-            new = _new(target, shared, [("waiting", row[0], row[4]) for row in found], found, now)
-            rows = [(*_common(row), WAITING, row[10]) for row in new]
-            copy(target, shared, "event", _EVENT, rows)
-        with file.transaction() as db:
-            home = db.execute("SELECT home FROM tally").fetchone()[0]
-            for row in found:
-                db.execute("DELETE FROM waiting WHERE id = ?", (row[0],))
-                usage.add(db, row[1], home, -1, -len(row[7]), clock=now)
-        done.waiting += len(new)
-    row = file.read("SELECT count(*) FROM waiting")
-    done.in_flight = 0 if row is None else int(str(row[0]))
-
-
-def _move_dead(file: File, target: Connection, clock: Callable[[], float]) -> int:
-    moved = 0
-    while True:
-        with file.transaction() as db:
-            found = db.execute(f"SELECT {_COLUMNS}, died FROM dead ORDER BY id LIMIT {_PART}").fetchall()  # noqa: S608
-        if not found:
-            return moved
-        with target.transaction() as shared:
-            new = _new(target, shared, [("dead", row[0], row[4]) for row in found], found, clock())
-            row = shared.execute(target.sql(_IDS), (len(new),)).fetchall()
-            rows = [(id_, *_common(one), one[10]) for (id_,), one in zip(row, new, strict=True)]
-            copy(target, shared, "dead", {"id": "int8", **_ROW, "died": "float8"}, rows)
-        with file.transaction() as db:
-            db.executemany("DELETE FROM dead WHERE id = ?", [(one[0],) for one in found])
-        moved += len(new)
-
-
-_IDS = "SELECT nextval(pg_get_serial_sequence('{schema}.event', 'id')) FROM generate_series(1, %s)"
-
-
-def _move_ledger(file: File, target: Connection, clock: Callable[[], float]) -> int:
-    moved = 0
-    while True:
-        with file.transaction() as db:
-            names = ", ".join(_LEDGER)
-            found = db.execute(f"SELECT id, {names} FROM ledger ORDER BY id LIMIT {_PART}").fetchall()  # noqa: S608
-        if not found:
-            return moved
-        with target.transaction() as shared:
-            new = _new(target, shared, [("ledger", *row) for row in found], found, clock())
-            copy(target, shared, "ledger", _LEDGER, [row[1:] for row in new])
-        with file.transaction() as db:
-            db.executemany("DELETE FROM ledger WHERE id = ?", [(row[0],) for row in found])
-        moved += len(new)
-
-
-def _common(row: Any) -> tuple[Any, ...]:
+def _common(row: Row) -> Row:
     _, scope, source, event, event_id, event_time, paired, body, tries, reason = row[:10]
     pixel, environment = split_scope(scope)
-    return environment, pixel, source, event, event_id, event_time, paired, body, tries, reason
+    return _texts((environment, pixel, source, event, event_id, event_time, paired, body, tries, reason))
 
 
-def _new(
-    target: Connection, shared: Db, names: Sequence[tuple[Any, ...]], rows: Sequence[Any], now: float
-) -> list[Any]:
-    """Return the rows that no earlier move has stored, and note them under their names."""
-    marks = {
-        hashlib.blake2b(repr(name).encode(), digest_size=16, person=b"tiktok-move").digest(): row
-        for name, row in zip(names, rows, strict=True)
-    }
-    found = shared.execute(target.sql(_GUARD), (now, list(marks))).fetchall()
-    noted = {bytes(mark) for (mark,) in found}
-    return [row for mark, row in marks.items() if mark in noted]
-
-
-def _parts(rows: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(rows), _PART):
-        yield rows[start : start + _PART]
+def _texts(row: Row) -> Row:
+    """Return a row whose texts PostgreSQL can store; a body is not a text."""
+    return tuple(storable(value) if isinstance(value, str) else value for value in row)

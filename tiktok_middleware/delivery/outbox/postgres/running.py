@@ -23,9 +23,12 @@ def lock_class(schema: str) -> int:
 
 
 def begin_lock(schema: str) -> str:
-    """Return the statement that notes the beginning of a transaction; its first column is the database's time."""
+    """Return the statement that notes the beginning of a transaction; its first column is the database's time.
+
+    It contains ``{schema}``, which `in_schema` replaces.
+    """
     return f"""SELECT begun.at, pg_advisory_xact_lock_shared({lock_class(schema)},
-        mod(floor(begun.at * {_PER_S})::bigint, {_TIMES})::int) FROM (SELECT {schema}.clock() AS at) AS begun"""  # noqa: S608
+        mod(floor(begun.at * {_PER_S})::bigint, {_TIMES})::int) FROM (SELECT {{schema}}.clock() AS at) AS begun"""  # noqa: S608
 
 
 class Running:

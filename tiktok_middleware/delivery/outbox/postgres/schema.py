@@ -89,8 +89,11 @@ SCRIPTS = (
 
 
 def in_schema(sql: str, schema: str) -> bytes:
-    """Return a statement with the name of the schema, which `read_address` has checked."""
-    return sql.replace("{schema}", schema).encode()
+    """Return a statement with the quoted name of the schema, which `read_address` has checked.
+
+    The name may be a reserved word, such as ``order``. A string literal that names a table takes the quotes too.
+    """
+    return sql.replace("{schema}", f'"{schema}"').encode()
 
 
 def storable(text: str) -> str:

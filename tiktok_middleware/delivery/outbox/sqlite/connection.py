@@ -8,6 +8,7 @@ import sqlite3
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from tiktok_middleware.delivery.outbox.sqlite.database_file import DatabaseFile, close, file_lock, is_damaged
 from tiktok_middleware.delivery.outbox.sqlite.maintenance import BACKSTOP_BYTES, CHECKPOINT_BYTES, Maintenance
@@ -109,16 +110,23 @@ class Connection:
 
     def read(self, sql: str, values: Sequence[object] = ()) -> tuple[object, ...] | None:
         """Return the first row of a query."""
+        rows = self.rows(sql, values, most=1)
+        return rows[0] if rows else None
+
+    def rows(self, sql: str, values: Sequence[object] = (), *, most: int) -> list[tuple[Any, ...]]:
+        """Return the first rows of a query, up to ``most``. Writers do not wait for it."""
         db = self._acquire()
         error: BaseException | None = None
         try:
-            row: tuple[object, ...] | None = patiently(db, sql, values, limit_s=self._busy_limit_s).fetchone()
+            cursor = patiently(db, sql, values, limit_s=self._busy_limit_s)
+            rows = cursor.fetchmany(most)
+            cursor.close()
         except BaseException as caught:
             error = caught
             raise
         finally:
             self._let_go(error)
-        return row
+        return rows
 
     def close(self) -> None:
         """Close the connections. A later call opens its own connection."""

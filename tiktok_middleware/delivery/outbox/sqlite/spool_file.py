@@ -26,8 +26,18 @@ _TABLES = (
     CREATE TABLE deferred (ref TEXT PRIMARY KEY, body BLOB NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
     """,
 )
+_ADDITIONS = (
+    """
+    CREATE TABLE unreadable (
+        id INTEGER PRIMARY KEY, environment TEXT NOT NULL, put_id BLOB, entries BLOB NOT NULL, rows INTEGER NOT NULL,
+        at REAL NOT NULL
+    );
+    """,
+)
+_UNREADABLE_LIFE_S = 90 * 86400.0
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[OutboxEntry]).decode
+_UNREADABLE = (msgspec.DecodeError, ValueError, TypeError)  # SQLite gives what is stored, whatever its type
 
 
 class SpoolFile:
@@ -42,7 +52,7 @@ class SpoolFile:
 
     def __init__(self, path: Path, environment: str, clock: Callable[[], float], sync: str) -> None:
         self.path = path
-        self._connection = Connection(path, _TABLES, sync)
+        self._connection = Connection(path, _TABLES, sync, additions=_ADDITIONS)
         self._environment = environment
         self._clock = clock
 
@@ -68,8 +78,13 @@ class SpoolFile:
         first = self._connection.read(mine, (self._environment,))
         if first is None:
             return None
-        if first[1] is not None:
-            return SpooledPut(cast("int", first[0]), cast("bytes", first[1]), _decode(cast("bytes", first[2])))
+        key, tried_id = cast("int", first[0]), cast("bytes | None", first[1])
+        try:
+            known = _decode(cast("bytes", first[2]))
+        except _UNREADABLE as error:
+            return SpooledPut(key, tried_id or b"", [], f"{type(error).__name__}: {error}")
+        if tried_id is not None:
+            return SpooledPut(key, tried_id, known)
         # Puts that were never tried become one put, under an id that stays with it.
         with self._connection.transaction() as db:
             entries: list[OutboxEntry] = []
@@ -78,7 +93,10 @@ class SpoolFile:
             for id_, tried, packed in db.execute(mine, (self._environment,)):
                 if tried is not None or (ids and len(entries) >= most):
                     break
-                entries += _decode(packed)
+                try:
+                    entries += _decode(packed)
+                except _UNREADABLE:
+                    break  # it is the oldest once these have gone
                 ids.append(id_)
             db.executemany("DELETE FROM spool WHERE id = ?", [(id_,) for id_ in ids[1:]])
             rows = sum(len(entry.records) for entry in entries)
@@ -94,6 +112,23 @@ class SpoolFile:
         with self._connection.transaction() as db:
             db.execute("DELETE FROM spool WHERE id = ? AND put_id = ?", (put.key, put.put_id))
             db.execute("DELETE FROM deferred WHERE at <= ?", (self._clock() - DEFERRED_LIFE_S,))
+
+    def set_aside(self, put: SpooledPut) -> int:
+        """Move a put that cannot be read to the table ``unreadable``, where it is kept for 90 days."""
+        now, copies = self._clock(), 0
+        with self._connection.transaction() as db:
+            for (rows,) in db.execute(
+                "SELECT rows FROM spool WHERE id = ?", (put.key,)
+            ):  # none: another process did it
+                copies = rows
+            db.execute(
+                "INSERT OR IGNORE INTO unreadable SELECT id, environment, put_id, entries, rows, ? FROM spool"
+                " WHERE id = ?",
+                (now, put.key),
+            )
+            db.execute("DELETE FROM spool WHERE id = ?", (put.key,))
+            db.execute("DELETE FROM unreadable WHERE at <= ?", (now - _UNREADABLE_LIFE_S,))
+        return copies
 
     def take(self, ref: str) -> bytes | None:
         row = self._connection.read(
