@@ -14,20 +14,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.cli.test_erase import JANE, NAMED, OTHER, stored
 from tests.cli.test_outbox import HASH, letter
 from tests.delivery.delivery_world import PIXEL, Api, postgres_outbox, running_api, submission, wait_until
 from tests.postgres_world import Postgres
 from tiktok_middleware.cli.main import main
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
-from tiktok_middleware.core.events.event import Claim, OutboxEntry
+from tiktok_middleware.core.events.event import Claim, DeferredPayload, OutboxEntry
 from tiktok_middleware.delivery.delivery import DeliveryOptions, open_delivery
 from tiktok_middleware.delivery.outbox.expiry import PAIRED_TTL_S
 from tiktok_middleware.delivery.outbox.postgres.outbox import PostgresOutbox
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
+from tiktok_middleware.delivery.outbox.sqlite.spool_file import SpoolFile
 
 pytestmark = pytest.mark.postgres
 
@@ -104,6 +107,62 @@ def test_erase_removes_a_person_from_a_shared_outbox(full: str) -> None:
     assert (found["waiting"], found["in_flight"], found["dead"]) == (2, 1, 3)
     assert result.exit_code == 0 if found["is_scrubbed"] else 3
     assert ids(full) == set()
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[SpoolFile]:
+    """Events of two people that wait on this host for the shared outbox."""
+    spool = SpoolFile(tmp_path / "tiktok-middleware" / f"{PIXEL}.undecided.sqlite3", "production", time.time, "normal")
+    payload = DeferredPayload("ref", json.dumps(["Purchase", {}, "x", JANE]).encode())
+    jane = submission(stored("jane", JANE), browser=True, once=True)
+    spool.keep([msgspec.structs.replace(jane, deferred=payload), submission(stored("other", OTHER))], b"")
+    spool.keep([submission(stored("tried", JANE))], b"t" * 16)
+    yield spool
+    spool.close()
+
+
+def copies(spool: SpoolFile, value: str) -> int:
+    found = [Path(f"{spool.path}{tail}") for tail in ("", "-wal")]
+    return sum(file.read_bytes().count(value.encode()) for file in found if file.exists())
+
+
+@pytest.mark.parametrize(("option", "value"), NAMED)
+def test_erase_and_export_search_what_waits_on_this_host(
+    url: str, outbox: PostgresOutbox, spool: SpoolFile, option: str, value: str
+) -> None:
+    outbox.counts()
+    shown = run("outbox", "--outbox", url, "export", f"--{option}", value).stdout.splitlines()
+    assert {json.loads(line)["event_id"] for line in shown} == {"jane", "tried"}
+    found = json.loads(run("erase", "--outbox", url, f"--{option}", value, "--yes", "--json").stdout)
+    assert (found["waiting"], found["deferred"]) == (2, 1)
+    assert ids(url) == {"other"}
+    assert copies(spool, JANE[option.replace("-", "_")]) == 0
+    left = spool.oldest(10)
+    assert left is not None
+    assert [(entry.event_id, entry.once, len(entry.records)) for entry in left.entries] == [
+        ("jane", True, 0),
+        ("other", False, 1),
+    ], "the order stays claimed"
+
+
+def test_erase_searches_puts_that_cannot_be_read(url: str, outbox: PostgresOutbox, spool: SpoolFile) -> None:
+    outbox.counts()
+    with contextlib.closing(sqlite3.connect(spool.path)) as db, db:
+        db.execute("UPDATE spool SET entries = x'ff' || entries")
+    first = spool.oldest(10)
+    assert first is not None
+    spool.set_aside(first)
+    assert run("erase", "--outbox", url, "--email", JANE["email"], "--yes").exit_code in {0, 3}
+    assert copies(spool, JANE["email"]) == 0
+
+
+def test_erase_searches_this_host_first_where_the_database_does_not_answer(spool: SpoolFile) -> None:
+    url = "postgresql://shop@127.0.0.1:1/shop"
+    environ = {"XDG_STATE_HOME": str(spool.path.parents[1])}
+    result = run("erase", "--outbox", url, "--email", JANE["email"], "--yes", **environ)
+    assert result.exit_code == 1
+    assert "127.0.0.1" in result.output
+    assert copies(spool, JANE["email"]) == 0
 
 
 def test_switches_reach_all_processes_of_a_shared_outbox(url: str) -> None:

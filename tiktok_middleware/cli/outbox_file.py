@@ -19,7 +19,7 @@ from tiktok_middleware.config import Config
 from tiktok_middleware.core.visitor.user_data import read_identity
 from tiktok_middleware.delivery.outbox.admin import OutboxAdmin
 from tiktok_middleware.delivery.outbox.dead_letters import DEAD, IN_FLIGHT, WAITING, OutboxRow, RowFilter
-from tiktok_middleware.delivery.outbox.location import is_shared, outbox_path, outbox_url
+from tiktok_middleware.delivery.outbox.location import is_shared, outbox_path, outbox_url, spool_paths
 from tiktok_middleware.delivery.outbox.person import Person
 from tiktok_middleware.errors import TikTokError
 
@@ -149,7 +149,7 @@ def shared_admin(url: str) -> PostgresAdmin:
     need_package("psycopg", "postgres")
     from tiktok_middleware.delivery.outbox.postgres.admin import PostgresAdmin  # noqa: PLC0415  # an extra
 
-    return PostgresAdmin(url, time.time)
+    return PostgresAdmin(url, time.time, spool_paths())
 
 
 @contextmanager

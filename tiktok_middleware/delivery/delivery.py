@@ -26,6 +26,7 @@ from tiktok_middleware.delivery.histogram import Distribution
 from tiktok_middleware.delivery.loss_log import LossLog
 from tiktok_middleware.delivery.options import DeliveryOptions
 from tiktok_middleware.delivery.outbox.base import RUNNING, Switches, claim_of
+from tiktok_middleware.delivery.outbox.bounded import SlowError
 from tiktok_middleware.delivery.outbox.fallback import FallbackOutbox
 from tiktok_middleware.delivery.outbox.opening import open_disk, open_shared, storage_of
 from tiktok_middleware.delivery.outbox.put_ids import PutIds
@@ -402,9 +403,9 @@ class Delivery:
         if not self._is_used or not self._sends:
             return True
         self._storage.come_home(deadline)
-        marks = self._storage.marks(deadline)
-        self.wake()
         try:
+            marks = self._storage.marks(deadline)
+            self.wake()
             while True:
                 self._relay.drain(deadline)
                 left_s = max(deadline - time.monotonic(), 0.0)
@@ -414,6 +415,8 @@ class Delivery:
                     self._relay.settle(deadline)
                     return self._storage.is_whole and not any(outbox.holds(mark) for outbox, mark in marks)
                 time.sleep(min(_POLL_S, left_s))
+        except SlowError:
+            return False
         except OutboxError as error:
             self._storage.lose_disk(error)
             return False

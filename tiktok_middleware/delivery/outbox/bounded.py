@@ -9,15 +9,19 @@ from typing import Any, TypeVar, cast
 from tiktok_middleware.delivery.process.bounded_calls import BoundedCalls, TooSlowError
 from tiktok_middleware.errors import OutboxError
 
-__all__ = ["bounded"]
+__all__ = ["SlowError", "bounded"]
 
 _T = TypeVar("_T")
+
+
+class SlowError(OutboxError):
+    """A caller's time is over before the outbox has answered. It may be up nevertheless."""
 
 
 def bounded(target: _T, calls: BoundedCalls, limit_s: Callable[[], float], **others: Callable[[], None]) -> _T:
     """Return a view of an outbox. Its methods run on the thread of ``calls``.
 
-    They raise `OutboxError` where there is no result in time. The call itself goes on.
+    They raise `SlowError` where there is no result in time. The call itself goes on.
 
     Args:
         target: the outbox.
@@ -48,4 +52,4 @@ class _Bounded:
         try:
             return self._calls.run(partial(call, *args, **kwargs), limit_s)
         except TooSlowError:
-            raise OutboxError(f"outbox {self._target.name}: no answer within {limit_s:.2f} s") from None
+            raise SlowError(f"outbox {self._target.name}: no answer within {limit_s:.2f} s") from None

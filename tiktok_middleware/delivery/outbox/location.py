@@ -14,7 +14,16 @@ from tiktok_middleware.delivery.outbox.base import RUNNING, Switches
 from tiktok_middleware.delivery.outbox.mounts import mountinfo, risk_of
 from tiktok_middleware.delivery.outbox.sqlite.switches import read_switches
 
-__all__ = ["in_words", "is_shared", "outbox_path", "outbox_risk", "outbox_stopped", "outbox_url", "spool_path"]
+__all__ = [
+    "in_words",
+    "is_shared",
+    "outbox_path",
+    "outbox_risk",
+    "outbox_stopped",
+    "outbox_url",
+    "spool_path",
+    "spool_paths",
+]
 
 log: logging.Logger = own_logger("tiktok_middleware")
 
@@ -41,15 +50,26 @@ def spool_path(config: Config) -> str:
     return str(path) if path else ""
 
 
+def spool_paths() -> list[Path]:
+    """Return the files of this host in which events of any pixel wait for a shared outbox."""
+    folder = _state_folder()
+    return [] if folder is None else sorted(folder.glob("*.undecided.sqlite3"))
+
+
 def _state_path(config: Config, kind: str = "") -> Path | None:
     """Return a file for these pixels in the user's state directory; None for a user without a home directory."""
+    folder = _state_folder()
+    name = re.sub(r"[^A-Za-z0-9,_-]", "_", config.pixel_id)[:100]
+    return None if folder is None else folder / f"{name}{kind}.sqlite3"
+
+
+def _state_folder() -> Path | None:
     # XDG Base Directory Specification: the directory for state that should persist but needs no backup.
     try:
         base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".local" / "state"
     except RuntimeError:
         return None
-    name = re.sub(r"[^A-Za-z0-9,_-]", "_", config.pixel_id)[:100]
-    return Path(base) / "tiktok-middleware" / f"{name}{kind}.sqlite3"
+    return Path(base) / "tiktok-middleware"
 
 
 def outbox_path(url: str) -> Path | None:

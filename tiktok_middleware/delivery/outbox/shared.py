@@ -124,9 +124,18 @@ class SharedStorage:
         return [bounded(self.disk, self._calls, lambda: _INLINE_S, tidy=self.tidy)] if self._is_up else []
 
     def readable(self, deadline: float) -> list[Outbox]:
-        """Return the outboxes to read from; their methods end by ``deadline``, in monotonic seconds."""
+        """Return the outboxes to read from.
+
+        Their methods end by ``deadline``, in monotonic seconds, but are given a moment where it is over.
+        """
         self._bring_home()
-        return [bounded(self.disk, self._calls, lambda: deadline - time.monotonic() if self._is_up else 0.0)]
+        return [self._view(deadline)]
+
+    def _view(self, deadline: float) -> PostgresOutbox:
+        return bounded(self.disk, self._calls, lambda: self._patience(deadline))
+
+    def _patience(self, deadline: float) -> float:
+        return max(deadline - time.monotonic(), _READ_S) if self._is_up else 0.0
 
     def put(
         self,
@@ -428,15 +437,14 @@ class SharedStorage:
         return is_notified
 
     def marks(self, deadline: float) -> list[tuple[Outbox, int]]:
-        """Return the outboxes in use, each with the number of its newest row; see `readable`."""
-        try:
-            outboxes = self.readable(deadline)
-            for outbox in outboxes:
-                outbox.settle_drafts()
-            return [(outbox, outbox.last_id()) for outbox in outboxes]
-        except OutboxError as error:
-            self.lose_disk(error)
-            return []
+        """Return the outboxes in use, each with the number of its newest row; see `readable`.
+
+        Raises:
+            OutboxError: the database does not answer.
+        """
+        shared = self._view(deadline)
+        shared.settle_drafts()
+        return [(shared, shared.last_id())]
 
     @property
     def is_whole(self) -> bool:

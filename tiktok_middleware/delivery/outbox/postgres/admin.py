@@ -27,6 +27,8 @@ from tiktok_middleware.delivery.outbox.postgres.drafts import is_draft_of
 from tiktok_middleware.delivery.outbox.postgres.migrate import migrate
 from tiktok_middleware.delivery.outbox.postgres.move import Moved, move
 from tiktok_middleware.delivery.outbox.postgres.schema import LEASED, READY
+from tiktok_middleware.delivery.outbox.spool_admin import SpoolAdmin
+from tiktok_middleware.errors import OutboxError
 
 __all__ = ["PostgresAdmin"]
 
@@ -70,17 +72,19 @@ class PostgresAdmin:
     Args:
         url: ``postgresql://`` address.
         clock: returns Unix seconds.
+        spools: files of this host where events wait while the database does not answer.
 
     Raises:
         OutboxError: from every method: the database does not answer, or refuses.
     """
 
-    def __init__(self, url: str, clock: Callable[[], float]) -> None:
+    def __init__(self, url: str, clock: Callable[[], float], spools: Sequence[Path] = ()) -> None:
         address = read_address(url)
         self.name: str = address.shown
         self._schema = address.schema
         self._clock = clock
         self._now = 0.0
+        self._spools = [SpoolAdmin(path) for path in spools]
         self._connection = Connection(address, _STATEMENT_MS, self._note_time, lambda _: None)
 
     def _note_time(self, at: float) -> None:
@@ -108,10 +112,13 @@ class PostgresAdmin:
 
     def count(self, choice: RowFilter) -> int:
         """Return how many rows ``choice`` selects."""
-        return sum(self._read(_COUNT, table, choice)[0][0] for table in _TABLES.values())
+        there = sum(self._read(_COUNT, table, choice)[0][0] for table in _TABLES.values())
+        return int(there) + sum(spool.count(choice) for spool in self._spools)
 
     def rows(self, choice: RowFilter, person: Person | None = None) -> Iterator[OutboxRow]:
-        """Yield the selected rows by table and age."""
+        """Yield the selected rows: those that wait on this host, then those of the database by table and age."""
+        for spool in self._spools:
+            yield from spool.rows(choice, person)
         for table in _TABLES:
             for part in self._parts(table, choice):
                 yield from (_shown(row) for row in part if person is None or person.has(user_of(row["body"])))
@@ -175,13 +182,28 @@ class PostgresAdmin:
         """Remove all stored events of a person.
 
         PostgreSQL keeps copies of removed rows until it vacuums the tables, and in its log and backups. The tables are
-        vacuumed here; the result tells whether that was possible.
+        vacuumed here; the result tells whether that was possible. What waits on this host is searched first, since the
+        database may not answer.
 
         Args:
             person: the person.
             on_progress: called with the number of rows processed since the last call.
         """
         done = Erased()
+        on_host = [spool.erase(person) for spool in self._spools]
+        done.waiting = sum(one.waiting for one in on_host)
+        done.deferred = sum(one.deferred for one in on_host)
+        try:
+            self._erase(person, done, on_progress)
+        except OutboxError as error:
+            raise OutboxError(
+                f"{error}. {done.waiting} event(s) that waited on this host are removed; run this again once the"
+                " database answers"
+            ) from None
+        done.is_scrubbed &= all(one.is_scrubbed for one in on_host)
+        return done
+
+    def _erase(self, person: Person, done: Erased, on_progress: _Progress | None) -> None:
         for table in _TABLES:
             for part in self._parts(table, RowFilter()):
                 with self._connection.transaction() as db:
@@ -191,12 +213,11 @@ class PostgresAdmin:
                 if on_progress:
                     on_progress(len(part))
         with self._connection.transaction() as db:
-            done.deferred = self._erase_refs(db, "deferred", person.is_in)
+            done.deferred += self._erase_refs(db, "deferred", person.is_in)
             # Drafts of the app's own transactions, and what completes them.
             done.waiting += self._erase_refs(db, "draft", lambda body: is_draft_of(body, person))
             self._erase_refs(db, "draft_end", lambda body: is_draft_of(body, person))
         done.is_scrubbed = self._connection.vacuum(("event", "dead", "deferred", "draft", "draft_end"))
-        return done
 
     def _erase_refs(self, db: Db, table: str, is_theirs: Callable[[bytes], bool]) -> int:
         """Remove a person's rows of a table whose key is ``ref``; return how many there were."""

@@ -37,7 +37,7 @@ _ADDITIONS = (
 _UNREADABLE_LIFE_S = 90 * 86400.0
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[OutboxEntry]).decode
-_UNREADABLE = (msgspec.DecodeError, ValueError, TypeError)  # SQLite gives what is stored, whatever its type
+_UNREADABLE = (msgspec.DecodeError, ValueError)
 
 
 class SpoolFile:
@@ -74,7 +74,7 @@ class SpoolFile:
                 db.execute("INSERT OR REPLACE INTO deferred VALUES (?, ?, ?)", (payload.ref, payload.body, now))
 
     def oldest(self, most: int) -> SpooledPut | None:
-        mine = "SELECT id, put_id, entries FROM spool WHERE environment = ? ORDER BY id"
+        mine = "SELECT id, put_id, CAST(entries AS BLOB) FROM spool WHERE environment = ? ORDER BY id"
         first = self._connection.read(mine, (self._environment,))
         if first is None:
             return None
