@@ -116,7 +116,8 @@ ONLY_IN = {
     "celery": {"delivery/celery.py"},
     "prometheus_client": {"delivery/metrics.py"},
     "psycopg": {
-        f"delivery/outbox/postgres/{name}.py" for name in ("address", "app_connection", "connection", "migrate")
+        f"delivery/outbox/postgres/{name}.py"
+        for name in ("address", "app_connection", "connection", "limited", "migrate")
     },
     "trio": {"delivery/process/event_loop.py"},
 }
