@@ -62,5 +62,5 @@ class DraftSql(NamedTuple):
         values = {name: getattr(self, name) for name in self._fields[1:]}
         template = _PLACEHOLDERS[style]
         names = {name: template.format(index=index, name=name) for index, name in enumerate(values, 1)}
-        sql = (_CALL if is_call else _INSERT).format(schema=self.schema, **names)
+        sql = (_CALL if is_call else _INSERT).format(schema=f'"{self.schema}"', **names)
         return sql, values if style == NAMED else tuple(values.values())
