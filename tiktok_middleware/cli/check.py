@@ -76,7 +76,7 @@ def check(as_json: bool, strict: bool, wants_data_map: bool, as_html: bool) -> N
     if faults:
         raise click.ClickException("; ".join(faults))
     if not as_json:
-        click.echo(_passed(config, strict))
+        click.echo(_passed(config, strict) + (' See the row "unusual".' if "unusual" in rows else ""))
 
 
 def _passed(config: Config, strict: bool) -> str:
@@ -241,7 +241,7 @@ def _in_words(answer: Verdict | str) -> tuple[str, bool]:
 def _strict_faults(config: Config) -> Iterator[str]:
     if not config.pixel_id:
         yield "no pixel: set TIKTOK_PIXEL_ID, else responses pass untouched"
-    if config.is_on and not config.is_consent_decided:
+    if config.enabled and not config.is_consent_decided:
         yield "consent was never decided: set TIKTOK_CONSENT (implied keeps today's behaviour)"
     for name, nearest in Config.strangers().items():
         yield f"{name} is no option" + (f"; did you mean {nearest}?" if nearest else "")

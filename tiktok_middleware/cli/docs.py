@@ -22,14 +22,20 @@ def pages() -> dict[str, str]:
 @click.command(epilog="Example: tiktok-middleware docs lists the pages; tiktok-middleware docs delivery prints one.")
 @click.argument("page", required=False)
 def docs(page: str | None) -> None:
-    """List the pages of the documentation, or print PAGE as Markdown."""
+    """List the pages of the documentation, or print PAGE as Markdown.
+
+    The last part of a page's name is enough, such as ``flask`` for ``frameworks/flask``.
+    """
     found = pages()
     if page is None:
         width = max(map(len, found))
         for name, text in found.items():
             click.echo(f"{name:<{width}}  {_title(text)}")
         return
-    name = page.removesuffix(".md")
+    name = page.removesuffix(".md").removeprefix("docs/")
+    if name not in found:
+        same_end = [full for full in found if full.rpartition("/")[2] == name]
+        name = same_end[0] if len(same_end) == 1 else name
     if name not in found:
         raise click.ClickException(f"there is no page {page!r}; the pages are: {', '.join(found)}")
     if sys.stdout.isatty():

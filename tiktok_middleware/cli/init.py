@@ -41,7 +41,7 @@ TIKTOK_SECRET_KEY=...     # signs; one for all hosts: python -c 'import secrets;
 _NEXT = """
 Next:
 
-1. Apply the change (no repository is needed):
+1. Apply the change (no repository is needed), and add tiktok-middleware to the app's requirements:
 
    tiktok-middleware init --diff | git apply
 
