@@ -131,11 +131,11 @@ class Delivery:
 
     def before_fork(self) -> None:
         """Wait until the relay's first import and send are done."""
-        self._relay.before_fork(_FORK_WAIT_S)
+        self._relay.sink.before_fork(_FORK_WAIT_S)
 
     def after_fork(self) -> None:
         """Resume in the parent."""
-        self._relay.after_fork()
+        self._relay.sink.after_fork()
 
     def _use(self) -> None:
         if not self._is_ready():
@@ -348,8 +348,8 @@ class Delivery:
             "uncommitted": self._writer.waiting,
             **states,
             "oldest_s": max(0.0, *ages) if ages else 0.0,
-            "batch_records": self._relay.batch_records.read(),
-            "send_s": self._relay.send_s.read(),
+            "batch_records": self._relay.sink.batch_records.read(),
+            "send_s": self._relay.sink.send_s.read(),
         }
 
     # These run on the writer's thread, or on the caller's if there is no disk or no writer thread.

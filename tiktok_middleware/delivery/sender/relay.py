@@ -12,19 +12,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
-from typing import Protocol
 
 from tiktok_middleware._printable import own_logger
-from tiktok_middleware.core.events.event import Record
-from tiktok_middleware.core.events_api.answers import Retry, Verdict
 from tiktok_middleware.core.events_api.requests import MAX_REQUEST_BYTES, MAX_REQUEST_EVENTS
-from tiktok_middleware.delivery.histogram import Histogram
 from tiktok_middleware.delivery.outbox.base import LeasedRecord, LeaseHolder, Outbox
 from tiktok_middleware.delivery.sender.backoff import Backoff
 from tiktok_middleware.delivery.sender.bisect import Bisection
 from tiktok_middleware.delivery.sender.handoff import Batch, Handoff
 from tiktok_middleware.delivery.sender.results import Results
-from tiktok_middleware.delivery.sender.verdict_check import fault_of
+from tiktok_middleware.delivery.sender.sink import Sink, SinkInUse
 from tiktok_middleware.errors import OutboxError
 
 __all__ = ["Relay", "Sink"]
@@ -40,20 +36,6 @@ _PAUSED_S = 1.0  # sending goes on within this time after an operator resumes it
 _MAX_GATHER_S = 0.1
 
 
-class Sink(Protocol):
-    """Destination of batches. The relay creates and uses it on its own thread only."""
-
-    def send(self, batch: Sequence[Record]) -> Sequence[Verdict]:
-        """Send records of one pixel and one source; return one verdict per record, in order.
-
-        If all records of a batch are `Rejected`, the relay assumes that the whole batch was rejected because of some
-        events, and finds them by sending parts of the batch.
-        """
-
-    def close(self) -> None:
-        """Close connections."""
-
-
 class Relay:
     """Sends due rows and sleeps until the next are due, on a thread that starts with the first `wake`.
 
@@ -65,6 +47,10 @@ class Relay:
         is_sending: returns False while an operator has paused sending; called before each request.
         monotonic: returns seconds of a clock that is never set back.
         gather_s: how long an event waits for others to share its request, in seconds; again while more arrive.
+
+    Attributes:
+        sink: the sink in use.
+        backoff: waits of each pixel after failures.
     """
 
     def __init__(
@@ -78,11 +64,9 @@ class Relay:
         monotonic: Callable[[], float] = time.monotonic,
         gather_s: float = 0.01,
     ) -> None:
-        self.batch_records: Histogram = Histogram(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-        self.send_s: Histogram = Histogram(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+        self.sink: SinkInUse = SinkInUse(open_sink)
         self.backoff: Backoff = Backoff(random.random)
         self._outboxes = outboxes
-        self._open_sink = open_sink
         self._clock = clock
         self._limit = limit
         self._is_sending = is_sending
@@ -90,9 +74,6 @@ class Relay:
         self._gather_s = gather_s
         self._owner = secrets.token_hex(8)
         self._results = Results(self._owner, self.backoff, clock, self._note_resumes)
-        self._sink: Sink | None = None
-        self._opening = threading.Lock()  # held during the first send
-        self._is_held = False  # whether a fork holds `_opening`
         self._handoff = Handoff()
         self._bell = threading.Event()
         self._hurry = threading.Event()  # ends the gathering
@@ -145,12 +126,8 @@ class Relay:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
         is_done = self._thread is None or not self._thread.is_alive()
-        if is_done and self._sink is not None:
-            sink, self._sink = self._sink, None
-            try:
-                sink.close()
-            except Exception:  # a team's own sink may have no `close`, or it may raise; go on closing the rest
-                log.exception("The sink could not be closed")
+        if is_done:
+            self.sink.close()
         return is_done
 
     def drain(self, deadline: float) -> None:
@@ -310,7 +287,7 @@ class Relay:
             if is_blocked or not self._holds(batch, part):
                 self._results.release(outbox, part)
                 continue
-            verdicts = self._ask(part)
+            verdicts = self.sink.send(part)
             if search.is_settled(part, verdicts):
                 self._results.settle(outbox, part, verdicts)
 
@@ -322,36 +299,3 @@ class Relay:
         if self._monotonic() + _LEASE_MARGIN_S <= batch.until:
             return True
         return batch.outbox.renew(self._owner, [row.id for row in part], _LEASE_S) == len(part)
-
-    def _ask(self, rows: list[LeasedRecord]) -> Sequence[Verdict]:
-        """Return the sink's verdicts; if the sink fails in any way, return `Retry` for all rows."""
-        self.batch_records.observe(len(rows))
-        began = time.perf_counter()
-        try:
-            records = [row.record for row in rows]
-            verdicts = self._sink.send(records) if self._sink is not None else self._send_first(records)
-            reason = fault_of(verdicts, len(rows))
-            if not reason:
-                return verdicts
-        # A `SystemExit` from a team's own sink would end this thread without a log line. The message may quote the
-        # request, so only the type's name is used.
-        except (Exception, SystemExit) as error:  # noqa: BLE001
-            reason = f"the sink raised {type(error).__name__}"
-        finally:
-            self.send_s.observe(time.perf_counter() - began)
-        return [Retry(None, reason)] * len(rows)
-
-    def _send_first(self, records: list[Record]) -> Sequence[Verdict]:
-        with self._opening:
-            self._sink = self._open_sink()
-            return self._sink.send(records)
-
-    def before_fork(self, timeout_s: float) -> None:
-        """Wait for the imports of the first send: an import that a fork interrupts stays locked in the child."""
-        self._is_held = self._opening.acquire(timeout=timeout_s)
-
-    def after_fork(self) -> None:
-        """Resume in the parent."""
-        if self._is_held:
-            self._is_held = False
-            self._opening.release()

@@ -9,7 +9,7 @@ import pytest
 from tests.delivery.delivery_world import sqlite_outbox, submissions
 from tests.delivery.sender.test_relay import World
 from tiktok_middleware.core.events_api.answers import Delivered, Halted, Rejected, Retry, Verdict
-from tiktok_middleware.delivery.sender.verdict_check import fault_of
+from tiktok_middleware.delivery.sender.sink import fault_of
 
 NONSENSE: list[tuple[list[Any], str]] = [
     ([], "0 verdicts on 2 records"),
