@@ -32,7 +32,7 @@ __all__ = [
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "token-for-tests"  # the sandbox takes any
-_START_S = 30.0
+_START_S = 90.0  # wagtail applies its migrations meanwhile
 _STOP_S = 8.0
 
 #: Server and application of each shop; two worker processes where the server can have several.
@@ -124,7 +124,7 @@ def shop_environment(folder: Path, sandbox: str, pixel: str, *, outbox: Path | N
 def running(
     name: str, command: Sequence[str], port: int, folder: Path, environment: Mapping[str, str], *, pixel: str = ""
 ) -> Iterator[Server]:
-    """A server that answers within half a minute, until the block ends."""
+    """A server that answers in time, until the block ends."""
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             command, cwd=ROOT, env=dict(environment), stdout=log, stderr=subprocess.STDOUT, start_new_session=True

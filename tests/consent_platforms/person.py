@@ -120,6 +120,14 @@ class Person:
         """How much TikTok has, and how often it was asked."""
         return len(self.visitor.sandbox.events()), len(self.requests)
 
+    def _settled_count(self) -> tuple[int, int]:
+        """The same once nothing more of earlier pages arrives."""
+        before, now = (-1, -1), self.count()
+        while now != before:
+            self.wait(100)
+            before, now = now, self.count()
+        return now
+
     def assert_nothing(self, settle_ms: int = 700) -> None:
         """TikTok was asked for nothing and has nothing."""
         self.wait(settle_ms)
@@ -127,7 +135,7 @@ class Person:
 
     def assert_nothing_new(self, deeds: Callable[[], None], settle_ms: int = 700) -> None:
         """The same of what these deeds cause."""
-        before = self.count()
+        before = self._settled_count()
         deeds()
         self.wait(settle_ms)
         assert self.count() == before, (self.visitor.sandbox.summary(), self.requests[before[1] :])
