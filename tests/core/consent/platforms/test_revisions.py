@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.core.consent.platforms.headers_seen import DENIED, GRANTED, UNKNOWN
-from tiktok_middleware.core.consent.platforms import READERS, reader_for
+from tiktok_middleware.core.consent.platforms import READERS, cookie_names, reader_for
 from tiktok_middleware.core.consent.state import State
 
 VANILLA = 'cc_cookie={"categories":["ads"],"revision":%s}'
@@ -111,3 +111,7 @@ def test_usage_names_the_version_where_there_is_one() -> None:
     assert {name for name, one in READERS.items() if "revision=" in one.usage} == {
         name for name, one in READERS.items() if one.revisions is not None
     }
+
+
+def test_page_watches_the_cookie_with_the_version() -> None:
+    assert {"cmplz_marketing", "cmplz_policy_id"} <= set(cookie_names("complianz:revision=14") or ())

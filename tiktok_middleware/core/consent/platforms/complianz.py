@@ -16,6 +16,8 @@ from tiktok_middleware.core.consent.platforms._platform import Platform, Revisio
 __all__ = ["PLATFORM"]
 
 _NAMES = ("cmplz_marketing", "cmplz_rt_marketing")
+#: Cookies with the number of the policy that the visitor has answered to.
+_POLICIES = ("cmplz_policy_id", "cmplz_rt_policy_id")
 
 
 def _read(header: str, _setting: Setting) -> State:
@@ -30,13 +32,13 @@ def _answer(word: str) -> State:
 
 
 def _revisions(header: str, _setting: Setting) -> frozenset[str]:
-    return frozenset().union(*(texts_in(header, f"{start}_policy_id", decoded) for start in ("cmplz", "cmplz_rt")))
+    return frozenset().union(*(texts_in(header, name, decoded) for name in _POLICIES))
 
 
 PLATFORM = Platform(
     "complianz[:revision=N]",
     "N is the number in the cookie cmplz_policy_id (without it any)",
-    _NAMES,
+    (*_NAMES, *_POLICIES),
     _read,
     revisions=Revisions(_revisions),
 )
