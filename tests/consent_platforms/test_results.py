@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.browser.servers import ROOT
 from tests.consent_platforms import results as tool
-from tests.consent_platforms.results import BEGIN, COLUMNS, END, Results, add, joined, table
+from tests.consent_platforms.platforms import PLATFORMS
+from tests.consent_platforms.results import BEGIN, COLUMNS, END, PASSED, SKIPPED, Results, add, joined, table
 from tests.consent_platforms.test_states import SCENARIOS
 
 pytestmark = pytest.mark.browser  # as for the states themselves: their module needs Playwright
@@ -58,3 +60,12 @@ def test_table_is_written_between_its_lines(tmp_path: Path, monkeypatch: pytest.
     tool.main()
     expected = table({"klaro": {"accepted": "ok", "refused": "ok"}})
     assert document.read_text("utf-8") == f"before\n{BEGIN}\n\n{expected}\n\n{END}\nafter\n"
+
+
+def test_documented_table_names_each_platform_version_and_state() -> None:
+    text = (ROOT / "docs" / "consent.md").read_text("utf-8")
+    written = text.partition(BEGIN)[2].partition(END)[0].strip().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in written]
+    assert rows[0] == ["Platform", "Version", *COLUMNS.values()]
+    assert [row[:2] for row in rows[2:]] == [[platform.name, platform.package] for platform in PLATFORMS]
+    assert {cell for row in rows[2:] for cell in row[2:]} <= {PASSED, SKIPPED}, "a state failed or did not run"
