@@ -19,6 +19,7 @@ BOTS_ALLOWED = (
     "auto, or rules separated by commas, such as auto,+MyShopApp,-AcmeMonitor: + and a regular expression for people's"
     " user agents, - and one for those of bots; at most 50 rules, each up to 200 characters"
 )
+BOTS_SLOW = "it may search for too long: use at most one repetition without a limit, such as .* or [0-9]+"
 
 MESSAGES = [
     (
@@ -116,6 +117,7 @@ MESSAGES = [
             "+A(B": " (in +A(B: missing ), unterminated subpattern at position 1)",
             "-" + 201 * "a": "",
             ",".join(51 * ["-a"]): "",
+            "-(x+)+y": f" (in -(x+)+y: {BOTS_SLOW})",
         }.items()
     ),
     (

@@ -22,7 +22,8 @@ OURS = "tiktok_middleware"
 ORDER = {
     "errors": (),
     "reasons": (),
-    "_option_parsers": (),
+    "_pattern_cost": (),
+    "_option_parsers": ("_pattern_cost",),
     "_css_selectors": (),
     "_browser_rules": ("_css_selectors",),
     "config": ("_browser_rules", "_option_parsers"),

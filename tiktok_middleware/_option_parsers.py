@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from tiktok_middleware._pattern_cost import MAX_WAYS, ways
 from tiktok_middleware._printable import without_password
 
 __all__ = [
@@ -73,6 +74,7 @@ _RULES_ALLOWED = (
     "auto, or rules separated by commas, such as auto,+MyShopApp,-AcmeMonitor: + and a regular expression for people's"
     " user agents, - and one for those of bots; at most 50 rules, each up to 200 characters"
 )
+_SLOW = "it may search for too long: use at most one repetition without a limit, such as .* or [0-9]+"
 
 
 def bots(value: object) -> str:
@@ -93,8 +95,11 @@ def bots(value: object) -> str:
 def _check_pattern(rule: str) -> None:
     try:
         re.compile(rule[1:])
+        is_slow = ways(rule[1:]) > MAX_WAYS
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"{_RULES_ALLOWED} (in {rule[:60]}: {error})") from None
+    if is_slow:
+        raise ValueError(f"{_RULES_ALLOWED} (in {rule[:60]}: {_SLOW})")
 
 
 def bot_rules(parsed: str) -> tuple[str, ...]:

@@ -133,7 +133,8 @@ class Config:
     browser_events: str = _option("", words)
     #: Which user agents are bots, for which nothing is sent from the server: ``auto`` (a public list of crawlers), and
     #: beside it rules such as ``auto,+MyShopApp,-AcmeMonitor``. Each is a regular expression that is searched in the
-    #: user agent, in any case: ``+`` for people, ``-`` for bots. The first rule that matches decides.
+    #: user agent, in any case: ``+`` for people, ``-`` for bots. The first rule that matches decides. A rule may hold
+    #: one repetition without a limit, such as ``.*``, so that no user agent can make it slow.
     bots: str = _option("auto", bots)
     #: Clicks, submits and inputs that are events: ``a[href^="tel:"] click Contact; form#lead submit Lead``.
     browser_rules: str = _option("", browser_rules)
