@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.browser_scripts.page_world import ONE, PURCHASE, run
-from tiktok_middleware.core.pixel.snippet import answer_headers
+from tiktok_middleware.core.pixel.snippet import answer_headers, sealed_headers
 
 pytestmark = pytest.mark.node
 
@@ -29,7 +29,7 @@ def response(headers: list[tuple[str, str]]) -> str:
 
 
 def tracked(diary: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(call[1], call[3]["event_id"]) for call in diary["queue"] if call[0] == "track"]
+    return [(call[1], call[3]["event_id"]) for call in diary["queue"] or [] if call[0] == "track"]
 
 
 @pytest.mark.parametrize("has_helper", [True, False], ids=["helper", "helper comes later"])
@@ -84,3 +84,46 @@ def test_answer_that_the_page_passes_on_is_not_reported() -> None:
     diary = run(PAGE, helper=True, entries=[OTHER_HOST], steps=steps, **WEBKIT)
     assert diary["posts"] == []
     assert tracked(diary) == [("Purchase", "id-1")]
+
+
+def sealed(path: str, *words: str) -> dict[str, Any]:
+    """An entry of the browser's resource timing, whose answer has sealed events or references."""
+    headers = dict(sealed_headers([("token", "id-1")] if not words else [], words))
+    timing = [{"name": "tiktok", "description": word.split('"')[1]} for word in headers["Server-Timing"].split(", ")]
+    return {"name": f"https://shop.example{path}", "initiatorType": "fetch", "serverTiming": timing}
+
+
+GRANT = ("run", "tiktok.grantConsent()")
+WAITING = ONE.page("", page=True, wait=True)
+
+
+def test_sealed_event_of_an_answer_is_confirmed_only_after_the_grant() -> None:
+    before = run(WAITING, helper=True, entries=[sealed("/answer")], steps=[("wait", 10_000)])
+    assert (before["posts"], before["queue"], before["session"]) == ([], None, {})
+    after = run(
+        WAITING,
+        helper=True,
+        entries=[sealed("/answer")],
+        steps=[GRANT],
+        answers=[{"load": True, "e": [["Purchase", {"value": 5}, "id-1"]]}],
+    )
+    assert after["posts"][0]["body"]["m"] == [["token", "id-1"]]
+    assert tracked(after) == [("Purchase", "id-1")]
+
+
+def test_sealed_event_of_an_answer_is_never_sent_after_a_refusal() -> None:
+    diary = run(WAITING, helper=True, entries=[sealed("/answer")], steps=[("run", "tiktok.revokeConsent()")])
+    assert [post["body"]["m"] for post in diary["posts"]] == [[]]
+    assert tracked(diary) == []
+
+
+def test_reference_that_a_hello_brings_before_the_grant_is_asked_for_again() -> None:
+    steps = [("run", "tiktok.ask()"), GRANT]
+    diary = run(
+        WAITING,
+        helper=True,
+        entries=[sealed("/answer", "ab12")],
+        steps=steps,
+        answers=[{"load": False}, {"load": True}],
+    )
+    assert [post["body"]["x"] for post in diary["posts"]] == [["ab12"], ["ab12"]]

@@ -68,8 +68,8 @@ KINDS = {
     "frame": Kind(_PAGE, {**NAVIGATION, "sec-fetch-dest": "iframe"}, "LCBS", "WE", "KD"),
     "error page": Kind(Response(status=500, events=(EVENT,)), NAVIGATION, "LC", "W", "KD"),
     "page fetched ahead": Kind(_PAGE, {**NAVIGATION, "sec-purpose": "prefetch"}, "LCE", "WE", "KD"),
-    "fragment": Kind(Response(pieces=(b"<p>hello",), events=(EVENT,)), {**FETCH, "hx-request": "true"}, "BS", "", "D"),
-    "answer": Kind(Response(headers=(JSON,), pieces=(b"{}",), events=(EVENT,)), FETCH, "BS", "", "D"),
+    "fragment": Kind(Response(pieces=(b"<p>hello",), events=(EVENT,)), {**FETCH, "hx-request": "true"}, "BS", "E", "D"),
+    "answer": Kind(Response(headers=(JSON,), pieces=(b"{}",), events=(EVENT,)), FETCH, "BS", "E", "D"),
     "redirect": Kind(
         Response(status=303, headers=(("Location", "/thanks"),), pieces=(), events=(EVENT,)), NAVIGATION, "CBS", "", "D"
     ),
@@ -236,7 +236,7 @@ def happened(client: Client, seen: Seen, bare: Seen) -> set[str]:
         found.add("D")
     if "_tt_carry" in set_now or seen.header("tiktok-events") is not None:
         found.add("B")
-    if "_tt_carry_sealed" in set_now:
+    if "_tt_carry_sealed" in set_now or (seen.header("server-timing") and seen.header("tiktok-events") is None):
         found.add("E")
     assert set(set_now) <= {"_ttp", "ttclid", "_tt_fresh", "_tt_carry", "_tt_carry_sealed"}
     config, late = ours_in(client, seen.body)

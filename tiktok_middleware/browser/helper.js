@@ -235,8 +235,10 @@ t.privacyStatus = () => {
   };
 };
 
-// Read the events of a response's Server-Timing header, which the browser reports with the resource timing.
-let hear = text => text[0] === '~' ? queue('x', text.slice(1)) : t.emit(JSON.parse(atob(text)));
+// Read the events of a response's Server-Timing header, which the browser reports with the resource timing. A sealed
+// one, [token, id], waits in this page's memory for the visitor's consent.
+let hear = text => text[0] === '~' ? queue('x', text.slice(1))
+  : t.emit(JSON.parse(atob(text)).filter(event => event[2] || queue('m', event)));
 // Read events only from responses of this host and its subdomains, such as an API's. WebKit keeps Server-Timing of other
 // hosts to itself: the endpoint counts such an answer, unless the page passes it to receive().
 let read = entry => {

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import json
 import re
+from base64 import b64decode
 from typing import Any
 
 import pytest
@@ -240,12 +242,64 @@ def test_who_has_not_chosen_yet_gets_a_page_that_waits() -> None:
     assert config_of(page_script(Response(runtime, HTML).output, [], "").data)["w"] == 1
 
 
-@pytest.mark.parametrize("answer", [JSON, REDIRECT])
-def test_who_has_not_chosen_yet_gets_nothing_but_a_page(answer: tuple[int, Head]) -> None:
+def test_who_has_not_chosen_yet_gets_nothing_with_a_redirect() -> None:
     runtime = runtime_of(consent="required")
-    response = Response(runtime, answer)
+    response = Response(runtime, REDIRECT)
     assert [choice.way for choice in response.chosen(response.track())] == [Route.NOWHERE]
     assert counts(runtime)["consent_unknown"] == 1
+
+
+@pytest.mark.parametrize("referrer", ["https://shop.example/caf%C3%A9?a=1#b", ""])
+def test_who_has_not_chosen_yet_gets_a_sealed_event_with_an_answer(referrer: str) -> None:
+    runtime = runtime_of(consent="required")
+    response = Response(runtime, JSON, "/api", {"referer": referrer})
+    event = response.track("Lead", value=5, currency="EUR")
+    chosen = response.chosen(event)
+    assert [(choice.way, choice.submission(response.tracker.state)) for choice in chosen] == [(Route.SEALED, None)]
+    assert counts(runtime)["consent_unknown"] == 1
+    [(name, value)] = response.output.headers(chosen)
+    assert name == "Server-Timing", "no cookie, and no event that a script could take for a copy to fire"
+    [[token, event_id]] = json.loads(b64decode(value.removeprefix('tiktok;desc="').removesuffix('"')))
+    signed_event = open_signed_event(token, runtime.signer, runtime.pixels, NOW)
+    assert event_id == signed_event.event_id == event.event_id
+    assert signed_event.properties == event.properties
+    assert signed_event.path == ("/caf\u00e9" if referrer else "/api"), "the page that asked"
+
+
+def test_large_sealed_event_of_an_answer_waits_under_a_reference() -> None:
+    response = Response(runtime_of(consent="required"), JSON)
+    event = response.track("Lead", contents=[{"content_id": hashlib.sha256(bytes([n])).hexdigest()} for n in range(60)])
+    chosen = response.chosen(event)
+    [entry] = [choice.submission(response.tracker.state) for choice in chosen]
+    assert entry is not None
+    assert entry.deferred is not None
+    assert response.output.headers(chosen) == [("Server-Timing", f'tiktok;desc="~{entry.deferred.ref}"')]
+
+
+@pytest.mark.parametrize(
+    ("answer", "headers", "options"),
+    [
+        (JSON, {"cookie": "_tt_consent=d"}, {}),
+        (JSON, {"sec-gpc": "1"}, {}),
+        (
+            JSON,
+            {"user-agent": "PaymentProvider/1.0", "sec-fetch-mode": "", "sec-fetch-site": "", "sec-fetch-dest": ""},
+            {},
+        ),
+        (JSON, {}, {"shared": True}),
+        (JSON, {"sec-purpose": "prefetch"}, {}),
+        (JSON, {"sec-fetch-site": "cross-site", "origin": "https://other.example"}, {}),
+        ((200, Head("text/event-stream")), {}, {}),
+    ],
+    ids=["denied", "gpc", "no browser", "shared", "prefetch", "another site", "event stream"],
+)
+def test_no_sealed_event_goes_with_an_answer_that_no_page_of_ours_keeps(
+    answer: tuple[int, Head], headers: dict[str, str], options: dict[str, Any]
+) -> None:
+    response = Response(runtime_of(consent="required"), answer, "/", headers, **options)
+    chosen = response.chosen(response.track())
+    assert [choice.way for choice in chosen] == [Route.NOWHERE]
+    assert not [name for name, _ in response.output.headers(chosen) if name == "Server-Timing"]
 
 
 @pytest.mark.parametrize("headers", [{"cookie": "_tt_consent=d"}, {"sec-gpc": "1"}, {"cookie": "usprivacy=1YYN"}])

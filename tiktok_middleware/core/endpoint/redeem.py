@@ -55,7 +55,7 @@ def confirmed(
     if happened is None:
         return ReportedEvent(event_id, None)
     event = happened[0]
-    copy = (event.event, event.properties, event.event_id) if with_copy else None
+    copy = (event.event, browser_properties(event), event.event_id) if with_copy else None
     return ReportedEvent(event_id, _counted(*happened, browser=browser), copy, event)
 
 

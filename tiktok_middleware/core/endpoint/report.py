@@ -201,7 +201,8 @@ class ReportOutcome(NamedTuple):
                 self.report.tracker.runtime.notices.count("already_counted")
             elif verdict.copy is not None:
                 copies.append(verdict.copy)
-        return copies, counted
+        brought = {verdict.event_id for verdict in stored if verdict.copy in copies}
+        return copies, [event_id for event_id in counted if event_id not in brought]
 
 
 def refusal(request: RequestView, runtime: Runtime) -> Answer | None:

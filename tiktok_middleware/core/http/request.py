@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any, Union
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote, unquote, unquote_plus
 
 from tiktok_middleware.core.http.cookies import read_cookies
 from tiktok_middleware.core.http.proxies import Proxies, parsed_address
@@ -229,6 +229,12 @@ class RequestView:
                 return f"{self.scheme}://{self.host}/"
             return referrer or self.url
         return self.url
+
+    @property
+    def page_path(self) -> str:
+        """Return the decoded path of the visitor's page."""
+        address = self.page_url.partition("#")[0].partition("?")[0]
+        return "/" + unquote(address.partition("://")[2].partition("/")[2])
 
     @property
     def target(self) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from tiktok_middleware.core.http.url_prefix import url_prefix
 from tiktok_middleware.core.visitor.pii_patterns import SUSPECT, SUSPECT_BASE64
 
-__all__ = ["BrowserCopy", "Snippet", "SnippetEntry", "answer_headers", "ascii_json", "encode_copies"]
+__all__ = ["BrowserCopy", "Snippet", "SnippetEntry", "answer_headers", "ascii_json", "encode_copies", "sealed_headers"]
 
 #: One browser copy: event name, properties, event id.
 BrowserCopy = tuple[str, Mapping[str, object], str]
@@ -53,6 +53,16 @@ def answer_headers(copies: Sequence[BrowserCopy], references: Sequence[str] = ()
     announced += [f"~{reference}" for reference in references]
     timing = ", ".join(f'tiktok;desc="{word}"' for word in announced)
     return [*([("TikTok-Events", encoded)] if copies else ()), ("Server-Timing", timing)]
+
+
+def sealed_headers(sealed: Sequence[tuple[str, str]], references: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """Return the header that carries sealed events, each a token and its event id, with an answer to a script.
+
+    The page keeps them in its memory until the visitor agrees.
+    """
+    announced = [b64encode(ascii_json(sealed).encode("ascii")).decode("ascii")] if sealed else []
+    announced += [f"~{reference}" for reference in references]
+    return [("Server-Timing", ", ".join(f'tiktok;desc="{word}"' for word in announced))]
 
 
 def _script_json(value: Any) -> str:

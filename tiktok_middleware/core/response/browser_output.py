@@ -39,6 +39,7 @@ _DOCUMENT, _EMBEDDED, _CARRY = Place.DOCUMENT, Place.EMBEDDED, Place.CARRY
 _UNTOUCHABLE, _SHARED = Place.UNTOUCHABLE, Audience.SHARED
 _LIVE, _ABSENT = Timing.LIVE, Timing.ABSENT
 _GRANTED, _DENIED, _UNKNOWN = State.GRANTED, State.DENIED, State.UNKNOWN
+_ANSWERS = frozenset({Place.ANSWER, Place.ABROAD})
 _NO_HEAD = Head()
 _NO_HEADERS: Headers = []
 
@@ -136,6 +137,9 @@ class BrowserOutput:
         """Whether events travel as signed events, because consent, visitor or visit is not certain yet."""
         consent, timing = self.state.consent.state, self.plan.timing
         if not self.is_page:
+            if self.plan.place in _ANSWERS:
+                # The page that asked keeps the event in its memory, until the visitor agrees in it.
+                return self._is_seen and consent is _UNKNOWN and self.request.is_browser and not self.state.is_disabled
             is_unclear = timing is _ABSENT or self.state.is_doubted
             return is_unclear and self.plan.place is _CARRY and not self.is_shared and consent is not _DENIED
         if not self.may_write_snippet:
@@ -156,7 +160,11 @@ class BrowserOutput:
     def entries(self) -> SignedEntries:
         """Sealed events of this response, as entries of the page's script."""
         if self._entries is None:
-            self._entries = SignedEntries(self.request, self.runtime, self.state, self._head, is_shared=self.is_shared)
+            # An answer belongs to the page that asked for it.
+            path = self.request.page_path if self.plan.place in _ANSWERS else self.request.path
+            self._entries = SignedEntries(
+                self.request, self.runtime, self.state, self._head, is_shared=self.is_shared, path=path
+            )
         return self._entries
 
     @property

@@ -18,7 +18,7 @@ from tiktok_middleware.core.pixel.redirect_cookie import (
     write_carry,
     write_sealed,
 )
-from tiktok_middleware.core.pixel.snippet import BrowserCopy, answer_headers
+from tiktok_middleware.core.pixel.snippet import BrowserCopy, answer_headers, sealed_headers
 from tiktok_middleware.core.response.earlier_events import EarlierEvents
 from tiktok_middleware.core.response.first_party_cookies import Header, site_cookie
 from tiktok_middleware.core.response.policy import Place
@@ -98,6 +98,11 @@ class EventHeaders:
         signer, references = self._runtime.signer, references_of(choices)
         copies = [self.travelling(choice.event) for choice in choices if is_direct(choice)]
         place = self._place
+        if seals and place is not _CARRY:
+            entries = [self._entries.entry(choice.event) for choice in choices if is_sealed(choice)]
+            tokens = [(token, event_id) for _, _, event_id, token in entries]
+            made = sealed_headers(tokens, references) if tokens or references else []
+            return [*made, *self._exposing()] if made and place is _ABROAD else made
         if place is _ABROAD:
             made = answer_headers(copies, references) if copies or references else []
             return [*made, *self._exposing()] if made else []

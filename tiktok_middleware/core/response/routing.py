@@ -55,6 +55,8 @@ def _drafted(output: BrowserOutput, choice: RoutedEvent, ref: str) -> RoutedEven
 def _choice(output: BrowserOutput, pending: TrackedEvent, refusal: str, before: Sequence[RoutedEvent]) -> RoutedEvent:
     state, count, event = output.state, output.runtime.notices.count, pending.event
     if output.seals and not pending.browser and (sealed := _sealed(output, pending, before)) is not None:
+        if output.plan.place in _ANSWERS:
+            count(state.consent.reason)  # the page sends it only if the visitor agrees before leaving
         return sealed
     if not state.may_send:
         count(state.consent.reason or "disabled_by_app")

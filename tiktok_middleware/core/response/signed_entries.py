@@ -31,18 +31,20 @@ class SignedEntries:
         state: state of the request.
         head: parsed head of the response.
         is_shared: whether other visitors may get the same response.
+        path: path of the page that its events belong to.
     """
 
-    __slots__ = ("_head", "_is_shared", "_known", "_request", "_runtime", "_state")
+    __slots__ = ("_head", "_is_shared", "_known", "_path", "_request", "_runtime", "_state")
 
     def __init__(
-        self, request: RequestView, runtime: Runtime, state: RequestState, head: Head, *, is_shared: bool
+        self, request: RequestView, runtime: Runtime, state: RequestState, head: Head, *, is_shared: bool, path: str
     ) -> None:
         self._request = request
         self._runtime = runtime
         self._state = state
         self._head = head
         self._is_shared = is_shared
+        self._path = path
         self._known: dict[int, tuple[Event, SnippetEntry]] = {}
 
     def entry(self, event: Event) -> SnippetEntry:
@@ -82,7 +84,7 @@ class SignedEntries:
         state = self._state
         return seal(
             event,
-            path=self._request.path,
+            path=self._path,
             expires=int(self._runtime.clock()) + SEALED_LIFE_S,
             limited_data_use=state.consent.limited_data_use,
             identity=state.identity,
