@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from tiktok_middleware.core.events.event import PAGE_VIEW, Claim, OutboxEntry, Record
+from tiktok_middleware.core.events.event import Claim, OutboxEntry, Record
 from tiktok_middleware.delivery.outbox.admission import Admission, Space
 from tiktok_middleware.delivery.outbox.base import (
     DELAYED,
@@ -46,6 +46,7 @@ from tiktok_middleware.delivery.outbox.sqlite.rows import (
 )
 from tiktok_middleware.delivery.outbox.sqlite.schema import ADDITIONS, MIGRATIONS
 from tiktok_middleware.delivery.outbox.sqlite.scopes import Scopes
+from tiktok_middleware.delivery.outbox.sqlite.space import FileSpace
 from tiktok_middleware.delivery.outbox.sqlite.switches import SwitchFile
 from tiktok_middleware.delivery.outbox.store_clock import StoreClock
 
@@ -56,9 +57,7 @@ DISK_LIMITS = Limits(rows=1_000_000, bytes=1024 * 1024 * 1024, dead=100_000)
 _LEASE = "UPDATE waiting SET owner = ?, due = ? WHERE id IN "
 _FIND = f"""SELECT id, tries, event, event_id, event_time, {PAIRED}, body FROM waiting
     WHERE due <= ? AND pixel = ? AND source = ? ORDER BY due LIMIT ?"""
-_VIEWS = f"SELECT id, length(body) FROM waiting WHERE event = '{PAGE_VIEW}' AND pixel = ? AND owner IS NULL LIMIT ?"
 _TALLY = "SELECT rows - other_rows, bytes - other_bytes, puts FROM tally"
-_EVICT_SHARE = 100  # page views are evicted by a hundredth of the limit, so that one query serves many puts
 _DOUBT_S = 5.0
 
 
@@ -107,6 +106,7 @@ class SqliteOutbox:
         )
         self._limits = limits
         self._housekeeping = Housekeeping(self._connection, self._clock, limits, retention, monotonic)
+        self._space = FileSpace(self._scopes, limits, self._housekeeping.note_removed)
         self._switches = SwitchFile(Path(path), monotonic)
         self._added = 0.0
         self._due = DueQueries(self._scopes)
@@ -130,14 +130,14 @@ class SqliteOutbox:
             if put_id and (earlier := find_put(puts, put_id)) is not None:
                 return earlier
             now = self._clock.now()
-            admission = self._admission(db, entries, Space(self._limits, rows, size))
+            admission = self._space.admission(db, entries, Space(self._limits, rows, size))
             claims = SqliteClaims(db, self._scopes, self._clock, self._added)
             won = [admission.decide(entry, claims) for entry in entries]
             last_id = self._store(db, admission, now, holder)
             if payloads := handed_out(entries, won):
                 deferred_rows.keep(db, payloads, now, self._limits.deferred)
             puts = with_put(puts, put_id, won) if put_id else None
-            self._count(db, admission.all_stored(), claims.new, now, puts)
+            self._space.count(db, admission.all_stored(), claims.new, now, puts)
         if holder:
             first_id = last_id - len(admission.stored) + 1
             holder.rows += [
@@ -156,46 +156,6 @@ class SqliteOutbox:
     def take(self, ref: str) -> bytes | None:
         return deferred_rows.take(self._connection, ref, self._clock.now())
 
-    def _admission(self, db: sqlite3.Connection, entries: Sequence[OutboxEntry], at_home: Space) -> Admission:
-        """Return the admission of a put, after page views were removed to make room for conversions."""
-        space: dict[str, Space] = {}
-        for entry in entries:
-            for record in entry.records:
-                if record.pixel not in space:
-                    space[record.pixel] = self._space(db, record.pixel, at_home)
-        admission = Admission(space, self._scopes.pixels)
-        for pixel, left in space.items():
-            if left.is_short_of(entries):
-                self._make_room(db, admission, pixel, entries)
-        return admission
-
-    def _space(self, db: sqlite3.Connection, pixel: str, at_home: Space) -> Space:
-        """Return the remaining room for a pixel."""
-        scope = self._scopes.of(pixel)
-        if self._scopes.home in {None, scope}:
-            return at_home
-        return Space(self._limits, *usage.used(db, scope))
-
-    def _make_room(
-        self, db: sqlite3.Connection, admission: Admission, pixel: str, entries: Sequence[OutboxEntry]
-    ) -> None:
-        rows, size = admission.missing(pixel, entries)
-        share = max(1, self._limits.rows // _EVICT_SHARE)
-        scope = self._scopes.of(pixel)
-        while rows > 0 or size > 0:
-            views = db.execute(
-                _VIEWS,
-                (scope, max(rows, share)),
-            ).fetchall()
-            if not views:
-                return
-            freed = sum(length for _, length in views)
-            for_each(db, "DELETE FROM waiting WHERE id IN ", (), [id_ for id_, _ in views])
-            usage.add(db, scope, self._scopes.home, -len(views), -freed)
-            self._housekeeping.note_removed()
-            admission.freed(pixel, len(views), freed)
-            rows, size = rows - len(views), size - freed
-
     def _store(self, db: sqlite3.Connection, admission: Admission, now: float, holder: LeaseHolder | None) -> int:
         """Store the admitted records; return the number of the last row that may be sent at once."""
         for delay_s, record in admission.delayed:
@@ -205,27 +165,6 @@ class SqliteOutbox:
             return 0
         owner, due = (holder.owner, now + holder.for_s) if holder else (None, now)
         return insert(db, admission.stored, self._scopes, owner, due)
-
-    def _count(
-        self, db: sqlite3.Connection, records: Sequence[Record], claims: int, now: float, puts: bytes | None = None
-    ) -> None:
-        """Count new rows and claims."""
-        if len(records) == 1:  # most puts
-            scope = self._scopes.of(records[0].pixel)
-            size = len(records[0].body)
-            usage.add(db, scope, self._scopes.home, 1, size, claims=claims, clock=now, puts=puts)
-            return
-        sizes: dict[str, list[int]] = {}
-        for record in records:
-            if (found := sizes.get(record.pixel)) is None:
-                found = sizes[record.pixel] = []
-            found.append(len(record.body))
-        if not sizes and (claims or puts is not None):
-            sizes[""] = []
-        for pixel, of_pixel in sizes.items():
-            scope, home = self._scopes.of(pixel), self._scopes.home
-            usage.add(db, scope, home, len(of_pixel), sum(of_pixel), claims=claims, clock=now, puts=puts)
-            claims = 0
 
     def lease(
         self,
@@ -311,7 +250,7 @@ class SqliteOutbox:
         with self._connection.transaction() as db:
             now = self._clock.now()
             last_id = insert(db, records, self._scopes, owner, now)
-            self._count(db, records, 0, now)
+            self._space.count(db, records, 0, now)
             rows = [LeasedRecord(last_id - len(records) + 1 + i, 0, record) for i, record in enumerate(records)]
             for pixel in dict.fromkeys(record.pixel for record in records):
                 self._bury(db, owner, [row for row in rows if row.record.pixel == pixel], reason)
@@ -327,7 +266,7 @@ class SqliteOutbox:
                 for key in self._scopes.keys(event_id, [pixel])
             ]
             new = db.executemany("INSERT OR IGNORE INTO once VALUES (?, ?, ?)", known).rowcount if known else 0
-            self._count(db, records, new, now)
+            self._space.count(db, records, new, now)
 
     def cancel(self, event_id: str) -> bool:
         with self._connection.transaction() as db:
