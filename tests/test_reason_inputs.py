@@ -1,4 +1,4 @@
-"""For each reason code, an input that yields it, or the test that shows it where a table has no room for its input."""
+"""For each reason code an input that yields it: the code is counted, and logged once at WARNING unless it is expected."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +18,19 @@ import pytest
 from tests.contract.adapters import TRACKED, Request, Response, through_wsgi
 from tests.contract.test_reports import SAME, by_wsgi
 from tests.core.endpoint.report_world import MINTED, token_of
-from tiktok_middleware import Client, Config
+from tests.postgres_world import Postgres
+from tests.reason_cases import CASES, DATABASE_CASES, LINES, NAVIGATION, Counting, client_of
+from tiktok_middleware import Client
 from tiktok_middleware.client import deliver_to
 from tiktok_middleware.core.endpoint.report import MAX_BODY_BYTES
 from tiktok_middleware.core.events.event import Claim, OutboxEntry
 from tiktok_middleware.core.http.request import RequestView
-from tiktok_middleware.core.response.policy import Place
-from tiktok_middleware.core.response.skipped_pages import note_without_place
 from tiktok_middleware.core.tracking.request_tracker import RequestTracker
 from tiktok_middleware.reasons import Reason, reason_of
 from tiktok_middleware.testing import Recorder
 
 ROOT = Path(__file__).parents[1]
 DOCS = (ROOT / "docs" / "reasons.md").read_text("utf-8")
-NAVIGATION = {
-    "sec-fetch-mode": "navigate",
-    "sec-fetch-dest": "document",
-    "accept": "text/html",
-    "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0",
-}
 CONTACT: Any = (("Contact", {}),)
 ORDER: Any = (("Purchase", {"order_id": "A-1", "value": 5, "currency": "EUR"}),)
 HTML = ("Content-Type", "text/html; charset=utf-8")
@@ -185,8 +180,6 @@ def broken_request(client: Client) -> None:
 JOBS: dict[Reason, Callable[[Client], None]] = {
     Reason.NO_OFFLINE_ID: lambda client: job(client, source="offline"),
     Reason.NO_CRM_ID: lambda client: job(client, source="crm"),
-    # No response of today's table leaves a part of a page without a place; the row keeps the code's line correct.
-    Reason.FRAGMENT: lambda client: note_without_place("fragment", Place.CARRY, client.runtime),
     Reason.FAILED: broken_report,
     Reason.UNREADABLE_REQUEST: broken_request,
     Reason.NO_BROWSER: job,
@@ -196,63 +189,13 @@ JOBS: dict[Reason, Callable[[Client], None]] = {
     Reason.EVENT_ID_REUSED: twice,
 }
 
-#: Tests that show a code whose input needs more than one request: a file, and a word that stands beside the code in it.
-ELSEWHERE: dict[Reason, str] = {
-    Reason.NO_PIXEL_FOR_HOST: "tests/contract/test_pixels_by_host.py",
-    Reason.DISABLED_BY_APP: "tests/core/tracking/test_tracker.py",
-    Reason.GPP_OPT_OUT: "tests/core/consent/platforms/test_gpp.py",
-    Reason.COOKIES_ABSENT: "tests/core/response/test_browser_output.py",
-    Reason.LATE: "tests/contrib/test_late.py",
-    Reason.ALREADY_INJECTED: "tests/contract/test_page_places.py",
-    Reason.TOO_MANY: "tests/contract/test_reports.py",
-    Reason.ANSWER_UNHEARD: "tests/core/endpoint/test_report.py",
-    Reason.ROLLED_BACK: "tests/contrib/test_django_commit.py",
-    Reason.UNDURABLE: "tests/test_client.py",
-    Reason.INTERIM: "tests/core/response/test_policy.py",
-    Reason.PACKAGE_MISSING: "tests/contract/test_skipped_pages.py",
-    Reason.HEAD_MEMORY_FULL: "tests/contract/test_page_places.py",
-    Reason.BODY_UNSEEN: "tests/contract/test_asgi_adapter.py",
-    Reason.NOT_A_DOCUMENT: "tests/core/page/test_head_end.py",
-    Reason.EXPIRED: "tests/core/endpoint/test_report.py",
-    Reason.PIXELS: "tests/core/endpoint/test_report.py",
-    Reason.ID: "tests/core/endpoint/test_report.py",
-    Reason.HELPER_NEVER_ASKED: "tests/contract/test_helper_watch.py",
-    Reason.UNFINISHED: "tests/contract/test_reports.py",
-    Reason.TOO_MANY_EVENTS: "tests/contract/test_reports.py",
-    Reason.NO_LEAD_ID: "tests/core/tracking/test_server_tracker.py",
-    Reason.QUEUE_FULL: "tests/delivery/test_delivery.py",
-    Reason.UNSTORABLE: "tests/delivery/test_delivery.py",
-    Reason.UNCOMMITTED: "tests/transactions/test_connections.py",
-    Reason.DRAFT_FAILED: "tests/transactions/test_connections.py",
-    Reason.ONCE_UNDECIDED: "tests/delivery/test_journeys.py",
-    Reason.NOT_CANCELLED: "tests/delivery/test_delay.py",
-    Reason.UNSENT: "tests/delivery/outbox/test_fallback.py",
-    Reason.OVERFLOW: "tests/delivery/test_delivery.py",
-    Reason.OVERFLOW_PAGE_VIEW: "tests/delivery/outbox/test_contract.py",
-    Reason.OVERFLOW_REPORTED: "tests/delivery/outbox/test_contract.py",
-    Reason.OVERFLOW_DEAD: "tests/delivery/outbox/test_contract.py",
-    Reason.REJECTED: "tests/delivery/test_delivery.py",
-}
 
-
-def client_of(**options: Any) -> Client:
-    given = {
-        "pixel_id": "C0000000000000000000",
-        "access_token": "t",
-        "secret_key": "k",
-        "api_url": "http://127.0.0.1:9/open_api/v1.3",
-        "outbox": "memory://",
-        "sink": "import:tests.contract.adapters:make_sink",
-        **options,
-    }
-    return Client(Config(**given), clock=lambda: 1_760_000_000.0)
-
-
-def reasons_of(client: Client) -> set[Reason]:
-    """Every reason that was counted, or that the events' channels name."""
+def reasons_of(client: Counting) -> set[Reason]:
+    """Every reason that was counted. That a job has no browser stands in its events' channels alone."""
     stats = client.stats()
-    channels = [channel for one in TRACKED for channel in (one.channels.browser, one.channels.server)]
-    counters: Iterable[str] = [*stats["counts"], *stats["dropped"], *stats["buried"], *(one.reason for one in channels)]
+    counted = (stats.get(name, ()) for name in ("counts", "dropped", "buried"))
+    no_browser = (one.channels.browser.reason for one in TRACKED if one.channels.browser.reason == "no_browser")
+    counters: Iterable[str] = chain(*counted, no_browser)
     return {reason for counter in counters if (reason := reason_of(counter)) is not None}
 
 
@@ -261,18 +204,22 @@ def _nothing_tracked() -> None:
     TRACKED.clear()
 
 
-def said(caplog: pytest.LogCaptureFixture, reason: Reason) -> list[str]:
-    pattern = re.compile(rf"(?:[a-z]+_)?{reason.value}: ")
-    return [
-        one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING and pattern.match(one.getMessage())
-    ]
+def lines(caplog: pytest.LogCaptureFixture, pattern: str) -> list[str]:
+    found = (one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING)
+    return [line for line in found if re.search(pattern, line)]
 
 
-def assert_reached(client: Client, reason: Reason, caplog: pytest.LogCaptureFixture) -> None:
+def assert_reached(client: Counting, reason: Reason, caplog: pytest.LogCaptureFixture) -> None:
+    """Assert that the reason is counted and logged once; one that is expected has no line, or one of its own."""
     assert reason in reasons_of(client), sorted(reasons_of(client))
-    counted = [counter for counter in client.stats()["counts"] if reason_of(counter) is reason]
-    if counted and not reason.is_expected:
-        assert len(said(caplog, reason)) == len(counted)
+    generic = rf"^(?:[a-z]+_)?{reason.value}: "
+    if reason in LINES:
+        assert len(lines(caplog, LINES[reason])) == 1, caplog.text
+    elif reason.is_expected:
+        assert lines(caplog, generic) == []
+    else:
+        counted = [counter for counter in client.stats().get("counts", {}) if reason_of(counter) is reason]
+        assert len(lines(caplog, generic)) == max(len(counted), 1), caplog.text
     client.close(0)
 
 
@@ -310,13 +257,23 @@ def test_job_yields_the_reason_and_its_line_once(reason: Reason, caplog: pytest.
     assert_reached(client, reason, caplog)
 
 
-@pytest.mark.parametrize("reason", ELSEWHERE, ids=str)
-def test_other_reasons_stand_in_the_test_that_shows_them(reason: Reason) -> None:
-    source = (ROOT / ELSEWHERE[reason]).read_text("utf-8")
-    assert re.search(rf"[\"'](?:[a-z]+_)?{reason.value}[\"']", source)
+@pytest.mark.parametrize("reason", CASES, ids=str)
+def test_case_yields_the_reason_and_its_line_once(
+    reason: Reason, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert_reached(CASES[reason](tmp_path), reason, caplog)
 
 
-def test_every_reason_is_in_one_table_and_in_the_documentation() -> None:
-    assert sorted([*VIEWS, *REPORTS, *JOBS, *ELSEWHERE]) == sorted(Reason)
+@pytest.mark.postgres
+@pytest.mark.parametrize("reason", DATABASE_CASES, ids=str)
+def test_database_yields_the_reason_and_its_line_once(
+    reason: Reason, postgres: Postgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    with postgres.schema() as url:
+        assert_reached(DATABASE_CASES[reason](postgres, url), reason, caplog)
+
+
+def test_every_reason_has_an_input_and_a_row_in_the_documentation() -> None:
+    assert sorted([*VIEWS, *REPORTS, *JOBS, *CASES, *DATABASE_CASES]) == sorted(Reason)
     for reason in Reason:
         assert f"| `{reason.value}` | " in DOCS

@@ -76,7 +76,11 @@ class Reason(str, Enum):
         "The server passed on a request that does not follow its protocol, so that it could not be read.",
         "Report the logged error, and update the server.",
     )
-    EXCLUDED = ("excluded", "The path matches TIKTOK_EXCLUDE.", "", True)
+    EXCLUDED = (
+        "excluded",
+        "An event was tracked on a path that TIKTOK_EXCLUDE excludes, and was dropped.",
+        "Track it on another path, or let TIKTOK_EXCLUDE name fewer paths.",
+    )
 
     # Consent
 
@@ -214,7 +218,6 @@ class Reason(str, Enum):
         "The page is in an encoding whose ASCII characters are not single bytes, such as UTF-16.",
         "Serve the page as UTF-8.",
     )
-    FRAGMENT = ("fragment", "The response is a part of a page, and nobody hears of its events.", "", True)
     NO_HEAD_END = (
         "no_head_end",
         "The page's head does not end within its first 1 MiB, or the page ends inside it.",
@@ -240,7 +243,6 @@ class Reason(str, Enum):
         "The server sends the page's body itself (http.response.pathsend), unseen by us.",
         "Switch that extension of the server off for pages.",
     )
-    NOT_A_DOCUMENT = ("not_a_document", "The response says text/html and does not begin like a document.", "", True)
 
     # Reports of pages, and signed values from browsers
 

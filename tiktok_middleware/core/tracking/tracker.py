@@ -306,6 +306,8 @@ class Tracker:
         elif refused and not state.may_be_granted_yet:
             notices.count(refused)
         else:
+            if server and server != "bot":  # bots are counted by their patterns too, where they are found
+                notices.count(f"server_{server}")
             self._accept(TrackedEvent(made, keep, browser, server), connection, on_commit=on_commit)
         return made
 
