@@ -47,6 +47,20 @@ def test_python_blocks_compile_and_our_imports_work(page: str) -> None:
                     assert hasattr(module, alias.name), f"{page}: {node.module} has no {alias.name}"
 
 
+#: Modules that people may import; everything else is private. Celery finds its task by the name of the module.
+PUBLIC = re.compile(
+    r"tiktok_middleware(\.(asgi|wsgi|client|config|errors|reasons|sinks|testing|contrib\.\w+|delivery\.(metrics|celery)))?"
+)
+
+
+def test_docs_and_examples_import_public_modules_only() -> None:
+    files = [*NAMES, *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "examples").rglob("*.py")))]
+    imports = re.compile(r"^\s*(?:from|import) (tiktok_middleware[\w.]*)", re.MULTILINE)
+    found = [(file, module) for file in files for module in imports.findall((ROOT / file).read_text("utf-8"))]
+    assert len(found) > 30
+    assert [(file, module) for file, module in found if not PUBLIC.fullmatch(module)] == []
+
+
 @pytest.mark.parametrize("page", NAMES)
 def test_links_to_other_pages_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / page).read_text("utf-8")):

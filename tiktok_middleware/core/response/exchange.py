@@ -13,6 +13,8 @@ An adapter (``asgi.py``, ``wsgi.py``) translates its protocol into these calls, 
 ``policy.plan`` says what may be done with the response, ``routing.choose`` gives each event its route, and this class
 carries both out in order. Every call runs under one guard: if our code fails, the app's bytes pass untouched and one
 line is logged.
+
+The file is longer than others because it holds the whole order of a response; what each step does is elsewhere.
 """
 
 from __future__ import annotations
