@@ -110,6 +110,7 @@ def _rows(config: Config) -> dict[str, str]:
         "environment": config.environment,
         "browser channel": config.browser_reason or "on" if config.is_on else "off",
         "server channel": config.server_reason or "on" if config.is_on else "off",
+        "page views": config.page_view,
         "consent": config.consent,
         "consent decided": "yes" if config.is_consent_decided else "no: set TIKTOK_CONSENT",
         **_consent_cookies(config),

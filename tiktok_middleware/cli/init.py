@@ -51,7 +51,7 @@ Next:
    {tracker}.track("ViewContent", value=24, currency="EUR", contents=[{{"content_id": "mug", "price": 24}}])
    # where the order is created, also if that view redirects; once for each order_id
    {tracker}.identify(email="ada@example.com")  # if you know the customer; hashed at once
-   {tracker}.track("Purchase", value=59.90, currency="EUR", order_id="A-1001")
+   {tracker}.track("Purchase", value=59.90, currency="EUR", order_id="A-1001"{commit})
    # where a form is accepted; once for each key
    {tracker}.track("Lead", value=10, currency="EUR", once="lead-1001")
 
@@ -154,8 +154,9 @@ def _guide(framework: str) -> str:
     own_key = "" if framework in _WITH_SECRET else _KEY_LINE
     page = f"frameworks/{framework.lower()}"
     tracker = _TRACKERS.get(framework, "request.tiktok")
+    commit = ", on_commit=True" if framework == "Django" else ""  # a rolled-back order is not reported
     demo = "" if is_installed("uvicorn") else '   pip install "tiktok-middleware[demo]"\n'
-    return _VARIABLES + own_key + _NEXT.format(page=page, tracker=tracker, demo=demo)
+    return _VARIABLES + own_key + _NEXT.format(page=page, tracker=tracker, demo=demo, commit=commit)
 
 
 def _python_files(folder: Path) -> Iterator[Path]:
