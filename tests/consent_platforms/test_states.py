@@ -265,8 +265,8 @@ def test_platform_that_comes_four_seconds_late(platform: Platform, person: MakeP
     one.assert_nothing_new(lambda: one.show("/three?late=4000"), 6000)
 
 
-#: A cookie that pages read, one with a library in the page, and one that only the server sees.
-SHARED = ("klaro", "TCF, cookie", "django-cookie-consent")
+#: A cookie that pages read, and one with a library in the page.
+SHARED = ("klaro", "TCF, cookie")
 
 
 @pytest.mark.soak
