@@ -389,20 +389,20 @@ ENVIRON = {"TIKTOK_PIXEL_ID": PIXEL, "TIKTOK_ACCESS_TOKEN": "t"}
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "sentence"),
+    ("answer", "send_s", "sentence"),
     [
-        (200, b'{"code":40002,"message":"Batch.0.value: wrong"}', "Not all is sent: 0 delivered; 2 rejected, dead letters again."),
-        (503, b"", "Not all is sent: 0 delivered; 2 still waiting. See `outbox status`."),
-        (401, b'{"code":40105,"message":"bad token"}', "Not all is sent: 0 delivered; 2 still waiting (TikTok refuses this"),
+        ((200, b'{"code":40002,"message":"Batch.0.value: wrong"}'), 30, "Not all is sent: 0 delivered; 2 rejected, dead letters again."),
+        ((503, b""), 0.7, "Not all is sent: 0 delivered; 2 still waiting. See `outbox status`."),
+        ((401, b'{"code":40105,"message":"bad token"}'), 0.7, "Not all is sent: 0 delivered; 2 still waiting (TikTok refuses this"),
     ],
     ids=["refused", "outage", "halted"],
 )  # fmt: skip
 def test_retry_and_send_tells_what_was_not_delivered(
-    tmp_path: Path, status: int, body: bytes, sentence: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, answer: tuple[int, bytes], send_s: float, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiktok_middleware.cli.outbox_changes._SEND_S", 0.7)
+    monkeypatch.setattr("tiktok_middleware.cli.outbox_changes._SEND_S", send_s)
     with running_api() as api:
-        api.status, api.body = status, body
+        api.status, api.body = answer
         shop = Shop(tmp_path / "o.sqlite3", "loopback")
         shop.bury("40002", letter("d1"), letter("d2"))
         result = shop.run("retry", "--send", **ENVIRON, TIKTOK_API_URL=api.url)
