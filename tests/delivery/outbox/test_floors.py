@@ -96,6 +96,22 @@ def outbox_url(outbox: PostgresOutbox) -> str:
     )
 
 
+def test_a_search_reads_no_leases_that_have_gone(postgres: Postgres, outbox: PostgresOutbox) -> None:
+    """Their index entries stay while another transaction is open, at times a little later than now."""
+    with psycopg.connect(postgres.url()) as other:
+        other.execute("SELECT txid_current()")
+        for _ in range(10):
+            cycle(outbox, 500)
+        assert wait_until(lambda: not lease(outbox) and floor(outbox) >= outbox.last_id(), 30)
+        queues = outbox._due_rows._queues
+        sql, values = queues.first([Queue(PIXEL, "web")], time.time())
+        explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}"
+        with outbox._store.relay.transaction() as db:
+            [[[found]]] = db.execute(outbox._store.relay.sql(explain), values)
+    blocks = found["Plan"]["Shared Hit Blocks"] + found["Plan"]["Shared Read Blocks"]
+    assert blocks < 100, "one search read thousands of rows that have gone"
+
+
 def test_all_event_sources_are_searched(outbox: PostgresOutbox) -> None:
     for source in SOURCES:
         outbox.put(submissions(1, source, source=source, event_time=time.time()))

@@ -139,19 +139,32 @@ class Connection:
         except LostRaceError:
             raise OutboxError(f"outbox {self._address.shown}: other transactions claim the same events") from None
 
-    def read(self, query: Query, values: Sequence[object] | Mapping[str, object] = ()) -> list[_Row]:
+    def read(
+        self, query: Query, values: Sequence[object] | Mapping[str, object] = (), *, limit_s: float | None = None
+    ) -> list[_Row]:
         """Return the rows of one query, which is sent together with its time limits and binds no prepared statement.
+
+        Args:
+            query: the query.
+            values: its values.
+            limit_s: time limit of this query, in seconds; None for that of all statements.
 
         Raises:
             OutboxError: the database does not answer, or refuses.
         """
         with self._exclusive() as db:
             bound = psycopg.ClientCursor(db).mogrify(query, values) if values else query.decode()
+            begin = self._begin_read
+            if limit_s is not None:
+                begin += f"SET LOCAL statement_timeout = {int(limit_s * 1000)}; "
+                db.limit_s = limit_s + _MARGIN_S
             try:
-                cursor = db.execute(f"{self._begin_read}{bound}; COMMIT".encode())
+                cursor = db.execute(f"{begin}{bound}; COMMIT".encode())
             except psycopg.Error:
                 _roll_back(db)
                 raise
+            finally:
+                db.limit_s = self._limit_s
             rows: list[_Row] = []
             while cursor.nextset():
                 if cursor.description:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from math import inf, nextafter
 from typing import Any
 
 from tiktok_middleware.core.events.event import Record
@@ -10,13 +11,14 @@ from tiktok_middleware.delivery.outbox.base import LeasedRecord
 from tiktok_middleware.delivery.outbox.postgres.connection import Db
 from tiktok_middleware.delivery.outbox.postgres.due import DueRows
 from tiktok_middleware.delivery.outbox.postgres.migrate import lock_key
-from tiktok_middleware.delivery.outbox.postgres.queues import DueQueue, Queue
+from tiktok_middleware.delivery.outbox.postgres.queues import DueQueue
 from tiktok_middleware.delivery.outbox.postgres.rows import PAIRED
 from tiktok_middleware.delivery.outbox.postgres.schema import LEASED, WAITING, storable
 from tiktok_middleware.delivery.outbox.postgres.store import Store
 
 __all__ = ["Leases"]
 
+_NO_ID = 2**62  # above all numbers
 _MANY = 1000  # ready rows from which several relays send the same pixel
 
 _READY = """SELECT count(*) FROM (SELECT 1 FROM {schema}.event WHERE environment = %s AND pixel = %s AND source = %s
@@ -68,7 +70,7 @@ class Leases:
             if not self._has_turn(db, due):
                 self._due_rows.wait_for_turn()
                 return []
-            return self._lease(db, due.queue, asked)
+            return self._lease(db, due, asked)
 
     def _has_turn(self, db: Db, due: DueQueue) -> bool:
         """Return whether this relay may lease: no other one does at this moment, or there is enough for several."""
@@ -82,7 +84,9 @@ class Leases:
         row = db.execute(self._connection.sql(_READY), values).fetchone()
         return row is not None and row[0] >= _MANY
 
-    def _lease(self, db: Db, queue: Queue, asked: dict[str, Any]) -> list[LeasedRecord]:
+    def _lease(self, db: Db, due: DueQueue, asked: dict[str, Any]) -> list[LeasedRecord]:
+        """Lease rows from the first ones that were seen; those below them are found by the next search."""
+        queue = due.queue
         now, floors = self._store.clock.now(), self._due_rows.floors(queue)
         found = db.execute(
             self._connection.sql(_LEASE),
@@ -91,8 +95,8 @@ class Leases:
                 "pixel": queue.pixel,
                 "source": queue.source,
                 "counted": self._store.scope.of(queue.pixel),
-                "due_floor": floors.due,
-                "id_floor": floors.id,
+                "due_floor": inf if due.first_timed is None else nextafter(due.first_timed, -inf),
+                "id_floor": _NO_ID if due.first_id is None else due.first_id - 1,
                 "now": now,
                 "until": now + asked["for_s"],
                 **asked,

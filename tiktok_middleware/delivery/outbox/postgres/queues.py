@@ -5,8 +5,8 @@ began. A search that began at the front of an index would read them all. So each
 is left, and searches begin there.
 
 A transaction that is not committed yet may still add a row below the rows that are seen. So a floor only follows them
-once all of our transactions that had begun by then have ended (see `running`). For certainty, floors are given up from
-time to time.
+once all of our transactions that had begun by then have ended (see `running`). For certainty, rows below the floors are
+looked for from time to time.
 """
 
 from __future__ import annotations
@@ -75,11 +75,13 @@ class DueQueue(NamedTuple):
     Attributes:
         queue: pixel and source.
         first_id: number of the first ready row, or None.
+        first_timed: when the first waiting or leased row is due, in Unix seconds, or None.
         due: when the first row is due, in Unix seconds.
     """
 
     queue: Queue
     first_id: int | None
+    first_timed: float | None
     due: float
 
 
@@ -97,7 +99,14 @@ _FIRST = """SELECT queue.pixel, queue.source, ready.id, ready.due, timed.due
         ORDER BY event.id LIMIT 1) AS ready ON true
     LEFT JOIN LATERAL (SELECT event.due FROM {schema}.event WHERE environment = %(environment)s
         AND event.pixel = queue.pixel AND event.source = queue.source AND state > 0 AND event.due > queue.due
-        ORDER BY event.due LIMIT 1) AS timed ON true"""
+        AND event.due <= %(until)s ORDER BY event.due LIMIT 1) AS timed ON true"""
+_BELOW = """SELECT queue.pixel, queue.source
+    FROM unnest(%(pixels)s::text[], %(sources)s::text[], %(ids)s::bigint[], %(dues)s::double precision[])
+        AS queue (pixel, source, id, due)
+    WHERE EXISTS (SELECT 1 FROM {schema}.event WHERE environment = %(environment)s
+        AND event.pixel = queue.pixel AND event.source = queue.source AND state = 0 AND event.id <= queue.id)
+    OR EXISTS (SELECT 1 FROM {schema}.event WHERE environment = %(environment)s
+        AND event.pixel = queue.pixel AND event.source = queue.source AND state > 0 AND event.due <= queue.due)"""
 CONTROL = "SELECT name, value FROM {schema}.control"
 
 
@@ -124,16 +133,33 @@ class Queues:
         """Return the queues of the pixels that the process sends."""
         return [Queue(pixel, source) for pixel in self._sends if pixel not in blocked for source in SOURCES]
 
-    def first(self, queues: Sequence[Queue]) -> tuple[str, dict[str, Any]]:
-        """Return the query for the first rows of queues."""
+    def first(self, queues: Sequence[Queue], until: float) -> tuple[str, dict[str, Any]]:
+        """Return the query for the first rows of queues.
+
+        Args:
+            queues: the queues.
+            until: waiting and leased rows that are due later are ignored, in Unix seconds. The rows that were leased
+                lately are due a little later than now; they would all be read, also those that have gone.
+        """
+        return _FIRST, {**self._values(queues), "until": until}
+
+    def below(self) -> tuple[str, dict[str, Any]]:
+        """Return the query for the queues that have a row below their floors, which must not be."""
+        return _BELOW, self._values(list(self._floors))
+
+    def _values(self, queues: Sequence[Queue]) -> dict[str, Any]:
         floors = [self.floors(queue) for queue in queues]
-        return _FIRST, {
+        return {
             "environment": self._environment,
             "pixels": [queue.pixel for queue in queues],
             "sources": [queue.source for queue in queues],
             "ids": [floor.id for floor in floors],
             "dues": [floor.due for floor in floors],
         }
+
+    def has_floors(self, queues: Sequence[Queue]) -> bool:
+        """Return whether no search of these queues begins at the front of an index."""
+        return all(self.floors(queue).due > -inf for queue in queues)
 
     def floors(self, queue: Queue) -> Floors:
         """Return the floors of a queue."""
@@ -147,24 +173,26 @@ class Queues:
             self.floors(queue).saw(first_id, timed_due, now, running)
             dues = [due for due in (ready_due, timed_due) if due is not None]
             if dues:
-                found.append(DueQueue(queue, first_id, min(dues)))
+                found.append(DueQueue(queue, first_id, timed_due, min(dues)))
         return sorted(found, key=lambda one: one.due)
 
-    def is_whole_due(self, monotonic: float) -> bool:
-        """Give up all floors if it is time to; return whether the next search is one without floors."""
-        if monotonic < self._whole_at:
-            return False
-        self._floors.clear()
-        return True
+    def is_check_due(self, monotonic: float) -> bool:
+        """Return whether it is time to look below the floors."""
+        if not self._whole_at:
+            self._whole_at = monotonic + _WHOLE_EVERY_S
+        return bool(self._floors) and monotonic >= self._whole_at
 
-    def note_whole(self, monotonic: float, took_s: float) -> None:
-        """Plan the next search without floors.
+    def note_check(self, monotonic: float, took_s: float, found: Sequence[tuple[Any, ...]]) -> None:
+        """Give up the floors of queues with rows below them, and plan the next look.
 
         Args:
             monotonic: monotonic seconds.
-            took_s: how long this one took.
+            took_s: how long this look took.
+            found: result of the query that `below` has returned.
         """
         self._whole_at = monotonic + max(_WHOLE_EVERY_S, took_s * _WHOLE_SHARE)
+        for row in found:
+            self._floors.pop(Queue(*row), None)
 
     def reset(self) -> None:
         """Give up all floors, since the clock was set back."""
