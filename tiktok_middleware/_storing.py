@@ -182,7 +182,9 @@ class Storing:
 
     def _undurable(self, error: Exception) -> None:
         self._log.count("undurable")
-        self._log.once("undurable", f"an event was not on disk in time ({type(error).__name__}); it waits in memory")
+        # By name: in Python 3.10 the time-outs of asyncio and concurrent.futures are classes of their own.
+        if type(error).__name__ != "TimeoutError":
+            self._log.once("undurable", f"an event was not on disk in time: {type(error).__name__}; it waits in memory")
 
     @contextlib.contextmanager
     def _guard(self, part: str) -> Any:

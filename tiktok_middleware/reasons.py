@@ -181,8 +181,8 @@ class Reason(str, Enum):
     )
     UNDURABLE = (
         "undurable",
-        "An event was not on disk in time; it waits in memory.",
-        "Check the disk under the outbox: tiktok-middleware check names it.",
+        "An event was not on disk within 250 ms. The response left; the event is stored when the disk answers.",
+        "Harmless once, after a start or under load. If client.stats() counts more, the outbox's disk is slow.",
     )
 
     # Responses without a head end for the script
