@@ -149,8 +149,11 @@ class Reason(str, Enum):
     )
     ANSWER_UNHEARD = (
         "answer_unheard",
-        "The page could not read the events of an answer from another host, as in WebKit; their server copies count.",
-        "Pass such answers to the page's script: tiktok.receive(response).",
+        (
+            "The page could not read the events of an answer from another host, as in WebKit, or a worker asked, whose"
+            " answers no page hears; their server copies count."
+        ),
+        "Pass such answers to the page's script: tiktok.receive(response), or its header TikTok-Events as text.",
     )
     URL_HOLDS_IDENTITY = (
         "url_holds_identity",

@@ -742,6 +742,26 @@ def test_a_refusal_of_the_browser_channel_is_counted_by_its_reason() -> None:
     assert counts(runtime)["browser_event_stream"] == 1
 
 
+@pytest.mark.parametrize(
+    ("referrer", "answer", "is_counted"),
+    [
+        ("https://shop.example/worker.js", JSON, True),
+        ("https://shop.example/workers/cart.mjs?v=2", JSON, True),
+        ("https://shop.example/cart", JSON, False),
+        ("https://shop.example/docs.js.html", JSON, False),
+        ("", JSON, False),
+        ("https://shop.example/worker.js", HTML, False),
+    ],
+)
+def test_answer_to_a_worker_is_counted_as_unheard_and_still_brings_its_event(
+    referrer: str, answer: tuple[int, Head], *, is_counted: bool
+) -> None:
+    runtime = runtime_of()
+    response = Response(runtime, answer, "/api", {"referer": referrer})
+    assert response.choose(response.track()) == [True]
+    assert counts(runtime).get("browser_answer_unheard", 0) == is_counted
+
+
 # -- an API on another host
 
 

@@ -224,11 +224,15 @@ class RequestView:
             self.header("sec-fetch-mode") in {"cors", "same-origin", "no-cors"}
             and self.header("sec-fetch-site") == "same-origin"
         ):
-            referrer = self.header("referer")
-            if _SCRIPT.search(referrer):
+            if self.is_of_worker:
                 return f"{self.scheme}://{self.host}/"
-            return referrer or self.url
+            return self.header("referer") or self.url
         return self.url
+
+    @property
+    def is_of_worker(self) -> bool:
+        """Return whether a worker asked, whose answers no page hears: its referrer is a script."""
+        return _SCRIPT.search(self.header("referer")) is not None
 
     @property
     def page_path(self) -> str:

@@ -68,6 +68,8 @@ def _choice(output: BrowserOutput, pending: TrackedEvent, refusal: str, before: 
     reason = refusal or pending.browser or _waste(output, event)
     direct = None if reason else _direct(output, pending, has_server, before)
     if direct is not None:
+        if output.plan.place in _ANSWERS and output.request.is_of_worker:
+            count("browser_answer_unheard")  # unless the worker passes it on to a page
         return direct
     count(f"browser_{reason or output.no_room_reason}")
     return RoutedEvent(event, Route.SERVER, has_server=True) if has_server else RoutedEvent(event, Route.NOWHERE)
