@@ -11,8 +11,6 @@ import psycopg
 import sqlalchemy
 from sqlalchemy import orm
 
-from tests.postgres_world import Postgres
-
 KINDS = (
     "psycopg",
     "psycopg-cursor",
@@ -44,25 +42,25 @@ class Database(NamedTuple):
 
 
 @contextmanager
-def database(postgres: Postgres, kind: str) -> Iterator[Database]:
+def database(url: str, kind: str) -> Iterator[Database]:
     """Yield a connection of a kind; each of its transactions begins with its first statement."""
     if kind.startswith("psycopg2"):
-        raw = importlib.import_module("psycopg2").connect(postgres.url())
+        raw = importlib.import_module("psycopg2").connect(url)
         try:
             yield Database(raw, raw.cursor().execute, raw.commit, raw.rollback)
         finally:
             raw.close()
     elif kind.startswith("psycopg"):
-        with _psycopg(postgres, kind) as made:
+        with _psycopg(url, kind) as made:
             yield made
     else:
-        with _alchemy(postgres, kind) as made:
+        with _alchemy(url, kind) as made:
             yield made
 
 
 @contextmanager
-def _psycopg(postgres: Postgres, kind: str) -> Iterator[Database]:
-    with psycopg.connect(postgres.url(), autocommit=kind.endswith("autocommit")) as raw:
+def _psycopg(url: str, kind: str) -> Iterator[Database]:
+    with psycopg.connect(url, autocommit=kind.endswith("autocommit")) as raw:
 
         def execute(sql: str) -> None:
             if raw.autocommit and raw.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
@@ -83,9 +81,9 @@ def _psycopg(postgres: Postgres, kind: str) -> Iterator[Database]:
 
 
 @contextmanager
-def _alchemy(postgres: Postgres, kind: str) -> Iterator[Database]:
+def _alchemy(url: str, kind: str) -> Iterator[Database]:
     driver = "psycopg2" if kind.endswith("psycopg2") else "psycopg"
-    engine = sqlalchemy.create_engine(postgres.url().replace("postgresql://", f"postgresql+{driver}://"))
+    engine = sqlalchemy.create_engine(url.replace("postgresql://", f"postgresql+{driver}://"))
     made: Any
     if kind.startswith("connection"):
         made = engine.connect()

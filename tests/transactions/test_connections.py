@@ -25,13 +25,13 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture(params=["psycopg", "session-psycopg2"])
 def app(request: pytest.FixtureRequest, postgres: Postgres) -> Iterator[Database]:
-    with database(postgres, request.param) as made:
+    with database(postgres.url(), request.param) as made:
         yield made
 
 
 @pytest.fixture(params=KINDS)
 def any_app(request: pytest.FixtureRequest, postgres: Postgres) -> Iterator[Database]:
-    with database(postgres, request.param) as made:
+    with database(postgres.url(), request.param) as made:
         yield made
 
 
@@ -125,7 +125,7 @@ def test_failed_insert_leaves_the_app_s_transaction_usable(
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "psycopg-pipeline"])  # which reports errors later
 def test_error_of_the_app_before_the_event_sends_nothing(client: Client, kind: str, postgres: Postgres) -> None:
-    with database(postgres, kind) as app:
+    with database(postgres.url(), kind) as app:
 
         def view(tracker: Tracker) -> None:
             with pytest.raises(Exception, match="division"):
@@ -300,7 +300,7 @@ def test_database_of_somebody_else_gets_no_draft(client: Client, postgres: Postg
     [(identity,)] = postgres.execute(f"SELECT value FROM {schema}.control WHERE name = 'identity'")
     postgres.execute(f"UPDATE {schema}.control SET value = value + 1 WHERE name = 'identity'")
     try:
-        with database(postgres, "psycopg") as app:
+        with database(postgres.url(), "psycopg") as app:
 
             def view(tracker: Tracker) -> None:
                 client.delivery.drafts.identity = identity  # type: ignore[union-attr]  # as if this process had another database
@@ -316,7 +316,7 @@ def test_database_of_somebody_else_gets_no_draft(client: Client, postgres: Postg
 
 def test_outbox_elsewhere_is_an_error_that_names_the_option(postgres: Postgres) -> None:
     client = make_client(consent="implied")
-    with database(postgres, "psycopg") as app:
+    with database(postgres.url(), "psycopg") as app:
 
         def view(tracker: Tracker) -> None:
             with pytest.raises(EventError, match="TIKTOK_OUTBOX is postgresql"):
@@ -327,7 +327,7 @@ def test_outbox_elsewhere_is_an_error_that_names_the_option(postgres: Postgres) 
 
 
 def test_recorder_takes_the_event_at_once(client: Client, postgres: Postgres, url: str) -> None:
-    with database(postgres, "psycopg") as app, record() as recorder:
+    with database(postgres.url(), "psycopg") as app, record() as recorder:
         visit(client, lambda tracker: buy(tracker, app) and None)
         recorder.assert_matched("Purchase", order_id="A-1")
     assert drafts(postgres, url) == 0

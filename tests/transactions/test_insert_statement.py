@@ -12,11 +12,11 @@ import pytest
 import sqlalchemy
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-from tests.contrib.shared import PAGE, sent
+from tests.contrib.shared import sent
 from tests.postgres_world import Postgres
-from tests.transactions.shop import AGENT, Answer, drafts, settled
+from tests.transactions.asgi_visit import visit as visit_asgi
+from tests.transactions.shop import Answer, drafts, settled
 from tiktok_middleware import Client, EventError, current
-from tiktok_middleware.asgi import TikTokMiddleware
 
 pytestmark = pytest.mark.postgres
 
@@ -71,28 +71,13 @@ def buy(request: pytest.FixtureRequest) -> Buy:
     return BUYS[request.param]
 
 
-async def visit(client: Client, view: Callable[[Any], Awaitable[None]], status: int = 200) -> Answer:
+async def visit(client: Client, view: Callable[[Any], Awaitable[None]]) -> Answer:
     """Let a visitor request a page whose view gets the event that was tracked."""
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await view(current().track("Purchase", order_id="A-1", value=5, currency="EUR"))
-        headers = [(b"content-type", b"text/html; charset=utf-8")]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": PAGE.encode()})
+    async def tracking(track: Callable[..., Any]) -> None:
+        await view(track("Purchase", order_id="A-1", value=5, currency="EUR"))
 
-    got: list[Any] = []
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Any) -> None:
-        got.append(message)
-
-    headers = [(b"host", b"shop.example"), (b"user-agent", AGENT.encode()), (b"accept", b"text/html")]
-    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers, "scheme": "https"}
-    await TikTokMiddleware(app, client=client)(scope, receive, send)
-    body = b"".join(message.get("body", b"") for message in got).decode()
-    return Answer(str(got[0]["status"]), [], body)
+    return await visit_asgi(client, tracking)
 
 
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg_async"])
