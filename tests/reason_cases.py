@@ -361,7 +361,7 @@ def _in_transaction(postgres: Postgres, url: str, *, is_broken: bool) -> Client:
     client.delivery.stats()  # its tables exist
     if is_broken:
         postgres.execute(f"ALTER TABLE {url.rpartition('schema=')[2]}.draft ADD CONSTRAINT broken CHECK (due < 0)")
-    with database(postgres, "psycopg") as app:
+    with database(postgres.url(), "psycopg") as app:
 
         def view(tracker: Any) -> None:
             app.execute("INSERT INTO orders VALUES ('A-1')")

@@ -182,7 +182,7 @@ MESSAGES = [
         "redis://x",
         (
             "TIKTOK_OUTBOX is 'redis://x'; allowed: sqlite: (the user's state directory), sqlite:///path/to/file, memory://"
-            " or postgresql://USER:PASSWORD@HOST/NAME"
+            ", postgresql://USER:PASSWORD@HOST/NAME or django:ALIAS"
         ),
     ),
     (
@@ -190,7 +190,7 @@ MESSAGES = [
         "sqlite://",
         (
             "TIKTOK_OUTBOX is 'sqlite://'; allowed: sqlite: (the user's state directory), sqlite:///path/to/file, memory://"
-            " or postgresql://USER:PASSWORD@HOST/NAME"
+            ", postgresql://USER:PASSWORD@HOST/NAME or django:ALIAS"
         ),
     ),
     (
@@ -198,7 +198,7 @@ MESSAGES = [
         "sqlite:///",
         (
             "TIKTOK_OUTBOX is 'sqlite:///'; allowed: sqlite: (the user's state directory), sqlite:///path/to/file, memory://"
-            " or postgresql://USER:PASSWORD@HOST/NAME"
+            ", postgresql://USER:PASSWORD@HOST/NAME or django:ALIAS"
         ),
     ),
     ("FLUSH", "never", "TIKTOK_FLUSH is 'never'; allowed: one of background, request, relay"),

@@ -85,7 +85,7 @@ ORDER = {
         *("delivery.process.event_loop", "delivery.process.stopping"),
     ),
     "wsgi": ("_app_check", "_bounded_read", "_wsgi_body", "_wsgi_response", "attach", "client", "core"),
-    "contrib": ("_app_check", "asgi", "attach", "wsgi", "client", "core"),
+    "contrib": ("_app_check", "asgi", "attach", "wsgi", "client", "core", "delivery.outbox.postgres"),
     "__init__": ("client", "core"),
     "sinks": ("core.events.event", "core.events_api", "delivery"),
     "browser": (),
@@ -128,7 +128,10 @@ ALSO = {
     "core/page/zstandard_reader.py": {"zstandard", "compression", "backports"},
     "core/page/encoded_body.py": {"brotli", "brotlicffi", "zstandard", "compression", "backports"},
     "delivery/process/threads.py": {"gevent"},
-    "contrib/django.py": {"django", "asgiref"},
+    "contrib/django/__init__.py": {"django", "asgiref"},
+    "contrib/django/apps.py": {"django"},
+    "contrib/django/migrations/0001_outbox.py": {"django"},
+    "contrib/_django_database.py": {"django"},
     "contrib/_django_response.py": {"django", "asgiref"},
     "contrib/_django_settings.py": {"django"},
     "contrib/django_cookie_consent.py": {"django"},
@@ -146,8 +149,15 @@ ALSO = {
 # An integration may import another where its framework builds on the other's.
 MAY_STAND_ON = {
     "contrib/fastapi.py": {"contrib.starlette"},
-    "contrib/django.py": {"contrib._django_response", "contrib._django_settings"},
-    "contrib/_django_settings.py": {"contrib.django_cookie_consent"},
+    "contrib/django/__init__.py": {"contrib._django_response", "contrib._django_settings"},
+    "contrib/django/apps.py": {"contrib._django_tables"},
+    "contrib/django/migrations/0001_outbox.py": {"contrib._django_tables"},
+    "contrib/_django_tables.py": {"contrib._django_database", "contrib._django_settings"},
+    "contrib/_django_settings.py": {
+        "contrib._django_database",
+        "contrib._django_tables",
+        "contrib.django_cookie_consent",
+    },
     "contrib/flask.py": {"contrib._flask_config"},
     "contrib/quart.py": {"contrib._flask_config"},
 }

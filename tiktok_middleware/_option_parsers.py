@@ -248,14 +248,17 @@ class _UrlWithPassword(str):
 
 
 def outbox(value: object) -> str:
-    """Parse ``sqlite:``, ``sqlite:///path``, ``memory://`` or ``postgresql://...``."""
+    """Parse ``sqlite:``, ``sqlite:///path``, ``memory://``, ``postgresql://...`` or ``django:ALIAS``."""
     word = text(value)
     if word.startswith(("postgresql://", "postgres://")):
         return _UrlWithPassword("postgresql://" + word.partition("://")[2])
+    if re.fullmatch(r"django:[\w.-]*(\?[\w=&.-]+)?", word):
+        return word if word != "django:" else "django:default"
     if word in {"sqlite:", "memory://", "memory:"} or (word.startswith("sqlite:///") and len(word) > len("sqlite:///")):
         return "memory://" if word == "memory:" else word
     raise ValueError(
-        "sqlite: (the user's state directory), sqlite:///path/to/file, memory:// or postgresql://USER:PASSWORD@HOST/NAME"
+        "sqlite: (the user's state directory), sqlite:///path/to/file, memory://, postgresql://USER:PASSWORD@HOST/NAME"
+        " or django:ALIAS"
     )
 
 

@@ -157,8 +157,8 @@ class Config:
     csp: str = _option("nonce", choice("nonce", "extend", "off"))
     #: Path prefix of the helper script and of reports from pages.
     endpoint: str = _option("/_tiktok", endpoint)
-    #: ``sqlite:///path``, ``sqlite:`` (in the user's state directory), ``postgresql://...`` (shared by all hosts) or
-    #: ``memory://``.
+    #: ``sqlite:///path``, ``sqlite:`` (in the user's state directory), ``postgresql://...`` (shared by all hosts),
+    #: ``django:ALIAS`` (a PostgreSQL database of Django's, whose transactions the events join) or ``memory://``.
     outbox: str = _option("sqlite:", outbox)
     #: SQLite durability: ``normal`` survives a killed process, ``full`` a power cut.
     sync: str = _option("normal", choice("normal", "full"))

@@ -26,7 +26,7 @@ View = Callable[[Tracker], Any]
 def shop_client(url: str, **options: Any) -> Client:
     """A client whose outbox is in the app's database, and whose server copies end in this process."""
     defaults = {"consent": "implied", "secret_key": "k" * 40}
-    return make_client(outbox=f"{url}&wait=20", **{**defaults, **options})
+    return make_client(outbox=f"{url}{'&' if '?' in url else '?'}wait=20", **{**defaults, **options})
 
 
 class Answer:

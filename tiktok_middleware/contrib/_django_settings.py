@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from functools import partial
 from typing import Any
 
 from django.apps import apps
@@ -12,13 +13,14 @@ from django.utils import timezone
 
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import DEBUG_DEFAULTS, Config
+from tiktok_middleware.contrib._django_database import alias_of, open_transaction
 from tiktok_middleware.contrib.django_cookie_consent import PACKAGES, GroupVersion
 from tiktok_middleware.core.consent.platforms import reader_for
 from tiktok_middleware.core.consent.state import State
 from tiktok_middleware.core.page.csp import allows_inline
-from tiktok_middleware.errors import ConfigError
+from tiktok_middleware.errors import ConfigError, OutboxError
 
-__all__ = ["check_settings", "client_of_settings", "in_django", "needs_nonce"]
+__all__ = ["check_outbox", "check_settings", "client_of_settings", "config_of_settings", "in_django", "needs_nonce"]
 
 
 def client_of_settings() -> Client:
@@ -36,8 +38,22 @@ def in_django(client: Client) -> Client:
     """Return the client, set to read naive event times in Django's ``TIME_ZONE``, as its models write them."""
     if client.runtime.zone is None:
         client.runtime.zone = timezone.get_default_timezone()
+    if alias := alias_of(client.config.outbox):
+        client.runtime.transaction = partial(open_transaction, alias)
     _watch_versions(client)
     return client
+
+
+def config_of_settings() -> Config:
+    """Return the configuration of ``settings.TIKTOK`` and the environment.
+
+    Raises:
+        ConfigError: an option is malformed.
+    """
+    given = getattr(settings, "TIKTOK", None)
+    if isinstance(given, Client):
+        return given.config
+    return Config.from_env(defaults=DEBUG_DEFAULTS if settings.DEBUG else None, **_options())
 
 
 def _watch_versions(client: Client) -> None:
@@ -66,8 +82,7 @@ def check_settings(app_configs: object = None, **_: object) -> list[Any]:  # noq
     """
     found: list[Any] = []
     try:
-        if not isinstance(getattr(settings, "TIKTOK", None), Client):
-            Config.from_env(defaults=DEBUG_DEFAULTS if settings.DEBUG else None, **_options())
+        config_of_settings()
     except ConfigError as error:
         found.append(checks.Error(str(error), id="tiktok.E001"))
     order = list(settings.MIDDLEWARE or ())
@@ -78,6 +93,28 @@ def check_settings(app_configs: object = None, **_: object) -> list[Any]:  # noq
         hint = "Put it first: it does not see what the middleware before it changes or answers."
         found.append(checks.Warning(f"TikTokMiddleware comes after {order[0]}.", hint=hint, id="tiktok.W002"))
     return found
+
+
+@checks.register(checks.Tags.database)  # type: ignore[untyped-decorator]  # as above
+def check_outbox(app_configs: object = None, databases: object = None, **_: object) -> list[Any]:  # noqa: ARG001
+    """Check the outbox's database for ``manage.py migrate`` and ``manage.py check --database ALIAS``."""
+    try:
+        alias = alias_of(config_of_settings().outbox)
+    except ConfigError:
+        return []  # reported by the check of the settings
+    if not alias or not isinstance(databases, Container) or alias not in databases:
+        return []
+    from tiktok_middleware.contrib._django_tables import has_tables  # noqa: PLC0415  # imports this file
+
+    try:
+        if has_tables():
+            return []
+    except ConfigError as error:
+        return [checks.Error(str(error), id="tiktok.E002")]
+    except OutboxError as error:
+        return [checks.Warning(f"The outbox cannot be read: {error}", id="tiktok.W004")]
+    hint = "Put 'tiktok_middleware.contrib.django' into INSTALLED_APPS and run manage.py migrate."
+    return [checks.Warning(f"The database {alias!r} has no tables of the outbox.", hint=hint, id="tiktok.W003")]
 
 
 def needs_nonce(config: Config) -> bool:

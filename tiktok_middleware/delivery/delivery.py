@@ -366,7 +366,9 @@ class Delivery:
                 return [claim for entry in entries for claim in self._commit([entry])]
             log.exception("An event could not be stored and has no server copy")
             return self._refuse(entries, "unstorable")
-        self._counts["accepted"] += sum([len(s.records) for s, c in zip(entries, claims, strict=True) if c.server])
+        self._counts["accepted"] += sum(
+            [len(s.records) for s, c in zip(entries, claims, strict=True) if c.server and c.is_committed]
+        )
         for outbox in self._storage.outboxes():
             if outbox.dropped:
                 self._losses.note(tuple(outbox.dropped))

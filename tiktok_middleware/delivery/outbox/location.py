@@ -41,7 +41,7 @@ def outbox_url(config: Config) -> str:
 
 def is_shared(url: str) -> bool:
     """Return whether an outbox is a database that several hosts share."""
-    return url.startswith("postgresql://")
+    return url.startswith(("postgresql://", "django:"))
 
 
 def spool_path(config: Config) -> str:

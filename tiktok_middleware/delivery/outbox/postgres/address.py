@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import psycopg
@@ -18,7 +20,7 @@ SCHEMA = "tiktok_middleware"
 
 ALLOWED = (
     "postgresql://USER:PASSWORD@HOST/DATABASE, with libpq's parameters, schema=NAME and wait=SECONDS (up to 60)"
-    " after a ?"
+    " after a ?, or django:ALIAS"
 )
 
 _OURS = re.compile(r"(?<=[?&])(schema|wait)=([^&]*)(&|$)")
@@ -37,6 +39,10 @@ _DEFAULTS = {
 }
 
 
+def _always() -> bool:
+    return True
+
+
 class PostgresAddress(NamedTuple):
     """Where an outbox is.
 
@@ -45,12 +51,14 @@ class PostgresAddress(NamedTuple):
         schema: schema of the tables.
         shown: the address without its password.
         wait_s: how long a put waits for an answer before its events wait on this host, in seconds.
+        is_kept: returns whether a connection may stay open between two uses.
     """
 
-    parameters: dict[str, str]
+    parameters: Mapping[str, str]
     schema: str
     shown: str
     wait_s: float = _WAIT_S
+    is_kept: Callable[[], bool] = _always
 
     def __repr__(self) -> str:
         return f"PostgresAddress({self.shown!r}, schema={self.schema!r})"
@@ -73,6 +81,8 @@ def read_address(url: str) -> PostgresAddress:
     if not re.fullmatch(r"\d{1,2}(\.\d{1,3})?", wait) or not 0 < float(wait) <= _MAX_WAIT_S:
         raise ConfigError("TIKTOK_OUTBOX", without_password(url), f"a wait of 0.001 to 60 seconds; {ALLOWED}")
     plain = _OURS.sub("", url).rstrip("?&")
+    if plain.startswith("django:"):
+        return _django_address(plain, schema, float(wait))
     try:
         given = {name: str(value) for name, value in conninfo_to_dict(plain).items() if value is not None}
     except psycopg.Error:
@@ -84,3 +94,14 @@ def read_address(url: str) -> PostgresAddress:
     if "," in given.get("host", ""):
         parameters.setdefault("target_session_attrs", "read-write")  # of several hosts, the one that may be written
     return PostgresAddress(parameters, schema, without_password(url), float(wait))
+
+
+def _django_address(url: str, schema: str, wait_s: float) -> PostgresAddress:
+    """Return the address of a database of Django's. Only its integration imports Django, and only where it is named."""
+    try:
+        database = importlib.import_module("tiktok_middleware.contrib._django_database")
+    except ImportError as error:
+        raise ConfigError("TIKTOK_OUTBOX", url, f"django:ALIAS in a Django project ({error})") from error
+    known = frozenset(option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults())
+    parameters = database.DjangoParameters(database.alias_of(url), known, _DEFAULTS)
+    return PostgresAddress(parameters, schema, url, wait_s, lambda: not parameters.is_test)

@@ -24,9 +24,9 @@ from tiktok_middleware.delivery.outbox.person import Person
 from tiktok_middleware.delivery.outbox.postgres.address import read_address
 from tiktok_middleware.delivery.outbox.postgres.connection import Connection, Db
 from tiktok_middleware.delivery.outbox.postgres.drafts import is_draft_of
-from tiktok_middleware.delivery.outbox.postgres.migrate import migrate
+from tiktok_middleware.delivery.outbox.postgres.migrate import applied, migrate
 from tiktok_middleware.delivery.outbox.postgres.move import Moved, move
-from tiktok_middleware.delivery.outbox.postgres.schema import LEASED, READY
+from tiktok_middleware.delivery.outbox.postgres.schema import LEASED, READY, SCRIPTS
 from tiktok_middleware.delivery.outbox.spool_admin import SpoolAdmin
 from tiktok_middleware.errors import OutboxError
 
@@ -93,6 +93,10 @@ class PostgresAdmin:
     def migrate(self) -> int:
         """Create or migrate the tables; return how many scripts were applied."""
         return self._connection.migrate(migrate)
+
+    def has_tables(self) -> bool:
+        """Return whether the tables exist, in the version of this release."""
+        return self._connection.migrate(applied) >= len(SCRIPTS)
 
     def move_from(self, path: Path, pixels: Sequence[str], on_progress: _Progress | None = None) -> Moved:
         """Move what an SQLite outbox holds into this one, and copy its claims.

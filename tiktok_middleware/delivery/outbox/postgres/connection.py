@@ -249,7 +249,7 @@ class Connection:
             self._raise_ours(error)
             raise
         finally:
-            if self._is_closed or (self._db is not None and not _is_idle(self._db)):
+            if self._is_closed or not self._address.is_kept() or (self._db is not None and not _is_idle(self._db)):
                 self._disconnect()
             lock.release()
 
