@@ -125,6 +125,7 @@ def test_sixty_orders_of_killed_hosts(kind: str, world: World) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1100)
 @pytest.mark.parametrize("kind", KINDS)
 def test_thousand_orders_of_killed_hosts(kind: str, world: World) -> None:
-    play(world, kind, 1000, 25)
+    play(world, kind, 1000, 10)
