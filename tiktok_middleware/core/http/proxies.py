@@ -13,7 +13,7 @@ FORWARDED_FOR = "x-forwarded-for"
 #: The standard header (RFC 7239). Each proxy appends peer, scheme and host.
 FORWARDED = "forwarded"
 
-HeaderReader = Callable[[str], str]
+HeaderLookup = Callable[[str], str]
 
 
 class Proxies:
@@ -38,7 +38,7 @@ class Proxies:
         )
         self._header = header
 
-    def address(self, peer: str, header: HeaderReader) -> str:
+    def address(self, peer: str, header: HeaderLookup) -> str:
         """Return the visitor's address: counted from the right, the first address that is not a trusted proxy's.
 
         Args:
@@ -60,15 +60,15 @@ class Proxies:
         """Return whether the forwarding headers of this peer count."""
         return self.hops > 0 or (bool(self.networks) and self._is_trusted(peer))
 
-    def scheme(self, header: HeaderReader) -> str:
+    def scheme(self, header: HeaderLookup) -> str:
         """Return the scheme of the request to the outermost trusted proxy, lower-case; empty if not in the headers."""
         return self._outermost(header, "proto", "x-forwarded-proto")
 
-    def host(self, header: HeaderReader) -> str:
+    def host(self, header: HeaderLookup) -> str:
         """Return the host of the request to the outermost trusted proxy, lower-case; empty if not in the headers."""
         return self._outermost(header, "host", "x-forwarded-host")
 
-    def _outermost(self, header: HeaderReader, parameter: str, name: str) -> str:
+    def _outermost(self, header: HeaderLookup, parameter: str, name: str) -> str:
         """Return the outermost trusted proxy's value. Most proxies replace the values that they find."""
         written = _forwarded(header(FORWARDED), parameter) if self._header == FORWARDED else _listed(header(name))
         return written[-min(max(self.hops, 1), len(written))].lower() if written else ""

@@ -14,9 +14,9 @@ from psycopg.rows import tuple_row
 
 from tiktok_middleware.delivery.outbox.postgres.draft_sql import PERCENT, DraftSql, style_of
 
-__all__ = ["ALLOWED", "AppConnection", "read_connection"]
+__all__ = ["ALLOWED_CONNECTIONS", "AppConnection", "read_connection"]
 
-ALLOWED = (
+ALLOWED_CONNECTIONS = (
     "a psycopg connection, an SQLAlchemy Session or Connection, or Django's connection; async code awaits"
     " client.insert_statement(event)"
 )
@@ -27,7 +27,7 @@ _UNDO = "ROLLBACK TO SAVEPOINT tiktok_draft"
 #: Errors that say that the app's transaction had failed before.
 _FAILED_BEFORE = frozenset({"InFailedSqlTransaction", "PendingRollbackError", "TransactionManagementError"})
 
-Write = Callable[[Any, DraftSql], int]
+WriteDraft = Callable[[Any, DraftSql], int]
 
 
 class AppConnection(NamedTuple):
@@ -39,7 +39,7 @@ class AppConnection(NamedTuple):
     """
 
     raw: Any
-    insert: Write
+    insert: WriteDraft
 
     def write(self, draft: DraftSql) -> tuple[str, BaseException | None]:
         """Insert a draft; return a reason code if that failed, else "", and the error if there was one.
@@ -139,7 +139,7 @@ def _django(connection: Any, draft: DraftSql) -> int:
         )
 
 
-_KINDS: dict[tuple[str, str], Write] = {
+_KINDS: dict[tuple[str, str], WriteDraft] = {
     ("psycopg", "Connection"): _psycopg,
     ("psycopg", "Cursor"): _psycopg_cursor,
     ("psycopg2", "connection"): _psycopg2,
