@@ -90,15 +90,25 @@ def test_password_of_an_outbox_is_masked() -> None:
     assert "postgresql://...@db.example/shop" in line.text
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TIKTOK_PIXL_ID",
+        "TIKTOK_PIXLE",
+        "TIKTOK_PIXEL",
+        "tiktok_pixel_id",
+        "TIK_TOK_PIXEL_ID",
+        "TIKTOKPIXEL_ID",
+        "Tiktok_Pixel",
+    ],
+)
 def test_misspelt_variable_is_named_with_the_nearest_option(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    name: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TIKTOK_PIXL_ID", "x")
+    monkeypatch.setenv(name, "x")
     with caplog.at_level(logging.WARNING, "tiktok_middleware"):
         announce(usual(), FILE, set())
-    assert [record.getMessage() for record in caplog.records] == [
-        "TIKTOK_PIXL_ID is no option; did you mean TIKTOK_PIXEL_ID?"
-    ]
+    assert [record.getMessage() for record in caplog.records] == [f"{name} is no option; did you mean TIKTOK_PIXEL_ID?"]
 
 
 @pytest.mark.parametrize(

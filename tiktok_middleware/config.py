@@ -239,11 +239,15 @@ class Config:
 
     @classmethod
     def strangers(cls, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return unknown variables with our prefix, each with the most similar option name; empty without one."""
+        """Return unknown variables with our prefix, each with the most similar option name; empty without one.
+
+        A name in lower case, or with a prefix such as ``TIK_TOK_`` or ``TIKTOK``, is unknown too.
+        """
         known = [PREFIX + option.name.upper() for option in dataclasses.fields(cls)]
         source = os.environ if environ is None else environ
-        unknown = sorted(name for name in source if name.startswith(PREFIX) and name not in known)
-        return {name: next(iter(get_close_matches(name, known, 1)), "") for name in unknown}
+        meant = {name: name.upper().replace("TIK_TOK", "TIKTOK") for name in source if name not in known}
+        unknown = sorted(name for name, word in meant.items() if word.startswith(PREFIX.rstrip("_")))
+        return {name: next(iter(get_close_matches(meant[name], known, 1)), "") for name in unknown}
 
     @cached_property
     def pixels(self) -> tuple[str, ...]:
