@@ -244,7 +244,7 @@ def test_the_answer_of_a_disk_is_awaited_on_any_loop(clients: list[Client]) -> N
         async def wait(pending: Future[list[Claim]] = pending, claims: list[list[Claim] | None] = claims) -> None:
             async with anyio.create_task_group() as group:
                 group.start_soon(anyio.to_thread.run_sync, pending.set_result, [])
-                found = await client.wait_async(pending)
+                found = await client.wait_async(pending, 20.0)
                 claims.append(found)
 
         anyio.run(wait, backend=backend)
