@@ -45,7 +45,7 @@ def make_client(**options: Any) -> Client:
 
 def sent(client: Client) -> list[dict[str, Any]]:
     """The server copies so far, as TikTok would get them."""
-    assert client.flush(5)
+    assert client.flush(20)
     return [msgspec.json.decode(record.body) for record in _taken]
 
 

@@ -6,14 +6,16 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from concurrent.futures import Future
+from typing import Any, TypeVar
 from wsgiref.util import setup_testing_defaults
 
 import msgspec
 
-from tests.contrib.shared import PAGE, make_client
+from tests.contrib import shared
+from tests.contrib.shared import PAGE
 from tests.postgres_world import Postgres
-from tiktok_middleware import Client
+from tiktok_middleware import Client, Config
 from tiktok_middleware.core.http.wsgi_request import EnvironRequest
 from tiktok_middleware.core.tracking.current import KEY
 from tiktok_middleware.core.tracking.tracker import Tracker
@@ -23,10 +25,27 @@ AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) 
 View = Callable[[Tracker], Any]
 
 
+_T = TypeVar("_T")
+_PATIENCE_S = 20.0
+
+
+class PatientClient(Client):
+    """Waits longer for the database than a response may: a busy machine must not change what these tests see."""
+
+    def wait(self, future: Future[_T], timeout_s: float | None = None) -> _T | None:
+        return super().wait(future, _PATIENCE_S if timeout_s is None else timeout_s)
+
+    async def wait_async(self, future: Future[_T], timeout_s: float | None = None) -> _T | None:
+        return await super().wait_async(future, _PATIENCE_S if timeout_s is None else timeout_s)
+
+
 def shop_client(url: str, **options: Any) -> Client:
     """A client whose outbox is in the app's database, and whose server copies end in this process."""
-    defaults = {"consent": "implied", "secret_key": "k" * 40}
-    return make_client(outbox=f"{url}{'&' if '?' in url else '?'}wait=20", **{**defaults, **options})
+    shared._taken.clear()
+    defaults = {"pixel_id": shared.PIXEL, "access_token": "t", "consent": "implied", "secret_key": "k" * 40}
+    outbox = f"{url}{'&' if '?' in url else '?'}wait=20"
+    sink = "import:tests.contrib.shared:make_sink"
+    return PatientClient(Config(**{**defaults, "strict": True, "outbox": outbox, "sink": sink, **options}))
 
 
 class Answer:
@@ -109,4 +128,4 @@ def settled(client: Client, postgres: Postgres, url: str) -> None:
     """Let the drafts that nobody has completed come due, as after a minute."""
     schema = url.rpartition("schema=")[2]
     postgres.execute(f"UPDATE {schema}.draft SET due = 0")
-    assert client.flush(10)
+    assert client.flush(30)
