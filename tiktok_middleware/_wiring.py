@@ -27,6 +27,7 @@ from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_url, 
 from tiktok_middleware.errors import ConfigError
 
 __all__ = [
+    "MORE_FILES",
     "base_code",
     "bot_rule",
     "browser_file",
@@ -39,6 +40,10 @@ __all__ = [
     "registrable_domain",
     "signing_keys",
 ]
+
+
+#: The scripts that the helper loads when a page needs them.
+MORE_FILES = ("beside", "restored")
 
 
 def signing_keys(config: Config, framework_keys: tuple[str, ...]) -> list[str]:
@@ -94,6 +99,7 @@ def helper_file(
     *,
     rules: Sequence[BrowserRule] = (),
     events: Mapping[str, str] = MappingProxyType({}),
+    looks: bool = False,
 ) -> str:
     """Return the text of the helper script, with the scripts that the options ask for.
 
@@ -103,6 +109,7 @@ def helper_file(
         gpc: the value of ``TIKTOK_GPC``.
         rules: the rules of ``TIKTOK_BROWSER_RULES``.
         events: names of the events that these scripts report, by token.
+        looks: whether each page looks for another base code and a gateway, whatever it seems to hold.
 
     Raises:
         ConfigError: ``consent`` names a platform for which there is no such script.
@@ -112,6 +119,8 @@ def helper_file(
     if side.asks_after_requests:
         files.append("asks.js")
     settings = dict(side.settings)
+    if looks:
+        settings["l"] = 1
     if rules:
         files.append("rules.js")
         settings["r"] = [[rule.selector, rule.moment, events[rule.token], rule.token] for rule in rules]

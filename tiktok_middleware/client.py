@@ -21,6 +21,7 @@ from tiktok_middleware._rate_limit import RateLimit
 from tiktok_middleware._start_line import announce
 from tiktok_middleware._storing import COMMIT_WAIT_S, deliver_to
 from tiktok_middleware._wiring import (
+    MORE_FILES,
     base_code,
     bot_rule,
     browser_file,
@@ -107,8 +108,9 @@ class Client(Drafting, PageReports, OtherServers):
                 self.config.gpc,
                 rules=self.config.rules,
                 events=page_events(self.config),
+                looks=bool(self.config.test_event_code),
             ),
-            restored_js=browser_file("restored.js"),
+            more_js={name: browser_file(f"{name}.js") for name in MORE_FILES},
             registrable_domain=domain_rule(self.config),
             clock=clock,
             random_bytes=random_bytes,

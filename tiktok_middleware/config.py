@@ -126,8 +126,8 @@ class Config:
     proxy_header: str = _option("x-forwarded-for", header_name)
     #: Path globs whose pages get no snippet and send no events.
     exclude: str = _option("", path_globs)
-    #: ``pixel`` injects the base code, ``adopt`` does so beside another base code of the page, ``gtm`` pushes events
-    #: to Tag Manager's ``dataLayer`` without a base code, ``off`` leaves only the server channel.
+    #: ``pixel`` injects the base code, ``adopt`` lets the page view wait for another base code of the page, ``gtm``
+    #: pushes events to Tag Manager's ``dataLayer`` without a base code, ``off`` leaves only the server channel.
     snippet: str = _option("pixel", choice("pixel", "adopt", "gtm", "off"))
     #: Names of events that a page may send by itself.
     browser_events: str = _option("", words)

@@ -155,6 +155,26 @@ class Reason(str, Enum):
         ),
         "Pass such answers to the page's script: tiktok.receive(response), or its header TikTok-Events as text.",
     )
+    OTHER_BASE_CODE = (
+        "other_base_code",
+        "A page holds another base code of TikTok's; ours uses its pixel and leaves the page view to it.",
+        "Remove the other one: from the templates, the tag manager or the shop's plugin (docs/how-to/migrate.md).",
+    )
+    OTHER_BASE_CODE_LATE = (
+        "other_base_code_late",
+        "Another base code of TikTok's runs after TikTok's script has come, and counts each page view once more.",
+        "Remove the other one, or set TIKTOK_SNIPPET=adopt until it is gone (docs/how-to/migrate.md).",
+    )
+    TTQ_IS_NO_QUEUE = (
+        "ttq_is_no_queue",
+        "A page sets window.ttq to a value that TikTok's script cannot use, so that only server copies arrive.",
+        "Remove the code that sets window.ttq.",
+    )
+    EVENTS_API_GATEWAY = (
+        "events_api_gateway",
+        "TikTok's script also reports to a host of the site's, an Events API Gateway that repeats these events.",
+        "Switch the gateway off in Events Manager, or keep it with TIKTOK_ACCESS_TOKEN unset (docs/how-to/migrate.md).",
+    )
     URL_HOLDS_IDENTITY = (
         "url_holds_identity",
         ("The page's address holds an e-mail address, a phone number or a secret, which the pixel would report."),

@@ -23,8 +23,8 @@ PIXEL, URL = os.environ["TIKTOK_PIXEL_ID"], os.environ["TIKTOK_PIXEL_URL"]
 OTHER = "C9999999999999999999"
 ITEM = {"content_id": "A", "content_name": "Mug", "price": 15, "quantity": 2, "content_type": "product"}
 
-# The page's own tag respects a refusal, as a site's consent platform makes it do.
-_OWN = """<script>if (!/_tt_consent=d/.test(document.cookie)) (function (w, d) {
+# The page's own tag respects a refusal, as a site's consent platform makes it do, and waits for a choice where one is needed.
+_OWN = """<script>if (!/_tt_consent=d/.test(document.cookie) && (IMPLIED || /_tt_consent=g/.test(document.cookie))) (function (w, d) {
 var q = w.ttq = w.ttq || [];
 w.TiktokAnalyticsObject = 'ttq';
 q.methods = 'page track identify instances debug on off once ready alias group enableCookie disableCookie holdConsent revokeConsent grantConsent'.split(' ');
@@ -50,7 +50,8 @@ _LAYERS = {
 
 
 def own_code(pixel: str) -> str:
-    return _OWN.replace("URL", json.dumps(URL)).replace("PIXEL", pixel)
+    implied = "false" if os.environ.get("TIKTOK_CONSENT") == "required" else "true"
+    return _OWN.replace("IMPLIED", implied).replace("URL", json.dumps(URL)).replace("PIXEL", pixel)
 
 
 def own_script(code: str) -> str:
@@ -86,6 +87,10 @@ async def manager_file(request: Request) -> Response:
     return Response(text, media_type="text/javascript")
 
 
+async def own_file(_: Request) -> Response:
+    return Response(own_script(own_code(PIXEL)), media_type="text/javascript")
+
+
 async def order(request: Request) -> Response:
     request.scope["tiktok_middleware.tracker"].track(
         "Purchase", order_id="77", contents=[ITEM], value=30, currency="EUR"
@@ -105,6 +110,7 @@ app = TikTokMiddleware(
             Route("/manager.js", manager_file),
             Route("/order", order),
             Route("/answer", answer),
+            Route("/own", own_file),
         ]
     )
 )

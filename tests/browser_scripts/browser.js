@@ -7,29 +7,43 @@ async function live(plan) {
   const diary = {loaded: [], errors: [], observed: [], posts: [], written: []};
   function storage(name) {
     const kept = (diary[name] = {...plan[name]});
-    return {getItem: (key) => (key in kept ? kept[key] : null), setItem: (key, value) => { kept[key] = String(value); }};
+    const methods = {getItem: (key) => (key in kept ? kept[key] : null), setItem: (key, value) => { kept[key] = String(value); }};
+    return new Proxy(methods, {
+      get: (target, key) => target[key] || kept[key],
+      set: (target, key, value) => { kept[key] = String(value); return true; },
+    });
   }
   const cookies = {...plan.cookies};
   const listeners = {};
   const ticks = [];
   const timers = [];
   const answers = [...(plan.answers || [])];
-  const first = {parentNode: {insertBefore: (element) => diary.loaded.push({src: element.src, async: element.async, nonce: element.nonce})}};
+  const observers = [];
+  // An inserted script: observers hear of it once the running script has ended; one of our own files runs then.
+  const insert = (element) => {
+    diary.loaded.push({src: element.src, async: element.async, nonce: element.nonce});
+    const [, name] = /\/(\w+)-[0-9a-f]{16}\.js$/.exec(element.src) || [];
+    Promise.resolve().then(() => observers.forEach((listener) => listener()));
+    if ((plan.more || {})[name] && name !== 'helper') Promise.resolve().then(() => {
+      const helper = document.currentScript;
+      document.currentScript = element;
+      run(plan.more[name]);
+      document.currentScript = helper;
+    });
+  };
+  const first = {parentNode: {insertBefore: insert}};
   const document = {
     currentScript: {nonce: plan.nonce || '', src: 'https://shop.example/_tiktok/helper-0123456789abcdef.js'},
     prerendering: plan.prerendering,
     referrer: plan.referrer === undefined ? 'https://shop.example/before' : plan.referrer,
     documentElement: {dataset: {}},
-    createElement: () => ({}),
+    createElement: () => ({async: true}),
     getElementsByTagName: () => [first],
     querySelector: (selector) => (selector.startsWith('script') && plan.element) || null,
     // A script of the site, whose name is like our helper's, comes before ours.
     scripts: plan.element ? [{src: 'https://shop.example/static/ui-helper-2.js'}, plan.element] : [],
-    head: {append: (element) => {
-      diary.loaded.push({src: element.src, async: element.async, nonce: element.nonce});
-      if (/\/restored-\w+\.js$/.test(element.src)) Promise.resolve().then(() => run(plan.restored));
-    }},
-    querySelectorAll: () => [],
+    head: {append: (element) => insert(element), appendChild: (element) => insert(element)},
+    querySelectorAll: (selector) => (/sdkid/.test(selector) ? diary.loaded.filter(({src}) => /sdkid/.test(src)) : []),
     addEventListener: (name, listener) => (listeners[name] = listeners[name] || []).push(listener),
     get cookie() { return Object.entries(cookies).map(([name, value]) => name + '=' + value).join('; '); },
     set cookie(text) {
@@ -69,6 +83,11 @@ async function live(plan) {
   if (plan.local !== null) window.localStorage = storage('local');
   window.window = window;
   window.top = plan.frame ? {} : window;
+  window.performance = {timeOrigin: plan.timeOrigin || 0, getEntriesByType: () => plan.resources || []};
+  window.MutationObserver = class {
+    constructor(listener) { this.listener = listener; }
+    observe() { observers.push(this.listener); }
+  };
   window.PerformanceObserver = class {
     constructor(listener) { this.listener = listener; }
     observe(options) {

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.core.core_world import BROWSER, PIXEL
+from tiktok_middleware._wiring import MORE_FILES
 from tiktok_middleware.core.pixel.snippet import BrowserCopy, Snippet
 
 __all__ = ["CONTACT", "ONE", "PURCHASE", "URL", "argument", "names", "run", "scripts", "snippet"]
@@ -30,7 +31,7 @@ def snippet(helper_js: str | None = None, base: tuple[str, str] | None = None, *
         pixel_js=pixel_js,
         stub_js=stub_js,
         helper_js=(BROWSER / "helper.js").read_text("utf-8") if helper_js is None else helper_js,
-        restored_js=(BROWSER / "restored.js").read_text("utf-8"),
+        more_js={name: (BROWSER / f"{name}.js").read_text("utf-8") for name in MORE_FILES},
         **given,
     )
 
@@ -80,8 +81,8 @@ def run(
     texts = [body for one in html for _, body in scripts(one) if body]
     if helper:
         texts.append(made.helper.decode("ascii"))
-    restored = made.files["restored"].decode("ascii")
-    plan = {"scripts": texts, "restored": restored, "session": {}, "cookies": {}, "steps": steps, **plan}
+    more = {name: text.decode("ascii") for name, text in made.files.items()}
+    plan = {"scripts": texts, "more": more, "session": {}, "cookies": {}, "steps": steps, **plan}
     browser = _browser()
     assert browser.stdin is not None
     assert browser.stdout is not None

@@ -36,7 +36,7 @@ def compressed(setting: str) -> int:
 
 @pytest.mark.parametrize(
     ("setting", "most"),
-    [("implied", 3016), ("required", 3016), ("onetrust", 3072), ("cookiebot", 3072), ("auto", 3200)],
+    [("implied", 3072), ("required", 3072), ("onetrust", 3104), ("cookiebot", 3104), ("auto", 3264)],
 )
 def test_helper_is_small(setting: str, most: int) -> None:
     assert compressed(setting) <= most
@@ -45,4 +45,4 @@ def test_helper_is_small(setting: str, most: int) -> None:
 @pytest.mark.parametrize("setting", ["tcf", "gpp", *(f"bridge:{name}" for name in BRIDGES)])
 def test_helper_with_a_bridge_is_small(setting: str) -> None:
     named = f"{setting}:name" if setting in {"bridge:klaro", "bridge:cc_cookie"} else setting
-    assert compressed(named) <= 3648
+    assert compressed(named) <= 3712

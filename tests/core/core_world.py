@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from tiktok_middleware._log import NoticeLog
+from tiktok_middleware._wiring import MORE_FILES
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.consent import make_reader
 from tiktok_middleware.core.http.asgi_request import ScopeRequest
@@ -119,7 +120,7 @@ def runtime_of(
         reader=make_reader(config.consent),
         pixel_js=(BROWSER / "pixel.js").read_text("utf-8"),
         stub_js=(BROWSER / "stub.js").read_text("utf-8"),
-        restored_js=(BROWSER / "restored.js").read_text("utf-8"),
+        more_js={name: (BROWSER / f"{name}.js").read_text("utf-8") for name in MORE_FILES},
         helper_js=(BROWSER / "helper.js").read_text("utf-8"),
         registrable_domain=lambda _: domain,
         clock=clock,

@@ -16,7 +16,7 @@ let script = d.currentScript || {src: ''}, url = script.src.replace(/helper-.*/,
   said, posts, live, paused, busy, leaving, at, seen, heard, platform, needs, watcher;
 
 // Our cookies are for all hosts of the site: the broadest domain that the browser accepts is the site's.
-let domains = settings.d || location.hostname.split('.').map((_, at, all) => all.slice(at).join('.')).reverse();
+let domains = settings.d || location.hostname.split('.').map((_, at, all) => all.slice(~at).join('.'));
 // The value of a cookie; empty if there is none.
 let value = name => (('; ' + d.cookie).split('; ' + name + '=')[1] || '').split(';')[0];
 let write = (name, text, age) => {
@@ -42,8 +42,9 @@ let add = (key, value) => {
   element[key] = value;
   d.head.append(element);
 };
+// Load another of our files, which lie beside this one.
+let more = name => add('src', script.src.replace(/helper(?=-\w+.js$)/, name));
 let know = names => (names || []).map(name => t.fired[name] = 1);
-let isNews = () => said || live && items[0];
 
 // Store the items without an answer: if the page is left, the next page's first post carries them.
 let later = () => {
@@ -56,11 +57,7 @@ let queue = (kind, what, waits) => {
 };
 
 // Make an id that sorts by time, like the server's ids.
-let mint = () => {
-  let id = '0' + Date.now().toString(16);
-  for (let byte of crypto.getRandomValues(new Uint8Array(10))) id += (256 + byte).toString(16).slice(1);
-  return id;
-};
+let mint = () => '0' + Date.now().toString(16) + [...crypto.getRandomValues(new Uint8Array(10))].map(byte => (256 + byte).toString(16).slice(1)).join('');
 
 // A sealed event with an id may have been counted elsewhere: it is confirmed before it fires. Other events fire first
 // and are confirmed later. An event that is too large to be sealed has an empty token.
@@ -77,7 +74,7 @@ let take = (name, props, given, token) => {
 
 let flush = async () => {
   await 0;
-  if (d.prerendering || !url || !isNews() || busy && !leaving) return;
+  if (d.prerendering || !url || !(said || live && items[0]) || busy && !leaving) return;
   // The visitor has refused in another tab since: this page's earlier report of the platform is outdated.
   if (!said && own() === 'd' && heard !== 'd') return refuse();
   let sent = t.off ? [] : items.slice(0, leaving || 5), was = said || {}, asked = record(), mine = own(), off = t.off;
@@ -293,9 +290,8 @@ for (let kind of ['click', 'submit']) d.addEventListener(kind, event => {
 act(() => navigation.addEventListener('currententrychange', route));
 act(() => cookieStore.addEventListener('change', watch));
 // A page that is restored from the back/forward cache may need TikTok's script once more: see restored.js.
-let restore = () => add('src', script.src.replace(/helper(?=-\w+.js$)/, 'restored'));
-addEventListener('pageshow', event => { leaving = event.persisted && restore(); });
-if (t.back) restore();
+addEventListener('pageshow', event => { leaving = event.persisted && more('restored'); });
+if (t.back) more('restored');
 // A choice in the moment of leaving: the post outlives the page. It does not wait for the answer to an earlier post, and
 // contains the items of that post once more, because they were posted before the choice.
 addEventListener('pagehide', () => {
@@ -307,6 +303,11 @@ d.addEventListener('readystatechange', scan);
 scan();
 setInterval(() => {
   watch();
-  if (--idle <= 0 && isNews()) idle = pause *= 1.5, later();
+  // Each pixel has one script of TikTok's and one queue of ours, unless the page holds another base code: see beside.js. While a
+  // test event code is set (t.s.l), all pages load that file, which also looks for a gateway.
+  act(() => {
+    if (live && !t.beside && (settings.l || d.querySelectorAll('[src*=sdkid]').length + Object.keys(t.own).length !== 2 * pages[0].p.length)) t.beside = !more('beside');
+  });
+  if (--idle <= 0 && (said || live && items[0])) idle = pause *= 1.5, later();
 }, 400);
 })(document);

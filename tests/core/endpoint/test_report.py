@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.core.core_world import DOORS, FETCH, GOOD_TTP, NOW, Clock, MakeRequest, counts, runtime_of, scope_request
 from tests.core.endpoint.report_world import MINTED, PAGE, SAME, answered, cookies, heard, items, report, token_of
 from tests.timing import least_s
+from tiktok_middleware._log import NoticeLog
 from tiktok_middleware.core.endpoint.report import MAX_BODY_BYTES, Report, refusal
 from tiktok_middleware.core.events.event import Claim
 from tiktok_middleware.core.events.ids import timed_event_id
@@ -68,6 +69,39 @@ def test_a_report_is_posted(method: str) -> None:
 
 
 # -- what leave it gets
+
+
+@pytest.mark.parametrize(
+    ("word", "code", "names"),
+    [
+        ("found ", "other_base_code", "Remove the other one"),
+        ("found GoogleTagManagerClient", "other_base_code", "the TikTok tag in Google Tag Manager"),
+        ("found WooCommerce", "other_base_code", "WooCommerce"),
+        ("found Some-Plugin.2", "other_base_code", "comes from Some-Plugin.2."),
+        ("late ", "other_base_code_late", "TIKTOK_SNIPPET=adopt"),
+        ("broken function", "ttq_is_no_queue", "the type of window.ttq is function."),
+        ("gateway events.shop.example", "events_api_gateway", "host is events.shop.example."),
+        ("found a\nb <script>", "other_base_code", "Remove the other one"),
+        ("other x", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_neighbour_of_our_script_is_counted_and_logged_once(
+    caplog: pytest.LogCaptureFixture, word: str, code: str, names: str
+) -> None:
+    notices = NoticeLog()
+    runtime = runtime_of(notices=notices)
+    for _ in range(2):
+        report(runtime, {"u": PAGE, "r": "", "o": word})
+    counted = {
+        name: count for name, count in counts(runtime).items() if "base_code" in name or "ttq" in name or "gate" in name
+    }
+    assert counted == ({code: 2} if code else {})
+    lines = [line.getMessage() for line in caplog.records if line.levelname == "WARNING"]
+    is_named = bool(word.rsplit(" ", maxsplit=1)[-1]) and "<" not in word
+    assert len(lines) == (1 + is_named if code else 0)
+    assert names in "".join(lines)
+    assert "script>" not in "".join(lines)
 
 
 @pytest.mark.parametrize(("told", "counted"), [({"n": 1}, 1), ({"n": 0}, 0), ({}, 0)])

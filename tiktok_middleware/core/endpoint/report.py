@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tiktok_middleware.core.consent.consent import stored_word
+from tiktok_middleware.core.endpoint.neighbour import note_neighbour
 from tiktok_middleware.core.endpoint.redeem import ReportedEvent, confirmed, redeemed, sent
 from tiktok_middleware.core.endpoint.reported_page import ReportedPage
 from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
@@ -32,7 +33,7 @@ __all__ = ["MAX_BODY_BYTES", "Report", "ReportOutcome", "hear", "refusal", "refu
 MAX_BODY_BYTES = 16_384
 
 _MAX_CONFIRMED, _MAX_EVENTS, _MAX_REFERENCES = 100, 20, 20
-_MAX_REFERENCE_CHARS = 64
+_MAX_REFERENCE_CHARS, _MAX_WORD_CHARS = 64, 80
 
 _PAGE = Plan(Place.DOCUMENT, Audience.ONE, Codec.IDENTITY, Timing.LIVE)
 
@@ -52,6 +53,7 @@ class _Body(msgspec.Struct):
         n: 1 if the browser kept the events of an answer from another host from the page.
         p: whether the page holds the copies of its events until the answer.
         h: 1 if the page asks whether anything has changed.
+        o: another base code or a gateway that the page holds, as ``browser/beside.js`` reports it.
     """
 
     u: str = ""
@@ -62,6 +64,7 @@ class _Body(msgspec.Struct):
     n: int = 0
     p: bool = False
     h: int = 0
+    o: Annotated[str, msgspec.Meta(max_length=_MAX_WORD_CHARS)] = ""
     c: Annotated[list[tuple[str, str]], msgspec.Meta(max_length=_MAX_CONFIRMED)] = []
     m: Annotated[list[tuple[str, str]], msgspec.Meta(max_length=_MAX_CONFIRMED)] = []
     e: Annotated[list[tuple[str, dict[str, Any], str]], msgspec.Meta(max_length=_MAX_EVENTS)] = []
@@ -240,6 +243,8 @@ def hear(request: RequestView, runtime: Runtime, body: bytes) -> Report | Answer
     tracker = _visitor(request, runtime, said)
     if said.n:
         runtime.notices.count("browser_answer_unheard")
+    if said.o:
+        note_neighbour(runtime, said.o)
     is_told = _tells_too_much(said)
     may_load = tracker.may_send and not (is_told or runtime.config.browser_reason or _is_excluded(tracker))
     refused = tracker.consent.reason or ("excluded" if _is_excluded(tracker) else "")

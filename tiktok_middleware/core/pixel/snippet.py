@@ -73,7 +73,9 @@ def _script_json(value: Any) -> str:
 @lru_cache(maxsize=16)  # a process with many configurations reads few files
 def _with_patterns(code: str) -> str:
     """Return the code with the placeholders replaced by the patterns that detect personal data."""
-    return code.replace("/SUSPECT/", f"/{SUSPECT}/").replace("/SUSPECT_BASE64/", f"/{SUSPECT_BASE64}/")
+    for name, pattern in (("/SUSPECT/", SUSPECT), ("/SUSPECT_BASE64/", SUSPECT_BASE64)):
+        code = code.replace(name, f"/{pattern}/".replace("(?:", "("))  # shorter; nobody reads the groups
+    return code
 
 
 # The helper takes references from answers: this is one with a Server-Timing header.
@@ -88,7 +90,7 @@ class Snippet:
     Args:
         pixel_js: the base code: a call of a function expression, cut off before its third argument.
         helper_js: the helper script.
-        restored_js: the script that the helper loads in a page that the browser restored.
+        more_js: the scripts that the helper loads when a page needs them, by the first word of their file's name.
         stub_js: the script of a page whose visitor has refused.
         pixels: the pixel codes.
         pixel_url: address of TikTok's script.
@@ -102,7 +104,7 @@ class Snippet:
         *,
         pixel_js: str,
         helper_js: str,
-        restored_js: str,
+        more_js: Mapping[str, str],
         stub_js: str,
         pixels: Sequence[str],
         pixel_url: str,
@@ -111,8 +113,9 @@ class Snippet:
         cookie_domain: str = "auto",
     ) -> None:
         self.helper: bytes = helper_js.encode("ascii")
-        #: The script files, by the first word of their names. The names share one hash: the helper derives the other.
-        self.files: Mapping[str, bytes] = {"helper": self.helper, "restored": restored_js.encode("ascii")}
+        #: The script files, by the first word of their names. The names share one hash: the helper derives the others.
+        more = {name: text.encode("ascii") for name, text in more_js.items()}
+        self.files: Mapping[str, bytes] = {"helper": self.helper, **more}
         self._hash = hashlib.sha256(b"".join(self.files.values())).hexdigest()[:16]
         self._endpoint = endpoint
         self.helper_path: str = self.file_path("helper")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from tiktok_middleware._browser_rules import BrowserRule
@@ -34,7 +34,7 @@ def make_runtime(
     reader: Reader,
     pixel_js: str,
     helper_js: str,
-    restored_js: str,
+    more_js: Mapping[str, str],
     stub_js: str,
     registrable_domain: Callable[[str], str],
     clock: Callable[[], float],
@@ -52,7 +52,7 @@ def make_runtime(
         reader: as in :class:`Runtime`.
         pixel_js: source text of the base code.
         helper_js: source text of the helper script.
-        restored_js: source text of the script for pages that the browser restored.
+        more_js: as for :class:`Snippet`.
         stub_js: source text of the script for visitors who have refused.
         registrable_domain: returns a host name's registrable domain by the public suffix list; empty if it has none.
         clock: as in :class:`Runtime`.
@@ -68,7 +68,7 @@ def make_runtime(
     snippet = Snippet(
         pixel_js=pixel_js,
         helper_js=helper_js,
-        restored_js=restored_js,
+        more_js=more_js,
         stub_js=stub_js,
         pixels=config.pixels,
         pixel_url=config.pixel_url,

@@ -89,11 +89,11 @@ AT = rf"[0-9a-z\u0080-\uffff](?:@|{ESCAPED_PERCENT}40)"
 ESCAPED = rf"{ESCAPED_PERCENT}(?:3[0-9]|[46][1-9a-f]|[57][0-9a]|d[9b]|ef|f0)"
 PLUS = rf"(?:(?:^|[ =:,;(/&?'\"\x3c]|{ESCAPED_PERCENT}3d)\+|{ESCAPED_PERCENT}2b)(?:[ (]|{ESCAPED_PERCENT}2[08])*[0-9]"
 FOREIGN_DIGITS = r"[\u0660-\u06f9\ufe50-\ufe6f\uff01-\uff5e]"
-LONG_NUMBER = rf"[2-6](?:{_SPACE}[0-9]){{15}}|3[04678](?:{_SPACE}[0-9]){{12}}"
+LONG_NUMBER = rf"[2-6](?:{_SPACE}[0-9]){{13}}"
 CREDENTIAL_MARK = "eyJ|_(?:live|test)_"
 SUSPECT_KEY = (
-    "(?:name|prenom|apellido|cognome|phone|mobil|movil|tel|msisdn|whatsapp|fax|cel|contact"
-    f"|passw|pwd|birth|dob|ssn|iban|cvv|cvc)[^&=/]{{0,20}}(?:[=:]|{ESCAPED_PERCENT}3[ad])"
+    "(?:n[ao]m|apell|phone|mo[bv]il|[tc]el|msis|whats|fax|contact"
+    f"|passw|pwd|birth|dob|ssn|iban|cv[vc])[^&=/]{{0,20}}(?:[=:]|{ESCAPED_PERCENT}3[ad])"
 )
 # A URL that matches neither of these two patterns holds nothing personal; browsers write URLs in ASCII. A page with a
 # matching URL asks the endpoint before it loads the pixel, so false matches cost a request. The first ignores case.
