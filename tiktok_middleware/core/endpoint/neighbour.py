@@ -39,13 +39,13 @@ def note_neighbour(runtime: Runtime, word: str) -> None:
         return
     runtime.notices.count(reason.value)  # logs what it means and what to do
     if _NAME.fullmatch(detail):
-        runtime.notices.once(f"{reason.value} named", f"{reason.value}: {_source(kind, detail)}")
+        runtime.notices.once(f"{reason.value} named", _source(kind, detail))
 
 
 def _source(kind: str, name: str) -> str:
     """Return a sentence that names the source, as a page has named it."""
     if kind == "gateway":
-        return f"the gateway's host is {name}."
+        return f"The Events API Gateway in pages has the host {name}."
     if kind == "broken":
-        return f"the type of window.ttq is {name}."
-    return f"the other base code comes from {_PLACES.get(name, name)}."
+        return f"The type of window.ttq in pages is {name}."
+    return f"The other base code in pages comes from {_PLACES.get(name, name)}."
