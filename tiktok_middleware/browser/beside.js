@@ -9,7 +9,9 @@ try {
   let begun = Math.min(...Object.values(own).map(queue => queue.t)), later = others.filter(id => times[id] >= begun);
   // TikTok's script ran before the other base code, which then has counted one more page view.
   let came = Math.min(...entries.filter(one => /[?&]sdkid=/.test(one.name)).map(one => one.responseEnd)) + performance.timeOrigin;
-  let isLate = later.some(id => times[id] > came);
+  // A queue that holds calls was not taken: the script had arrived, but had not run.
+  let taken = Object.keys(own).filter(id => !own[id].length);
+  let isLate = taken.length === Object.keys(own).length && later.some(id => times[id] > came);
   let gateway = entries.find(one => /[/]api[/]v[0-9]+[/]pixel($|[?])/.test(one.name)
     && !/(^|[.])(tiktok[.]com|tiktokw[.](us|eu)|byteoversea[.]com)$/.test(new URL(one.name).hostname) && new URL(one.name).origin !== new URL(page.u).origin);
   let isBroken = !q || !q.push && !q.instance;
@@ -31,8 +33,8 @@ try {
     for (let id of Object.keys(own)) try {
       let old = own[id], now = q._i[id];
       if (now === old || t.off) continue;
-      if (isLate) move(now, old);
-      else move(old, q.instance(id));
+      if (!taken.includes(id)) move(old, q.instance(id));
+      else if (isLate) move(now, old);
     } catch {}
   };
   mend();
