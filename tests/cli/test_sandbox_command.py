@@ -34,7 +34,12 @@ def post(url: str, body: object, headers: dict[str, str]) -> None:
 def test_sandbox_prints_export_lines_writes_them_to_a_file_and_confirms_an_event(tmp_path: Path) -> None:
     port, env_file, log = free_port(), tmp_path / ".env", tmp_path / "log"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("TIKTOK_")}
-    environ |= {"PORT": str(free_port()), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    environ |= {
+        "TIKTOK_CONSENT": "cookie:a=b; touch /tmp/x",
+        "PORT": str(free_port()),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+    }
     command = "from tiktok_middleware.cli.main import main; main()"
     words = ["sandbox", "--port", str(port), "--env-file", str(env_file)]
     with log.open("wb") as file:
@@ -48,6 +53,7 @@ def test_sandbox_prints_export_lines_writes_them_to_a_file_and_confirms_an_event
             except OSError:
                 time.sleep(0.05)
         variables = dict(line.split("=", 1) for line in env_file.read_text().splitlines())
+        assert variables["TIKTOK_CONSENT"] == "'cookie:a=b; touch /tmp/x'"  # a shell loads the file
         exported = [line.removeprefix("export ") for line in log.read_text().splitlines() if line.startswith("export ")]
         assert exported == [f"{name}={value}" for name, value in variables.items()]
         assert variables["TIKTOK_API_URL"] == f"http://127.0.0.1:{port}/open_api/v1.3"
@@ -134,11 +140,9 @@ def test_inspector_shows_the_variables_of_the_command(monkeypatch: pytest.Monkey
     assert {name: value.replace("${location.origin}", "http://HOST:1") for name, value in shown.items()} == made
 
 
-def test_each_run_has_an_outbox_of_its_own_unless_one_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TIKTOK_OUTBOX", raising=False)
+def test_outbox_of_a_trial_is_a_new_file_unless_one_is_set() -> None:
     assert sandbox_variables("h", 1, "/tmp/a")["TIKTOK_OUTBOX"] == "sqlite:////tmp/a/outbox.sqlite3"
-    monkeypatch.setenv("TIKTOK_OUTBOX", "memory://")
-    assert sandbox_variables("h", 1, "/tmp/a")["TIKTOK_OUTBOX"] == "memory://"
+    assert "TIKTOK_OUTBOX" not in sandbox_variables("h", 1, "")
 
 
 @pytest.mark.parametrize("text", ["nope", "=5", ""])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -151,6 +152,60 @@ def test_configuration_that_comes_after_the_extension_counts(
     assert page.status_code == 200
     page.close()
     late.close(0)
+
+
+def test_job_without_a_request_has_the_configuration_that_came_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIKTOK_PIXEL_ID", PIXEL)
+    monkeypatch.setenv("TIKTOK_OUTBOX", "memory://")
+    app = flask.Flask(__name__)
+    TikTok(app)
+    app.config["TIKTOK"] = {"consent": "required"}
+    assert app.extensions["tiktok"].config.consent == "required"
+
+
+def test_requests_that_begin_together_get_the_client_of_the_late_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIKTOK_PIXEL_ID", PIXEL)
+    monkeypatch.setenv("TIKTOK_OUTBOX", "memory://")
+    app = flask.Flask(__name__)
+    TikTok(app)
+    app.config["TIKTOK"] = {"consent": "required"}
+    seen: list[str] = []
+
+    @app.get("/")
+    def consent() -> str:
+        seen.append(tiktok_from(flask.request).runtime.config.consent)
+        return PAGE
+
+    def ask() -> None:
+        Browser(app).get("/", headers=NAVIGATION).close()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert seen == ["required"] * 8
+
+
+@pytest.mark.parametrize("late", ["pixel_id=abc", 5, {1: 2}, {"secret_keys": "x"}, {"is_debug": True}, {"environ": {}}])
+def test_configuration_of_another_type_raises_at_start_and_is_logged_when_late(
+    late: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("TIKTOK_PIXEL_ID", PIXEL)
+    monkeypatch.setenv("TIKTOK_OUTBOX", "memory://")
+    early = flask.Flask("early")
+    early.config["TIKTOK"] = late
+    with pytest.raises(ConfigError):
+        TikTok(early)
+    app = flask.Flask("late")
+    TikTok(app)
+    app.config["TIKTOK"] = late
+    app.get("/")(lambda: PAGE)
+    for _ in range(2):
+        page = Browser(app).get("/", headers=NAVIGATION)
+        assert page.text == PAGE
+        page.close()
+    assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 1
 
 
 def test_malformed_configuration_that_comes_late_leaves_responses_alone(

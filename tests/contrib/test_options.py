@@ -125,6 +125,32 @@ def test_secret_of_the_framework_signs(name: str) -> None:
     assert one.runtime.has_secret_key
 
 
+def test_quart_configuration_of_before_serving_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    import quart
+
+    from tiktok_middleware.contrib.quart import TikTok
+
+    monkeypatch.setenv("TIKTOK_PIXEL_ID", PIXEL)
+    monkeypatch.setenv("TIKTOK_OUTBOX", "memory://")
+    app = quart.Quart("shop")
+    TikTok(app)
+
+    @app.before_serving
+    async def load() -> None:
+        app.config["TIKTOK"] = {"consent": "required"}
+
+    @app.get("/")
+    async def page() -> str:
+        return PAGE
+
+    async def serve() -> None:
+        async with app.test_app() as running:
+            await running.test_client().get("/", headers=NAVIGATION)
+
+    asyncio.run(serve())
+    assert app.extensions["tiktok"].config.consent == "required"
+
+
 # -- Litestar's plugin
 
 

@@ -27,21 +27,19 @@ _MAX_SUMMED = 100_000
 
 
 def sandbox_variables(host: str, port: int, folder: str) -> dict[str, str]:
-    """Return the variables that point an app at a sandbox.
-
-    Pixel, consent, page view and outbox keep values that are set already.
+    """Return the variables that point an app at a sandbox; pixel, consent and page view keep values already set.
 
     Args:
         host: address of the sandbox.
         port: port of the sandbox.
-        folder: where the outbox of the app is, so that orders of an earlier trial do not count as counted.
+        folder: where the app's outbox is, a new one for each run; empty to leave the outbox as it is.
     """
     return {
         "TIKTOK_PIXEL_ID": os.environ.get("TIKTOK_PIXEL_ID") or _PIXEL,
         "TIKTOK_ACCESS_TOKEN": "sandbox-token",
         "TIKTOK_CONSENT": os.environ.get("TIKTOK_CONSENT") or "implied",
         "TIKTOK_PAGE_VIEW": os.environ.get("TIKTOK_PAGE_VIEW") or "matched",
-        "TIKTOK_OUTBOX": os.environ.get("TIKTOK_OUTBOX") or f"sqlite:///{folder}/outbox.sqlite3",
+        **({"TIKTOK_OUTBOX": f"sqlite:///{folder}/outbox.sqlite3"} if folder else {}),
         "TIKTOK_ENVIRONMENT": "development",
         "TIKTOK_API_URL": f"http://{host}:{port}/open_api/v1.3",
         "TIKTOK_PIXEL_URL": f"http://{host}:{port}/i18n/pixel/events.js",
@@ -63,8 +61,8 @@ def sandbox(port: int, host: str, env_file: Path | None) -> None:
     """Start the stand-in for TikTok: Events API, events.js and the inspector page.
 
     It prints the variables that an app needs to send its events here. Their outbox is a new one for each run of the
-    sandbox, so that an order of an earlier trial can be placed again. It needs the extra "demo":
-    pip install "tiktok-middleware[demo]"
+    sandbox, so that an order of an earlier trial can be placed again, unless TIKTOK_OUTBOX is set here.
+    It needs the extra "demo": pip install "tiktok-middleware[demo]"
     """
     need_package("uvicorn", "demo")
     need_free_port(host, port)
@@ -72,13 +70,15 @@ def sandbox(port: int, host: str, env_file: Path | None) -> None:
 
     from tiktok_middleware.sandbox import create_app  # noqa: PLC0415  # also imports starlette
 
-    variables = sandbox_variables(host, port, tempfile.mkdtemp(prefix="tiktok-sandbox-"))
+    folder = "" if os.environ.get("TIKTOK_OUTBOX") else tempfile.mkdtemp(prefix="tiktok-sandbox-")
+    variables = sandbox_variables(host, port, folder)
+    lines = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]  # a shell reads them
     click.echo(f"\n  Inspector  http://{host}:{port}/\n\n  Start your app with these variables:\n")
-    for name, value in variables.items():
-        click.echo(f"export {name}={value}")
+    for line in lines:
+        click.echo(f"export {line}")
     if env_file is not None:
         try:
-            env_file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()), "utf-8")
+            env_file.write_text("".join(f"{line}\n" for line in lines), "utf-8")
         except OSError as error:
             raise click.ClickException(f"cannot write {env_file} ({error.strerror})") from None
         path = shlex.quote(str(env_file.absolute()))
@@ -90,7 +90,7 @@ def sandbox(port: int, host: str, env_file: Path | None) -> None:
 
 
 class Confirmations:
-    """Print one line for each event: at once when both copies have arrived, else after some seconds.
+    """Print one line for an event when both copies have arrived, and one for a copy that has waited some seconds.
 
     Args:
         wait_s: how long one copy waits for the other.

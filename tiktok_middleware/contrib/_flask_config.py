@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 from tiktok_middleware._printable import own_logger
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
-from tiktok_middleware.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tiktok_middleware.errors import ConfigError, OptionError
 
 __all__ = ["AppClient"]
 
@@ -26,13 +25,9 @@ class ConfiguredApp(Protocol):
 
 
 class AppClient:
-    """The client of an app: made at once, and again at the first request if the app's configuration has changed.
+    """The client of an app: made at once, and again if the configuration changes before the first request.
 
     Many apps load their configuration after their extensions, or set debug mode in ``app.run()``.
-
-    Attributes:
-        client: the client that is in use.
-        is_settled: whether the configuration can change no more.
 
     Args:
         app: the app. ``config["TIKTOK"]`` has options that take precedence over the environment. ``SECRET_KEY`` and
@@ -46,26 +41,42 @@ class AppClient:
     def __init__(self, app: ConfiguredApp, given: Client | None) -> None:
         self._app = app
         self._lock = threading.Lock()
-        self.is_settled = given is not None
-        self._read = _settings(app)
-        self.client: Client = given if given is not None else _made(self._read)
+        self._is_settled = given is not None
+        self._read = _settings(app) if given is None else None
+        self._client: Client = given or _made(_settings(app))
 
-    def settle(self, use: Callable[[Client], None]) -> None:
-        """Read the app's configuration again, at its first request.
+    def current(self) -> Client:
+        """Return the client of the app's configuration as it is now; after the first request, as it was then."""
+        if not self._is_settled:
+            with self._lock:
+                self._refresh()
+        return self._client
 
-        Args:
-            use: takes the new client, if the configuration has changed.
+    def settled(self) -> Client:
+        """Return the client that serves requests; the configuration changes it no more."""
+        if not self._is_settled:
+            with self._lock:  # requests that begin together wait for one client
+                self._refresh()
+                self._is_settled = True
+        return self._client
+
+    def _refresh(self) -> None:
+        """Make the client again if the configuration has changed; one that is off if it cannot be made.
+
+        The earlier client stays open: a job may hold it, and it sends what it was given.
         """
-        with self._lock:
-            if self.is_settled:
-                return
-            self.is_settled = True
+        if self._is_settled:
+            return
+        try:
             found = _settings(self._app)
             if found == self._read:
                 return
-            early, self.client = self.client, _late(found)
-            use(self.client)
-        early.close(0)
+            self._read, self._client = found, _made(found)
+        except Exception as error:  # noqa: BLE001  # a request must not fail
+            text = "responses pass untouched: app.config has changed after TikTok(app), and is malformed: %s"
+            log.error(text, error)  # noqa: TRY400  # the operator needs the reason, and no traceback
+            self._client = Client(Config(enabled=False))
+            self._is_settled = True
 
 
 class _Settings(NamedTuple):
@@ -78,20 +89,15 @@ class _Settings(NamedTuple):
 
 def _settings(app: ConfiguredApp) -> _Settings:
     config = app.config
+    given = config.get("TIKTOK") or {}
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise ConfigError('app.config["TIKTOK"]', type(given).__name__, "a dict of option names and values")
     keys = [config.get("SECRET_KEY"), *(config.get("SECRET_KEY_FALLBACKS") or ())]
     texts = tuple(key.decode("latin-1") if isinstance(key, bytes) else str(key) for key in keys if key)
-    return _Settings(dict(config.get("TIKTOK") or {}), texts, bool(app.debug))
+    return _Settings(dict(given), texts, bool(app.debug))
 
 
 def _made(settings: _Settings) -> Client:
+    for name in {"environ", "secret_keys", "is_debug"}.intersection(settings.options):
+        raise OptionError(name, [option.name for option in dataclasses.fields(Config)])
     return Client.from_env(secret_keys=settings.keys, is_debug=settings.is_debug, **settings.options)
-
-
-def _late(settings: _Settings) -> Client:
-    """Return the client of late settings: one that is off if they are malformed, because a request must not fail."""
-    try:
-        return _made(settings)
-    except ConfigError as error:
-        text = "responses pass untouched: app.config has changed after TikTok(app), and is malformed: %s"
-        log.error(text, error)  # noqa: TRY400  # the operator needs the reason, and no traceback
-        return Client(Config(enabled=False))

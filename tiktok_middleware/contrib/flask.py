@@ -43,7 +43,8 @@ def tiktok_from(request: Request) -> Tracker:
 class TikTok:
     """Flask extension that wraps the app in the middleware.
 
-    The app's configuration is read at once, and again at the first request if it has changed.
+    The app's configuration is read at once, and again at the first request if it has changed. A malformed one raises
+    at once; one that comes later leaves all responses alone, and one ERROR says so.
 
     Options come from the environment; ``app.config["TIKTOK"]``, a dict such as ``{"pixel_id": ...}``, takes
     precedence. Flask's ``SECRET_KEY`` (and its fallbacks) sign if ``TIKTOK_SECRET_KEY`` is not set. Flask's debug mode
@@ -66,7 +67,7 @@ class TikTok:
             ConfigError: an option is malformed.
         """
         made = AppClient(app, self.client)
-        app.extensions["tiktok"] = LocalProxy(lambda: made.client)
+        app.extensions["tiktok"] = LocalProxy(made.current)
         wrapped: Any = _Middleware(cast("Any", app.wsgi_app), made)
         app.wsgi_app = wrapped  # type: ignore[method-assign]  # Flask's documented way
 
@@ -75,14 +76,12 @@ class _Middleware(TikTokMiddleware):
     """The middleware with the client of an app, whose configuration may change until the first request."""
 
     def __init__(self, app: Any, made: AppClient) -> None:
-        super().__init__(app, made.client)
+        super().__init__(app, made.current())
         self._made = made
+        self._is_settled = False
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         """Handle one request."""
-        if not self._made.is_settled:
-            self._made.settle(self._use)
+        if not self._is_settled:
+            self.client, self._is_settled = self._made.settled(), True
         return super().__call__(environ, start_response)
-
-    def _use(self, client: Client) -> None:
-        self.client = client

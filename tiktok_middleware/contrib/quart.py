@@ -41,7 +41,8 @@ def tiktok_from(request: Request | Websocket) -> Tracker:
 class TikTok:
     """Quart extension that wraps the app in the middleware.
 
-    The app's configuration is read at once, and again at the first request if it has changed.
+    The app's configuration is read at once, and again at the first request if it has changed. A malformed one raises
+    at once; one that comes later leaves all responses alone, and one ERROR says so.
 
     Options come from the environment; ``app.config["TIKTOK"]``, a dict such as ``{"pixel_id": ...}``, takes
     precedence. Quart's ``SECRET_KEY`` (and its fallbacks) sign if ``TIKTOK_SECRET_KEY`` is not set. Quart's debug mode
@@ -64,7 +65,7 @@ class TikTok:
             ConfigError: an option is malformed.
         """
         made = AppClient(app, self.client)
-        app.extensions["tiktok"] = LocalProxy(lambda: made.client)
+        app.extensions["tiktok"] = LocalProxy(made.current)
         wrapped: Any = _Middleware(app.asgi_app, made)
         app.asgi_app = wrapped  # type: ignore[method-assign]  # Quart's documented way
 
@@ -73,14 +74,12 @@ class _Middleware(TikTokMiddleware):
     """The middleware with the client of an app, whose configuration may change until the first request."""
 
     def __init__(self, app: Any, made: AppClient) -> None:
-        super().__init__(app, made.client)
+        super().__init__(app, made.current())
         self._made = made
+        self._is_settled = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle one connection."""
-        if not self._made.is_settled:
-            self._made.settle(self._use)
+        if not self._is_settled and scope["type"] != "lifespan":  # before_serving may still load the configuration
+            self.client, self._is_settled = self._made.settled(), True
         await super().__call__(scope, receive, send)
-
-    def _use(self, client: Client) -> None:
-        self.client = client
