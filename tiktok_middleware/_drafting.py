@@ -11,7 +11,8 @@ from tiktok_middleware.core.tracking.drafts import draft_statement
 from tiktok_middleware.errors import EventError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
+    from threading import Lock
     from weakref import WeakSet
 
     from tiktok_middleware.core.events.event import Event
@@ -38,6 +39,7 @@ class Drafting(Storing):
 
     runtime: Runtime
     _jobs: WeakSet[Tracker]
+    _jobs_lock: Lock
 
     def _drafts(self) -> DraftWriter | None:
         """Return what writes drafts; an app's own delivery may have nothing of the kind."""
@@ -78,6 +80,11 @@ class Drafting(Storing):
             self.runtime.notices.failure("insert_statement", error)
         return InsertStatement("SELECT false", {} if style == "named" else ())
 
-    def _trackers(self) -> Iterable[Any]:
+    def _trackers(self) -> Iterator[Any]:
+        """Yield the trackers that may know the event: the current request's first, then those of open blocks."""
         current = tracker_var.get()
-        return [*([current] if current is not None else []), *self._jobs]
+        if current is not None:
+            yield current
+        with self._jobs_lock:  # other threads begin blocks meanwhile
+            jobs = list(self._jobs)
+        yield from jobs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
@@ -90,6 +91,7 @@ class Client(Drafting, PageReports, OtherServers):
         framework_keys = tuple(secret_keys)
         self._throttle = RateLimit()
         self._jobs = weakref.WeakSet()
+        self._jobs_lock = threading.Lock()
         self._late = self.take_late
         pixel_js, stub_js = base_code(self.config.snippet)
         self.runtime: Runtime = make_runtime(
@@ -297,7 +299,8 @@ class Client(Drafting, PageReports, OtherServers):
         tracker = server_tracker(self._looked(), snapshot, source=source, consent=consent, context=context)
         if identity:
             tracker.identify(**identity)
-        self._jobs.add(tracker)
+        with self._jobs_lock:
+            self._jobs.add(tracker)
         return ServerJob(tracker, self)
 
     def flush(self, timeout_s: float = 10.0) -> bool:

@@ -53,7 +53,7 @@ _ASKED = """SELECT draft.ref, draft_end.body FROM {schema}.draft_end JOIN {schem
     WHERE draft_end.ref = %s FOR UPDATE OF draft"""
 _KNOWN = "SELECT 1 FROM {schema}.draft_end WHERE ref = %s"
 _REMOVE = ("DELETE FROM {schema}.draft WHERE ref = ANY(%s)", "DELETE FROM {schema}.draft_end WHERE ref = ANY(%s)")
-_PRUNE = "DELETE FROM {schema}.draft_end WHERE at < %s"
+_PRUNE = "DELETE FROM {schema}.draft_end WHERE environment = %s AND at < %s"
 
 #: Stores entries within a transaction and returns their claims.
 StoreEntries = Callable[[Db, Sequence[OutboxEntry]], "list[Claim]"]
@@ -178,8 +178,8 @@ class Drafts:
             return Counter()
         self._prune_at = monotonic + _PRUNE_S
         with self._store.relay.transaction() as db:
-            before = self._store.clock.now() - _ENDS_LIFE_S
-            return Counter(rolled_back=db.execute(self._connection.sql(_PRUNE), (before,)).rowcount)
+            values = (self._store.environment, self._store.clock.now() - _ENDS_LIFE_S)
+            return Counter(rolled_back=db.execute(self._connection.sql(_PRUNE), values).rowcount)
 
     def open(self, ref: str, store: StoreEntries) -> bytes | None:
         """Return the browser copy of a draft that a page asks for, once its transaction has committed; else None."""

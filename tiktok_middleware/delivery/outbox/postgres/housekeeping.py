@@ -30,6 +30,10 @@ _OLD = {
     " (SELECT id FROM {schema}.dead WHERE died < %s ORDER BY died LIMIT %s)",
     "ledger": "DELETE FROM {schema}.ledger WHERE id IN"
     " (SELECT id FROM (SELECT id, at FROM {schema}.ledger ORDER BY id LIMIT %s) AS oldest WHERE at < %s)",
+    # Of environments that no process serves any more; a relay settles the others.
+    "draft": "DELETE FROM {schema}.draft WHERE ref IN (SELECT ref FROM {schema}.draft WHERE due < %s LIMIT %s)",
+    "draft_end": "DELETE FROM {schema}.draft_end WHERE ref IN"
+    " (SELECT ref FROM {schema}.draft_end WHERE at < %s LIMIT %s)",
     "put": "DELETE FROM {schema}.put WHERE writer IN (SELECT writer FROM {schema}.put WHERE at < %s LIMIT %s)",
 }
 # Claims are counted only where the table is large enough for more than the limit.
@@ -125,6 +129,8 @@ class Housekeeping:
                 self._remove(db, _OLD["dead"], (now - self._retention.dead_s, _PART)),
                 self._remove(db, _OLD["ledger"], (_PART, now - self._retention.ledger_s)),
                 self._remove(db, _OLD["put"], (now - _PUT_LIFE_S, _PART)),
+                self._remove(db, _OLD["draft"], (now - _FORGOTTEN_AFTER_S, _PART)),
+                self._remove(db, _OLD["draft_end"], (now - _FORGOTTEN_AFTER_S, _PART)),
                 self._remove_surplus_claims(db),
                 self._remove(db, _SURPLUS_LEDGER, (self._limits.ledger, _PART)),
             ]
