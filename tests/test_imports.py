@@ -150,9 +150,9 @@ ALSO = {
 MAY_STAND_ON = {
     "contrib/fastapi.py": {"contrib.starlette"},
     "contrib/django/__init__.py": {"contrib._django_response", "contrib._django_settings"},
-    "contrib/django/apps.py": {"contrib._django_tables"},
-    "contrib/django/migrations/0001_outbox.py": {"contrib._django_tables"},
-    "contrib/_django_tables.py": {"contrib._django_database", "contrib._django_settings"},
+    "contrib/django/apps.py": {"contrib._django_settings", "contrib._django_tables"},
+    "contrib/django/migrations/0001_outbox.py": {"contrib._django_settings", "contrib._django_tables"},
+    "contrib/_django_tables.py": {"contrib._django_database"},
     "contrib/_django_settings.py": {
         "contrib._django_database",
         "contrib._django_tables",

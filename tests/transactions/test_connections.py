@@ -210,7 +210,7 @@ def test_job_block_inside_the_transaction_waits_for_the_commit(client: Client, a
     assert len(sent(client)) == 1
 
 
-@pytest.mark.parametrize("given", [object(), "default", 5, b"x"], ids=repr)
+@pytest.mark.parametrize("given", [object(), "default", 5, b"x"], ids=lambda given: type(given).__name__)
 def test_unknown_connection_is_an_error_that_names_what_is_allowed(client: Client, given: object) -> None:
     def view(tracker: Tracker) -> None:
         with pytest.raises(EventError, match="psycopg connection, an SQLAlchemy Session"):

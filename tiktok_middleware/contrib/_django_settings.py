@@ -14,6 +14,7 @@ from django.utils import timezone
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import DEBUG_DEFAULTS, Config
 from tiktok_middleware.contrib._django_database import alias_of, open_transaction
+from tiktok_middleware.contrib._django_tables import has_tables
 from tiktok_middleware.contrib.django_cookie_consent import PACKAGES, GroupVersion
 from tiktok_middleware.core.consent.platforms import reader_for
 from tiktok_middleware.core.consent.state import State
@@ -99,15 +100,14 @@ def check_settings(app_configs: object = None, **_: object) -> list[Any]:  # noq
 def check_outbox(app_configs: object = None, databases: object = None, **_: object) -> list[Any]:  # noqa: ARG001
     """Check the outbox's database for ``manage.py migrate`` and ``manage.py check --database ALIAS``."""
     try:
-        alias = alias_of(config_of_settings().outbox)
+        outbox = config_of_settings().outbox
     except ConfigError:
         return []  # reported by the check of the settings
+    alias = alias_of(outbox)
     if not alias or not isinstance(databases, Container) or alias not in databases:
         return []
-    from tiktok_middleware.contrib._django_tables import has_tables  # noqa: PLC0415  # imports this file
-
     try:
-        if has_tables():
+        if has_tables(outbox):
             return []
     except ConfigError as error:
         return [checks.Error(str(error), id="tiktok.E002")]

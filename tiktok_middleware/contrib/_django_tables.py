@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tiktok_middleware.contrib._django_database import alias_of
-from tiktok_middleware.contrib._django_settings import config_of_settings
 
 if TYPE_CHECKING:
     from tiktok_middleware.delivery.outbox.postgres.admin import PostgresAdmin
@@ -16,29 +15,29 @@ if TYPE_CHECKING:
 __all__ = ["create_tables", "has_tables"]
 
 
-def create_tables(alias: str) -> int:
+def create_tables(outbox: str, alias: str) -> int:
     """Create or migrate the tables if the outbox is in this database; return how many scripts were applied.
 
     Args:
+        outbox: value of ``TIKTOK_OUTBOX``.
         alias: alias of the database that is migrated.
 
     Raises:
         OutboxError: the database does not answer, or its role may not create the tables.
     """
-    outbox = config_of_settings().outbox
     if alias_of(outbox) != alias:
         return 0
     with _admin(outbox) as admin:
         return admin.migrate()
 
 
-def has_tables() -> bool:
+def has_tables(outbox: str) -> bool:
     """Return whether the outbox's database has its tables, in the version of this release.
 
     Raises:
         OutboxError: the database does not answer.
     """
-    with _admin(config_of_settings().outbox) as admin:
+    with _admin(outbox) as admin:
         return admin.has_tables()
 
 

@@ -189,6 +189,29 @@ def test_a_name_that_no_standard_event_means_for_certain_stays_custom_and_is_sai
     assert "no counterpart" in (note or "")
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("Purchse", "Purchase"),
+        ("purchace", "Purchase"),
+        ("Purchases", "Purchase"),
+        ("Leads", "Lead"),
+        ("view_conten", "ViewContent"),
+        ("AddToCarts", "AddToCart"),
+        ("StartTrail", "StartTrial"),
+        ("PageViews", "Pageview"),
+        ("Subscribed", "Subscribe"),
+    ],
+)
+def test_a_name_that_is_almost_a_standard_one_stays_custom_and_is_said(given: str, meant: str) -> None:
+    assert event_name(given) == (given, f"event {given} is sent as a custom event; did you mean {meant}?")
+
+
+@pytest.mark.parametrize("name", ["FormStart", "ApplicationStart", "AddToBasket", "QuizCompleted", "Refunded", "Led"])
+def test_a_custom_name_of_its_own_has_no_hint(name: str) -> None:
+    assert event_name(name) == (name, None)
+
+
 def test_the_tables_of_names_contradict_nothing() -> None:
     for foreign, right in FOREIGN_EVENTS.items():
         assert right in STANDARD_EVENTS | {"Pageview"}

@@ -7,6 +7,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
+from tiktok_middleware.contrib._django_settings import config_of_settings
 from tiktok_middleware.contrib._django_tables import create_tables
 
 __all__ = ["TikTokConfig"]
@@ -25,4 +26,4 @@ class TikTokConfig(AppConfig):
 
 
 def _migrated(using: str = "", **_: Any) -> None:
-    create_tables(using)
+    create_tables(config_of_settings().outbox, using)

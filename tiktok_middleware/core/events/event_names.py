@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from difflib import get_close_matches
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from tiktok_middleware.core.events.coerce import is_promise
@@ -57,6 +59,8 @@ _SPELLINGS: dict[str, str] = {
     **{_fold(name): right for name, right in RETIRED.items()},
     **{_fold(name): name for name in _KNOWN},
 }
+_FOLDED = {_fold(name): name for name in (*STANDARD_EVENTS, PAGE_VIEW)}
+_ALMOST = 0.87  # a letter too many, missing or wrong, in a word of eight
 _NO_COUNTERPART = frozenset(map(_fold, NO_COUNTERPART))
 _RESERVED = frozenset(map(_fold, RESERVED))
 
@@ -205,7 +209,15 @@ def _note_on(name: str) -> str:
     word = sensitive_word(name)
     if word:
         return f"event {name} holds the word {word!r}: TikTok must not be sent sensitive data, nor hints of it"
-    return ""
+    nearest = _nearest(_fold(name))
+    return f"event {name} is sent as a custom event; did you mean {nearest}?" if nearest else ""
+
+
+@lru_cache(maxsize=256)  # comparing takes 40 us, and an app has few names
+def _nearest(folded: str) -> str:
+    """Return the standard event whose name differs by about a letter; empty if there is none."""
+    found = get_close_matches(folded, _FOLDED, 1, _ALMOST)
+    return _FOLDED[found[0]] if found else ""
 
 
 def _rewritten(name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import migrations
 
+from tiktok_middleware.contrib._django_settings import config_of_settings
 from tiktok_middleware.contrib._django_tables import create_tables
 
 _django: Any = migrations
@@ -13,7 +14,7 @@ _django: Any = migrations
 
 def create(_apps: Any, schema_editor: Any) -> None:
     """Create the tables in the database that is migrated, if the outbox is there."""
-    create_tables(schema_editor.connection.alias)
+    create_tables(config_of_settings().outbox, schema_editor.connection.alias)
 
 
 class Migration(_django.Migration):  # type: ignore[misc]  # Django has no types
