@@ -19,9 +19,9 @@ PIXEL = "C0000000000000000001"
 TOKEN = "5f4dcc3b5aa765d61d8327deb882cf99"
 
 
-def run(*arguments: str, **environ: str) -> Result:
+def run(*arguments: str, answer: str = "", **environ: str) -> Result:
     cleared = dict.fromkeys((name for name in _names() if name not in environ), None)
-    return CliRunner().invoke(cli.main, list(arguments), env={**cleared, **environ, "COLUMNS": "120"})
+    return CliRunner().invoke(cli.main, list(arguments), input=answer, env={**cleared, **environ, "COLUMNS": "120"})
 
 
 def _names() -> Iterator[str]:
