@@ -107,6 +107,13 @@ def _attributes(request: RequestView, runtime: Runtime) -> dict[str, str]:
     if known is None:
         domains = {TTCLID: runtime.cookie_domain(request.hostname)}
         domains[TTP] = domains[TTCLID]
+        setting = runtime.config.cookie_domain
+        if not domains[TTCLID] and setting not in {"auto", "host"}:
+            runtime.notices.once(
+                "cookie_domain",
+                f"TIKTOK_COOKIE_DOMAIN={setting} does not include the host {request.hostname[:100]}, so that a browser"
+                " would drop its cookies: they are set for that host alone (logged once)",
+            )
         known = {
             name: site_cookie(request, name, "", age_s, domains.get(name, ""))[1].removeprefix(f"{name}=")
             for name, age_s in LIFETIME_S.items()
