@@ -228,6 +228,15 @@ def test_a_full_queue_leaves_events_in_the_outbox(broker: Redis) -> None:
     sink.close()
 
 
+@pytest.mark.parametrize(("url", "is_named"), [("", True), ("redis://127.0.0.1:{port}/0", False)])
+def test_a_missing_broker_is_named_with_its_variable(url: str, is_named: bool) -> None:
+    sink = ours.CelerySink(celery.Celery(broker=url.format(port=free_port()) or None))
+    [verdict] = sink.send([record("a")])
+    assert isinstance(verdict, Retry)
+    assert ("set TIKTOK_CELERY_BROKER" in verdict.reason) is is_named
+    sink.close()
+
+
 @pytest.mark.redis
 def test_a_publication_that_fails_drops_the_connection(broker: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     app = ours.make_app(broker.url)

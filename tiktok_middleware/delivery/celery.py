@@ -98,6 +98,11 @@ class Publisher:
         self._app = app
         self._connection: Any = None
 
+    @property
+    def has_broker(self) -> bool:
+        """Whether the app names a broker; without one Celery connects to RabbitMQ on this host."""
+        return bool(self._app.conf.broker_write_url)
+
     def publish(self, message: BatchMessage, countdown_s: float = 0.0) -> None:
         """Return once the broker has the message.
 
@@ -184,7 +189,8 @@ class CelerySink:
                 self._publisher.publish(BatchMessage.of(batch))
                 return [Delivered()] * len(batch)
         except Exception as error:  # noqa: BLE001 - each transport raises other types; messages may quote the address
-            return [Retry(None, f"the broker does not take messages ({type(error).__name__})")] * len(batch)
+            hint = "" if self._publisher.has_broker else "; no broker is set: set TIKTOK_CELERY_BROKER"
+            return [Retry(None, f"the broker does not take messages ({type(error).__name__}){hint}")] * len(batch)
         return [Retry(_FULL_S, f"{queued} batches wait for Celery workers")] * len(batch)
 
     def close(self) -> None:
