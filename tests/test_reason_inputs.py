@@ -113,6 +113,11 @@ VIEWS: dict[Reason, View] = {
     Reason.NO_TRANSFORM: View(response=page(headers=(HTML, ("Cache-Control", "no-transform")))),
     Reason.ENCODED: View(response=page(headers=(HTML, ("Content-Encoding", "compress")))),
     Reason.CHARSET: View(response=kinds("text/html; charset=utf-16")),
+    Reason.FRAGMENT: View(
+        response=page(
+            headers=(("Content-Type", "text/html"), ("Content-Encoding", "utf-8")), pieces=(b"\x1f\x8b\x08\x00",)
+        )
+    ),
     Reason.NO_HEAD_END: View(response=page(pieces=(b"<!doctype html><html><head><title>x",))),
     Reason.CHARSET_AT_RISK: View(
         response=page(

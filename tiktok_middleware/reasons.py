@@ -241,6 +241,12 @@ class Reason(str, Enum):
         "The page is in an encoding whose ASCII characters are not single bytes, such as UTF-16.",
         "Serve the page as UTF-8.",
     )
+    FRAGMENT = (
+        "fragment",
+        "The response says text/html and holds no HTML, such as compressed bytes under a wrong Content-Encoding.",
+        "",
+        True,
+    )
     NO_HEAD_END = (
         "no_head_end",
         "The page's head does not end within its first 1 MiB, or the page ends inside it.",
