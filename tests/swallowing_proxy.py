@@ -21,7 +21,9 @@ class SwallowingProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._swallows = threading.Event()
-        self._open: list[socket.socket] = []
+        self._open: list[socket.socket] = [self._listener]
+        self._lock = threading.Lock()
+        self._is_closed = False
         threading.Thread(target=self._accept, daemon=True).start()
 
     def swallow(self) -> None:
@@ -33,7 +35,9 @@ class SwallowingProxy:
         self._swallows.clear()
 
     def close(self) -> None:
-        for one in [self._listener, *self._open]:
+        with self._lock:
+            self._is_closed = True
+        for one in self._open:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
@@ -42,12 +46,21 @@ class SwallowingProxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                self._open.append(client)
+                self._keep(client)
                 if not self._swallows.is_set():
                     server = socket.create_connection(("127.0.0.1", self._target))
-                    self._open.append(server)
+                    self._keep(server)
                     for source, sink in ((client, server), (server, client)):
                         threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def _keep(self, one: socket.socket) -> None:
+        """Note a socket, so that it is closed with the proxy; close it now if that has happened."""
+        with self._lock:
+            if not self._is_closed:
+                self._open.append(one)
+                return
+        one.close()
+        raise OSError("the proxy is closed")
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):

@@ -89,10 +89,8 @@ def _environ(redis: Redis, api_port: int, folder: Path) -> dict[str, str]:
     return {**variables, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
 
 
-_SLOW = [pytest.param(pool, marks=pytest.mark.soak) for pool in ("threads", "solo")]
-
-
-@pytest.mark.parametrize("pool", ["prefork", *_SLOW])
+@pytest.mark.soak
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
 def test_worker_that_sends_puts_messages_back_when_it_stops(pool: str, redis: Redis, tmp_path: Path) -> None:
     with hung_broker() as port:
         variables = _environ(redis, port, tmp_path)

@@ -22,7 +22,7 @@ from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
 pytestmark = pytest.mark.servers
 
 #: Servers of the long tests, beside the two of every run.
-MORE = [door for door in SERVERS if door not in {"wsgi", "hypercorn"}]
+MORE = [door for door in SERVERS if door != "wsgi"]
 LIMIT_S = 5.0
 _EVENTS = 20
 _END_S = 30.0
@@ -57,7 +57,7 @@ def _stop_s(door: str, folder: Path, *, is_bare: bool = False) -> float:
             return time.monotonic() - began
 
 
-@pytest.mark.parametrize("door", ["wsgi", "hypercorn", *(pytest.param(door, marks=pytest.mark.soak) for door in MORE)])
+@pytest.mark.parametrize("door", ["wsgi", *(pytest.param(door, marks=pytest.mark.soak) for door in MORE)])
 def test_a_server_stops_within_five_seconds_although_tiktok_hangs(door: str, tmp_path: Path) -> None:
     """What the same server needs without the middleware is subtracted, since a busy machine takes longer for it."""
     bare_s = _stop_s(door, tmp_path / "bare", is_bare=True)
