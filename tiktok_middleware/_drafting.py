@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from threading import Lock
     from weakref import WeakSet
 
-    from tiktok_middleware.core.events.event import Event
-    from tiktok_middleware.core.runtime import DraftWriter, Runtime
+    from tiktok_middleware.core.events.event import DraftWriter, Event
+    from tiktok_middleware.core.runtime import Runtime
     from tiktok_middleware.core.tracking.tracker import Tracker
 
 __all__ = ["Drafting", "InsertStatement"]

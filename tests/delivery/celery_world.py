@@ -159,21 +159,19 @@ def team_worker(variables: dict[str, str], folder: Path, *, visibility_s: int = 
     app = TEAM_APP.format(broker=variables["TIKTOK_CELERY_BROKER"], visibility_s=visibility_s)
     (folder / "team_app.py").write_text(app)
     path = os.pathsep.join([str(folder), str(Path(__file__).parents[2])])
-    command = [
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "team_app",
-        "worker",
-        "-Q",
-        "celery,tiktok",
-        "-c",
-        "1",
-        "-l",
-        "INFO",
-    ]
-    yield from _running(command, {**variables, "PYTHONPATH": path}, folder)
+    yield from _running(team_command(1), {**variables, "PYTHONPATH": path}, folder)
+
+
+def team_command(children: int) -> list[str]:
+    """The command of a worker of the app in ``team_app.py``."""
+    options = ["-Q", "celery,tiktok", "-c", str(children), "-l", "INFO"]
+    return [sys.executable, "-m", "celery", "-A", "team_app", "worker", *options]
+
+
+@contextmanager
+def running_worker(command: list[str], variables: dict[str, str], folder: Path) -> Iterator[Worker]:
+    """A worker of this command, until the end of the block."""
+    yield from _running(command, variables, folder)
 
 
 def _running(command: list[str], variables: dict[str, str], folder: Path) -> Iterator[Worker]:

@@ -8,13 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from tests.browser.servers import ROOT
-from tests.delivery.celery_world import Redis, Worker, environ, hung_broker
+from tests.delivery.celery_world import Redis, Worker, environ, hung_broker, running_worker, team_command
 from tests.delivery.delivery_world import PIXEL, record, wait_until
 from tiktok_middleware.delivery.celery import BatchMessage, Publisher, make_app
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
@@ -45,27 +45,8 @@ def buy(number):
 """
 
 
-@contextmanager
-def _worker(pool: str, variables: dict[str, str], folder: Path) -> Iterator[Worker]:
-    command = [
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "team_app",
-        "worker",
-        "-Q",
-        "celery,tiktok",
-        "-c",
-        "2",
-        "-l",
-        "INFO",
-    ]
-    worker = Worker([*command, "-P", pool], variables, folder / f"worker-{time.monotonic_ns()}.log", folder)
-    try:
-        yield worker
-    finally:
-        worker.kill()
+def _worker(pool: str, variables: dict[str, str], folder: Path) -> AbstractContextManager[Worker]:
+    return running_worker([*team_command(2), "-P", pool], variables, folder)
 
 
 def _stop_s(worker: Worker) -> float:

@@ -6,29 +6,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol
 
-from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
+from tiktok_middleware.core.events.event import Claim, DraftWriter, Event, OutboxEntry
 
-__all__ = ["DeliveryInterface", "DraftWriter"]
-
-
-class DraftWriter(Protocol):
-    """Writes drafts of events into the app's own transactions."""
-
-    def refusal(self, connection: object) -> str:
-        """Return which connections are allowed instead of this one; empty if it can be used."""
-
-    def write(self, connection: object, ref: str, entry: OutboxEntry) -> str:
-        """Write a draft within a savepoint of the app's transaction; return a reason code if that failed, else "".
-
-        Never raises, and leaves the app's transaction as usable as it was.
-        """
-
-    def statement(self, ref: str, entry: OutboxEntry, style: str) -> tuple[str, object]:
-        """Return the SQL statement that writes a draft, and its parameters, for a driver's style of placeholders.
-
-        Raises:
-            EventError: ``style`` is unknown.
-        """
+__all__ = ["DeliveryInterface"]
 
 
 class DeliveryInterface(Protocol):

@@ -19,7 +19,8 @@ from typing import Any, cast
 import pytest
 
 from tests.core.core_world import runtime_of, tracker_of
-from tiktok_middleware.core.runtime import DraftWriter, Runtime
+from tiktok_middleware.core.events.event import DraftWriter
+from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.server_tracker import Context, server_tracker
 from tiktok_middleware.core.visitor.user_data import read_identity
 from tiktok_middleware.errors import EventError

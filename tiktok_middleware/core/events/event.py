@@ -15,6 +15,7 @@ __all__ = [
     "Claim",
     "DeferredPayload",
     "Draft",
+    "DraftWriter",
     "Event",
     "OutboxEntry",
     "Record",
@@ -207,3 +208,23 @@ class Claim(msgspec.Struct, frozen=True, gc=False, eq=False):
 
     def _allowed(self) -> tuple[bool, bool, bool, bool]:
         return self.browser, self.server, self.is_decided, self.is_committed
+
+
+class DraftWriter(Protocol):
+    """Writes drafts of events into the app's own transactions."""
+
+    def refusal(self, connection: object) -> str:
+        """Return which connections are allowed instead of this one; empty if it can be used."""
+
+    def write(self, connection: object, ref: str, entry: OutboxEntry) -> str:
+        """Write a draft within a savepoint of the app's transaction; return a reason code if that failed, else "".
+
+        Never raises, and leaves the app's transaction as usable as it was.
+        """
+
+    def statement(self, ref: str, entry: OutboxEntry, style: str) -> tuple[str, object]:
+        """Return the SQL statement that writes a draft, and its parameters, for a driver's style of placeholders.
+
+        Raises:
+            EventError: ``style`` is unknown.
+        """

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tiktok_middleware.core.events.event import OutboxEntry
-
-__all__ = ["DraftWriter", "Notices"]
+__all__ = ["Notices"]
 
 
 class Notices(Protocol):
@@ -32,23 +30,3 @@ class Notices(Protocol):
 
     def failure(self, part: str, error: BaseException) -> None:
         """Report an error of the middleware itself that was kept away from the app."""
-
-
-class DraftWriter(Protocol):
-    """Writes drafts of events into the app's own transactions."""
-
-    def refusal(self, connection: object) -> str:
-        """Return which connections are allowed instead of this one; empty if it can be used."""
-
-    def write(self, connection: object, ref: str, entry: OutboxEntry) -> str:
-        """Write a draft within a savepoint of the app's transaction; return a reason code if that failed, else "".
-
-        Never raises, and leaves the app's transaction as usable as it was.
-        """
-
-    def statement(self, ref: str, entry: OutboxEntry, style: str) -> tuple[str, object]:
-        """Return the SQL statement that writes a draft, and its parameters, for a driver's style of placeholders.
-
-        Raises:
-            EventError: ``style`` is unknown.
-        """

@@ -10,7 +10,7 @@ from typing import Any
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.consent.consent import Reader
 from tiktok_middleware.core.consent.missing_platform import Silence, silence_of
-from tiktok_middleware.core.events.event import Event
+from tiktok_middleware.core.events.event import DraftWriter, Event
 from tiktok_middleware.core.http.proxies import Proxies
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.http.url_prefix import url_prefix
@@ -18,7 +18,7 @@ from tiktok_middleware.core.page.held_memory import PageMemory
 from tiktok_middleware.core.page.known_heads import KnownHeads
 from tiktok_middleware.core.pixel.snippet import Snippet
 from tiktok_middleware.core.runtime.bounded_cache import BoundedCache
-from tiktok_middleware.core.runtime.interfaces import DraftWriter, Notices
+from tiktok_middleware.core.runtime.interfaces import Notices
 from tiktok_middleware.core.signing import Signer
 
 __all__ = ["Runtime", "no_bot", "unheard"]

@@ -6,8 +6,8 @@ rows. It claims nothing. The outbox stores the event once it sees the committed 
 
 from __future__ import annotations
 
-from tiktok_middleware.core.events.event import Event, OutboxEntry
-from tiktok_middleware.core.runtime import DraftWriter, Runtime
+from tiktok_middleware.core.events.event import DraftWriter, Event, OutboxEntry
+from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
 from tiktok_middleware.core.tracking.server_event import make_entry
 from tiktok_middleware.errors import EventError
