@@ -32,6 +32,7 @@ class Sink:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # otherwise an answer of two writes waits 40 ms for the delayed ACK
 
             def do_POST(self) -> None:
                 sink._take(self.rfile.read(int(self.headers["content-length"])))
