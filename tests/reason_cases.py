@@ -128,6 +128,13 @@ def _cookies_absent(_: Path) -> Client:
     return client
 
 
+def _no_cookies(_: Path) -> Client:
+    client = client_of()
+    through_wsgi(client, Request(headers=NAVIGATION), Response(303, (("Location", "/next"),), (b"",), _CONTACT))
+    through_wsgi(client, Request(path="/next", headers=NAVIGATION), Response())
+    return client
+
+
 def _late(_: Path) -> Client:
     client = client_of()
     kept: list[Any] = []
@@ -388,6 +395,7 @@ CASES: dict[Reason, Callable[[Path], Counting]] = {
     Reason.DISABLED_BY_APP: _disabled_by_app,
     Reason.GPP_OPT_OUT: _gpp_opt_out,
     Reason.COOKIES_ABSENT: _cookies_absent,
+    Reason.NO_COOKIES: _no_cookies,
     Reason.LATE: _late,
     Reason.ALREADY_INJECTED: _already_injected,
     Reason.TOO_MANY: lambda _: _report({}, times=PER_VISITOR.burst + 1),

@@ -43,6 +43,7 @@ from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.http.wsgi_request import EnvironRequest
 from tiktok_middleware.core.response.actions import Phase
 from tiktok_middleware.core.response.exchange import Exchange
+from tiktok_middleware.core.response.next_request import follow
 from tiktok_middleware.core.runtime import Runtime, make_runtime, page_events
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.tracking.current import KEY
@@ -122,6 +123,7 @@ class Client(Drafting, PageReports, OtherServers):
             handed_out=self._handed_out,
         )
         self.runtime.drafts = self._drafts
+        self._awaited = self.runtime.awaited
         ask = pixels_of_host(self.config)
         self._by_host: RuntimesByHost | None = RuntimesByHost(self.runtime, ask) if ask is not None else None
         self.runtime.by_host = self._by_host
@@ -204,6 +206,8 @@ class Client(Drafting, PageReports, OtherServers):
                 is_conditional = b"if-none-match" in headers
             if is_conditional:
                 tracker.state.ask_as_bare(raw)
+            if self._awaited and not ("HTTP_COOKIE" in tracker.headers or b"cookie" in tracker.headers):
+                follow(tracker.state)
             raw[KEY] = tracker
         except Exception as error:  # noqa: BLE001  # our failures never reach the app
             self._log.failure("request", error)

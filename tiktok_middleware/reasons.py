@@ -155,6 +155,14 @@ class Reason(str, Enum):
         ),
         "Pass such answers to the page's script: tiktok.receive(response), or its header TikTok-Events as text.",
     )
+    NO_COOKIES = (
+        "no_cookies",
+        (
+            "The browser sent no cookie after a redirect or a download, so that the copies in our cookie are lost;"
+            " server copies count."
+        ),
+        "Normal for a few visitors. If most redirects count here, let proxies pass Set-Cookie and Cookie.",
+    )
     OTHER_BASE_CODE = (
         "other_base_code",
         "A page holds another base code of TikTok's; ours uses its pixel and leaves the page view to it.",

@@ -190,13 +190,10 @@ _UNHEARD = {"webkit": "server: browser_answer_unheard"}
 _UNKNOWN, _DENIED = "none: consent_unknown", "none: denied"
 #: Firefox sends Global Privacy Control from private windows.
 _PRIVATE = {"firefox": "none: gpc"}
-#: What no counter tells: no cookie reaches the page after a redirect, or no page hears of the answer.
+#: What no counter tells: no page hears of the answer.
 _UNCOUNTED = "server: silent"
-_COOKIELESS = {
-    "redirect": _UNCOUNTED,
-    "redirect with a large order": _UNCOUNTED,
-    "bank's POST return with redirect": "none: silent",
-}
+_NO_COOKIES = "server: browser_no_cookies"
+_COOKIELESS = {"redirect": _NO_COOKIES, "redirect with a large order": _NO_COOKIES}
 
 _BASIC = [
     ("event on a page", _page("/page?event=EVENT")),

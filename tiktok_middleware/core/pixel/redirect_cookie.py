@@ -74,6 +74,11 @@ class RedirectToken(NamedTuple):
     signed_events: Sequence[SignedEvent] = ()
     references: Sequence[str] = ()
 
+    def behind(self, earlier: RedirectToken) -> RedirectToken:
+        """Return the contents of both, the earlier ones first."""
+        signed_events = [*earlier.signed_events, *self.signed_events]
+        return RedirectToken(signed_events, [*earlier.references, *self.references])
+
 
 def carry_names(request: RequestView) -> list[str]:
     """Return the names of the request's cookies with browser copies; only names that the middleware could have set."""

@@ -230,7 +230,8 @@ class BrowserOutput:
         if self._is_cut:
             self.runtime.notices.count("no_header_room")
         if self.is_page:
-            return [*cookies, *(deleted(SEALED) if self._earlier is not None and self._earlier.has_opened else ())]
+            has_ended = self._earlier is not None and self._earlier.has_opened and SEALED in self.request.kept
+            return [*cookies, *(deleted(SEALED) if has_ended else ())]
         self.tell(choices)
         made = self.event_headers.of(choices, seals=self.seals) if choices or self.request.cookies_hold(CARRY) else []
         return [*made, *cookies]

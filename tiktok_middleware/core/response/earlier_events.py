@@ -56,7 +56,9 @@ class EarlierEvents:
     @property
     def are_any(self) -> bool:
         """Whether there are events or references of earlier responses."""
-        return self._request.cookies_hold(CARRY) and (bool(self.carried.names) or any(self.sealed))
+        if not (self._request.cookies_hold(CARRY) or self._state.returned):
+            return False
+        return bool(self.carried.names) or any(self.sealed)
 
     @property
     def carried(self) -> RedirectEvents:
@@ -76,27 +78,35 @@ class EarlierEvents:
 
     @property
     def sealed(self) -> RedirectToken:
-        """The sealed events; empty if the visitor has refused or does not see the response now."""
+        """The sealed events; empty if the visitor has refused, which is counted, or does not see the response now."""
         if self._sealed is None:
-            self._sealed = RedirectToken()
-            is_known = self._state.consent.state is not _DENIED
-            if SEALED in self._request.kept and self._is_seen and is_known:
-                runtime = self._runtime
-                try:
-                    self._sealed = read_sealed(self._request, runtime.signer, runtime.pixels, runtime.clock())
-                except TokenError as error:
-                    runtime.notices.count(f"carry_{error.reason}")
+            self._sealed = self._read_sealed() if self._is_seen else RedirectToken()
+            if self._state.consent.state is _DENIED:
+                for _ in (*self._sealed.signed_events, *self._sealed.references):
+                    self._runtime.notices.count(self._state.consent.reason)
+                self._sealed = RedirectToken()
         return self._sealed
+
+    def _read_sealed(self) -> RedirectToken:
+        runtime = self._runtime
+        if SEALED in self._request.kept:
+            try:
+                return read_sealed(self._request, runtime.signer, runtime.pixels, runtime.clock())
+            except TokenError as error:
+                runtime.notices.count(f"carry_{error.reason}")
+        return self._state.returned or RedirectToken()
 
     def opened(self, route: Route) -> list[RoutedEvent]:
         """Return the sealed events with their route, now that the visitor has agreed; only once."""
-        if self.has_opened or not self.may_use:
+        if self.has_opened or not self._is_seen:
             return []
-        chosen = []
-        for signed_event in self.sealed.signed_events:
+        sealed, chosen = self.sealed, []
+        if not self.may_use:
+            return []
+        for signed_event in sealed.signed_events:
             if (happened := opened_event(self._state, signed_event, signed_event.event_id)) is not None:
                 event, visitor = happened
                 has_server = not (self._runtime.server_reason or visitor.is_bot)
                 chosen.append(RoutedEvent(event, route, has_server, visitor=visitor))
-        self.has_opened = SEALED in self._request.kept
+        self.has_opened = SEALED in self._request.kept or self._state.returned is not None
         return chosen

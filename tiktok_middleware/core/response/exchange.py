@@ -34,6 +34,7 @@ from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase
 from tiktok_middleware.core.response.browser_output import BrowserOutput
 from tiktok_middleware.core.response.decision_cache import Effects, Key
 from tiktok_middleware.core.response.decision_recorder import DecisionRecorder
+from tiktok_middleware.core.response.next_request import await_next_request
 from tiktok_middleware.core.response.page_csp import nonce_of, say_what_is_blocked, with_markup
 from tiktok_middleware.core.response.page_script import late_script, page_script
 from tiktok_middleware.core.response.policy import Codec, Place, Plan, Timing, plan
@@ -159,6 +160,7 @@ class Exchange:
                 state.pending
                 or says_html(headers)
                 or state.consent_word
+                or state.returned
                 or request.cookies_hold(CARRY)
                 or TTCLID in request.query
             ):
@@ -365,7 +367,7 @@ class Exchange:
     def _settle(self, then: Callable[[], Forward]) -> Forward | Commit:
         """Route the events tracked so far and commit them, then call ``then``."""
         output, state = self._output, self.state
-        if output is None or not (state.pending or self._request.cookies_hold(CARRY)):
+        if output is None or not (state.pending or state.returned or self._request.cookies_hold(CARRY)):
             return then()
         commit = self._events.routed(output)
         if commit is None:
@@ -385,6 +387,8 @@ class Exchange:
         headers, output, leaving = self._headers, self._output, self._events.left()
         if headers is not None and output is not None:
             added = output.headers(leaving)
+            if leaving or self.state.returned:
+                await_next_request(output, headers, leaving)
             if self._recorder is not None and not leaving:
                 self._recorder.record(Effects.of(output))
             if added or output.is_without_script_for_visitor:
@@ -401,6 +405,8 @@ class Exchange:
             self.state.runtime.page_watch(lambda: self.state.request)
         tags = body.tags
         leaving = self._events.left()
+        if self.state.returned:
+            await_next_request(output, [], ())
         recorder = self._recorder if self._headers is not None and not leaving else None
         if recorder is not None and tags.are_any and recorder.is_missing_tags():
             recorder.record_page(output, page_script(output, (), self._nonce), self._nonce)  # as if it had no such tags

@@ -116,4 +116,4 @@ def _entries(output: BrowserOutput, choices: Sequence[RoutedEvent], *, is_docume
 
 
 def _has_earlier(output: BrowserOutput) -> bool:
-    return output.request.cookies_hold(CARRY) and output.earlier.are_any
+    return (output.request.cookies_hold(CARRY) or output.state.returned is not None) and output.earlier.are_any

@@ -54,7 +54,7 @@ def _drafted(output: BrowserOutput, choice: RoutedEvent, ref: str) -> RoutedEven
 
 def _choice(output: BrowserOutput, pending: TrackedEvent, refusal: str, before: Sequence[RoutedEvent]) -> RoutedEvent:
     state, count, event = output.state, output.runtime.notices.count, pending.event
-    if output.seals and not pending.browser and (sealed := _sealed(output, pending, before)) is not None:
+    if output.seals and _may_seal(output, pending) and (sealed := _sealed(output, pending, before)) is not None:
         if output.plan.place in _ANSWERS:
             count(state.consent.reason)  # the page sends it only if the visitor agrees before leaving
         return sealed
@@ -73,6 +73,13 @@ def _choice(output: BrowserOutput, pending: TrackedEvent, refusal: str, before: 
         return direct
     count(f"browser_{reason or output.no_room_reason}")
     return RoutedEvent(event, Route.SERVER, has_server=True) if has_server else RoutedEvent(event, Route.NOWHERE)
+
+
+def _may_seal(output: BrowserOutput, pending: TrackedEvent) -> bool:
+    """Return whether an event may wait in a signed event, whose browser copy is not closed for this event alone."""
+    if output.plan.timing is Timing.ABSENT and pending.browser == output.runtime.browser_reason:
+        return True  # also where no page of the site gets a script: the next request opens it for the server alone
+    return not pending.browser
 
 
 def _sealed(output: BrowserOutput, pending: TrackedEvent, before: Sequence[RoutedEvent]) -> RoutedEvent | None:

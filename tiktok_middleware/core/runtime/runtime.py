@@ -17,6 +17,7 @@ from tiktok_middleware.core.http.url_prefix import url_prefix
 from tiktok_middleware.core.page.held_memory import PageMemory
 from tiktok_middleware.core.page.known_heads import KnownHeads
 from tiktok_middleware.core.pixel.snippet import Snippet
+from tiktok_middleware.core.runtime.awaited_requests import AwaitedRequests
 from tiktok_middleware.core.runtime.bounded_cache import BoundedCache
 from tiktok_middleware.core.runtime.interfaces import Notices
 from tiktok_middleware.core.signing import Signer
@@ -83,6 +84,7 @@ class Runtime:
         decisions, targets, heads, click_cookies: caches for frequent responses; see ``response.decision_cache``.
         cookie_attributes: attributes of the visitor's cookies, by scheme and host.
         page_memory: bounds the memory for heads of pages that are still being searched.
+        awaited: events that wait for a browser's next request.
         silence: watches whether the consent platform's cookie is missing; None once that is decided, or if no such
             cookie is read.
         is_bridged: whether the page itself reports the visitor's choice.
@@ -141,6 +143,7 @@ class Runtime:
     drafts: Callable[[], DraftWriter | None] = _no_drafts
     transaction: Callable[[], object] = _no_transaction
     page_memory: PageMemory = field(init=False)
+    awaited: AwaitedRequests = field(default_factory=AwaitedRequests)
 
     def __post_init__(self) -> None:
         config = self.config

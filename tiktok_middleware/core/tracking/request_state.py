@@ -12,6 +12,7 @@ from tiktok_middleware.core.events.event import Event
 from tiktok_middleware.core.events.sources import WEB, Source
 from tiktok_middleware.core.http.etags import bare_tags
 from tiktok_middleware.core.http.request import RequestView
+from tiktok_middleware.core.pixel.redirect_cookie import RedirectToken
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.visitor.click_ids import Visitor, read_visitor
 from tiktok_middleware.core.visitor.user_data import Identity
@@ -66,6 +67,7 @@ class RequestState:
         is_doubted: whether only the page can check that the grant in the cookies is still valid.
         asked_for_marked: whether the request named a page with our script in ``If-None-Match``.
         late: takes events that are tracked after the response has ended; None until then.
+        returned: sealed events of an earlier response, from a browser without cookies; None without them.
         request: the request.
         runtime: the configuration.
     """
@@ -89,6 +91,7 @@ class RequestState:
     is_doubted: bool = False
     asked_for_marked: bool = False
     late: Callable[[RequestState, TrackedEvent], None] | None = None
+    returned: RedirectToken | None = None
     _consent: Consent | None = None
     _visitor: Visitor | None = None
 
@@ -98,7 +101,7 @@ class RequestState:
 
     @property
     def is_untouched(self) -> bool:
-        """Whether the app has called nothing that its response depends on."""
+        """Whether nothing is known that the response depends on: no call of the app, and no earlier event."""
         return not (
             self.pending
             or self.consent_word
@@ -106,6 +109,7 @@ class RequestState:
             or self.is_disabled
             or self.has_page_view
             or self.nonce
+            or self.returned
         )
 
     @property

@@ -1,0 +1,85 @@
+"""Learn from a browser's next request whether it takes cookies.
+
+A redirect or a download leaves its events in a cookie for the next page. A browser without cookies sends the next
+request without any cookie: the browser copies are lost, which is counted, and sealed events are taken from memory.
+Each process has its own memory: if another process answers the next request, nothing is counted or taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import unquote, urljoin, urlsplit
+
+from tiktok_middleware.core.consent.state import State
+from tiktok_middleware.core.http.request import RequestView
+from tiktok_middleware.core.http.response_headers import Headers
+from tiktok_middleware.core.pixel.redirect_cookie import RedirectToken
+from tiktok_middleware.core.response.browser_output import BrowserOutput
+from tiktok_middleware.core.response.policy import Place
+from tiktok_middleware.core.response.routed_event import RoutedEvent, is_sealed, references_of
+from tiktok_middleware.core.tracking.request_state import RequestState
+
+__all__ = ["await_next_request", "follow"]
+
+_MAX_TARGET_CHARS = 2048
+
+
+def await_next_request(output: BrowserOutput, headers: Headers, leaving: Sequence[RoutedEvent]) -> None:
+    """Note the events that a response leaves for the browser's next request.
+
+    Args:
+        output: browser output of the response.
+        headers: headers of the app.
+        leaving: events that leave with the response.
+    """
+    state, runtime = output.state, output.runtime
+    returned = state.returned
+    if output.plan.place is not Place.CARRY:
+        is_in_page = output.may_write_snippet and not output.is_shared
+        is_settled = is_in_page or output.earlier.has_opened or state.consent.state is State.DENIED
+        for _ in () if is_settled or returned is None else (*returned.signed_events, *returned.references):
+            runtime.notices.count("no_cookies")  # no later request can bring them
+        return
+    sealed, references = returned or RedirectToken(), references_of(leaving)
+    copies = len(leaving)
+    if output.seals:
+        copies = 0
+        made = [output.entries.signed_event(choice.event) for choice in leaving if is_sealed(choice)]
+        sealed = RedirectToken(made, references).behind(sealed)
+    if copies or any(sealed):
+        request = state.request
+        key = (_browser(request), *(_target(request, headers) or (request.hostname, "", "")))
+        runtime.awaited.expect(key, copies, sealed, runtime.clock())
+
+
+def follow(state: RequestState) -> None:
+    """Take what waits for a request without cookies: count lost copies, and keep sealed events for the response."""
+    request, runtime = state.request, state.runtime
+    now_s, browser = runtime.clock(), _browser(request)
+    found = [runtime.awaited.taken((browser, request.hostname, request.path, unquote(request.query)), now_s)]
+    if request.header("sec-fetch-mode") == "navigate" or "text/html" in request.header("accept"):
+        found.append(runtime.awaited.taken((browser, request.hostname, "", ""), now_s))
+    for awaited in filter(None, found):
+        for _ in range(awaited.copies):
+            runtime.notices.count("browser_no_cookies")
+        if any(awaited.sealed):
+            state.returned = awaited.sealed
+
+
+def _browser(request: RequestView) -> int:
+    return hash((request.client, request.header("user-agent"), request.header("accept-language")))
+
+
+def _target(request: RequestView, headers: Headers) -> tuple[str, str, str] | None:
+    """Return host, decoded path and decoded query of the address that a response redirects to; None without one."""
+    for name, value in headers:
+        if len(name) != len("location"):
+            continue
+        texts = [part if isinstance(part, str) else part.decode("latin-1") for part in (name, value)]
+        if texts[0].lower() == "location" and len(texts[1]) <= _MAX_TARGET_CHARS:
+            try:
+                url = urlsplit(urljoin(request.url, texts[1].strip()))
+            except ValueError:  # such as unbalanced brackets
+                return None
+            return (url.hostname or ""), unquote(url.path) or "/", unquote(url.query)
+    return None
