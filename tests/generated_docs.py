@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from tests.generated_decisions import with_decisions
 from tests.generated_event_docs import events
 from tiktok_middleware import config
 from tiktok_middleware.cli.data_map import data_map
@@ -124,7 +125,13 @@ def shared_data() -> str:
     return data_map(shop)._replace(made="\n".join(intro)).as_markdown()
 
 
+def architecture() -> str:
+    """The page on the architecture, with today's table of decisions."""
+    return with_decisions((DOCS / "architecture.md").read_text("utf-8"))
+
+
 PAGES = {
+    "architecture.md": architecture,
     "reasons.md": reasons,
     "events.md": events,
     "options.md": options,

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+
+from werkzeug.local import LocalProxy
 
 from tiktok_middleware._printable import own_logger
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
 from tiktok_middleware.errors import ConfigError, OptionError
 
-__all__ = ["AppClient"]
+__all__ = ["AppClient", "Extension"]
 
 log = own_logger("tiktok_middleware")
 
@@ -22,6 +24,10 @@ class ConfiguredApp(Protocol):
 
     config: Any
     debug: bool
+    extensions: dict[str, Any]
+
+
+_App = TypeVar("_App", bound=ConfiguredApp)
 
 
 class AppClient:
@@ -77,6 +83,38 @@ class AppClient:
             log.error(text, error)  # noqa: TRY400  # the operator needs the reason, and no traceback
             self._client = Client(Config(enabled=False))
             self._is_settled = True
+
+
+class Extension(Generic[_App]):
+    """What the extensions of Flask and Quart share.
+
+    The app's configuration is read at once, and again at the first request if it has changed. A malformed one raises
+    at once; one that comes later leaves all responses alone, and one ERROR says so.
+
+    Args:
+        app: the app; None to call :meth:`init_app` later.
+        client: a client to use instead of the app's configuration.
+    """
+
+    _attribute: ClassVar[str]
+    """Name of the app's attribute that servers call."""
+    _middleware: ClassVar[type[Any]]
+    """Class of the middleware, which takes what servers call and the app's client."""
+
+    def __init__(self, app: _App | None = None, client: Client | None = None) -> None:
+        self.client = client
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: _App) -> None:
+        """Put the middleware around the app.
+
+        Raises:
+            ConfigError: an option is malformed.
+        """
+        made = AppClient(app, self.client)
+        app.extensions["tiktok"] = LocalProxy(made.current)
+        setattr(app, self._attribute, self._middleware(getattr(app, self._attribute), made))
 
 
 class _Settings(NamedTuple):

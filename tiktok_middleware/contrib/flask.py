@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request
-from werkzeug.local import LocalProxy
 
 from tiktok_middleware.attach import attach_to_requests
-from tiktok_middleware.client import Client
-from tiktok_middleware.contrib._flask_config import AppClient
+from tiktok_middleware.contrib._flask_config import AppClient, Extension
 from tiktok_middleware.core.tracking.current import tracker_of
 from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.wsgi import TikTokMiddleware
@@ -40,38 +38,6 @@ def tiktok_from(request: Request) -> Tracker:
     return tracker_of(request.environ)
 
 
-class TikTok:
-    """Flask extension that wraps the app in the middleware.
-
-    The app's configuration is read at once, and again at the first request if it has changed. A malformed one raises
-    at once; one that comes later leaves all responses alone, and one ERROR says so.
-
-    Options come from the environment; ``app.config["TIKTOK"]``, a dict such as ``{"pixel_id": ...}``, takes
-    precedence. Flask's ``SECRET_KEY`` (and its fallbacks) sign if ``TIKTOK_SECRET_KEY`` is not set. Flask's debug mode
-    makes the middleware strict.
-
-    Args:
-        app: the app; None to call :meth:`init_app` later.
-        client: a client to use instead of these options.
-    """
-
-    def __init__(self, app: Flask | None = None, client: Client | None = None) -> None:
-        self.client = client
-        if app is not None:
-            self.init_app(app)
-
-    def init_app(self, app: Flask) -> None:
-        """Put the middleware around the app.
-
-        Raises:
-            ConfigError: an option is malformed.
-        """
-        made = AppClient(app, self.client)
-        app.extensions["tiktok"] = LocalProxy(made.current)
-        wrapped: Any = _Middleware(cast("Any", app.wsgi_app), made)
-        app.wsgi_app = wrapped  # type: ignore[method-assign]  # Flask's documented way
-
-
 class _Middleware(TikTokMiddleware):
     """The middleware with the client of an app, whose configuration may change until the first request."""
 
@@ -85,3 +51,22 @@ class _Middleware(TikTokMiddleware):
         if not self._is_settled:
             self.client, self._is_settled = self._made.settled(), True
         return super().__call__(environ, start_response)
+
+
+class TikTok(Extension[Flask]):
+    """Flask extension that wraps the app in the middleware.
+
+    Options come from the environment; ``app.config["TIKTOK"]``, a dict such as ``{"pixel_id": ...}``, takes
+    precedence. Flask's ``SECRET_KEY`` (and its fallbacks) sign if ``TIKTOK_SECRET_KEY`` is not set. Flask's debug mode
+    makes the middleware strict. The configuration may change until the first request.
+
+    Args:
+        app: the app; None to call :meth:`init_app` later.
+        client: a client to use instead of these options.
+
+    Raises:
+        ConfigError: an option is malformed.
+    """
+
+    _attribute = "wsgi_app"
+    _middleware = _Middleware

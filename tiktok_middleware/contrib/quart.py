@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from quart import Quart, Request, Websocket
-from werkzeug.local import LocalProxy
 
 from tiktok_middleware.asgi import TikTokMiddleware
 from tiktok_middleware.attach import attach_to_requests
-from tiktok_middleware.client import Client
-from tiktok_middleware.contrib._flask_config import AppClient
+from tiktok_middleware.contrib._flask_config import AppClient, Extension
 from tiktok_middleware.core.tracking.current import tracker_of
 from tiktok_middleware.core.tracking.tracker import Tracker
 
@@ -38,38 +36,6 @@ def tiktok_from(request: Request | Websocket) -> Tracker:
     return tracker_of(request.scope)
 
 
-class TikTok:
-    """Quart extension that wraps the app in the middleware.
-
-    The app's configuration is read at once, and again at the first request if it has changed. A malformed one raises
-    at once; one that comes later leaves all responses alone, and one ERROR says so.
-
-    Options come from the environment; ``app.config["TIKTOK"]``, a dict such as ``{"pixel_id": ...}``, takes
-    precedence. Quart's ``SECRET_KEY`` (and its fallbacks) sign if ``TIKTOK_SECRET_KEY`` is not set. Quart's debug mode
-    makes the middleware strict.
-
-    Args:
-        app: the app; None to call :meth:`init_app` later.
-        client: a client to use instead of these options.
-    """
-
-    def __init__(self, app: Quart | None = None, client: Client | None = None) -> None:
-        self.client = client
-        if app is not None:
-            self.init_app(app)
-
-    def init_app(self, app: Quart) -> None:
-        """Put the middleware around the app.
-
-        Raises:
-            ConfigError: an option is malformed.
-        """
-        made = AppClient(app, self.client)
-        app.extensions["tiktok"] = LocalProxy(made.current)
-        wrapped: Any = _Middleware(app.asgi_app, made)
-        app.asgi_app = wrapped  # type: ignore[method-assign]  # Quart's documented way
-
-
 class _Middleware(TikTokMiddleware):
     """The middleware with the client of an app, whose configuration may change until the first request."""
 
@@ -83,3 +49,22 @@ class _Middleware(TikTokMiddleware):
         if not self._is_settled and scope["type"] != "lifespan":  # before_serving may still load the configuration
             self.client, self._is_settled = self._made.settled(), True
         await super().__call__(scope, receive, send)
+
+
+class TikTok(Extension[Quart]):
+    """Quart extension that wraps the app in the middleware.
+
+    Options come from the environment; ``app.config["TIKTOK"]``, a dict such as ``{"pixel_id": ...}``, takes
+    precedence. Quart's ``SECRET_KEY`` (and its fallbacks) sign if ``TIKTOK_SECRET_KEY`` is not set. Quart's debug mode
+    makes the middleware strict. The configuration may change until the first request.
+
+    Args:
+        app: the app; None to call :meth:`init_app` later.
+        client: a client to use instead of these options.
+
+    Raises:
+        ConfigError: an option is malformed.
+    """
+
+    _attribute = "asgi_app"
+    _middleware = _Middleware

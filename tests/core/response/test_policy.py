@@ -152,9 +152,8 @@ def test_each_place_but_the_plain_ones_has_its_reason() -> None:
     assert reasons(200, content_type="application/xhtml+xml") == ("xhtml",)
     assert reasons(200, content_type="text/html", cache_control="no-transform") == ("no_transform",)
     assert reasons(200, content_type="text/html", content_encoding="aes128gcm", cache_control="public") == (
-        "encoded",
+        "encoded",  # once, although it explains both place and codec
         "cache_control",
-        "encoded",
     )
     assert reasons(200, {**NAVIGATION, "sec-purpose": "prefetch"}, content_type="text/html") == ("prefetch",)
 

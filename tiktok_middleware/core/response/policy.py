@@ -97,7 +97,8 @@ def _decide(status: int, head: Head, asked: _Asked, shared: bool | None, now_s: 
     if codec is Codec.OPAQUE and place in {Place.DOCUMENT, Place.EMBEDDED}:
         place, place_reason = Place.CARRY, codec_reason
     timing, timing_reason = _timing(asked)
-    reasons = tuple(reason for reason in (place_reason, audience_reason, codec_reason, timing_reason) if reason)
+    found = (place_reason, audience_reason, codec_reason, timing_reason)
+    reasons = tuple(dict.fromkeys(filter(None, found)))  # an unreadable body explains two columns
     fragment = _fragment_place(place, head, asked, is_shared=audience is Audience.SHARED)
     return Plan(place, audience, codec, timing, reasons, fragment, is_label(media_type(head.content_type).charset))
 
