@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-fast coverage lint format system modules lowest reality soak bench fuzz scripts docs clean
+.PHONY: help demo test test-fast coverage lint pyright format system modules lowest reality soak bench fuzz scripts docs clean
 
 help:
 	@echo "make demo   start the shop and the stand-in for TikTok (PORT=8000)"
@@ -19,6 +19,7 @@ help:
 	@echo "make fuzz   search for documents and requests that break a promise (FUZZ_SECONDS=60 each)"
 	@echo "make scripts  make the page scripts small, after a change in tiktok_middleware/browser"
 	@echo "make lint   ruff and mypy only"
+	@echo "make pyright  a second type checker"
 	@echo "make format let ruff format and fix"
 	@echo "make clean  remove the virtual environment and caches"
 
@@ -71,6 +72,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# A second type checker, which other people's editors run; a minute.
+pyright: $(VENV)/.installed-dev
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix

@@ -87,7 +87,7 @@ class AsgiResponse:
         if message["type"] != "http.response.start":
             return self._send(message)
         try:
-            headers = message.get("headers")
+            headers: Any = message.get("headers")
             if not isinstance(headers, list):  # headers may be any iterable, or absent
                 headers = list(headers or ())
                 message = {**message, "headers": headers}

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 if sys.version_info >= (3, 11):
-    from re import _constants as codes
-    from re import _parser as parser
+    from re import _constants as codes  # pyright: ignore[reportAttributeAccessIssue]
+    from re import _parser as parser  # pyright: ignore[reportAttributeAccessIssue]
 else:
     import sre_constants as codes
     import sre_parse as parser

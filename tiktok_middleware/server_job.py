@@ -29,6 +29,7 @@ class EntryTaker(Protocol):
 
     def submit(self, commit: Commit) -> Future[list[Claim]]:
         """Store the events; return the future of their claims."""
+        ...
 
     def wait(self, future: Future[list[Claim]], timeout_s: float | None = None) -> Sequence[Claim] | None:
         """Return the claims; None if storing takes longer."""

@@ -124,10 +124,10 @@ class Recorder:
         if self.browser or self.server:
             raise AssertionError(f"browser: {_listed(self.browser)}; server: {_listed(self.server)}")
 
-    def submit(self, submissions: Sequence[OutboxEntry]) -> Future[list[Claim]]:
+    def submit(self, entries: Sequence[OutboxEntry]) -> Future[list[Claim]]:
         """Record the server's copies, and return the claim of each entry."""
         future: Future[list[Claim]] = Future()
-        future.set_result([self._claim(submission) for submission in submissions])
+        future.set_result([self._claim(entry) for entry in entries])
         return future
 
     def _claim(self, submission: OutboxEntry) -> Claim:

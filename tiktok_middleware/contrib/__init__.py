@@ -20,3 +20,4 @@ class HasTikTok(Protocol):
     @property
     def tiktok(self) -> Tracker:
         """Return the tracker of this request."""
+        ...

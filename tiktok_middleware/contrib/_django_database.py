@@ -54,7 +54,7 @@ class DjangoParameters(Mapping[str, str]):
         try:
             vendor = connections[alias].vendor
         except ConnectionDoesNotExist:
-            aliases = ", ".join(sorted(connections.databases))
+            aliases = ", ".join(sorted(connections))
             raise ConfigError("TIKTOK_OUTBOX", f"{DATABASE}{alias}", f"{_ALLOWED}; there are: {aliases}") from None
         except ImproperlyConfigured as error:
             raise ConfigError("TIKTOK_OUTBOX", f"{DATABASE}{alias}", f"{_ALLOWED} ({error})") from None

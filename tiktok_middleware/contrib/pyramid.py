@@ -30,6 +30,7 @@ class TikTokRequest(Protocol):
     @property
     def tiktok(self) -> Tracker:
         """Return the tracker of this request."""
+        ...
 
 
 def tiktok_from(request: Request) -> Tracker:

@@ -284,7 +284,9 @@ def make_task(crew: Crew, stop: StopFlag, calm_s: float = _CALM_S) -> Callable[[
             records = message.records()
             done = run_until(lambda: worker.deliver(records), stop.is_over)
         except StoppedError:
-            log.warning("%d event(s) stay with the broker: the worker ends, and TikTok does not answer", len(records))
+            log.warning(
+                "%d event(s) stay with the broker: the worker ends, and TikTok does not answer", len(message.rows)
+            )
             raise Reject("the worker ends", requeue=True) from None
         except Exception:
             log.exception("%d event(s) could not be handled and go back into the queue", len(message.rows))

@@ -23,6 +23,7 @@ class HasStats(Protocol):
 
     def stats(self) -> Mapping[str, Any]:
         """Return the counts, under the names of `Delivery.stats`."""
+        ...
 
 
 _COUNTERS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Optional
 
 import msgspec
 
@@ -91,11 +91,14 @@ _MILLISECONDS = "whole milliseconds from 0 to 60000"
 _NAMES = "a list of texts, none of them empty"
 _Names = tuple[Annotated[str, msgspec.Meta(min_length=1)], ...]
 
+_MAYBE_MS = Optional[Milliseconds]  # noqa: UP045  # a type at run time, on Python 3.10 too
+_MAYBE_TIMES = Optional[Annotated[int, msgspec.Meta(ge=1)]]  # noqa: UP045
+
 _RULES: dict[str, tuple[Any, str]] = {
     "pixel_mode": _one_of(PIXEL_MODES),
-    "pixel_delay_ms": (Milliseconds | None, _MILLISECONDS + ", or null for a random delay"),
+    "pixel_delay_ms": (_MAYBE_MS, _MILLISECONDS + ", or null for a random delay"),
     "api_mode": _one_of(API_MODES),
-    "api_mode_times": (Annotated[int, msgspec.Meta(ge=1)] | None, "a number of requests from 1, or null for ever"),
+    "api_mode_times": (_MAYBE_TIMES, "a number of requests from 1, or null for ever"),
     "api_delay_ms": (Milliseconds, _MILLISECONDS),
     "tokens": (_Names, _NAMES),
     "pixels": (_Names, _NAMES),

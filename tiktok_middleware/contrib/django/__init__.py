@@ -187,7 +187,7 @@ class TikTokMiddleware:
 
 def _leave_admin_alone(request: HttpRequest, tracker: Tracker) -> None:
     """Disable tracking in Django's and Wagtail's admin, whose visitors are the site's own staff."""
-    match = request.resolver_match
+    match: Any = request.resolver_match
     if match is None:
         return
     names = (*match.app_names, *match.namespaces, match.url_name or "")

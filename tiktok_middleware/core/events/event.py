@@ -215,12 +215,14 @@ class DraftWriter(Protocol):
 
     def refusal(self, connection: object) -> str:
         """Return which connections are allowed instead of this one; empty if it can be used."""
+        ...
 
     def write(self, connection: object, ref: str, entry: OutboxEntry) -> str:
         """Write a draft within a savepoint of the app's transaction; return a reason code if that failed, else "".
 
         Never raises, and leaves the app's transaction as usable as it was.
         """
+        ...
 
     def statement(self, ref: str, entry: OutboxEntry, style: str) -> tuple[str, object]:
         """Return the SQL statement that writes a draft, and its parameters, for a driver's style of placeholders.
@@ -228,3 +230,4 @@ class DraftWriter(Protocol):
         Raises:
             EventError: ``style`` is unknown.
         """
+        ...

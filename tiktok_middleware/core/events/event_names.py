@@ -114,7 +114,7 @@ def read_name(name: object, source: str = "web") -> Named:
         name = _translated(name)
     if not issubclass(type(name), str):  # isinstance() would read the object's own __class__
         raise EventError("event", f"of type {type(name).__name__}", "a name such as 'Purchase'")
-    name = str.__str__(name)  # enum members and markup-safe strings may be str too
+    name = str.__str__(name)  # pyright: ignore[reportArgumentType]  # enum members and markup-safe strings are str too
     if name in STANDARD_EVENTS or name == PAGE_VIEW:
         return Named(name)
     return _known(name, source) or (_crm_name(name) if source == "crm" else _custom(name))

@@ -85,7 +85,7 @@ def _plain_dict(value: Mapping[object, object], budget: Budget, depth: int) -> d
         if not is_key(key):
             raise Refusal(f"a dict with a key {kind(key)} that is no plain name", "str keys, at most 100 characters")
         if item is not None:
-            name = str.__str__(key)
+            name = str.__str__(key)  # pyright: ignore[reportArgumentType]
             budget.spend(len(name))
             found[name] = plain(item, budget, depth + 1)
     return found

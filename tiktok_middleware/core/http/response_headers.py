@@ -188,4 +188,4 @@ def encoded(headers: Headers) -> Headers:
     """Return the headers as ASGI's pairs of bytes. Names that were text become lower-case."""
     if not headers or isinstance(headers[0][0], bytes):
         return headers
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]  # pyright: ignore[reportAttributeAccessIssue]

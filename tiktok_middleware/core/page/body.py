@@ -25,35 +25,44 @@ class Body(Protocol):
     @property
     def is_document(self) -> bool:
         """Whether the bytes begin like a document, as far as is known."""
+        ...
 
     @property
     def reason(self) -> str:
         """Why the search ended without a place: a reason code."""
+        ...
 
     @property
     def tags(self) -> HeadTags:
         """The head's tags that affect the script."""
+        ...
 
     @property
     def held_bytes(self) -> int:
         """How many bytes are held while the search continues."""
+        ...
 
     @property
     def is_open(self) -> bool:
         """Whether ``end`` can still add a script."""
+        ...
 
     @property
     def is_untouched(self) -> bool:
         """Whether the bytes after the search can be sent unchanged, without ``more``."""
+        ...
 
     def feed(self, piece: bytes, *, last: bool) -> Search:
         """Search the next piece."""
+        ...
 
     def release(self) -> bytes:
         """Return the bytes that the search no longer needs; only while the search continues."""
+        ...
 
     def splice(self, script: bytes) -> bytes:
         """Return all bytes that were fed and not sent, with the script in its place; only after FOUND."""
+        ...
 
     def forget(self) -> None:
         """Drop the copy of the spliced bytes after they were sent; ``surrender`` can no longer return them."""
@@ -69,15 +78,18 @@ class Body(Protocol):
         Args:
             piece: the piece that was being fed or passed on when the error occurred.
         """
+        ...
 
     def more(self, piece: bytes, *, last: bool) -> bytes:
         """Return the bytes to send for the next piece after the search."""
+        ...
 
     def end(self, script: bytes) -> bytes:
         """Return a script and the end of the body, after the last piece.
 
         That piece must have been passed to ``more`` with ``last=False``.
         """
+        ...
 
 
 def open_body(content_encoding: str, *, is_charset_named: bool, is_page: bool) -> Body:

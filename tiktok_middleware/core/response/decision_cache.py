@@ -189,7 +189,7 @@ def _with_cookies(
         texts = visitor_headers(tracker.state)
         return Forward(with_changes(headers, added=texts, is_private=True)) if texts else PASS
     added = due_cookies(tracker, due, protocol)
-    return Forward([*headers, *added, protocol.private]) if added else PASS
+    return Forward([*headers, *added, protocol.private]) if added else PASS  # pyright: ignore[reportArgumentType]
 
 
 def replay(

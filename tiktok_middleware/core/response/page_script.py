@@ -52,6 +52,7 @@ def page_script(output: BrowserOutput, choices: Sequence[RoutedEvent], nonce: st
     is_document = output.plan.place is _DOCUMENT and not state.has_page_view
     page = runtime.counts_pages and is_document
     collect = runtime.collect_url(request) if runtime.browser_events else ""
+    is_same_for_all = False
     if output.is_shared:
         wait, hello, limited, gate = not runtime.is_implied, True, runtime.limited_data_use, runtime.gate
     else:

@@ -201,7 +201,7 @@ def _short_text(field: str, value: object, problems: list[EventError]) -> str:
     if not issubclass(type(value), str):
         problems.append(EventError(field, f"of type {type(value).__name__[:50]}", allowed))
         return ""
-    text = str.__str__(value).strip()
+    text = str.__str__(value).strip()  # pyright: ignore[reportArgumentType]
     fault = ""
     if not 0 < len(text) <= _MAX_LEAD_CHARS:
         fault = f"a str of {len(text)} characters"

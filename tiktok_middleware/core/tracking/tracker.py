@@ -402,5 +402,6 @@ def _count_tracked(state: RequestState) -> None:
 
 
 def _refused(event: object) -> Event:
-    name = str.__str__(event)[:50] if issubclass(type(event), str) else ""  # isinstance() would run its code
+    # isinstance() would run the object's code.
+    name = str.__str__(event)[:50] if issubclass(type(event), str) else ""  # pyright: ignore[reportArgumentType]
     return Event(name, "", 0, {}, channels_closed("invalid", "invalid"))

@@ -32,9 +32,11 @@ class Claims(Protocol):
             passing: see `OutboxEntry`.
             happened: time of the event in Unix seconds; infinite if its age does not matter.
         """
+        ...
 
     def first_at(self, event_id: str, pixels: Sequence[str], channel: str) -> float:
         """Return when the channel was claimed first, in Unix seconds; 0 if it was not."""
+        ...
 
 
 class Space:

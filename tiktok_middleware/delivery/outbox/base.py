@@ -154,6 +154,7 @@ class Outbox(Protocol):
                 nothing and returns the same claims. Empty for a put that is never repeated.
             holder: lease for the new rows; an outbox in which leasing is cheap may ignore it.
         """
+        ...
 
     def stored(self, put_id: bytes) -> list[Claim] | None:
         """Return the claims of an earlier put, None if it was not committed. For a commit whose result was lost."""
@@ -182,6 +183,7 @@ class Outbox(Protocol):
             for_s: seconds after which other owners may take the rows.
             pixels_blocked: pixels whose rows are not leased.
         """
+        ...
 
     def ack(self, owner: str, rows: Sequence[LeasedRecord], request_id: str = "") -> int:
         """Remove delivered rows, enter them in the ledger, and return how many ``owner`` still held.
@@ -191,30 +193,37 @@ class Outbox(Protocol):
             rows: rows of one pixel.
             request_id: TikTok's id of the request that delivered them.
         """
+        ...
 
     def retry(self, owner: str, ids: Collection[int], after_s: float, reason: str = "") -> int:
         """Put rows back with one more failed try, due after ``after_s`` seconds; ``reason`` is shown in listings."""
+        ...
 
     def renew(self, owner: str, ids: Collection[int], for_s: float) -> int:
         """Extend the lease on rows to ``for_s`` seconds from now; return how many the owner still holds."""
+        ...
 
     def release(self, owner: str, ids: Collection[int], reason: str = "") -> int:
         """Put rows that were not sent back unchanged, due now; ``reason`` is shown in listings."""
+        ...
 
     def bury(self, owner: str, rows: Sequence[LeasedRecord], reason: str) -> int:
         """Turn rows of one pixel into dead letters, stored with ``reason``."""
+        ...
 
     def cancel(self, event_id: str) -> bool:
         """Prevent an event's server copies from being sent; return False if one was sent or is in flight.
 
         The event stays claimed for the server channel, so that a repetition is not sent either.
         """
+        ...
 
     def due_in_s(self, pixels_blocked: Collection[str] = ()) -> float | None:
         """Return the seconds until the next row is due or its lease expires; 0 or less for now, None without rows."""
 
     def last_id(self) -> int:
         """Return the number of the newest row ever stored; before the first row, a lower number."""
+        ...
 
     def holds(self, up_to: int, pixels_blocked: Collection[str] = (), within_s: float | None = None) -> bool:
         """Return whether a row with a number up to ``up_to`` still waits.
@@ -224,18 +233,22 @@ class Outbox(Protocol):
             pixels_blocked: pixels whose rows are ignored.
             within_s: if given, only rows count that are leased or due within so many seconds.
         """
+        ...
 
     def counts(self) -> dict[str, int]:
         """Count the environment's rows: ``waiting`` (including leased), ``bytes`` of their bodies, ``dead``."""
+        ...
 
     def oldest_s(self) -> float | None:
         """Return the age of the event that has waited longest, in seconds; None if no event waits."""
 
     def resumes(self) -> int:
         """Return how often an operator has run `outbox retry`, which resumes halted pixels."""
+        ...
 
     def switches(self) -> Switches:
         """Return the operator's switches, at most a second old. Fast enough for every request."""
+        ...
 
     def tidy(self) -> None:
         """Do housekeeping. The relay calls this after sending and every few seconds."""

@@ -55,6 +55,7 @@ class Spool(Protocol):
 
     def set_aside(self, put: SpooledPut) -> int:
         """Let a put that cannot be read wait no longer; return how many server copies it has."""
+        ...
 
     def take(self, ref: str) -> bytes | None:
         """Return the deferred payload of a reference among the puts; None if there is none."""
@@ -62,6 +63,7 @@ class Spool(Protocol):
     @property
     def rows(self) -> int:
         """Return the number of server copies that wait."""
+        ...
 
 
 class MemorySpool:

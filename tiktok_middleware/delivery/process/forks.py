@@ -33,6 +33,7 @@ class ProcessRegistry(Protocol):
 
     def close(self, timeout_s: float) -> bool:
         """Close within ``timeout_s`` seconds; called when the process ends."""
+        ...
 
 
 alive: weakref.WeakSet[ProcessRegistry] = weakref.WeakSet()

@@ -128,7 +128,7 @@ def run_until(call: Callable[[], _T], is_over: Callable[[], bool]) -> _T:
         StoppedError: there was no result when ``is_over`` became true.
     """
     future: Future[_T] = Future()
-    run = partial(contextvars.Context().run, _answer, call, future)
+    run = partial(contextvars.Context().run, _answer, call, future)  # pyright: ignore[reportArgumentType]
     threading.Thread(target=run, name="tiktok-task", daemon=True).start()
     while not future.done():
         if is_over():

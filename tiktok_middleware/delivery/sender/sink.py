@@ -31,6 +31,7 @@ class Sink(Protocol):
         If all records of a batch are `Rejected`, the relay assumes that the whole batch was rejected because of some
         events, and finds them by sending parts of the batch.
         """
+        ...
 
     def close(self) -> None:
         """Close connections."""
