@@ -18,7 +18,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 HOOKS = ROOT / ".pre-commit-config.yaml"
 PROJECT: dict[str, Any] = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
-TARGETS = ["soak", "fuzz", "coverage"]
+TARGETS = ["soak", "fuzz", "coverage", "pyright"]
 FORMS = [
     ("vendor.github-issue-forms", "bug.yml"),
     ("vendor.github-issue-forms", "idea.yml"),
