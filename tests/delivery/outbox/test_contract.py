@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -122,6 +123,68 @@ def test_once_is_won_once_a_channel_by_whoever_asks_first(open_pair: Callable[..
 
 
 LATE = PAIRED_TTL_S + 1
+
+
+FREE_CHANNELS = [  # claimed before, seconds since then, and what an entry for both channels wins
+    ("nothing", 0, (True, True)),
+    ("browser", 0, (False, True)),
+    ("server", 0, (True, False)),
+    ("both", 0, (False, False)),
+    ("browser", PAIRED_TTL_S, (False, True)),
+    ("server", PAIRED_TTL_S, (True, False)),
+    ("browser", LATE, (False, False)),
+    ("server", LATE, (False, False)),
+    ("both", LATE, (False, False)),
+]
+
+
+@pytest.mark.parametrize("passing", [False, True])
+def test_entry_for_both_channels_wins_those_that_are_free(
+    open_pair: Callable[..., tuple[Outbox, Outbox]], passing: bool
+) -> None:
+    one, other = open_pair()
+    entries = {
+        (name, before): OutboxEntry(
+            name,
+            (record(name),) if before != "browser" else (),
+            browser=before != "server",
+            once=True,
+            passing=passing,
+        )
+        for name in map(str, range(len(FREE_CHANNELS)))
+        for before in ("browser", "server", "both")
+    }
+    for name, (before, wait_s, _) in enumerate(FREE_CHANNELS):
+        if before != "nothing":
+            at(one, NOW - wait_s).put([entries[str(name), before]])
+    asked = [entries[str(name), "both"] for name in range(len(FREE_CHANNELS))]
+    won = at(other, NOW).put(asked)
+    assert [(claim.browser, claim.server) for claim in won] == [wins for _, _, wins in FREE_CHANNELS]
+    assert not any(claim.browser or claim.server for claim in other.put(asked))
+    stored = names(lease(one))
+    sent = [before in {"server", "both"} or wins[1] for before, _, wins in FREE_CHANNELS]
+    assert [stored.count(str(name)) for name in range(len(FREE_CHANNELS))] == sent
+
+
+def test_rows_between_those_of_another_source_stay(open_outbox: Open) -> None:
+    """Rows of one source are in one range of numbers, in several ranges, or scattered."""
+    outbox = open_outbox()
+    for size, step in itertools.product([1, 8, 9, 51, 120], [1, 2, 10]):
+        sources = ["web" if number // step % 2 == 0 else "crm" for number in range(2 * size)]
+        at(outbox, NOW).put([submission(record(f"{n}", source=source)) for n, source in enumerate(sources)])
+        first = lease(outbox)
+        source = first[0].record.source
+        assert names(first) == [str(n) for n, found in enumerate(sources) if found == source]
+        assert outbox.renew("a", ids(first), 60.0) == len(first)
+        assert outbox.ack("a", first[::2]) == len(first[::2])
+        assert outbox.release("a", ids(first[1::2])) == len(first[1::2])
+        rest = [str(n) for n, found in enumerate(sources) if found != source] + names(first[1::2])
+        assert outbox.counts()["waiting"] == len(rest)
+        left = [*lease(outbox), *lease(outbox)]
+        assert sorted(names(left)) == sorted(rest)
+        assert sum(
+            outbox.ack("a", [row for row in left if row.record.source == name]) for name in ("web", "crm")
+        ) == len(rest)
 
 
 @pytest.mark.parametrize(("wait_s", "wins"), [(0, True), (PAIRED_TTL_S, True), (LATE, False), (300 * 86400, False)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,14 @@ from tests.delivery.delivery_world import NOW, PIXEL, WALL, sqlite_outbox, submi
 from tiktok_middleware.core.events.event import Record
 from tiktok_middleware.core.events_api.answers import Delivered, read_answer
 from tiktok_middleware.delivery.outbox.base import LeasedRecord, Limits, Retention
+from tiktok_middleware.delivery.outbox.sqlite.migrate import add_tables, migrate
+from tiktok_middleware.delivery.outbox.sqlite.once_claims import SENT
 from tiktok_middleware.delivery.outbox.sqlite.outbox import SqliteOutbox
+from tiktok_middleware.delivery.outbox.sqlite.schema import ADDITIONS, LEDGER_PART, MIGRATIONS
 
 DAY = 86400.0
 HASH = "f" * 64
+NUMBERS = "WITH RECURSIVE n (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM n WHERE number < ?) SELECT * FROM n"
 
 
 def sale(event_id: str, event: str = "Purchase", *, paired: bool = False, properties: Any = None) -> Record:
@@ -183,3 +188,35 @@ def test_ledger_of_another_pixel_or_environment_stops_no_late_event(path: Path) 
         late = submission(msgspec.structs.replace(sale("e1"), pixel=pixel), once=True)
         assert [claim.server for claim in outbox.put([late])] == [name != "here"]
         outbox.close()
+
+
+def test_late_event_is_found_in_every_part_of_a_long_ledger(path: Path, outbox: SqliteOutbox) -> None:
+    outbox.put([submission(sale("first"))])
+    outbox.ack("a", lease(outbox))
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            f"""INSERT INTO ledger SELECT NULL, environment, pixel, source, event, 'e' || number, order_id, value,
+            currency, channels, reason, request_id, event_time, at FROM ledger, ({NUMBERS})""",
+            (3 * LEDGER_PART,),
+        )
+        db.execute("DELETE FROM ledger WHERE id <= 10")
+        plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {SENT}", ("e1", "production"))]
+    assert any("SEARCH" in step and "ledger_part" in step for step in plan), plan
+    assert not any("SCAN" in step and "ledger" in step for step in plan), plan
+    WALL.pass_by(3 * DAY)
+    asked = {"first": True, "e9": True, "e10": False, "e5000": False, f"e{3 * LEDGER_PART}": False, "e999999": True}
+    found = outbox.put([submission(sale(event_id), once=True) for event_id in asked])
+    assert {event_id: claim.server for event_id, claim in zip(asked, found, strict=True)} == asked
+
+
+def test_entries_that_an_earlier_release_found_by_another_index_are_found(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        migrate(db, MIGRATIONS)
+        add_tables(db, ADDITIONS[:2])
+        entry = ("production", PIXEL, "web", "Purchase", "e1", "", None, "", "server", "delivered", "r", int(NOW), NOW)
+        db.execute(f"INSERT INTO ledger VALUES (NULL, {', '.join('?' * len(entry))})", entry)
+    outbox = sqlite_outbox(path, pixels=[PIXEL], sends=[PIXEL])
+    WALL.pass_by(3 * DAY)
+    late = outbox.put([submission(sale(event_id), once=True) for event_id in ("e1", "e2")])
+    assert [claim.server for claim in late] == [False, True]
+    outbox.close()

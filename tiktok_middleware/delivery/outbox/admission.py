@@ -34,6 +34,9 @@ class Claims(Protocol):
         """
         ...
 
+    def wins_both(self, event_id: str, pixels: Sequence[str], passing: bool) -> tuple[bool, bool]:
+        """Claim an event for the browser and for the server, each as `wins` does; return both results."""
+
     def first_at(self, event_id: str, pixels: Sequence[str], channel: str) -> float:
         """Return when the channel was claimed first, in Unix seconds; 0 if it was not."""
         ...
@@ -109,25 +112,31 @@ class Admission:
 
     def decide(self, entry: OutboxEntry, claims: Claims) -> Claim:
         """Return the claim of ``entry``; if it gets the server channel, add its records to `stored` or `delayed`."""
-        once, records = entry.once, entry.records
-        browser = entry.browser and (not once or self._wins_browser(entry, claims))
-        server = bool(records) and self._admits(records, is_reported=entry.reported)
-        if not once:  # most events
+        records = entry.records
+        browser, server = entry.browser, bool(records) and self._admits(records, is_reported=entry.reported)
+        if not entry.once:  # most events
             if server:
                 self._store(records, entry.delay_s)
             return claim_of(browser, server)
-        if server and not claims.wins(entry.event_id, _pixels_of(records), "server", entry.passing, _happened(entry)):
-            self.duplicates += len(records)
-            server = False
+        fits = server
+        browser, server = self._won(entry, browser, server, claims)
         if server:
             self._store(records, entry.delay_s)
-        if (browser, server) != (entry.browser, bool(records)):
+        elif fits:
+            self.duplicates += len(records)
+        if browser != entry.browser or server != bool(records):
             return self._lost(entry, browser, server, claims)
         return claim_of(browser, server)
 
-    def _wins_browser(self, entry: OutboxEntry, claims: Claims) -> bool:
-        pixels = entry.pixels or self._pixels or _pixels_of(entry.records)
-        return claims.wins(entry.event_id, pixels, "browser", entry.passing)
+    def _won(self, entry: OutboxEntry, browser: bool, server: bool, claims: Claims) -> tuple[bool, bool]:
+        """Claim the wanted channels of an entry, and return which of them it won."""
+        of_server = _pixels_of(entry.records)
+        of_browser = entry.pixels or self._pixels or of_server
+        if browser and server and of_browser == of_server:  # most entries
+            return claims.wins_both(entry.event_id, of_server, entry.passing)
+        browser = browser and claims.wins(entry.event_id, of_browser, "browser", entry.passing)
+        server = server and claims.wins(entry.event_id, of_server, "server", entry.passing, _happened(entry))
+        return browser, server
 
     def _lost(self, entry: OutboxEntry, browser: bool, server: bool, claims: Claims) -> Claim:
         """Return the claim, with the time of the earlier claim of the lost channel."""

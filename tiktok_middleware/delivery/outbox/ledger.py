@@ -9,7 +9,7 @@ import msgspec
 from tiktok_middleware.core.events.event import PAGE_VIEW
 from tiktok_middleware.delivery.outbox.base import LeasedRecord
 
-__all__ = ["DELIVERED", "LedgerEntry", "ledger_entries"]
+__all__ = ["DELIVERED", "SHARED_FIELDS", "LedgerEntry", "ledger_entries"]
 
 DELIVERED = "delivered"
 """Reason code of an event that TikTok has accepted."""
@@ -19,11 +19,14 @@ _MAX_CURRENCY_CHARS = 8
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, gc=False):
-    """One server copy of an event, with its outcome.
+    """One server copy of an event, with its outcome. Entries that are made together share the first five fields.
 
     Attributes:
         environment: name of the environment.
         pixel: TikTok's ``event_source_id``.
+        reason: ``delivered``, or why it was abandoned: ``rejected`` or ``expired``.
+        request_id: TikTok's id of the request, or empty.
+        at: when it was delivered or abandoned, in Unix seconds.
         source: TikTok's ``event_source``.
         event: name of the event.
         event_id: id of the event.
@@ -31,14 +34,14 @@ class LedgerEntry(msgspec.Struct, frozen=True, gc=False):
         value: its value, or None.
         currency: currency of the value, or empty.
         channels: ``server``, or ``browser+server`` if a browser copy was handed out too.
-        reason: ``delivered``, or why it was abandoned: ``rejected`` or ``expired``.
-        request_id: TikTok's id of the request, or empty.
         event_time: time of the event, in Unix seconds.
-        at: when it was delivered or abandoned, in Unix seconds.
     """
 
     environment: str
     pixel: str
+    reason: str
+    request_id: str
+    at: float
     source: str
     event: str
     event_id: str
@@ -46,10 +49,11 @@ class LedgerEntry(msgspec.Struct, frozen=True, gc=False):
     value: float | None
     currency: str
     channels: str
-    reason: str
-    request_id: str
     event_time: int
-    at: float
+
+
+SHARED_FIELDS = 5
+"""How many of the first fields have the same value in all entries that are made together."""
 
 
 class _Properties(msgspec.Struct, gc=False):
@@ -63,7 +67,7 @@ class _Item(msgspec.Struct, gc=False):
 
 
 _NOTHING = _Properties()
-_decode = msgspec.json.Decoder(_Item).decode
+_decode_all = msgspec.json.Decoder(list[_Item]).decode
 
 
 def ledger_entries(
@@ -73,46 +77,39 @@ def ledger_entries(
 
     Args:
         environment: name of the environment.
-        rows: delivered or abandoned rows.
+        rows: delivered or abandoned rows of one pixel.
         reason: why they leave the outbox.
         request_id: TikTok's id of the request, or empty.
         at: Unix seconds.
     """
-    found: list[LedgerEntry] = []
-    for row in rows:
-        record = row.record
-        if record.event == PAGE_VIEW:
-            continue
-        order_id, value, currency = _told(record.body)
-        channels = "browser+server" if record.paired else "server"
-        found.append(
-            LedgerEntry(
-                environment,
-                record.pixel,
-                record.source,
-                record.event,
-                record.event_id,
-                order_id,
-                value,
-                currency,
-                channels,
-                reason,
-                request_id,
-                record.event_time,
-                at,
-            )
+    records = [row.record for row in rows if row.record.event != PAGE_VIEW]
+    return [
+        LedgerEntry(
+            environment,
+            record.pixel,
+            reason,
+            request_id,
+            at,
+            record.source,
+            record.event,
+            record.event_id,
+            "" if order.order_id is None else str(order.order_id)[:_MAX_ORDER_CHARS],
+            order.value,
+            (order.currency or "")[:_MAX_CURRENCY_CHARS],
+            "browser+server" if record.paired else "server",
+            record.event_time,
         )
-    return found
+        for record, order in zip(records, _orders([record.body for record in records]), strict=True)
+    ]
 
 
-def _told(body: bytes) -> tuple[str, float | None, str]:
-    """Return the order, value and currency of an item; properties that a team adds may have any type."""
+def _orders(bodies: Sequence[bytes]) -> list[_Properties]:
+    """Return the order, value and currency of each item; properties that a team adds may have any type."""
     try:
-        found = _decode(body).properties or _NOTHING
+        found = [item.properties or _NOTHING for item in _decode_all(b"[%b]" % b",".join(bodies))]
     except (msgspec.DecodeError, UnicodeDecodeError):
-        found = _of_any_type(body)
-    order_id = "" if found.order_id is None else str(found.order_id)[:_MAX_ORDER_CHARS]
-    return order_id, found.value, (found.currency or "")[:_MAX_CURRENCY_CHARS]
+        found = []
+    return found if len(found) == len(bodies) else [_of_any_type(body) for body in bodies]
 
 
 def _of_any_type(body: bytes) -> _Properties:

@@ -48,6 +48,9 @@ class MemoryClaims:
                 del self._made[next(iter(self._made))]
         return True
 
+    def wins_both(self, event_id: str, pixels: Sequence[str], passing: bool) -> tuple[bool, bool]:
+        return self.wins(event_id, pixels, "browser", passing), self.wins(event_id, pixels, "server", passing)
+
     def first_at(self, event_id: str, pixels: Sequence[str], channel: str) -> float:
         times = [self._made[key] for key in self._keys(event_id, pixels, channel) if key in self._made]
         return min(times, default=0.0)

@@ -122,6 +122,9 @@ class PostgresClaims:
             self._made[key] = self._now - passed_s
         return True
 
+    def wins_both(self, event_id: str, pixels: Sequence[str], passing: bool) -> tuple[bool, bool]:
+        return self.wins(event_id, pixels, "browser", passing), self.wins(event_id, pixels, "server", passing)
+
     def first_at(self, event_id: str, pixels: Sequence[str], channel: str) -> float:
         """Return when the channel was claimed first, in Unix seconds; 0 if it was not."""
         keys = [(pixel, event_id, channel) for pixel in self._scope.all_of(pixels)]

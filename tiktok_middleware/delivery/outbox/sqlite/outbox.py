@@ -54,7 +54,7 @@ __all__ = ["DISK_LIMITS", "SqliteOutbox"]
 
 DISK_LIMITS = Limits(rows=1_000_000, bytes=1024 * 1024 * 1024, dead=100_000)
 
-_LEASE = "UPDATE waiting SET owner = ?, due = ? WHERE id IN "
+_LEASE = "UPDATE waiting SET owner = ?, due = ? WHERE id"
 _FIND = f"""SELECT id, tries, event, event_id, event_time, {PAIRED}, body FROM waiting
     WHERE due <= ? AND pixel = ? AND source = ? ORDER BY due LIMIT ?"""
 _TALLY = "SELECT rows - other_rows, bytes - other_bytes, puts FROM tally"
@@ -131,7 +131,7 @@ class SqliteOutbox:
                 return earlier
             now = self._clock.now()
             admission = self._space.admission(db, entries, Space(self._limits, rows, size))
-            claims = SqliteClaims(db, self._scopes, self._clock, self._added)
+            claims = SqliteClaims(db, self._scopes, self._clock, self._added, now)
             won = [admission.decide(entry, claims) for entry in entries]
             last_id = self._store(db, admission, now, holder)
             if payloads := handed_out(entries, won):
@@ -225,7 +225,7 @@ class SqliteOutbox:
 
     def _move(self, change: str, values: tuple[object, ...], owner: str, ids: Collection[int]) -> int:
         with self._connection.transaction() as db:
-            return for_each(db, f"UPDATE waiting SET {change} WHERE owner = ? AND id IN ", (*values, owner), ids)
+            return for_each(db, f"UPDATE waiting SET {change} WHERE owner = ? AND id", (*values, owner), ids)
 
     def bury(self, owner: str, rows: Sequence[LeasedRecord], reason: str) -> int:
         with self._connection.transaction() as db:
@@ -282,7 +282,7 @@ class SqliteOutbox:
                     db.execute("DELETE FROM waiting WHERE id = ?", (id_,))
                     usage.add(db, scope, self._scopes.home, -1, -size, clock=now)
             dead = db.execute(f"DELETE FROM dead WHERE {where}", (event_id, *self._due.values)).rowcount
-            claims = SqliteClaims(db, self._scopes, self._clock, self._added)
+            claims = SqliteClaims(db, self._scopes, self._clock, self._added, now)
             is_new = claims.wins(event_id, pixels, "server", passing=False)
             usage.add(db, "", self._scopes.home, 0, 0, claims=claims.new, clock=now)
             self._housekeeping.note_removed()

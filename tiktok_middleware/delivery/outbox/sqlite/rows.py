@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple, TypeVar
@@ -12,7 +13,7 @@ import msgspec
 
 from tiktok_middleware.core.events.event import Record
 from tiktok_middleware.delivery.outbox.base import LeasedRecord
-from tiktok_middleware.delivery.outbox.ledger import LedgerEntry
+from tiktok_middleware.delivery.outbox.ledger import SHARED_FIELDS, LedgerEntry
 from tiktok_middleware.delivery.outbox.sqlite import usage
 from tiktok_middleware.delivery.outbox.sqlite.scopes import Scopes
 
@@ -23,9 +24,14 @@ _ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _PART = 50
 _INSERT_ONE = _INSERT + _ROW
 _INSERT_PART = _INSERT + ", ".join([_ROW] * _PART)
-_ENTRY = ", ".join(LedgerEntry.__struct_fields__)
-_ENTER = f"INSERT INTO ledger ({_ENTRY}) VALUES "
-_ENTRY_ROW = f"({', '.join('?' * len(LedgerEntry.__struct_fields__))})"
+_ENTRY = LedgerEntry.__struct_fields__
+_OWN_FIELDS = len(_ENTRY) - SHARED_FIELDS
+_ENTER = f"""INSERT INTO ledger ({", ".join(_ENTRY)}) SELECT {"?, " * SHARED_FIELDS}
+    {", ".join(f"column{number}" for number in range(1, _OWN_FIELDS + 1))} FROM (VALUES """
+_ENTRY_ROW = f"({', '.join('?' * _OWN_FIELDS)})"
+_ENTER_ONE = f"{_ENTER}{_ENTRY_ROW})"
+_ENTER_PART = f"{_ENTER}{', '.join([_ENTRY_ROW] * _PART)})"
+_RANGE = 8  # shortest range of row numbers that gets a statement of its own
 _T = TypeVar("_T")
 
 # If a row's own entry handed out no browser copy (0), a later entry may have. If an operator retries a pair as a new
@@ -51,13 +57,13 @@ class DeadLetter(NamedTuple):
 
 def insert(db: sqlite3.Connection, records: Sequence[Record], scopes: Scopes, owner: str | None, due: float) -> int:
     """Insert records and return the number of the last row; the other rows have the numbers before it."""
-    of = scopes.of
+    suffix = scopes.suffix
     last_id: int | None = 0
     for part in _parts(records):
         values = [
             value
             for r in part
-            for value in (of(r.pixel), r.source, r.event, r.event_id, r.event_time, r.paired, r.body, due, owner)
+            for value in (r.pixel + suffix, r.source, r.event, r.event_id, r.event_time, r.paired, r.body, due, owner)
         ]
         last_id = db.execute(_INSERT_ONE if len(part) == 1 else _INSERT_PART, values).lastrowid
     return last_id or 0
@@ -65,32 +71,21 @@ def insert(db: sqlite3.Connection, records: Sequence[Record], scopes: Scopes, ow
 
 def delete(db: sqlite3.Connection, scopes: Scopes, owner: str, rows: Sequence[LeasedRecord]) -> Sequence[LeasedRecord]:
     """Delete the rows that ``owner`` still holds, and return them."""
-    mine = rows
-    db.execute("SAVEPOINT held")
-    if _delete(db, owner, rows) != len(rows):
-        # Undo the deletion, since only existing rows show which of them ``owner`` holds.
-        db.execute("ROLLBACK TO held")
-        mine = _held(db, owner, rows)
-        _delete(db, owner, mine)
-    db.execute("RELEASE held")
-    by_scope: dict[str, tuple[int, int]] = {}
-    for row in mine:
-        count, size = by_scope.get(row.record.pixel, (0, 0))
-        by_scope[row.record.pixel] = count + 1, size + len(row.record.body)
-    for pixel, (count, size) in by_scope.items():
-        usage.add(db, scopes.of(pixel), scopes.home, -count, -size)
+    mine = _held(db, owner, rows)
+    for_each(db, "DELETE FROM waiting WHERE id", (), [row.id for row in mine])
+    records = [row.record for row in mine]
+    for pixel in {record.pixel for record in records}:
+        sizes = [len(record.body) for record in records if record.pixel == pixel]
+        usage.add(db, scopes.of(pixel), scopes.home, -len(sizes), -sum(sizes))
     return mine
 
 
-def _delete(db: sqlite3.Connection, owner: str, rows: Sequence[LeasedRecord]) -> int:
-    return for_each(db, "DELETE FROM waiting WHERE owner = ? AND id IN ", (owner,), [row.id for row in rows])
-
-
-def _held(db: sqlite3.Connection, owner: str, rows: Sequence[LeasedRecord]) -> list[LeasedRecord]:
-    held: set[int] = set()
-    for part in _parts([row.id for row in rows]):
-        found = db.execute(f"SELECT id FROM waiting WHERE owner = ? AND id IN {marks(part)}", (owner, *part))
-        held.update(id_ for (id_,) in found)
+def _held(db: sqlite3.Connection, owner: str, rows: Sequence[LeasedRecord]) -> Sequence[LeasedRecord]:
+    """Return those of ``rows`` that ``owner`` still holds."""
+    ids = [row.id for row in rows]
+    if sum(count for (count,) in _found(db, "count(*)", owner, ids)) == len(ids):
+        return rows  # nearly always
+    held = {id_ for (id_,) in _found(db, "id", owner, ids)}
     return [row for row in rows if row.id in held]
 
 
@@ -98,19 +93,55 @@ def bury(db: sqlite3.Connection, owner: str, rows: Sequence[LeasedRecord], lette
     """Copy rows of one pixel that ``owner`` holds to the dead letters."""
     sql = f"""INSERT OR REPLACE INTO dead (id, pixel, source, event, event_id, event_time, paired, body, tries, reason,
         died) SELECT id, pixel, source, event, event_id, event_time, {PAIRED}, body, tries, ?, ?
-        FROM waiting WHERE owner = ? AND id IN """
+        FROM waiting WHERE owner = ? AND id"""
     for_each(db, sql, (letter.prefix, letter.reason, letter.died, owner), [row.id for row in rows])
 
 
 def note_in_ledger(db: sqlite3.Connection, entries: Sequence[LedgerEntry]) -> None:
-    """Insert entries into the ledger."""
-    for part in _parts([msgspec.structs.astuple(entry) for entry in entries]):
-        db.execute(_ENTER + ", ".join([_ENTRY_ROW] * len(part)), [value for row in part for value in row])
+    """Insert entries that were made together into the ledger."""
+    rows = [msgspec.structs.astuple(entry) for entry in entries]
+    for part in _parts([row[SHARED_FIELDS:] for row in rows]):
+        sql = _ENTER_PART if len(part) == _PART else _ENTER_ONE
+        db.execute(sql, [*rows[0][:SHARED_FIELDS], *itertools.chain.from_iterable(part)])
 
 
 def for_each(db: sqlite3.Connection, sql: str, values: tuple[object, ...], ids: Collection[int]) -> int:
-    """Run a statement that ends in ``IN`` for the rows ``ids``; return how many rows it changed."""
-    return sum(db.execute(sql + marks(part), (*values, *part)).rowcount for part in _parts(list(ids)))
+    """Run a statement that ends in ``id`` for the rows ``ids``; return how many rows it changed.
+
+    Rows are nearly always in one range, since they were stored together. A range takes a tenth less time than a list.
+    """
+    return sum([cursor.rowcount for cursor in _cursors(db, sql, values, ids)])
+
+
+def _found(db: sqlite3.Connection, column: str, owner: str, ids: Collection[int]) -> Iterator[tuple[int]]:
+    """Yield a column of those of the rows ``ids`` that ``owner`` holds."""
+    for cursor in _cursors(db, f"SELECT {column} FROM waiting WHERE owner = ? AND id", (owner,), ids):
+        yield from cursor.fetchall()
+
+
+def _cursors(
+    db: sqlite3.Connection, sql: str, values: tuple[object, ...], ids: Collection[int]
+) -> Iterator[sqlite3.Cursor]:
+    scattered: list[int] = []
+    for numbers in _ranges(ids):
+        if len(numbers) < _RANGE:
+            scattered += numbers
+        else:
+            yield db.execute(f"{sql} BETWEEN ? AND ?", (*values, numbers[0], numbers[-1]))
+    for part in _parts(scattered):
+        yield db.execute(f"{sql} IN {marks(part)}", (*values, *part))
+
+
+def _ranges(ids: Collection[int]) -> Iterator[range]:
+    """Yield the ranges of consecutive numbers in ``ids``."""
+    numbers = list(ids)
+    if numbers and numbers == list(whole := range(numbers[0], numbers[0] + len(numbers))):  # nearly always
+        yield whole
+        return
+    numbers = sorted(set(numbers))
+    for _, group in itertools.groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
+        found = [number for _, number in group]
+        yield range(found[0], found[-1] + 1)
 
 
 def marks(values: Collection[object]) -> str:

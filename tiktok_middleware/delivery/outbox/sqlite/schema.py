@@ -12,7 +12,10 @@ from __future__ import annotations
 
 from tiktok_middleware.core.events.event import PAGE_VIEW
 
-__all__ = ["ADDITIONS", "MIGRATIONS", "SCHEMA_VERSION"]
+__all__ = ["ADDITIONS", "LEDGER_PART", "MIGRATIONS", "SCHEMA_VERSION"]
+
+LEDGER_PART = 4096
+"""Entries of the ledger whose ids are sorted together; a look-up searches each part of the ledger."""
 
 MIGRATIONS = (
     f"""
@@ -89,6 +92,12 @@ ADDITIONS = (
     # An event that is older than TikTok's deduplication window is looked up before it is stored.
     """
     CREATE INDEX ledger_event ON ledger (event_id);
+    """,
+    # The ids of `once` events are random. In one index over millions of ids, each new entry would change a page of its
+    # own, and each changed page is written to the log. So the ids are sorted within parts of the ledger only.
+    f"""
+    DROP INDEX ledger_event;
+    CREATE INDEX ledger_part ON ledger (id / {LEDGER_PART}, event_id);
     """,
 )
 """Scripts whose changes an older release can ignore; the table `additions` counts those that a file has applied."""

@@ -68,7 +68,7 @@ class FileSpace:
             if not views:
                 return
             freed = sum(length for _, length in views)
-            for_each(db, "DELETE FROM waiting WHERE id IN ", (), [id_ for id_, _ in views])
+            for_each(db, "DELETE FROM waiting WHERE id", (), [id_ for id_, _ in views])
             usage.add(db, scope, self._scopes.home, -len(views), -freed)
             self._note_removed()
             admission.freed(pixel, len(views), freed)
@@ -83,14 +83,11 @@ class FileSpace:
             size = len(records[0].body)
             usage.add(db, scope, self._scopes.home, 1, size, claims=claims, clock=now, puts=puts)
             return
-        sizes: dict[str, list[int]] = {}
-        for record in records:
-            if (found := sizes.get(record.pixel)) is None:
-                found = sizes[record.pixel] = []
-            found.append(len(record.body))
-        if not sizes and (claims or puts is not None):
-            sizes[""] = []
-        for pixel, of_pixel in sizes.items():
+        pixels = {record.pixel for record in records}
+        if not pixels and (claims or puts is not None):
+            pixels = {""}
+        for pixel in pixels:
+            sizes = [len(record.body) for record in records if record.pixel == pixel]
             scope, home = self._scopes.of(pixel), self._scopes.home
-            usage.add(db, scope, home, len(of_pixel), sum(of_pixel), claims=claims, clock=now, puts=puts)
+            usage.add(db, scope, home, len(sizes), sum(sizes), claims=claims, clock=now, puts=puts)
             claims = 0
