@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tiktok_middleware._slices import SLICE_BYTES, received_in_slices
 from tiktok_middleware.core.http.response_headers import encoded
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
-from tiktok_middleware.core.response.decision_cache import HeldPage, look_up, replay
+from tiktok_middleware.core.response.decision_cache import HeldPage, look_up, passes, replay
 from tiktok_middleware.core.response.decision_cache_key import ASGI
 from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.response.policy import may_get_page
@@ -34,28 +34,24 @@ class AsgiResponse:
     Attributes:
         state: waiting for the head; passing all messages; holding the head of a page with a recorded decision; passing
             the pieces of such a page after its script; or following an exchange.
-        passes: whether all messages but the last pass.
         exchange: the exchange; None while recorded decisions are enough.
     """
 
-    __slots__ = ("_client", "_held", "_send", "_start", "_tracker", "exchange", "passes", "state")
+    __slots__ = ("_client", "_held", "_send", "_start", "_tracker", "exchange", "state")
     _held: HeldPage
 
     def __init__(self, tracker: RequestTracker, client: Client, send: Send) -> None:
         self._tracker = tracker
         self._client = client
         self._send = send
-        self.passes = False
         self.state = _WAITING
         self.exchange: Exchange | None = None
         self._start: Message | None = None  # head of the app, while it is held
 
     def send(self, message: Message) -> Awaitable[None]:
         """Take a message of the app, and send it to the server now or later."""
-        if self.passes and message.get("more_body"):
-            return self._send(message)
         state = self.state
-        if state == PASSING:
+        if state == PASSING or (state == _SPLICED and message.get("more_body")):
             return self._send(message)
         if state == _WAITING:
             return self._head(message)
@@ -91,7 +87,11 @@ class AsgiResponse:
             if not isinstance(headers, list):  # headers may be any iterable, or absent
                 headers = list(headers or ())
                 message = {**message, "headers": headers}
-            found = look_up(self._tracker, message["status"], headers, ASGI)
+            tracker = self._tracker
+            if passes(tracker, headers, ASGI):
+                self.state = PASSING
+                return self._send(message)
+            found = look_up(tracker, message["status"], headers, ASGI)
             if found is PASS:
                 self.state = PASSING
                 return self._send(message)
@@ -131,7 +131,7 @@ class AsgiResponse:
         if not isinstance(made, tuple) or start is None:
             self.state = _EXCHANGE
             return self._through_exchange(message)
-        self.passes, self.state = True, PASSING if is_last else _SPLICED
+        self.state = PASSING if is_last else _SPLICED
         start["headers"], data = made  # a copy of the app's message
         return self._both(start, {**message, "body": data})
 

@@ -62,7 +62,7 @@ class TikTokMiddleware:
             if own is not None:
                 await self._answer(own, receive, send)
                 return
-        tracker = client.begin(scope)
+        tracker = client.begin_scope(scope)
         if tracker is None:
             await self.app(scope, receive, send)
             return
@@ -84,7 +84,7 @@ class TikTokMiddleware:
             raise
         finally:
             tracker_var.reset(token)
-            response.passes, response.state = True, PASSING
+            response.state = PASSING
             late = client.end(tracker, response.exchange)
         if late is not None:
             await client.wait_async(late)
@@ -119,7 +119,7 @@ class TikTokMiddleware:
 
     async def _websocket(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Handle a WebSocket: it has no page, so its events only get a server copy, at once."""
-        tracker = self.client.begin(scope)
+        tracker = self.client.begin_scope(scope)
         if tracker is None:
             await self.app(scope, receive, send)
             return

@@ -28,7 +28,7 @@ def attach_to_requests() -> None:
     """
     global _modules_seen  # noqa: PLW0603  # number of modules at the last call
     count = len(sys.modules)
-    if not _waiting or count == _modules_seen:
+    if count == _modules_seen or not _waiting:
         return
     with _lock:
         for entry in tuple(_waiting):

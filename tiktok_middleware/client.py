@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import Future
 from dataclasses import replace
+from time import monotonic
 from typing import Any
 
 from tiktok_middleware._development import development_server
@@ -185,31 +186,49 @@ class Client(Drafting, PageReports, OtherServers):
         Args:
             raw: the ASGI scope or WSGI environ.
         """
-        if time.monotonic() >= self._look_at:
+        return self.begin_environ(raw) if "REQUEST_METHOD" in raw else self.begin_scope(raw)
+
+    def begin_scope(self, scope: MutableMapping[str, Any]) -> RequestTracker | None:
+        """Do the same for an ASGI scope."""
+        if monotonic() >= self._look_at:
             self._look()
         runtime = self._stopped or self.runtime
         try:
             if runtime.by_host is not None:
-                runtime = runtime.serving(self._read_request(raw))
-            outer = raw.get(KEY)
-            # A tracker that has ended does not count: some middleware calls the app again with the same environ.
-            if outer is not None and outer.runtime is runtime and not outer.has_ended:
+                runtime = runtime.serving(self._read_request(scope))
+            if KEY in scope and _is_begun(scope[KEY], runtime):
                 return None
-            if "REQUEST_METHOD" in raw:
-                environ = raw.copy() if type(raw) is dict else dict(raw)  # copy() is faster where keys were removed
-                tracker = RequestTracker(environ, environ, runtime, EnvironRequest)
-                is_conditional = "HTTP_IF_NONE_MATCH" in environ
-            else:
-                headers = headers_by_name(raw)
-                scope = raw.copy() if type(raw) is dict else dict(raw)
-                tracker = RequestTracker(scope, headers, runtime, ScopeRequest)
-                is_conditional = b"if-none-match" in headers
-            if is_conditional:
-                tracker.state.ask_as_bare(raw)
-            if self._awaited and not ("HTTP_COOKIE" in tracker.headers or b"cookie" in tracker.headers):
+            headers = headers_by_name(scope)
+            raw = scope.copy() if type(scope) is dict else dict(scope)  # copy() is faster where keys were removed
+            tracker = RequestTracker(raw, headers, runtime, ScopeRequest)
+            if b"if-none-match" in headers:
+                tracker.state.ask_as_bare(scope)
+            if self._awaited and b"cookie" not in headers:
                 follow(tracker.state)
-            raw[KEY] = tracker
+            scope[KEY] = tracker
         except Exception as error:  # noqa: BLE001  # our failures never reach the app
+            self._log.failure("request", error)
+            return None
+        return tracker
+
+    def begin_environ(self, environ: MutableMapping[str, Any]) -> RequestTracker | None:
+        """Do the same for a WSGI environ."""
+        if monotonic() >= self._look_at:
+            self._look()
+        runtime = self._stopped or self.runtime
+        try:
+            if runtime.by_host is not None:
+                runtime = runtime.serving(self._read_request(environ))
+            if KEY in environ and _is_begun(environ[KEY], runtime):
+                return None
+            raw = environ.copy() if type(environ) is dict else dict(environ)  # as above
+            tracker = RequestTracker(raw, raw, runtime, EnvironRequest)
+            if "HTTP_IF_NONE_MATCH" in raw:
+                tracker.state.ask_as_bare(environ)
+            if self._awaited and "HTTP_COOKIE" not in raw:
+                follow(tracker.state)
+            environ[KEY] = tracker
+        except Exception as error:  # noqa: BLE001  # as above
             self._log.failure("request", error)
             return None
         return tracker
@@ -240,11 +259,11 @@ class Client(Drafting, PageReports, OtherServers):
 
         Return a future to wait for if the delivery sends inline, because the process may be frozen after the request.
         """
-        if exchange is not None:
-            exchange.phase = Phase.DONE
-        elif tracker.said is None:
+        if tracker.said is None:  # no events and no exchange, as for most requests
             tracker.late = self._late
             return None
+        if exchange is not None:
+            exchange.phase = Phase.DONE
         state = tracker.end(self._late)
         return self._submit_late(state) if state is not None else None
 
@@ -353,7 +372,7 @@ class Client(Drafting, PageReports, OtherServers):
 
     def _look(self) -> None:
         """Check whether an operator has stopped everything; then requests are served by a runtime that is off."""
-        self._look_at = time.monotonic() + _LOOK_EVERY_S
+        self._look_at = monotonic() + _LOOK_EVERY_S
         try:
             is_off = self._delivery_in_use.is_off
         except Exception as error:  # noqa: BLE001  # the delivery may be the application's own
@@ -364,7 +383,7 @@ class Client(Drafting, PageReports, OtherServers):
         self._stopped = self._runtime_off if is_off else None
 
     def _looked(self) -> Runtime:
-        if time.monotonic() >= self._look_at:
+        if monotonic() >= self._look_at:
             self._look()
         return self._stopped or self.runtime
 
@@ -378,3 +397,11 @@ class Client(Drafting, PageReports, OtherServers):
     def _stop_watching(self) -> None:
         for runtime in (self.runtime, *(self._by_host or ())):
             runtime.page_watch = None
+
+
+def _is_begun(outer: RequestTracker | None, runtime: Runtime) -> bool:
+    """Return whether an outer adapter has begun this request already.
+
+    A tracker that has ended does not count: some middleware calls the app again with the same environ.
+    """
+    return outer is not None and outer.runtime is runtime and not outer.has_ended

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tiktok_middleware._bounded_read import read_within
 from tiktok_middleware._wsgi_body import WsgiBody
-from tiktok_middleware._wsgi_response import StartResponse, WsgiResponse
+from tiktok_middleware._wsgi_response import PASSING, StartResponse, WsgiResponse
 from tiktok_middleware.attach import attach_to_requests
 from tiktok_middleware.core.http.own_response import Answer, Wanted
 from tiktok_middleware.core.tracking.current import tracker_var
@@ -51,7 +51,7 @@ class TikTokMiddleware:
             own = client.own_response(environ)
             if own is not None:
                 return _answered(own, client, environ, start_response)
-        tracker = client.begin(environ)
+        tracker = client.begin_environ(environ)
         if tracker is None:
             return self.app(environ, start_response)
         attach_to_requests()
@@ -64,7 +64,7 @@ class TikTokMiddleware:
             raise
         kind = type(iterable)
         # A generator runs code of the app, so the tracker must stay current until the generator ends.
-        if kind is not GeneratorType and response.passes:
+        if kind is not GeneratorType and (response.state == PASSING or response.passes):
             response.finish()
             return iterable  # the app's own object: servers recognise files by its identity
         if kind in _WHOLE:

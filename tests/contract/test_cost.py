@@ -23,16 +23,16 @@ OURS = str(Path(tiktok_middleware.__file__).parent)
 
 # A few more than today's. Whoever needs a greater number makes every request of that kind dearer.
 MOST = {
-    ("asgi", "json"): 16,
+    ("asgi", "json"): 12,
     ("asgi", "page"): 40,
     ("asgi", "long"): 40,
-    ("asgi", "stream"): 96,
-    ("asgi", "landing"): 79,
-    ("wsgi", "json"): 14,
+    ("asgi", "stream"): 94,
+    ("asgi", "landing"): 42,
+    ("wsgi", "json"): 10,
     ("wsgi", "page"): 43,
     ("wsgi", "long"): 43,
     ("wsgi", "stream"): 105,
-    ("wsgi", "landing"): 80,
+    ("wsgi", "landing"): 46,
 }
 
 

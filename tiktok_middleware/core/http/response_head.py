@@ -9,7 +9,16 @@ from typing import NamedTuple
 from tiktok_middleware.core.http.cache_headers import is_targeted
 from tiktok_middleware.core.http.header_names import ByHeaderName
 
-__all__ = ["PLANNED", "Head", "place_of", "says_html", "seconds_left"]
+__all__ = [
+    "CONTENT_TYPE",
+    "CONTENT_TYPE_CHARS",
+    "PLANNED",
+    "Head",
+    "is_html",
+    "place_of",
+    "says_html",
+    "seconds_left",
+]
 
 
 class Head(NamedTuple):
@@ -89,15 +98,17 @@ def seconds_left(expires: str, now_s: float) -> float:
 def says_html(headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]) -> bool:
     """Return whether the ``Content-Type`` is some kind of HTML. This quick check sorts out most other responses."""
     for name, value in headers:
-        if name in _CONTENT_TYPE or (len(name) == _CONTENT_TYPE_CHARS and name.lower() in _CONTENT_TYPE):
-            return _is_html(value)
+        if name in CONTENT_TYPE or (len(name) == CONTENT_TYPE_CHARS and name.lower() in CONTENT_TYPE):
+            return is_html(value)
     return False
 
 
 @lru_cache(maxsize=256)
-def _is_html(content_type: bytes | str) -> bool:
+def is_html(content_type: bytes | str) -> bool:
+    """Return whether a value of ``Content-Type`` is some kind of HTML."""
     return "html" in (content_type if isinstance(content_type, str) else content_type.decode("latin-1")).lower()
 
 
-_CONTENT_TYPE = frozenset({b"content-type", "content-type", b"Content-Type", "Content-Type"})
-_CONTENT_TYPE_CHARS = len("content-type")
+#: The header's name, as frameworks write it.
+CONTENT_TYPE = frozenset({b"content-type", "content-type", b"Content-Type", "Content-Type"})
+CONTENT_TYPE_CHARS = len("content-type")
