@@ -84,8 +84,9 @@ format: $(VENV)/.installed-dev
 # Hundreds of processes import the package: let the first one compile it for all.
 test test-fast coverage: export PYTHONDONTWRITEBYTECODE =
 
+# Three processes for two processors: many tests wait for servers and browsers. tests/distribution.py divides the files.
 test: $(VENV)/.installed-dev modules .venv-reality-httpbin/.installed lint
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 3 --dist loadfile
 
 # No browser, no Node.js, no broker, no server process; of long tables some rows (tests/fast_tier.py).
 test-fast: $(VENV)/.installed-dev
@@ -93,7 +94,7 @@ test-fast: $(VENV)/.installed-dev
 
 coverage: $(VENV)/.installed-dev modules .venv-reality-httpbin/.installed
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2 --dist loadgroup -q
+	$(BIN)/coverage run -m pytest -n 3 --dist loadfile -q
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import os
 import re
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ import pytest
 from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
+from tests.distribution import UnitScheduling, long_units_first
 from tests.fast_tier import MAX_ROWS, NOT_FAST, left_out
 from tests.frameworks.summary import pytest_terminal_summary  # noqa: F401  # prints versions and results
 from tests.watch import Watch
@@ -56,6 +58,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if is_slow else None
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> UnitScheduling | None:
+    return UnitScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     left = left_out(items, all_rows=config.getoption("all_rows")) if config.getoption("fast") else []
     if Coverage.current() is not None:
@@ -64,6 +71,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left)
         without = set(left)
         items[:] = [item for item in items if item not in without]
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        items[:] = long_units_first(items)
 
 
 def _reads_a_clock(item: pytest.Item) -> bool:
