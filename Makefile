@@ -132,10 +132,12 @@ $(BENCH)/.installed: pyproject.toml tests/bench/requirements.txt
 	$(BENCH)/bin/python -m pip install --quiet --editable . -r tests/bench/requirements.txt
 	@touch $@
 
-# The cost of a request and of delivery beside other packages', in interleaved runs. BENCH_ARGS=--quick for a minute.
+# The cost of a request and of delivery beside other packages', in interleaved runs, and of an outbox file.
+# BENCH_ARGS=--quick for some minutes less.
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python -m tests.bench requests $(BENCH_ARGS)
 	$(BENCH)/bin/python -m tests.bench delivery $(BENCH_ARGS)
+	$(BENCH)/bin/python -m tests.bench outbox $(BENCH_ARGS)
 
 FUZZ := .venv-fuzz
 $(FUZZ)/.installed: pyproject.toml

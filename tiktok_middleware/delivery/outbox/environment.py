@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from socket import inet_aton
 from urllib.parse import urlsplit
 
 __all__ = ["LOOPBACK", "PRODUCTION", "environment_of", "is_loopback"]
@@ -14,7 +15,10 @@ PRODUCTION = "production"
 LOOPBACK = "loopback"
 """Any API base URL on this host, whatever its port, since the sandbox may use another port at each start."""
 
-_TIKTOK = re.compile(r"([^.]+\.)*(tiktok|tiktokw|tiktokv|byteoversea)\.(com|us)\.?")
+_TIKTOK = re.compile(r"([^.]+\.)*(tiktok|tiktokw|tiktokv|byteoversea)\.(com|us)")
+_LIVE_API = re.compile(r"business-api\..+")  # TikTok's other hosts, such as its sandbox, count no sales
+_THIS_HOST = re.compile(r"(.+\.)?localhost|localhost\.localdomain|localhost6?|ip6-(localhost|loopback)")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def environment_of(api_url: str, test_event_code: str | None = None, kind: str = PRODUCTION) -> str:
@@ -27,20 +31,40 @@ def environment_of(api_url: str, test_event_code: str | None = None, kind: str =
             one in development without a test code, must not claim production's orders.
     """
     parts = urlsplit(api_url)
-    host = (parts.hostname or "").lower()
+    host = (parts.hostname or "").rstrip(".")
     if is_loopback(host):
         base = LOOPBACK
     elif not _TIKTOK.fullmatch(host):
-        port = f":{parts.port}" if parts.port else ""
-        base = f"{host}{port}{parts.path.rstrip('/')}"
+        base = _place(api_url) if test_event_code or kind == PRODUCTION else f"{_place(api_url)}, {kind}"
+    elif not _LIVE_API.fullmatch(host) and (test_event_code or kind == PRODUCTION):
+        base = _place(api_url)
     else:
         base = "tiktok" if test_event_code else kind
     return f"{base}, test code {test_event_code}" if test_event_code else base
 
 
+def _place(api_url: str) -> str:
+    """Return host, port and path of a base URL; equal for URLs that differ in spelling only."""
+    parts = urlsplit(api_url)
+    host = (parts.hostname or "").rstrip(".")
+    port = "" if parts.port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f":{parts.port}"
+    return f"{host}{port}{parts.path.rstrip('/')}"
+
+
 def is_loopback(host: str) -> bool:
-    """Return whether a host name or address means this machine."""
+    """Return whether a host name or address means this machine, in any spelling that a resolver accepts."""
+    host = host.lower().rstrip(".")
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return _THIS_HOST.fullmatch(host) is not None or _is_short_loopback(host)
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return mapped.is_loopback or mapped.is_unspecified
+
+
+def _is_short_loopback(host: str) -> bool:
+    """Return whether a host is a loopback address in an old spelling, such as ``127.1`` or ``0x7f000001``."""
+    try:
+        return ipaddress.ip_address(inet_aton(host)).is_loopback
+    except (OSError, ValueError):
+        return False

@@ -31,12 +31,12 @@ from tiktok_middleware.delivery.outbox.memory_claims import ClaimKey
 from tiktok_middleware.delivery.outbox.sqlite import deferred_rows, usage
 from tiktok_middleware.delivery.outbox.sqlite.connection import Connection
 from tiktok_middleware.delivery.outbox.sqlite.due_queries import DueQueries
+from tiktok_middleware.delivery.outbox.sqlite.due_rows import due_rows
 from tiktok_middleware.delivery.outbox.sqlite.housekeeping import Housekeeping
 from tiktok_middleware.delivery.outbox.sqlite.once_claims import SqliteClaims
 from tiktok_middleware.delivery.outbox.sqlite.puts import find_put, with_put
 from tiktok_middleware.delivery.outbox.sqlite.replaced_file import move_rows
 from tiktok_middleware.delivery.outbox.sqlite.rows import (
-    PAIRED,
     DeadLetter,
     bury,
     delete,
@@ -55,8 +55,6 @@ __all__ = ["DISK_LIMITS", "SqliteOutbox"]
 DISK_LIMITS = Limits(rows=1_000_000, bytes=1024 * 1024 * 1024, dead=100_000)
 
 _LEASE = "UPDATE waiting SET owner = ?, due = ? WHERE id"
-_FIND = f"""SELECT id, tries, event, event_id, event_time, {PAIRED}, body FROM waiting
-    WHERE due <= ? AND pixel = ? AND source = ? ORDER BY due LIMIT ?"""
 _TALLY = "SELECT rows - other_rows, bytes - other_bytes, puts FROM tally"
 _DOUBT_S = 5.0
 
@@ -175,27 +173,24 @@ class SqliteOutbox:
         for_s: float,
         pixels_blocked: Collection[str] = (),
     ) -> list[LeasedRecord]:
-        due_in_s = self.due_in_s(pixels_blocked)
-        if due_in_s is None or due_in_s > 0 or self._clock.is_in_doubt:
+        first = self._first_due(self._connection.read(*self._due.due(pixels_blocked)))
+        if first is None or self._clock.is_in_doubt:
             return []  # most calls end here, without taking the lock that other processes need
         with self._connection.transaction() as db:
-            found = db.execute(*self._due.due(pixels_blocked)).fetchone()
-            if found is None:
-                return []
-            scope, source, _ = found
-            pixel, now = self._scopes.pixel(scope), self._clock.now()
-            cursor = db.execute(_FIND, (self._scopes.prefix(pixel), now, scope, source, limit))
-            batch: list[LeasedRecord] = []
-            size = 0
-            for id_, tries, event, event_id, event_time, paired, body in cursor:
-                size += len(body)
-                if batch and size > limit_bytes:
-                    break
-                record = Record(pixel, source, event, event_id, event_time, body, bool(paired))
-                batch.append(LeasedRecord(id_, tries, record, now - event_time))
-            cursor.close()
+            now = self._clock.now()
+            batch = due_rows(db, self._scopes, first, now, limit=limit, limit_bytes=limit_bytes)
+            if not batch:  # another process has leased those rows since
+                first = self._first_due(db.execute(*self._due.due(pixels_blocked)).fetchone())
+                if first is not None:
+                    batch = due_rows(db, self._scopes, first, now, limit=limit, limit_bytes=limit_bytes)
             for_each(db, _LEASE, (owner, now + for_s), [row.id for row in batch])
         return batch
+
+    def _first_due(self, found: tuple[object, ...] | None) -> tuple[str, str] | None:
+        """Return scope and source of the row that is due first; None if none is due now."""
+        if found is None or cast("float", found[2]) > self._clock.now():
+            return None
+        return cast("tuple[str, str]", found[:2])
 
     def ack(self, owner: str, rows: Sequence[LeasedRecord], request_id: str = "") -> int:
         with self._connection.transaction() as db:
