@@ -49,7 +49,8 @@ def built(name: str) -> str:
     is_cut_off = name in _CUT_OFF
     # `core/page/head_end.py` recognises the page's script by its first characters: they stay as they are.
     compress = "passes=3,negate_iife=false" + (",join_vars=false" if is_cut_off else "")
-    options = ["--compress", compress, "--mangle", "reserved=[w,d,c,t]", "--format", "ascii_only"]
+    kept = "w,d,c,t" if is_cut_off else "d,t"
+    options = ["--compress", compress, "--mangle", f"reserved=[{kept}]", "--format", "ascii_only"]
     options += ["--ecma", "5" if is_cut_off else "2019"]
     text = source(name) + (f"{_ARGUMENT});" if is_cut_off else "")
     made = subprocess.run(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+from importlib import import_module
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,8 @@ from tiktok_middleware.core.consent.platforms import BRIDGES
 from tiktok_middleware.core.page.head_end import OURS
 
 pytestmark = pytest.mark.node
+
+brotli: Any = import_module("brotli")
 
 
 @pytest.mark.parametrize("name", names())
@@ -40,6 +44,11 @@ def compressed(setting: str) -> int:
 )
 def test_helper_is_small(setting: str, most: int) -> None:
     assert compressed(setting) <= most
+
+
+@pytest.mark.parametrize("setting", ["implied", "required"])
+def test_helper_is_smaller_with_brotli(setting: str) -> None:
+    assert len(brotli.compress(snippet(helper_file(setting)).helper, quality=11)) <= 2816
 
 
 @pytest.mark.parametrize("setting", ["tcf", "gpp", *(f"bridge:{name}" for name in BRIDGES)])

@@ -53,7 +53,7 @@ def page_side(setting: str, cookie_domain: str = "auto", gpc: str = "deny") -> P
     if cookie_domain != "auto":
         settings["d"] = [] if cookie_domain == "host" else [cookie_domain]
     if gpc != "deny":
-        settings["g"] = gpc
+        settings["g"] = {"ignore": 1, "limit": 2}[gpc]
     kind, _, rest = setting.partition(":")
     if kind not in {"implied", "required"}:
         settings["p"] = 1
