@@ -203,7 +203,7 @@ class Client(Drafting, PageReports, OtherServers):
             tracker = RequestTracker(raw, headers, runtime, ScopeRequest)
             if b"if-none-match" in headers:
                 tracker.state.ask_as_bare(scope)
-            if self._awaited and b"cookie" not in headers:
+            if self._awaited:
                 follow(tracker.state)
             scope[KEY] = tracker
         except Exception as error:  # noqa: BLE001  # our failures never reach the app
@@ -225,7 +225,7 @@ class Client(Drafting, PageReports, OtherServers):
             tracker = RequestTracker(raw, raw, runtime, EnvironRequest)
             if "HTTP_IF_NONE_MATCH" in raw:
                 tracker.state.ask_as_bare(environ)
-            if self._awaited and "HTTP_COOKIE" not in raw:
+            if self._awaited:
                 follow(tracker.state)
             environ[KEY] = tracker
         except Exception as error:  # noqa: BLE001  # as above

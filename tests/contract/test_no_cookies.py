@@ -253,6 +253,26 @@ def test_banks_return_is_given_to_its_browser_alone(
 
 
 @both
+def test_banks_return_that_came_in_a_cookie_is_given_to_no_later_browser(through: Any, client: Client) -> None:
+    """Two people behind one address have the same headers; the first takes cookies, the second does not."""
+    sealed = cookie(returned(client, through), "_tt_carry_sealed")
+    first = {**NAVIGATION, "cookie": f"session=1; _tt_carry_sealed={sealed}"}
+    for headers, accepted in ((first, 1), (NAVIGATION, 1)):
+        through(client, Request(path="/thanks", headers=headers), Response())
+        assert client.stats()["accepted"] == accepted
+    assert (counted(client), len(client.runtime.awaited)) == (0, 0)
+
+
+@both
+def test_copy_that_came_in_a_cookie_is_not_counted_for_a_later_browser(through: Any, client: Client) -> None:
+    seen = through(client, Request(headers=NAVIGATION), redirect("/next", CART))
+    [carrying] = [value.partition(";")[0] for _, value in seen.headers if value.startswith("_tt_carry.")]
+    for headers in ({**NAVIGATION, "cookie": carrying}, NAVIGATION):
+        through(client, Request(path="/next", headers=headers), Response())
+    assert (counted(client), len(client.runtime.awaited)) == (0, 0)
+
+
+@both
 def test_refusal_after_a_banks_return_sends_nothing_and_is_counted(through: Any, client: Client) -> None:
     returned(client, through)
     through(client, Request(path="/thanks", headers={**NAVIGATION, "sec-gpc": "1"}), Response())

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from tiktok_middleware.core.consent.state import State
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.http.response_headers import Headers
-from tiktok_middleware.core.pixel.redirect_cookie import RedirectToken
+from tiktok_middleware.core.pixel.redirect_cookie import CARRY, RedirectToken
 from tiktok_middleware.core.response.browser_output import BrowserOutput
 from tiktok_middleware.core.response.policy import Place
 from tiktok_middleware.core.response.routed_event import RoutedEvent, is_sealed, references_of
@@ -53,13 +53,20 @@ def await_next_request(output: BrowserOutput, headers: Headers, leaving: Sequenc
 
 
 def follow(state: RequestState) -> None:
-    """Take what waits for a request without cookies: count lost copies, and keep sealed events for the response."""
+    """Take what waits for a request without cookies: count lost copies, and keep sealed events for the response.
+
+    A request with the redirect cookie proves that its browser takes cookies: what waits for it is forgotten, so that
+    no other browser of the same address and headers gets it.
+    """
     request, runtime = state.request, state.runtime
+    cookies = request.header("cookie")
+    if cookies and CARRY not in cookies:
+        return  # of another browser, or of one that refuses this cookie
     now_s, browser = runtime.clock(), _browser(request)
     found = [runtime.awaited.taken((browser, request.hostname, request.path, unquote(request.query)), now_s)]
     if request.header("sec-fetch-mode") == "navigate" or "text/html" in request.header("accept"):
         found.append(runtime.awaited.taken((browser, request.hostname, "", ""), now_s))
-    for awaited in filter(None, found):
+    for awaited in () if cookies else filter(None, found):
         for _ in range(awaited.copies):
             runtime.notices.count("browser_no_cookies")
         if any(awaited.sealed):
