@@ -372,7 +372,7 @@ def test_the_desk_leaves_what_is_in_flight_and_undoes_what_fails(shop: Shop, mon
     calls = itertools.count()
 
     def clock() -> float:
-        return time.time() if next(calls) < 3 else fails()  # fails between the two rows
+        return time.time() if next(calls) < 2 else fails()  # fails between the two rows
 
     with pytest.raises(MemoryError):
         OutboxAdmin(shop.path, clock).retry(RowFilter(states=("dead",)))

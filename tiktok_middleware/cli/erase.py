@@ -60,10 +60,7 @@ def erase(url: str | None, yes: bool, as_json: bool, **named: Any) -> None:
 
 
 def _print(done: Erased, others: list[str]) -> None:
-    click.echo(
-        f"Removed {done.waiting} waiting event(s), {done.dead} dead letter(s), {done.deferred} browser copies"
-        f" and {done.in_flight} event(s) that were being sent and may still arrive."
-    )
+    click.echo(done.in_words)
     click.echo(
         "The file and its log hold no copy any more."
         if done.is_scrubbed

@@ -44,7 +44,7 @@ def retry(url: str | None, /, as_new: bool, send: bool, as_json: bool, **chosen:
     if as_json:
         print_json({**msgspec.structs.asdict(done), **({} if sent is None else sent.as_json())})
     else:
-        click.echo(f"{done.put_back} dead letter(s) wait again, {done.hastened} event(s) are tried at once.")
+        click.echo(done.in_words)
         if sent is not None:
             click.echo(sent.in_words())
     if done.expired:

@@ -13,20 +13,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tiktok_middleware._printable import without_password
-from tiktok_middleware.cli.preconditions import need_package
+from tiktok_middleware._person import NAMES, read_person
 from tiktok_middleware.config import Config
-from tiktok_middleware.core.visitor.user_data import read_identity
-from tiktok_middleware.delivery.outbox.admin import OutboxAdmin
-from tiktok_middleware.delivery.outbox.dead_letters import DEAD, IN_FLIGHT, WAITING, OutboxRow, RowFilter
-from tiktok_middleware.delivery.outbox.location import is_shared, outbox_path, outbox_url, spool_paths
+from tiktok_middleware.delivery.outbox.dead_letters import DEAD, DELIVERED, IN_FLIGHT, WAITING, OutboxRow, RowFilter
+from tiktok_middleware.delivery.outbox.location import outbox_url
+from tiktok_middleware.delivery.outbox.operator import open_admin
 from tiktok_middleware.delivery.outbox.person import Person
-from tiktok_middleware.errors import TikTokError
+from tiktok_middleware.errors import EventError, TikTokError
 
 if TYPE_CHECKING:
-    from tiktok_middleware.delivery.outbox.postgres.admin import PostgresAdmin
-
-    Admin = OutboxAdmin | PostgresAdmin
+    from tiktok_middleware.delivery.outbox.operator import Admin
 
 __all__ = [
     "EXIT_REFUSED",
@@ -40,7 +36,6 @@ __all__ = [
     "print_json",
     "progress_bar",
     "row_filter",
-    "shared_admin",
     "span",
 ]
 
@@ -49,7 +44,6 @@ EXIT_REFUSED = 3
 
 _BAR_ABOVE = 1000  # rows; with fewer the work ends before anybody could read a bar
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_NAMES = ("email", "phone", "external_id", "ttp", "ip")
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -97,22 +91,17 @@ def naming(command: _Command) -> _Command:
 
 def person_of(given: dict[str, Any]) -> Person | None:
     """Remove the options of `naming` from ``given``, and return the person; None if none of them is set."""
-    named = {name: list(given.pop(name)) for name in _NAMES}
-    if not any(named.values()):
-        return None
-    hashed = {name: named[name] for name in _NAMES[:3] if named[name]}
-    identity, errors = read_identity(hashed, phone_region=Config.from_env().phone_region or None)
-    if errors:
-        raise click.ClickException(str(errors[0]))
-    return Person(
-        **{name: getattr(identity, name) for name in _NAMES[:3]}, ttp=tuple(named["ttp"]), ip=tuple(named["ip"])
-    )
+    named = {name: list(given.pop(name)) for name in NAMES}
+    try:
+        return read_person(named, Config.from_env().phone_region)
+    except EventError as error:
+        raise click.ClickException(str(error)) from None
 
 
 as_json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def row_filter(states: tuple[str, ...], older_than: float, **fields: str) -> RowFilter:
+def row_filter(states: tuple[str, ...], older_than: float, **fields: Any) -> RowFilter:
     """Return the filter that the options of `choosing` describe."""
     return RowFilter(states=states or (WAITING, IN_FLIGHT, DEAD), before=time.time() - older_than, **fields)
 
@@ -121,35 +110,13 @@ def row_filter(states: tuple[str, ...], older_than: float, **fields: str) -> Row
 def opened_outbox(url: str | None) -> Iterator[Admin]:
     """Yield the operator's access to an outbox; an error ends the command with one line."""
     try:
-        admin = _admin_of(url or outbox_url(Config.from_env()))
+        admin = open_admin(url or outbox_url(Config.from_env()))
         try:
             yield admin
         finally:
             admin.close()
     except TikTokError as error:
         raise click.ClickException(str(error)) from None
-
-
-def _admin_of(url: str) -> Admin:
-    if url == "memory://":
-        raise click.ClickException(
-            "the outbox is memory://: events wait inside each process of the app, where no command sees them;"
-            " Client.stats() counts them there, and TIKTOK_OUTBOX=sqlite:///path keeps them on disk"
-        )
-    if is_shared(url):
-        return shared_admin(url)
-    path = outbox_path(url)
-    if path is None:
-        raise click.ClickException(f"{without_password(url)!r} is no outbox; allowed: sqlite:///path, postgresql://...")
-    return OutboxAdmin(path, time.time)
-
-
-def shared_admin(url: str) -> PostgresAdmin:
-    """Return the operator's access to an outbox in PostgreSQL."""
-    need_package("psycopg", "postgres")
-    from tiktok_middleware.delivery.outbox.postgres.admin import PostgresAdmin  # noqa: PLC0415  # an extra
-
-    return PostgresAdmin(url, time.time, spool_paths())
 
 
 @contextmanager
@@ -168,7 +135,7 @@ def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
 
 def listed(row: OutboxRow) -> dict[str, object]:
     """Return a row as the listings show it."""
-    at = {WAITING: "due", IN_FLIGHT: "lease_ends", DEAD: "died"}[row.state]
+    at = {WAITING: "due", IN_FLIGHT: "lease_ends", DEAD: "died", DELIVERED: "delivered"}[row.state]
     return {
         "state": row.state,
         "event": row.event,

@@ -27,11 +27,20 @@ from tiktok_middleware.cli.outbox_file import (
     span,
 )
 from tiktok_middleware.cli.tables import table
-from tiktok_middleware.delivery.outbox.dead_letters import DEAD, IN_FLIGHT, WAITING, Summary
+from tiktok_middleware.delivery.outbox.dead_letters import DEAD, DELIVERED, IN_FLIGHT, WAITING, Summary
 from tiktok_middleware.delivery.outbox.environment import PRODUCTION
 from tiktok_middleware.delivery.outbox.location import in_words
 
 __all__ = ["export", "list_", "status"]
+
+
+_states = click.option(
+    "--state",
+    "states",
+    type=click.Choice([WAITING, IN_FLIGHT, DEAD, DELIVERED]),
+    multiple=True,
+    help="Only these; delivered events only where they are named.",
+)
 
 
 @click.command(epilog="Example: tiktok-middleware outbox status")
@@ -60,7 +69,7 @@ def status(url: str | None, /, as_json: bool) -> None:
 
 
 @click.command("list", epilog="Example: tiktok-middleware outbox list --state dead --older-than 12h")
-@click.option("--state", "states", type=click.Choice([WAITING, IN_FLIGHT, DEAD]), multiple=True, help="Only these.")
+@_states
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Rows at most.")
 @choosing
 @as_json_option
@@ -82,7 +91,7 @@ def list_(url: str | None, /, states: tuple[str, ...], limit: int, as_json: bool
 
 @click.command(epilog="Example: tiktok-middleware outbox export --state dead --to dead.jsonl")
 @click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), help="A file; else standard output.")
-@click.option("--state", "states", type=click.Choice([WAITING, IN_FLIGHT, DEAD]), multiple=True, help="Only these.")
+@_states
 @choosing
 @naming
 @click.pass_obj

@@ -11,9 +11,10 @@ import click
 import msgspec
 
 from tiktok_middleware._printable import without_password
-from tiktok_middleware.cli.outbox_file import EXIT_REFUSED, as_json_option, print_json, progress_bar, shared_admin
+from tiktok_middleware.cli.outbox_file import EXIT_REFUSED, as_json_option, print_json, progress_bar
 from tiktok_middleware.config import Config
 from tiktok_middleware.delivery.outbox.location import is_shared, outbox_path, outbox_url
+from tiktok_middleware.delivery.outbox.operator import open_shared_admin
 from tiktok_middleware.errors import TikTokError
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _shared(url: str | None) -> Iterator[PostgresAdmin]:
             raise click.ClickException(
                 "set TIKTOK_OUTBOX or --outbox to an outbox in PostgreSQL; others need no migration"
             )
-        admin = shared_admin(found)
+        admin = open_shared_admin(found)
         try:
             yield admin
         finally:

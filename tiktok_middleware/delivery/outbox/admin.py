@@ -7,7 +7,8 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 from tiktok_middleware.delivery.outbox.base import DELAYED, Switches
 from tiktok_middleware.delivery.outbox.dead_letters import (
     DEAD,
+    DELIVERED,
     IN_FLIGHT,
     WAITING,
     Erased,
@@ -22,7 +24,9 @@ from tiktok_middleware.delivery.outbox.dead_letters import (
     Retried,
     RowFilter,
     Summary,
+    chosen_tables,
     grouped,
+    newest,
     shown_row,
 )
 from tiktok_middleware.delivery.outbox.environment import PRODUCTION
@@ -46,13 +50,22 @@ _TABLES = {
     WAITING: f"""SELECT {_COLUMNS}, due AS at, body,
         CASE WHEN owner IS NOT NULL AND due > :now THEN '{IN_FLIGHT}' ELSE '{WAITING}' END AS state FROM waiting""",
     DEAD: f"SELECT {_COLUMNS}, died AS at, body, '{DEAD}' AS state FROM dead",
+    DELIVERED: f"""SELECT id,
+        CASE environment WHEN '{PRODUCTION}' THEN pixel ELSE pixel || '@' || environment END AS pixel, source,
+        event, event_id, event_time, channels <> 'server' AS paired, 0 AS tries, reason, at,
+        CAST(json_object('properties', json_object('order_id', order_id, 'value', value, 'currency', currency)) AS BLOB)
+        AS body, '{DELIVERED}' AS state FROM ledger WHERE reason = '{DELIVERED}'""",
 }
+_QUEUED = (WAITING, DEAD)
 _CHOSEN = """
     (:pixel = '' OR pixel = :pixel OR substr(pixel, 1, length(:pixel) + 1) = :pixel || '@')
     AND (:environment = '' OR :environment =
         CASE instr(pixel, '@') WHEN 0 THEN 'production' ELSE substr(pixel, instr(pixel, '@') + 1) END)
     AND (:event = '' OR event = :event) AND (:event_id = '' OR event_id = :event_id)
     AND (:reason = '' OR instr(lower(reason), lower(:reason)) > 0)
+    AND (:id_or_order = '' OR event_id = :id_or_order OR CASE WHEN instr(body, :order_in_json) = 0 THEN 0
+        WHEN json_valid(CAST(body AS TEXT))
+        THEN CAST(json_extract(CAST(body AS TEXT), '$.properties.order_id') AS TEXT) = :id_or_order END)
     AND (CASE WHEN state = 'dead' THEN at ELSE event_time END) <= :before
 """
 _PUT_BACK = """INSERT INTO waiting (pixel, source, event, event_id, event_time, paired, body, due)
@@ -106,7 +119,7 @@ class OutboxAdmin:
         query = "SELECT state, pixel, event, reason, count(*), min(event_time) FROM ({}) GROUP BY 1, 2, 3, 4"
         with self._open("ro") as db:
             values = self._values(RowFilter())
-            rows = [row for sql in _TABLES.values() for row in db.execute(query.format(sql), values)]
+            rows = [row for table in _QUEUED for row in db.execute(query.format(_TABLES[table]), values)]
             size, claims = db.execute("SELECT bytes, claims FROM tally").fetchone()
         scoped = ((state, split_scope(scope)[1], *rest) for state, scope, *rest in rows)
         files = (Path(f"{self._path}{tail}") for tail in ("", "-wal"))
@@ -116,15 +129,44 @@ class OutboxAdmin:
     def count(self, choice: RowFilter) -> int:
         """Return how many rows ``choice`` selects."""
         with self._open("ro") as db:
-            query = f"SELECT count(*) FROM ({{}}) WHERE {_CHOSEN} AND {_in(choice.states)}"
-            return sum(db.execute(query.format(sql), self._values(choice)).fetchone()[0] for sql in _TABLES.values())
+            query = f"SELECT count(*) FROM ({{}}) WHERE {_CHOSEN} AND {_in(choice)}"
+            queries = [query.format(_TABLES[table]) for table in chosen_tables(choice, _TABLES)]
+            return sum(db.execute(sql, self._values(choice)).fetchone()[0] for sql in queries)
 
     def rows(self, choice: RowFilter, person: Person | None = None) -> Iterator[OutboxRow]:
         """Yield the selected rows by table and age; read in parts, so that checkpoints of the log can run between."""
         with self._open("ro") as db:
-            for table in _TABLES:
+            for table in chosen_tables(choice, _TABLES):
                 for part in self._parts(db, table, choice):
                     yield from (_row(row) for row in part if person is None or person.has(user_of(row["body"])))
+
+    def newest(self, choice: RowFilter, limit: int, after: tuple[str, int] | None = None) -> list[OutboxRow]:
+        """Return the first selected rows by table, the newest first.
+
+        Args:
+            choice: selected rows.
+            limit: largest number of rows.
+            after: state and number of the row after which to begin.
+        """
+        query = "SELECT * FROM ({}) WHERE ({} OR id < :below) AND " + f"{_CHOSEN} AND {_in(choice)} ORDER BY id DESC"
+        with self._open("ro") as db:
+
+            def read(table: str, below: int | None) -> list[OutboxRow]:
+                values = {**self._values(choice), "below": below, "limit": limit}
+                sql = f"{query.format(_TABLES[table], int(below is None))} LIMIT :limit"
+                return [_row(row) for row in db.execute(sql, values)]
+
+            return list(islice(newest(read, choice, _TABLES, after), limit))
+
+    def on_this_host(self) -> int:
+        """Return how many events wait on this host for a shared outbox: none."""
+        return 0
+
+    def people(self, choice: RowFilter) -> Person:
+        """Return the persons whom the selected rows name. Delivered rows name nobody."""
+        with self._open("ro") as db:
+            parts = (part for table in chosen_tables(choice, _QUEUED) for part in self._parts(db, table, choice))
+            return Person.named_in(user_of(row["body"]) for part in parts for row in part)
 
     def retry(self, choice: RowFilter, *, as_new: bool = False, on_progress: _Progress | None = None) -> Retried:
         """Put dead letters back, make rows due now that wait for a later try, and resume halted pixels.
@@ -138,7 +180,7 @@ class OutboxAdmin:
         """
         done = Retried()
         with self._open("rw") as db:
-            for table in _TABLES:
+            for table in chosen_tables(choice, _QUEUED):
                 for part in self._parts(db, table, choice):
                     with _transaction(db):
                         for row in part:
@@ -175,7 +217,7 @@ class OutboxAdmin:
         """
         gone = 0
         with self._open("rw") as db:
-            for table in _TABLES:
+            for table in chosen_tables(choice, _QUEUED):
                 for part in self._parts(db, table, choice):
                     with _transaction(db):
                         gone += sum(self._purge_one(db, row) for row in part)
@@ -196,7 +238,7 @@ class OutboxAdmin:
         """
         done = Erased()
         with self._open("rw") as db:
-            for table in _TABLES:
+            for table in _QUEUED:
                 for part in self._parts(db, table, RowFilter()):
                     with _transaction(db):
                         for row in part:
@@ -248,15 +290,14 @@ class OutboxAdmin:
     def _parts(self, db: sqlite3.Connection, table: str, choice: RowFilter) -> Iterator[list[sqlite3.Row]]:
         last_id = 0
         query = (
-            f"SELECT * FROM ({_TABLES[table]}) WHERE id > :id AND {_CHOSEN} AND {_in(choice.states)}"
-            f" ORDER BY id LIMIT {_PART}"
+            f"SELECT * FROM ({_TABLES[table]}) WHERE id > :id AND {_CHOSEN} AND {_in(choice)} ORDER BY id LIMIT {_PART}"
         )
         while part := db.execute(query, {**self._values(choice), "id": last_id}).fetchall():
             yield part
             last_id = part[-1]["id"]
 
     def _values(self, choice: RowFilter) -> dict[str, object]:
-        fields = ("pixel", "environment", "event", "event_id", "reason", "before")
+        fields = ("pixel", "environment", "event", "event_id", "id_or_order", "order_in_json", "reason", "before")
         return {"now": self._clock(), **{name: getattr(choice, name) for name in fields}}
 
     @contextlib.contextmanager
@@ -327,8 +368,10 @@ def user_of(body: bytes) -> dict[str, object]:
     return user if isinstance(user, dict) else {}
 
 
-def _in(states: Sequence[str]) -> str:
-    return f"state IN ({', '.join(repr(state) for state in states if state in {WAITING, IN_FLIGHT, DEAD})})"
+def _in(choice: RowFilter) -> str:
+    known = (WAITING, IN_FLIGHT, DEAD, DELIVERED)
+    states = f"state IN ({', '.join(repr(state) for state in choice.states if state in known)})"
+    return f"{states} AND id IN ({', '.join(str(int(id_)) for id_ in choice.ids)})" if choice.ids else states
 
 
 def _row(row: sqlite3.Row) -> OutboxRow:

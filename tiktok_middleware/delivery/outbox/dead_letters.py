@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from tiktok_middleware.delivery.outbox.expiry import reason_code, shown_reason, ttl_s
+from tiktok_middleware.delivery.outbox.ledger import DELIVERED
 
 __all__ = [
     "DEAD",
+    "DELIVERED",
     "IN_FLIGHT",
     "WAITING",
     "Erased",
@@ -19,8 +21,11 @@ __all__ = [
     "Retried",
     "RowFilter",
     "Summary",
+    "chosen_tables",
     "grouped",
+    "newest",
     "shown_row",
+    "table_of",
 ]
 
 WAITING, IN_FLIGHT, DEAD = "waiting", "in_flight", "dead"
@@ -30,7 +35,9 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Filter for rows; an empty field matches all rows.
 
     Attributes:
-        states: any of ``waiting``, ``in_flight`` and ``dead``.
+        states: any of ``waiting``, ``in_flight``, ``dead`` and ``delivered``.
+        ids: numbers of rows, within their state.
+        id_or_order: id of the event, or its order's number.
         pixel: TikTok's ``event_source_id``.
         environment: name of the environment.
         event: name of the event.
@@ -40,6 +47,8 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     states: tuple[str, ...] = (WAITING, IN_FLIGHT, DEAD)
+    ids: tuple[int, ...] = ()
+    id_or_order: str = ""
     pixel: str = ""
     environment: str = ""
     event: str = ""
@@ -47,13 +56,18 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     before: float = 1e12
 
+    @property
+    def order_in_json(self) -> bytes:
+        """Return the order's number as a stored body contains it, without quotes: it may be a number there."""
+        return msgspec.json.encode(self.id_or_order)[1:-1]
+
 
 class OutboxRow(msgspec.Struct, frozen=True):
     """One row, without the visitor's identity.
 
     Attributes:
         id: the row's number, within its state.
-        state: ``waiting``, ``in_flight`` or ``dead``.
+        state: ``waiting``, ``in_flight``, ``dead`` or ``delivered``.
         pixel: TikTok's ``event_source_id``.
         source: TikTok's ``event_source``.
         event: name of the event.
@@ -61,10 +75,10 @@ class OutboxRow(msgspec.Struct, frozen=True):
         event_time: Unix seconds.
         paired: whether a browser copy was handed out.
         tries: how often sending it failed.
-        reason: reason of the last failure, or of becoming a dead letter.
-        at: Unix seconds: when it is due, when its lease ends, or when it became a dead letter.
-        page: URL and referrer of the page, redacted before they were stored.
-        properties: tracked properties.
+        reason: reason of the last failure, of becoming a dead letter, or ``delivered``.
+        at: Unix seconds: when it is due, when its lease ends, when it became a dead letter, or when it was delivered.
+        page: URL and referrer of the page, redacted before they were stored; empty once delivered.
+        properties: tracked properties; once delivered, only value, currency and order.
         environment: name of the environment.
     """
 
@@ -146,6 +160,11 @@ class Retried(msgspec.Struct):
     expired: int = 0
     too_old: int = 0
 
+    @property
+    def in_words(self) -> str:
+        """Return what was done, but for what stays dead."""
+        return f"{self.put_back} dead letter(s) wait again, {self.hastened} event(s) are tried at once."
+
     def may_put_back(self, age_s: float, *, is_paired: bool, source: str, as_new: bool) -> bool:
         """Return whether a dead letter may wait again; count it if it is too old.
 
@@ -180,6 +199,14 @@ class Erased(msgspec.Struct):
     dead: int = 0
     deferred: int = 0
     is_scrubbed: bool = False
+
+    @property
+    def in_words(self) -> str:
+        """Return what was removed."""
+        return (
+            f"Removed {self.waiting} waiting event(s), {self.dead} dead letter(s), {self.deferred} browser copies"
+            f" and {self.in_flight} event(s) that were being sent and may still arrive."
+        )
 
     def note(self, state: str) -> None:
         """Count a removed event by its state."""
@@ -227,3 +254,41 @@ def shown_row(values: dict[str, Any], body: bytes) -> OutboxRow:
     item = item if isinstance(item, dict) else {}
     shown = {**values, "paired": bool(values["paired"]), "reason": shown_reason(values["reason"])}
     return OutboxRow(**shown, page=item.get("page") or {}, properties=item.get("properties") or {})
+
+
+def table_of(state: str) -> str:
+    """Return the state that names the table of rows in ``state``."""
+    return WAITING if state == IN_FLIGHT else state
+
+
+def chosen_tables(choice: RowFilter, tables: Iterable[str]) -> list[str]:
+    """Return those of the tables that may have selected rows, so that no others are read."""
+    wanted = {table_of(state) for state in choice.states}
+    return [table for table in tables if table in wanted]
+
+
+#: Returns the selected rows of a table with smaller numbers than a given one (None: any), the newest first.
+ReadBelow = Callable[[str, "int | None"], Sequence[OutboxRow]]
+
+
+def newest(
+    read: ReadBelow, choice: RowFilter, tables: Iterable[str], after: tuple[str, int] | None
+) -> Iterator[OutboxRow]:
+    """Yield the selected rows by table, the newest first.
+
+    Args:
+        read: reads a part of a table.
+        choice: selected rows.
+        tables: tables in their order.
+        after: state and number of the row after which to begin; None for the first row.
+    """
+    left = chosen_tables(choice, tables)
+    below: int | None = None
+    if after is not None and table_of(after[0]) in left:
+        left = left[left.index(table_of(after[0])) :]
+        below = after[1]
+    for table in left:
+        while part := read(table, below):
+            yield from part
+            below = part[-1].id
+        below = None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
 __all__ = ["Person"]
 
 _KEYS = ("email", "phone", "external_id", "ttp", "ip")
+_NAMING_KEYS = _KEYS[:-1]
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -36,6 +37,15 @@ class Person(msgspec.Struct, frozen=True):
     def values(self) -> list[str]:
         """Return all values."""
         return [value for key in _KEYS for value in getattr(self, key)]
+
+    @classmethod
+    def named_in(cls, users: Iterable[Mapping[str, object]]) -> Person:
+        """Return whoever ``user`` objects name. Their addresses are left out, since other people share them."""
+        found: dict[str, set[str]] = {key: set() for key in _NAMING_KEYS}
+        for user in users:
+            for key, values in found.items():
+                values.update(_several(user.get(key)))
+        return cls(**{key: tuple(sorted(values)) for key, values in found.items()})
 
     def has(self, user: Mapping[str, object]) -> bool:
         """Return whether a ``user`` object belongs to this person."""

@@ -131,7 +131,9 @@ def _without(entry: OutboxEntry, person: Person) -> OutboxEntry:
 
 def _is_chosen(row: OutboxRow, choice: RowFilter) -> bool:
     fields = ("pixel", "environment", "event", "event_id")
-    if any(getattr(choice, name) not in {"", getattr(row, name)} for name in fields):
+    if choice.ids or any(getattr(choice, name) not in {"", getattr(row, name)} for name in fields):
+        return False  # the numbers of rows are those of the database
+    if choice.id_or_order not in {"", row.event_id, str(row.properties.get("order_id"))}:
         return False
     return choice.reason.lower() in row.reason and row.event_time <= choice.before
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from tiktok_middleware.delivery.outbox.admin import user_of
 from tiktok_middleware.delivery.outbox.base import DELAYED, Switches
 from tiktok_middleware.delivery.outbox.dead_letters import (
     DEAD,
+    DELIVERED,
     IN_FLIGHT,
     WAITING,
     Erased,
@@ -17,14 +19,16 @@ from tiktok_middleware.delivery.outbox.dead_letters import (
     Retried,
     RowFilter,
     Summary,
+    chosen_tables,
     grouped,
+    newest,
     shown_row,
 )
 from tiktok_middleware.delivery.outbox.person import Person
 from tiktok_middleware.delivery.outbox.postgres.address import read_address
 from tiktok_middleware.delivery.outbox.postgres.connection import Connection, Db
 from tiktok_middleware.delivery.outbox.postgres.drafts import is_draft_of
-from tiktok_middleware.delivery.outbox.postgres.migrate import applied, migrate
+from tiktok_middleware.delivery.outbox.postgres.migrate import applied, may_write, migrate
 from tiktok_middleware.delivery.outbox.postgres.move import Moved, move
 from tiktok_middleware.delivery.outbox.postgres.schema import LEASED, READY, SCRIPTS
 from tiktok_middleware.delivery.outbox.spool_admin import SpoolAdmin
@@ -41,14 +45,24 @@ _TABLES = {
         CASE WHEN state = {LEASED} AND due > %(now)s THEN '{IN_FLIGHT}' ELSE '{WAITING}' END AS kind
         FROM {{schema}}.event""",  # noqa: S608 - constants
     DEAD: f"SELECT {_COLUMNS}, died AS at, NULL::text AS owner, '{DEAD}' AS kind FROM {{schema}}.dead",  # noqa: S608
+    DELIVERED: f"""SELECT id, environment, pixel, source, event, event_id, event_time, channels <> 'server' AS paired,
+        0 AS tries, reason, convert_to(json_build_object('properties', json_build_object(
+        'order_id', order_id, 'value', value, 'currency', currency))::text, 'UTF8') AS body, at, NULL::text AS owner,
+        '{DELIVERED}' AS kind FROM {{schema}}.ledger WHERE reason = '{DELIVERED}'""",  # noqa: S608
 }
+_QUEUED = (WAITING, DEAD)
 _CHOSEN = """(%(pixel)s = '' OR pixel = %(pixel)s) AND (%(environment)s = '' OR environment = %(environment)s)
     AND (%(event)s = '' OR event = %(event)s) AND (%(event_id)s = '' OR event_id = %(event_id)s)
     AND (%(reason)s = '' OR strpos(lower(reason), lower(%(reason)s)) > 0)
+    AND (cardinality(%(ids)s::bigint[]) = 0 OR id = ANY(%(ids)s::bigint[]))
+    AND (%(id_or_order)s = '' OR event_id = %(id_or_order)s OR CASE WHEN position(%(order_in_json)s IN body) > 0
+        THEN convert_from(body, 'UTF8')::json #>> '{properties,order_id}' = %(id_or_order)s END)
     AND CASE WHEN kind = 'dead' THEN at ELSE event_time END <= %(before)s AND kind = ANY(%(states)s)"""
 _GROUPS = "SELECT kind, environment, event, reason, count(*), min(event_time) FROM ({table}) AS row GROUP BY 1, 2, 3, 4"
 _COUNT = f"SELECT count(*) FROM ({{table}}) AS row WHERE {_CHOSEN}"  # noqa: S608 - constants
 _ROWS = f"SELECT * FROM ({{table}}) AS row WHERE id > %(id)s AND {_CHOSEN} ORDER BY id LIMIT {_PART}"  # noqa: S608
+_NEWEST = f"""SELECT * FROM ({{table}}) AS row WHERE (%(below)s::bigint IS NULL OR id < %(below)s::bigint) AND {_CHOSEN}
+    ORDER BY id DESC LIMIT %(limit)s"""  # noqa: S608
 _SIZES = """SELECT coalesce((SELECT sum(octet_length(body)) FROM {schema}.event), 0)::bigint,
     (SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace =
     (SELECT relnamespace FROM pg_class WHERE oid = '{schema}.control'::regclass))::bigint,
@@ -94,9 +108,18 @@ class PostgresAdmin:
         """Create or migrate the tables; return how many scripts were applied."""
         return self._connection.migrate(migrate)
 
-    def has_tables(self) -> bool:
-        """Return whether the tables exist, in the version of this release."""
-        return self._connection.migrate(applied) >= len(SCRIPTS)
+    @property
+    def scripts(self) -> Sequence[str]:
+        """Return this release's scripts, which create the tables one after the other."""
+        return SCRIPTS
+
+    def missing_scripts(self) -> int:
+        """Return how many of this release's scripts the tables lack; all of them if there are no tables."""
+        return max(len(SCRIPTS) - self._connection.migrate(applied), 0)
+
+    def is_writable(self) -> bool:
+        """Return whether the database is no replica, and its role may write to the tables."""
+        return bool(self._connection.migrate(may_write))
 
     def move_from(self, path: Path, pixels: Sequence[str], on_progress: _Progress | None = None) -> Moved:
         """Move what an SQLite outbox holds into this one, and copy its claims.
@@ -110,22 +133,46 @@ class PostgresAdmin:
 
     def summary(self) -> Summary:
         """Return the counts of all rows, and the size of the tables."""
-        rows = [row for table in _TABLES.values() for row in self._read(_GROUPS, table, RowFilter())]
+        rows = [row for table in _QUEUED for row in self._read(_GROUPS, table, RowFilter())]
         [(waiting_bytes, table_bytes, claims)] = self._connection.read(self._connection.sql(_SIZES))
         return Summary(grouped(rows), waiting_bytes, table_bytes, claims)
 
     def count(self, choice: RowFilter) -> int:
         """Return how many rows ``choice`` selects."""
-        there = sum(self._read(_COUNT, table, choice)[0][0] for table in _TABLES.values())
+        there = sum(self._read(_COUNT, table, choice)[0][0] for table in chosen_tables(choice, _TABLES))
         return int(there) + sum(spool.count(choice) for spool in self._spools)
 
     def rows(self, choice: RowFilter, person: Person | None = None) -> Iterator[OutboxRow]:
         """Yield the selected rows: those that wait on this host, then those of the database by table and age."""
         for spool in self._spools:
             yield from spool.rows(choice, person)
-        for table in _TABLES:
+        for table in chosen_tables(choice, _TABLES):
             for part in self._parts(table, choice):
                 yield from (_shown(row) for row in part if person is None or person.has(user_of(row["body"])))
+
+    def newest(self, choice: RowFilter, limit: int, after: tuple[str, int] | None = None) -> list[OutboxRow]:
+        """Return the first selected rows of the database by table, the newest first.
+
+        Args:
+            choice: selected rows.
+            limit: largest number of rows.
+            after: state and number of the row after which to begin.
+        """
+
+        def read(table: str, below: int | None) -> list[OutboxRow]:
+            found = self._read(_NEWEST, table, choice, below=below, limit=limit)
+            return [_shown(row) for row in _named(found)]
+
+        return list(islice(newest(read, choice, _TABLES, after), limit))
+
+    def on_this_host(self) -> int:
+        """Return how many events wait on this host for the database."""
+        return sum(spool.count(RowFilter()) for spool in self._spools)
+
+    def people(self, choice: RowFilter) -> Person:
+        """Return the persons whom the selected rows of the database name. Delivered rows name nobody."""
+        parts = (part for table in chosen_tables(choice, _QUEUED) for part in self._parts(table, choice))
+        return Person.named_in(user_of(row["body"]) for part in parts for row in part)
 
     def retry(self, choice: RowFilter, *, as_new: bool = False, on_progress: _Progress | None = None) -> Retried:
         """Put dead letters back, make rows due now that wait for a later try, and resume halted pixels.
@@ -138,7 +185,7 @@ class PostgresAdmin:
             on_progress: called with the number of rows processed since the last call.
         """
         done = Retried()
-        for table in _TABLES:
+        for table in chosen_tables(choice, _QUEUED):
             for part in self._parts(table, choice):
                 with self._connection.transaction() as db:
                     for row in part:
@@ -169,7 +216,7 @@ class PostgresAdmin:
             on_progress: called with the number of rows processed since the last call.
         """
         gone = 0
-        for table in _TABLES:
+        for table in chosen_tables(choice, _QUEUED):
             for part in self._parts(table, choice):
                 with self._connection.transaction() as db:
                     gone += sum(self._purge_one(db, row) for row in part)
@@ -208,7 +255,7 @@ class PostgresAdmin:
         return done
 
     def _erase(self, person: Person, done: Erased, on_progress: _Progress | None) -> None:
-        for table in _TABLES:
+        for table in _QUEUED:
             for part in self._parts(table, RowFilter()):
                 with self._connection.transaction() as db:
                     for row in part:
@@ -266,26 +313,26 @@ class PostgresAdmin:
         """Close the connection."""
         self._connection.close()
 
-    def _read(self, sql: str, table: str, choice: RowFilter) -> Sequence[tuple[Any, ...]]:
-        query = self._connection.sql(sql.replace("{table}", table))
-        return self._connection.read(query, self._values(choice))
+    def _read(self, sql: str, table: str, choice: RowFilter, **more: object) -> Sequence[tuple[Any, ...]]:
+        query = self._connection.sql(sql.replace("{table}", _TABLES[table]))
+        return self._connection.read(query, {**self._values(choice), **more})
 
     def _parts(self, table: str, choice: RowFilter) -> Iterator[list[_Row]]:
         last_id = 0
-        names = [*_COLUMNS.split(", "), "at", "owner", "kind"]
-        query = self._connection.sql(_ROWS.replace("{table}", _TABLES[table]))
-        while found := self._connection.read(query, {**self._values(choice), "id": last_id}):
-            part = [dict(zip(names, row, strict=True)) for row in found]
-            for row in part:
-                row["body"] = bytes(row["body"])
+        while part := _named(self._read(_ROWS, table, choice, id=last_id)):
             yield part
             last_id = part[-1]["id"]
 
     def _values(self, choice: RowFilter) -> dict[str, object]:
         self._connection.ensure_open()
-        fields = ("pixel", "environment", "event", "event_id", "reason", "before")
+        fields = ("pixel", "environment", "event", "event_id", "id_or_order", "order_in_json", "reason", "before")
         chosen = {name: getattr(choice, name) for name in fields}
-        return {"now": self._now, "states": list(choice.states), **chosen}
+        return {"now": self._now, "states": list(choice.states), "ids": list(choice.ids), **chosen}
+
+
+def _named(rows: Sequence[tuple[Any, ...]]) -> list[_Row]:
+    names = [*_COLUMNS.split(", "), "at", "owner", "kind"]
+    return [{**dict(zip(names, row, strict=True)), "body": bytes(row[names.index("body")])} for row in rows]
 
 
 def _shown(row: _Row) -> OutboxRow:

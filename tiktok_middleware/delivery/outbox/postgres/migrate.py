@@ -10,13 +10,25 @@ import psycopg
 from tiktok_middleware.delivery.outbox.postgres.schema import SCRIPTS, in_schema
 from tiktok_middleware.errors import OutboxError
 
-__all__ = ["applied", "lock_key", "migrate"]
+__all__ = ["applied", "lock_key", "may_write", "migrate"]
 
 _Connection = psycopg.Connection[tuple[Any, ...]]
 
 _WAIT = "30s"
 _FIND = """SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE nspname = %s AND relname = 'control'"""
+
+
+_MAY_WRITE = """SELECT current_setting('transaction_read_only') = 'off'
+    AND has_schema_privilege(oid, 'USAGE') AND NOT EXISTS (SELECT 1 FROM pg_class
+    WHERE relnamespace = pg_namespace.oid AND relkind = 'r' AND NOT has_table_privilege(pg_class.oid, 'INSERT'))
+    FROM pg_namespace WHERE nspname = %s"""
+
+
+def may_write(db: _Connection, schema: str) -> int:
+    """Return 1 if the database accepts writes and this role may insert into all tables of the schema; else 0."""
+    row = db.execute(_MAY_WRITE, (schema,)).fetchone()
+    return int(row is not None and bool(row[0]))
 
 
 def applied(db: _Connection, schema: str) -> int:
