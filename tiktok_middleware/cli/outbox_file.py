@@ -19,7 +19,7 @@ from tiktok_middleware.delivery.outbox.dead_letters import DEAD, DELIVERED, IN_F
 from tiktok_middleware.delivery.outbox.location import outbox_url
 from tiktok_middleware.delivery.outbox.operator import open_admin
 from tiktok_middleware.delivery.outbox.person import Person
-from tiktok_middleware.errors import EventError, TikTokError
+from tiktok_middleware.errors import TikTokError
 
 if TYPE_CHECKING:
     from tiktok_middleware.delivery.outbox.operator import Admin
@@ -92,9 +92,11 @@ def naming(command: _Command) -> _Command:
 def person_of(given: dict[str, Any]) -> Person | None:
     """Remove the options of `naming` from ``given``, and return the person; None if none of them is set."""
     named = {name: list(given.pop(name)) for name in NAMES}
+    if not any(named.values()):
+        return None
     try:
         return read_person(named, Config.from_env().phone_region)
-    except EventError as error:
+    except TikTokError as error:
         raise click.ClickException(str(error)) from None
 
 

@@ -56,7 +56,7 @@ class DjangoParameters(Mapping[str, str]):
         except ConnectionDoesNotExist:
             aliases = ", ".join(sorted(connections))
             raise ConfigError("TIKTOK_OUTBOX", f"{DATABASE}{alias}", f"{_ALLOWED}; there are: {aliases}") from None
-        except ImproperlyConfigured as error:
+        except (ImproperlyConfigured, ImportError) as error:
             raise ConfigError("TIKTOK_OUTBOX", f"{DATABASE}{alias}", f"{_ALLOWED} ({error})") from None
         if vendor != "postgresql":
             raise ConfigError("TIKTOK_OUTBOX", f"{DATABASE}{alias}", f"{_ALLOWED}; its engine is {vendor}")

@@ -14,7 +14,7 @@ from django.utils import timezone
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import DEBUG_DEFAULTS, Config
 from tiktok_middleware.contrib._django_database import alias_of, open_transaction
-from tiktok_middleware.contrib._django_tables import has_tables
+from tiktok_middleware.contrib._django_tables import check_address, state_of_tables
 from tiktok_middleware.contrib.django_cookie_consent import PACKAGES, GroupVersion
 from tiktok_middleware.core.consent.platforms import reader_for
 from tiktok_middleware.core.consent.state import State
@@ -83,9 +83,11 @@ def check_settings(app_configs: object = None, **_: object) -> list[Any]:  # noq
     """
     found: list[Any] = []
     try:
-        config_of_settings()
+        outbox = config_of_settings().outbox
     except ConfigError as error:
         found.append(checks.Error(str(error), id="tiktok.E001"))
+    else:
+        found += _check_address(outbox)
     order = list(settings.MIDDLEWARE or ())
     if _MIDDLEWARE not in order:
         hint = f"Add {_MIDDLEWARE!r} as the first entry."
@@ -107,14 +109,33 @@ def check_outbox(app_configs: object = None, databases: object = None, **_: obje
     if not alias or not isinstance(databases, Container) or alias not in databases:
         return []
     try:
-        if has_tables(outbox):
-            return []
-    except ConfigError as error:
-        return [checks.Error(str(error), id="tiktok.E002")]
+        tables = state_of_tables(outbox)
+    except ConfigError:
+        return []  # reported by the check of the settings
     except OutboxError as error:
         return [checks.Warning(f"The outbox cannot be read: {error}", id="tiktok.W004")]
-    hint = "Put 'tiktok_middleware.contrib.django' into INSTALLED_APPS and run manage.py migrate."
-    return [checks.Warning(f"The database {alias!r} has no tables of the outbox.", hint=hint, id="tiktok.W003")]
+    if not tables.exist:
+        hint = "Put 'tiktok_middleware.contrib.django' into INSTALLED_APPS and run manage.py migrate."
+        return [checks.Warning(f"The database {alias!r} has no tables of the outbox.", hint=hint, id="tiktok.W003")]
+    if not tables.are_current:
+        text = f"The outbox's tables in the database {alias!r} are those of an earlier release."
+        return [checks.Warning(text, hint="Run manage.py migrate.", id="tiktok.W005")]
+    if not tables.are_writable:
+        text = f"The outbox's tables in the database {alias!r} cannot be written: it is a replica, or its role may not."
+        hint = "Name the primary database, or grant the role USAGE on the schema and all rights on its tables."
+        return [checks.Warning(text, hint=hint, id="tiktok.W006")]
+    return []
+
+
+def _check_address(outbox: str) -> list[Any]:
+    """Check that the outbox can be in the database that it names. Nothing is connected to."""
+    if not alias_of(outbox):
+        return []
+    try:
+        check_address(outbox)
+    except ConfigError as error:
+        return [checks.Error(str(error), id="tiktok.E002")]
+    return []
 
 
 def needs_nonce(config: Config) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tiktok_middleware.contrib._django_database import alias_of
+from tiktok_middleware.errors import ConfigError
 
 if TYPE_CHECKING:
     from tiktok_middleware.delivery.outbox.postgres.admin import PostgresAdmin
 
-__all__ = ["create_tables", "has_tables"]
+__all__ = ["Tables", "check_address", "create_tables", "state_of_tables"]
 
 
 def create_tables(outbox: str, alias: str) -> int:
@@ -31,14 +32,44 @@ def create_tables(outbox: str, alias: str) -> int:
         return admin.migrate()
 
 
-def has_tables(outbox: str) -> bool:
-    """Return whether the outbox's database has its tables, in the version of this release.
+class Tables(NamedTuple):
+    """State of the tables of an outbox.
+
+    Attributes:
+        exist: whether there are any.
+        are_current: whether they are those of this release.
+        are_writable: whether the database accepts writes, and its role may insert into the tables.
+    """
+
+    exist: bool
+    are_current: bool
+    are_writable: bool
+
+
+def state_of_tables(outbox: str) -> Tables:
+    """Return the state of the tables in the outbox's database.
 
     Raises:
         OutboxError: the database does not answer.
     """
     with _admin(outbox) as admin:
-        return admin.has_tables()
+        missing = admin.missing_scripts()
+        exist = missing < len(admin.scripts)
+        return Tables(exist, not missing, exist and admin.is_writable())
+
+
+def check_address(outbox: str) -> None:
+    """Check the alias, its engine and the parameters of a database; nothing is connected to.
+
+    Raises:
+        ConfigError: the outbox cannot be there.
+    """
+    try:
+        from tiktok_middleware.delivery.outbox.postgres.address import read_address  # noqa: PLC0415  # needs an extra
+    except ImportError as error:
+        allowed = f'psycopg 3 with its extra: pip install "tiktok-middleware[postgres]" ({error})'
+        raise ConfigError("TIKTOK_OUTBOX", outbox, allowed) from None
+    read_address(outbox)
 
 
 @contextlib.contextmanager
