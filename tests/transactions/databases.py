@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import psycopg
-import sqlalchemy
-from sqlalchemy import orm
 
 KINDS = (
     "psycopg",
@@ -82,6 +80,10 @@ def _psycopg(url: str, kind: str) -> Iterator[Database]:
 
 @contextmanager
 def _alchemy(url: str, kind: str) -> Iterator[Database]:
+    # Imported here: a host that uses none of it starts sooner.
+    import sqlalchemy
+    from sqlalchemy import orm
+
     driver = "psycopg2" if kind.endswith("psycopg2") else "psycopg"
     engine = sqlalchemy.create_engine(url.replace("postgresql://", f"postgresql+{driver}://"))
     made: Any

@@ -10,7 +10,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,48 +25,15 @@ from tiktok_middleware.core.events.ids import once_event_id
 pytestmark = pytest.mark.postgres
 
 _ROOT = Path(__file__).parents[2]
-KINDS = ("psycopg", "session-psycopg", "asyncpg")
+_LONGEST_S = 60.0 * 15
+_IN_FLIGHT = 20  # events that a host may be sending when it is killed
+KINDS = ("django", "django-async", "session-psycopg", "psycopg", "asyncpg")
 
 
 @pytest.fixture
 def api() -> Iterator[Api]:
     with running_api() as api:
         yield api
-
-
-class Host:
-    """A process that takes orders; `highest` is the last that it has finished."""
-
-    def __init__(self, arguments: Sequence[str], first: int, last: int, folder: Path) -> None:
-        command = [sys.executable, "-m", "tests.transactions.orders_host", *arguments, str(first), str(last)]
-        environ = {**os.environ, "XDG_STATE_HOME": str(folder), "PYTHONPATH": str(_ROOT)}
-        self.log = (folder / "log").open("ab")
-        self.process = subprocess.Popen(command, cwd=_ROOT, env=environ, stdout=subprocess.PIPE, stderr=self.log)
-        self.next = first
-        self.problems: list[str] = []
-        self.is_done = False
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            word = line.decode().strip()
-            if word.isdigit():
-                self.next = int(word) + 1
-            elif word == "done":
-                self.is_done = True
-            else:
-                self.problems.append(word)
-
-    def end(self, how: signal.Signals | None = None) -> None:
-        if how is not None:
-            self.process.send_signal(how)
-        self.process.wait(60)
-        self._reader.join(10)
-        self.log.close()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
 
 
 class World(NamedTuple):
@@ -76,56 +44,131 @@ class World(NamedTuple):
     api: Api
     folder: Path
 
+    @property
+    def schema(self) -> str:
+        return self.url.partition("schema=")[2].partition("&")[0]
+
 
 @pytest.fixture
 def world(postgres: Postgres, api: Api, tmp_path: Path) -> Iterator[World]:
     postgres.execute("DROP TABLE IF EXISTS orders; CREATE TABLE orders (id text)")
     with postgres.schema() as url:
-        yield World(postgres, url, api, tmp_path)
+        yield World(postgres, f"{url}&wait=20", api, tmp_path)
 
 
-def play(world: World, kind: str, orders: int, kills: int) -> None:
-    """Take orders in hosts that are killed and started again, and compare what was sent with what was committed."""
-    postgres, url, api, folder = world
-    schema = url.rpartition("schema=")[2]
-    done, killed = 0, 0
+class Host:
+    """A process that takes orders.
+
+    Attributes:
+        next: number of the first order that it has not finished.
+        copies: orders whose browser copies have left.
+        is_done: whether it has taken all its orders and closed its client.
+    """
+
+    def __init__(self, world: World, kind: str, first: int, last: int) -> None:
+        command = [sys.executable, "-m", "tests.transactions.orders_host", kind, world.url, world.api.url]
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("TIKTOK_")}
+        environ |= {"XDG_STATE_HOME": str(world.folder / kind), "PYTHONPATH": str(_ROOT)}
+        with (world.folder / f"{kind}.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, str(first), str(last)], cwd=_ROOT, env=environ, stdout=subprocess.PIPE, stderr=log
+            )
+        self.next = first
+        self.copies: list[str] = []
+        self.is_done = False
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            number, *copies = line.decode().split()
+            if number == "done":
+                self.is_done = True
+            else:
+                self.next = int(number) + 1
+                self.copies += copies
+
+    def end(self, how: signal.Signals | None = None) -> None:
+        if how is not None:
+            self.process.send_signal(how)
+        try:
+            self.process.wait(_LONGEST_S)
+        finally:
+            self.process.kill()
+            self._reader.join(10)
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+
+
+def take_orders(world: World, kind: str, orders: int, kills: int) -> list[str]:
+    """Take orders on a host that is killed and started again; return the orders whose browser copies have left."""
+    done, killed, copies = 0, 0, list[str]()
     while done < orders:
-        host = Host([kind, f"{url}&wait=20", api.url], done, orders, folder)
+        host = Host(world, kind, done, orders)
         if killed < kills:
             wanted = done + random.randint(1, max(2 * (orders - done) // (kills - killed + 1), 2))
-            deadline = time.monotonic() + 60
-            while host.next < wanted and not host.is_done and time.monotonic() < deadline:
+            deadline = time.monotonic() + _LONGEST_S
+            while host.next < wanted and host.process.poll() is None and time.monotonic() < deadline:
                 time.sleep(random.uniform(0.001, 0.02))
             host.end(signal.SIGKILL)
             killed += 1
         else:
             host.end()
-        assert host.problems == [], (folder / "log").read_text()[-3000:]
-        assert host.next > done or killed <= kills, (folder / "log").read_text()[-3000:]
+            assert host.is_done, (world.folder / f"{kind}.log").read_text()[-3000:]
+        copies += host.copies
         done = host.next  # the order in which it was killed is taken again
-    postgres.execute(f"UPDATE {schema}.draft SET due = 0")  # a minute later
-    relay = make_client(f"{url}&wait=20", api.url)
+    return copies
+
+
+def send_the_rest(world: World) -> None:
+    """Send what the hosts have left behind, as another host does once drafts are due and leases of killed hosts end."""
+    world.postgres.execute(f"UPDATE {world.schema}.draft SET due = 0; UPDATE {world.schema}.event SET due = 0")
+    relay = make_client(world.url, world.api.url)
     relay.start()
     try:
         assert relay.flush(60)
     finally:
         relay.close(5)
-    committed = {once_event_id("Purchase", order) for (order,) in postgres.execute("SELECT DISTINCT id FROM orders")}
-    got = Counter(event_id for request in api.requests for event_id in request.ids)
-    assert set(got) == committed
-    assert postgres.execute(f"SELECT count(*) FROM {schema}.draft") == [(0,)]
-    again = [event_id for event_id, count in got.items() if count > 1]
-    assert len(again) <= killed * 20, "only what was in flight at a kill may be sent again, under the same id"
+
+
+def play(world: World, orders: int, kills: int) -> None:
+    """Take orders on a host of each kind, all at once, and compare what was sent with what was committed.
+
+    Args:
+        world: what the hosts share.
+        orders: number of orders of each host.
+        kills: how often each host is killed.
+    """
+    began = time.monotonic()
+    with ThreadPoolExecutor(len(KINDS)) as pool:
+        taken = pool.map(lambda kind: take_orders(world, kind, orders, kills), KINDS)
+        copies = Counter(order for some in taken for order in some)
+    send_the_rest(world)
+    committed = {order for (order,) in world.postgres.execute("SELECT DISTINCT id FROM orders")}
+    sent = Counter(event_id for request in list(world.api.requests) for event_id in request.ids)
+    taken_orders = [f"{kind}-{number}{part}" for kind in KINDS for number in range(orders) for part in ("", "-part")]
+    names = {once_event_id("Purchase", order): order for order in taken_orders}
+    got = {names[event_id] for event_id in sent}
+    logs = "\n".join(path.read_text() for path in world.folder.glob("*.log"))[-5000:]
+    assert (sorted(got - committed), sorted(committed - got)) == ([], []), logs
+    assert set(copies) <= committed
+    assert world.postgres.execute(f"SELECT count(*) FROM {world.schema}.draft") == [(0,)]
+    again = sum(sent.values()) - len(sent)
+    assert again <= kills * len(KINDS) * _IN_FLIGHT, "only what was in flight at a kill may be sent again"
+    # A browser copy whose claim is not known in time leaves: two pages may hold it, under the same id.
+    twice = sum(copies.values()) - len(copies)
+    figures = f"{again} sent again and {twice} in two pages under the same id"
+    print(f"{len(KINDS) * orders} orders, {kills * len(KINDS)} times kill -9: {len(committed)} committed and sent,")
+    print(f"{len(copies)} with a browser copy, {figures}; {time.monotonic() - began:.0f} s")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
-def test_sixty_orders_of_killed_hosts(kind: str, world: World) -> None:
-    play(world, kind, 20, 1)
+def test_sixty_orders_of_killed_hosts(world: World) -> None:
+    play(world, 12, 1)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1100)
-@pytest.mark.parametrize("kind", KINDS)
-def test_thousand_orders_of_killed_hosts(kind: str, world: World) -> None:
-    play(world, kind, 1000, 10)
+def test_thousand_orders_of_killed_hosts(world: World) -> None:
+    play(world, 200, 4)

@@ -28,7 +28,7 @@ def client_of_settings() -> Client:
     """Return ``settings.TIKTOK`` if it is a client, or else a client with its options."""
     given = getattr(settings, "TIKTOK", None) or {}
     if isinstance(given, Client):
-        return given
+        return in_django(given)
     keys = [settings.SECRET_KEY, *getattr(settings, "SECRET_KEY_FALLBACKS", ())]
     return in_django(
         Client.from_env(secret_keys=[str(key) for key in keys if key], is_debug=settings.DEBUG, **_options())

@@ -197,7 +197,7 @@ class Delivery:
         return future
 
     def take(self, ref: str) -> Future[bytes | None]:
-        """Return a future of the browser copy that is stored under a reference; None if there is none.
+        """Return a future of the browser copy that is stored under a reference; None or `NOT_YET` if there is none.
 
         Never raises, and never waits for a disk.
         """
@@ -243,7 +243,7 @@ class Delivery:
 
     @property
     def switches(self) -> Switches:
-        """Return the operator's switches, at most half a second old."""
+        """Return the operator's switches, about half a second old while the outbox answers."""
         if isinstance(self._storage, SharedStorage):
             return self._storage.switches()
         return RUNNING if self._disk is None else self._disk.switches()

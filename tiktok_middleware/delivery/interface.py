@@ -36,7 +36,10 @@ class DeliveryInterface(Protocol):
         ...
 
     def take(self, ref: str) -> Future[bytes | None]:
-        """Return a future of the browser copy kept under a reference, None where there is none."""
+        """Return a future of the browser copy kept under a reference.
+
+        None where there is none; `NOT_YET` if there may be one later, so that the page asks again.
+        """
         ...
 
     def cancel(self, event_id: str) -> Future[bool]:

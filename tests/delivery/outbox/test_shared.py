@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -14,15 +16,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
 from tests.delivery.delivery_world import PIXEL, Api, record, submission, submissions, wait_until
 from tests.delivery.outbox.conftest import Open
 from tests.postgres_world import Postgres
-from tiktok_middleware.core.events.event import Claim, DeferredPayload, OutboxEntry
+from tiktok_middleware.core.events.event import NOT_YET, Claim, DeferredPayload, Draft, OutboxEntry
 from tiktok_middleware.delivery.delivery import Delivery, DeliveryOptions
 from tiktok_middleware.delivery.outbox.postgres.outbox import PostgresOutbox
+from tiktok_middleware.delivery.outbox.sqlite.spool_file import SpoolFile
 from tiktok_middleware.errors import ConfigError, OutboxError
 
 pytestmark = pytest.mark.postgres
@@ -181,6 +185,77 @@ def test_without_a_disk_events_wait_in_memory_and_the_lost_ones_are_named(
     assert "lost with the process" in caplog.text
     assert "Purchase order-1: the database never said whether it was counted before" in caplog.text
     assert dropped(delivery) == {"once_undecided": 1}
+
+
+def write_draft(own: Postgres, delivery: Delivery, name: str) -> str:
+    """Commit the draft of an order, and return its reference."""
+    assert delivery.flush(20)
+    assert delivery.drafts is not None
+    ref = name.ljust(32, "0")
+    sql, values = delivery.drafts.statement(ref, order(name), "percent")
+    assert isinstance(values, tuple)
+    with psycopg.connect(own.url()) as app:
+        app.execute(sql.encode(), values)
+    return ref
+
+
+@pytest.mark.parametrize("spool", ["", "/proc/no/such/place"], ids=["file", "memory"])
+def test_a_completion_without_server_copies_is_brought_home_at_a_stop(
+    own: Postgres, url: str, open_: Open, api: Api, spool: str
+) -> None:
+    """Such as of a visitor who has revoked the consent: else the event would count as it was tracked."""
+    delivery = open_(**({"spool": spool} if spool else {}))
+    ref = write_draft(own, delivery, "order-1")
+    own.stop(signal.SIGQUIT)
+    try:
+        delivery.submit([OutboxEntry("order-1", draft=Draft(ref))]).result(20)
+    finally:
+        own.start()
+    delivery.close(20)
+    schema = url.partition("schema=")[2].partition("&")[0]
+    assert own.execute(f"SELECT count(*) FROM {schema}.draft") == [(0,)]
+    assert api.ids == []
+
+
+def test_a_completion_that_is_lost_is_named(own: Postgres, open_: Open, caplog: pytest.LogCaptureFixture) -> None:
+    delivery = open_(spool="/proc/no/such/place")
+    own.stop(signal.SIGQUIT)
+    try:
+        delivery.submit([OutboxEntry("order-1", draft=Draft("r" * 32))]).result(20)
+        delivery.close(0.1)
+    finally:
+        own.start()
+    assert "order-1: the database does not answer, so what the response decided is lost" in caplog.text
+
+
+def test_a_page_gets_the_copy_of_an_order_that_was_completed_during_an_outage(own: Postgres, open_: Open) -> None:
+    delivery = open_()
+    ref = write_draft(own, delivery, "order-1")
+    own.stop(signal.SIGQUIT)
+    try:
+        made = msgspec.structs.replace(order("order-1"), draft=Draft(ref, b"[1]"))
+        assert delivery.submit([made]).result(20)[0].is_committed is False
+        assert delivery.take(ref).result(20) == NOT_YET
+    finally:
+        own.start()
+    assert wait_until(lambda: delivery.take(ref).result(20) == b"[1]", 30)
+
+
+def test_what_has_expired_on_a_host_is_removed_by_the_next_process(open_: Open, tmp_path: Path) -> None:
+    delivery = open_()
+    [path] = {spool.path for spool in [delivery._storage._file]}  # type: ignore[union-attr]
+    file = SpoolFile(path, "production", time.time, "normal")
+    file.keep(submissions(1), b"p" * 16)
+    file.close()
+
+    def execute(sql: str) -> list[Any]:
+        with contextlib.closing(sqlite3.connect(path)) as db, db:
+            return db.execute(sql).fetchall()
+
+    execute("INSERT INTO unreadable SELECT id, environment, put_id, entries, rows, 0 FROM spool")
+    execute("DELETE FROM spool")
+    delivery.submit(submissions(1, "new")).result(20)
+    assert wait_until(lambda: execute("SELECT count(*) FROM unreadable") == [(0,)], 30)
 
 
 def test_hold_keeps_the_browser_copies_of_once_events(own: Postgres, open_: Open) -> None:

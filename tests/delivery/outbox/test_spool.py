@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.delivery.delivery_world import NOW, WALL, record, submission, submissions
-from tiktok_middleware.core.events.event import Claim, DeferredPayload, OutboxEntry
+from tiktok_middleware.core.events.event import Claim, DeferredPayload, Draft, OutboxEntry
 from tiktok_middleware.delivery.outbox.deferred import DEFERRED_LIFE_S
-from tiktok_middleware.delivery.outbox.spool import MemorySpool, Spool
+from tiktok_middleware.delivery.outbox.spool import MemorySpool, Spool, SpooledPut
 from tiktok_middleware.delivery.outbox.sqlite.spool_file import SpoolFile
 from tiktok_middleware.delivery.outbox.undecided_claims import UndecidedClaims
 
@@ -114,6 +114,53 @@ def test_a_put_that_cannot_be_read_is_set_aside_and_the_others_go_on(
     spool.close()
     with contextlib.closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT CAST(entries AS BLOB) FROM unreadable").fetchall() == [(stored,)]
+
+
+@pytest.mark.parametrize("how", ["expire", "remove", "set_aside"])
+def test_unreadable_puts_are_kept_for_ninety_days(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "spool"
+    spool = SpoolFile(path, "production", WALL, "normal")
+
+    def damage(name: str) -> SpooledPut:
+        spool.keep(submissions(1, name), name.encode().ljust(16))
+        with contextlib.closing(sqlite3.connect(path)) as db, db:
+            db.execute("UPDATE spool SET entries = x'ff'")
+        put = spool.oldest(1)
+        assert put is not None
+        return put
+
+    def kept() -> int:
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            return int(db.execute("SELECT count(*) FROM unreadable").fetchone()[0])
+
+    WALL.now = NOW
+    spool.set_aside(damage("first"))
+    WALL.now = NOW + 90 * 86400 - 1
+    spool.expire()
+    assert kept() == 1
+    WALL.now += 1
+    if how == "expire":
+        spool.expire()
+    elif how == "remove":
+        spool.keep(submissions(1, "good"), b"g" * 16)
+        good = spool.oldest(1)
+        assert good is not None
+        spool.remove(good)
+    else:
+        spool.set_aside(damage("second"))
+    assert kept() == (how == "set_aside")
+    spool.close()
+
+
+def test_a_put_without_server_copies_waits_too(pair: Pair) -> None:
+    one, other = pair
+    assert one.is_empty
+    one.keep([OutboxEntry("a", draft=Draft("ref"))], b"p" * 16)
+    assert (one.rows, one.is_empty, other.is_empty) == (0, False, False)
+    put = other.oldest(1)
+    assert put is not None
+    other.remove(put)
+    assert one.is_empty
 
 
 def test_a_process_takes_puts_of_its_own_environment_only(tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tiktok_middleware.core.consent.consent import stored_word
+from tiktok_middleware.core.endpoint.ask_again import again, has_asked_before, stored_name
 from tiktok_middleware.core.endpoint.neighbour import note_neighbour
 from tiktok_middleware.core.endpoint.redeem import ReportedEvent, confirmed, redeemed, sent
 from tiktok_middleware.core.endpoint.reported_page import ReportedPage
-from tiktok_middleware.core.events.event import Claim, Event, OutboxEntry
+from tiktok_middleware.core.events.event import NOT_YET, Claim, Event, OutboxEntry
 from tiktok_middleware.core.http.own_response import Answer
 from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.pixel.redirect_cookie import RedirectEvents
@@ -119,21 +120,23 @@ class Report(NamedTuple):
         """Return which of its events count.
 
         Args:
-            deferreds: the stored payload of each reference, None if there is none.
+            deferreds: the stored payload of each reference, None or `NOT_YET` if there is none.
         """
         tracker, said, browser = self.tracker, self.said, self.may_load
         if self.refused:
             for _ in (*said.c, *said.m, *said.e):
                 tracker.runtime.notices.count(f"collect_{self.refused}")
             return ReportOutcome(self, ())
-        found = [_opened(deferred) for deferred in deferreds if deferred is not None]
+        found = [_opened(deferred) for deferred in deferreds if deferred]
+        missing = [ref for ref, deferred in zip(said.x, deferreds, strict=False) if deferred == NOT_YET]
         verdicts = [
             *(confirmed(tracker, token, event_id, browser=browser) for token, event_id in said.c),
             *(confirmed(tracker, token, event_id, browser=browser, with_copy=True) for token, event_id in said.m),
             *(sent(tracker, name, given, event_id, browser=browser) for name, given, event_id in said.e),
             *(redeemed(tracker, token, browser=browser) for token in found if isinstance(token, str)),
         ]
-        return ReportOutcome(self, tuple(verdicts), [copy for copy in found if not isinstance(copy, str)])
+        copies = [copy for copy in found if not isinstance(copy, str)]
+        return ReportOutcome(self, tuple(verdicts), copies, missing)
 
 
 class ReportOutcome(NamedTuple):
@@ -143,16 +146,25 @@ class ReportOutcome(NamedTuple):
         report: the report.
         verdicts: one result for each event.
         copies: deferred browser copies, which the page fires unchanged.
+        missing: references of copies that may be there later.
     """
 
     report: Report
     verdicts: tuple[ReportedEvent, ...]
     copies: Sequence[object] = ()
+    missing: Sequence[str] = ()
 
     @property
     def submissions(self) -> tuple[OutboxEntry, ...]:
         """Entries to store and claim."""
         return tuple(verdict.submission for verdict in self.verdicts if verdict.submission is not None)
+
+    @property
+    def _only_waits(self) -> bool:
+        """Whether the report asks for copies that may be there later, once more, and for nothing else."""
+        said = self.report.said
+        brings = said.c or said.m or said.e or said.w or said.b or said.q or said.h or said.n or said.o
+        return not brings and len(self.missing) == len(said.x) > 0 and all(map(has_asked_before, self.missing))
 
     def answer(self, claims: Sequence[Claim] | None) -> Answer:
         """Return the response to the report.
@@ -162,6 +174,8 @@ class ReportOutcome(NamedTuple):
                 copies: TikTok drops duplicates, but a copy that is not fired is lost.
         """
         tracker, may_load = self.report.tracker, self.report.may_load
+        if self._only_waits:
+            return refuse(tracker.runtime, 429, "uncommitted", [("Retry-After", "1")])
         said: dict[str, object] = {"load": may_load}
         if self.report.is_told:
             said["told"] = True
@@ -183,7 +197,7 @@ class ReportOutcome(NamedTuple):
         kept = output.event_headers.kept(self._waiting(claims)) if may_load and self.report.said.p else []
         if kept or carried.names:
             said["k"] = [*carried.names, *(value.partition("=")[0] for _, value in kept)]
-        return _answer(200, _encode(said), [*output.headers([]), *kept])
+        return _answer(200, _encode(said), [*output.headers([]), *kept, *again(self.missing)])
 
     def _waiting(self, claims: Sequence[Claim] | None) -> list[Event]:
         """Return the events whose copies the page fires after this answer, unless the visitor has left it by then."""
@@ -248,7 +262,7 @@ def hear(request: RequestView, runtime: Runtime, body: bytes) -> Report | Answer
     is_told = _tells_too_much(said)
     may_load = tracker.may_send and not (is_told or runtime.config.browser_reason or _is_excluded(tracker))
     refused = tracker.consent.reason or ("excluded" if _is_excluded(tracker) else "")
-    references = tuple(said.x) if may_load else ()
+    references = tuple(map(stored_name, said.x)) if may_load else ()
     return Report(tracker, may_load, references, said, refused, is_told=is_told and tracker.may_send)
 
 

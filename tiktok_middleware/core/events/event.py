@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 __all__ = [
+    "NOT_YET",
     "PAGE_VIEW",
     "Channel",
     "Channels",
@@ -119,6 +120,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     event_time: int
     body: bytes
     paired: bool = False
+
+
+NOT_YET = b""
+"""Stands for the payload of a reference whose event may still be committed, or that cannot be read at present."""
 
 
 class DeferredPayload(msgspec.Struct, frozen=True, gc=False):

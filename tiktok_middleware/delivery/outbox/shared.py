@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tiktok_middleware._printable import own_logger
-from tiktok_middleware.core.events.event import Claim, OutboxEntry
+from tiktok_middleware.core.events.event import NOT_YET, Claim, OutboxEntry
 from tiktok_middleware.delivery.outbox.base import LeaseHolder, Outbox, Switches
 from tiktok_middleware.delivery.outbox.bounded import bounded
 from tiktok_middleware.delivery.outbox.put_ids import PutIds
@@ -46,6 +48,7 @@ _COUNT_S = 1.0
 _NOTIFY_S = 0.02
 _LISTEN_S = 0.5
 _MAX_NAMED = 100
+_EXPIRE_S = 3600.0
 
 
 class SharedStorage:
@@ -89,6 +92,7 @@ class SharedStorage:
         self._tidy_at = 0.0
         self._is_file_lost = False
         self._may_wait = True  # whether something may wait on this host; an earlier process may have left it
+        self._expire_at = 0.0
         self._failures = 0
         self._again_at = 0.0
         self._switches_at = 0.0
@@ -115,6 +119,14 @@ class SharedStorage:
     def unsaved(self) -> int:
         """Return the number of server copies that are lost if this process ends now."""
         return self._memory.rows
+
+    @property
+    def _is_empty(self) -> bool:
+        """Return whether nothing waits on this host, not even a put without server copies."""
+        try:
+            return all(spool.is_empty for spool in self._spools()) if self._may_wait else self._memory.is_empty
+        except OutboxError:
+            return self._memory.is_empty
 
     def outboxes(self) -> list[Outbox]:
         """Return the outboxes to send from. Where requests send, none while the database does not answer."""
@@ -164,8 +176,9 @@ class SharedStorage:
         self._bring_home()
         return claims
 
-    def _wait_on_host(self, entries: Sequence[OutboxEntry], put_id: bytes) -> list[Claim]:
+    def _wait_on_host(self, given: Sequence[OutboxEntry], put_id: bytes) -> list[Claim]:
         self._may_wait = True
+        entries = [_asked_for_later(entry) for entry in given]
         if self._is_full():
             self.dropped["overflow"] += sum(len(entry.records) for entry in entries)
             return [Claim(self._claims.of(entry).browser, server=False) for entry in entries]
@@ -198,7 +211,8 @@ class SharedStorage:
 
     def _bring_home(self) -> None:
         """Start to store in the shared outbox what waits here, on the database's thread, if it is time to."""
-        is_due = self._may_wait if self._is_up else time.monotonic() >= self._again_at
+        now = time.monotonic()
+        is_due = (self._may_wait or now >= self._expire_at) if self._is_up else now >= self._again_at
         if self._bringing or not is_due:
             return
         if self._calls.is_busy and not self._is_up:
@@ -208,6 +222,7 @@ class SharedStorage:
 
     def _bring_all(self) -> None:
         try:
+            self._expire()
             while True:
                 while self._bring_part():
                     if self._calls.has_others:
@@ -227,6 +242,15 @@ class SharedStorage:
             self.lose_disk(OutboxError("a fault of ours"))
         finally:
             self._bringing = False
+
+    def _expire(self) -> None:
+        """Remove what has expired on this host, every hour."""
+        now = time.monotonic()
+        if now >= self._expire_at:
+            self._expire_at = now + _EXPIRE_S
+            with contextlib.suppress(OutboxError):
+                for spool in self._spools():
+                    spool.expire()
 
     def _bring_part(self) -> bool:
         """Store one waiting put in the shared outbox; return False if none waits."""
@@ -304,13 +328,13 @@ class SharedStorage:
         """
         self._again_at = 0.0
         self.come_home(time.monotonic() + _SETTLE_S)
-        for name in self._memory.names()[:_MAX_NAMED]:
-            log.error("%s: the database never said whether it was counted before, so its server copy is lost", name)
+        for entry in self._memory.entries()[:_MAX_NAMED]:
+            _log_lost(entry)
         return 0
 
     def come_home(self, deadline: float) -> None:
         """Wait until what waits on this host is in the shared outbox, at most until ``deadline``, monotonic seconds."""
-        while self.undecided and time.monotonic() < deadline:
+        while not self._is_empty and time.monotonic() < deadline:
             self._bring_home()
             try:
                 self._calls.run(lambda: None, max(deadline - time.monotonic(), 0.0))
@@ -322,16 +346,17 @@ class SharedStorage:
     # What else a delivery asks
 
     def take(self, ref: str) -> bytes | None:
-        """Return the deferred payload of a reference; None if there is none, or the database does not answer."""
+        """Return the deferred payload of a reference; None if there is none.
+
+        `NOT_YET` stands for one that may be there later: its transaction is open, or the database does not answer.
+        """
         found = self._memory.take(ref)
-        if found is None and self._is_up:
-            found = self._read(lambda: self.disk.take(ref))
+        if found is None:
+            found = self._read(lambda: self.disk.take(ref)) if self._is_up else NOT_YET
         file = self._file
-        if found is None and file is not None and file.exists:
-            try:
-                found = off_hub(file).take(ref)
-            except OutboxError:
-                return None
+        if not found and file is not None and file.exists:
+            with contextlib.suppress(OutboxError):
+                found = off_hub(file).take(ref) or found
         return found
 
     def _read(self, call: Callable[[], Any]) -> Any:
@@ -341,7 +366,7 @@ class SharedStorage:
             self.lose_disk(error)
         except TooSlowError:
             self.lose_disk(OutboxError(f"outbox {self.disk.name}: no answer within {_READ_S:.1f} s"))
-        return None
+        return NOT_YET
 
     def cancel(self, event_id: str) -> bool:
         """Prevent an event's server copies from being sent.
@@ -386,7 +411,7 @@ class SharedStorage:
             self._answered_at = time.monotonic()
 
     def switches(self) -> Switches:
-        """Return the operator's switches, at most a second old while the database answers. Never waits."""
+        """Return the operator's switches, about half a second old while the database answers. Never waits."""
         now = time.monotonic()
         if now >= self._switches_at and not self._is_listening:
             self._switches_at = now + _SWITCHES_S
@@ -449,7 +474,7 @@ class SharedStorage:
     @property
     def is_whole(self) -> bool:
         """Return False while something waits on this host."""
-        return self._is_up and not self.undecided
+        return self._is_up and self._is_empty
 
     def end_calls(self) -> None:
         """Let the thread of the database's calls end, without waiting for that."""
@@ -461,3 +486,27 @@ class SharedStorage:
         self.disk.close()
         if self._file is not None:
             self._file.close()
+
+
+def _asked_for_later(entry: OutboxEntry) -> OutboxEntry:
+    """Return an entry whose page asks for the browser copy later, because the response leaves without it."""
+    draft = entry.draft
+    if draft is None or draft.is_deferred:
+        return entry
+    return msgspec.structs.replace(entry, draft=msgspec.structs.replace(draft, is_deferred=True))
+
+
+def _log_lost(entry: OutboxEntry) -> None:
+    """Log what this process cannot store before it ends."""
+    for record in entry.records[:1]:
+        log.error(
+            "%s %s: the database never said whether it was counted before, so its server copy is lost",
+            record.event,
+            record.event_id,
+        )
+    if entry.draft is not None and not entry.records:
+        log.error(
+            "%s: the database does not answer, so what the response decided is lost: the event counts as it was tracked"
+            " if its transaction commits",
+            entry.event_id,
+        )

@@ -65,6 +65,14 @@ class Spool(Protocol):
         """Return the number of server copies that wait."""
         ...
 
+    @property
+    def is_empty(self) -> bool:
+        """Return whether no put waits. A put without server copies may complete a draft, or claim a browser copy."""
+        ...
+
+    def expire(self) -> None:
+        """Remove what is kept beside the puts and has expired."""
+
 
 class MemorySpool:
     """Implements `Spool` in the process's memory.
@@ -109,7 +117,13 @@ class MemorySpool:
     def rows(self) -> int:
         return sum(len(entry.records) for _, entries in list(self._puts) for entry in entries)
 
-    def names(self) -> list[str]:
-        """Return the name and id of each event whose server copies wait."""
-        puts = list(self._puts)
-        return [f"{r.event} {r.event_id}" for _, entries in puts for entry in entries for r in entry.records[:1]]
+    @property
+    def is_empty(self) -> bool:
+        return not self._puts
+
+    def expire(self) -> None:
+        """Do nothing: payloads are few, and expire when they are taken."""
+
+    def entries(self) -> list[OutboxEntry]:
+        """Return all entries that wait, oldest first."""
+        return [entry for _, entries in list(self._puts) for entry in entries]

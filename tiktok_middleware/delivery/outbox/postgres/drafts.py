@@ -2,7 +2,8 @@
 
 A draft is seen once its transaction has committed. The end of a response completes it: if the draft is seen, the event
 is stored and the draft is removed in one transaction; if not, what completes it is kept, and the relay joins both when
-the draft appears. A draft that nobody completes counts as it is when it is due.
+the draft appears. A draft that nobody completes counts as it is when it is due; that is noted, so that a response that
+ends later adds its browser copy alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from tiktok_middleware._printable import own_logger
-from tiktok_middleware.core.events.event import Claim, DeferredPayload, Draft, OutboxEntry
+from tiktok_middleware.core.events.event import NOT_YET, Claim, DeferredPayload, Draft, OutboxEntry
 from tiktok_middleware.delivery.outbox.admin import user_of
 from tiktok_middleware.delivery.outbox.person import Person
 from tiktok_middleware.delivery.outbox.postgres.app_connection import ALLOWED_CONNECTIONS, read_connection
@@ -31,6 +32,7 @@ log: logging.Logger = own_logger(__name__)
 DUE_S = 60.0
 """How long a draft waits for the end of its response, in seconds."""
 
+_ASKED_S = 60.0  # how long a page asks again for the browser copy of a draft that is not committed
 _ENDS_LIFE_S = 3600.0  # what completes a draft waits so long for the commit of its transaction
 _PART = 200
 _LOOK_S = 0.5
@@ -41,19 +43,27 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(OutboxEntry).decode
 
 _CLOSE = "DELETE FROM {schema}.draft WHERE ref = ANY(%s) RETURNING ref"
-_KEEP_END = """INSERT INTO {schema}.draft_end (ref, environment, body, at) VALUES (%s, %s, %s, %s)
-    ON CONFLICT (ref) DO UPDATE SET body = excluded.body, at = excluded.at"""
+# Bodies of `draft_end` that stand for no entry: the draft was due, and was stored with or without a server copy.
+_STORED, _STORED_WITHOUT_COPY = b"s", b""
+_MAX_NOTE = 1
+_KEEP_END = f"""INSERT INTO {{schema}}.draft_end (ref, environment, body, at) VALUES (%s, %s, %s, %s)
+    ON CONFLICT (ref) DO UPDATE SET body = excluded.body, at = excluded.at
+    WHERE octet_length(draft_end.body) > {_MAX_NOTE}"""  # noqa: S608 - a constant
+_TAKE_NOTE = "DELETE FROM {schema}.draft_end WHERE ref = %s RETURNING body"
+_NOTE = """INSERT INTO {schema}.draft_end (ref, environment, body, at)
+    SELECT ref, %s, body, %s FROM unnest(%s::text[], %s::bytea[]) AS new (ref, body) ON CONFLICT (ref) DO NOTHING"""
 _WAITS = """SELECT EXISTS (SELECT 1 FROM {schema}.draft WHERE environment = %(environment)s AND due <= %(now)s),
     EXISTS (SELECT 1 FROM {schema}.draft_end WHERE environment = %(environment)s)"""
-_DUE = """SELECT draft.ref, coalesce(draft_end.body, draft.body) FROM {schema}.draft
+_DUE = """SELECT draft.ref, draft.body, draft_end.body FROM {schema}.draft
     LEFT JOIN {schema}.draft_end ON draft_end.ref = draft.ref
     WHERE draft.environment = %(environment)s AND (draft.due <= %(now)s OR draft_end.ref IS NOT NULL)
     ORDER BY draft.due LIMIT %(part)s FOR UPDATE OF draft SKIP LOCKED"""
 _ASKED = """SELECT draft.ref, draft_end.body FROM {schema}.draft_end JOIN {schema}.draft ON draft.ref = draft_end.ref
     WHERE draft_end.ref = %s FOR UPDATE OF draft"""
-_KNOWN = "SELECT 1 FROM {schema}.draft_end WHERE ref = %s"
+_KNOWN = f"SELECT at FROM {{schema}}.draft_end WHERE ref = %s AND octet_length(body) > {_MAX_NOTE}"  # noqa: S608
 _REMOVE = ("DELETE FROM {schema}.draft WHERE ref = ANY(%s)", "DELETE FROM {schema}.draft_end WHERE ref = ANY(%s)")
-_PRUNE = "DELETE FROM {schema}.draft_end WHERE environment = %s AND at < %s"
+_PRUNE = """WITH old AS (DELETE FROM {schema}.draft_end WHERE environment = %s AND at < %s RETURNING body)
+    SELECT count(*) FROM old WHERE octet_length(body) > %s"""
 
 #: Stores entries within a transaction and returns their claims.
 StoreEntries = Callable[[Db, Sequence[OutboxEntry]], "list[Claim]"]
@@ -128,14 +138,25 @@ class Drafts:
                 found.append(entry)
             elif draft.ref in seen:
                 found.append(_whole(entry, draft, is_deferred=draft.is_deferred))
-            else:
-                self._keep_end(db, _whole(entry, draft, is_deferred=True), draft.ref, now)
+            elif self._keep_end(db, _whole(entry, draft, is_deferred=True), draft.ref, now):
                 found.append(None)
+            else:
+                found.append(self._rest(db, _whole(entry, draft, is_deferred=draft.is_deferred), draft.ref))
         return found
 
-    def _keep_end(self, db: Db, entry: OutboxEntry, ref: str, now: float) -> None:
-        db.execute(self._connection.sql(_KEEP_END), (ref, self._store.environment, _encode(entry), now))
+    def _keep_end(self, db: Db, entry: OutboxEntry, ref: str, now: float) -> bool:
+        """Keep what completes a draft for the relay; return False if the draft was due before and is stored."""
+        values = (ref, self._store.environment, _encode(entry), now)
+        if not db.execute(self._connection.sql(_KEEP_END), values).rowcount:
+            return False
         self._expected_until = time.monotonic() + DUE_S
+        return True
+
+    def _rest(self, db: Db, entry: OutboxEntry, ref: str) -> OutboxEntry:
+        """Return what is left to store of an entry whose draft was due before the response ended."""
+        row = db.execute(self._connection.sql(_TAKE_NOTE), (ref,)).fetchone()
+        has_copies = row is not None and bytes(row[0]) == _STORED
+        return msgspec.structs.replace(entry, records=()) if has_copies else entry
 
     # What the relay and pages ask
 
@@ -168,9 +189,23 @@ class Drafts:
 
     def _settle(self, db: Db, values: dict[str, object], store: StoreEntries) -> int:
         rows = db.execute(self._connection.sql(_DUE), values).fetchall()
-        if rows:
-            store(db, [_decode(bytes(body)) for _, body in rows])
-            self._remove(db, [ref for ref, _ in rows])
+        if not rows:
+            return 0
+        entries: list[OutboxEntry] = []
+        notes: dict[str, bytes] = {}
+        for ref, first, end in rows:
+            if end is None:
+                entries.append(_decode(bytes(first)))
+                notes[ref] = _STORED if entries[-1].records else _STORED_WITHOUT_COPY
+            elif len(end) > _MAX_NOTE:
+                entries.append(_decode(bytes(end)))
+            else:  # the app has written this draft twice, and the first one was due
+                notes[ref] = bytes(end)
+        store(db, entries)
+        self._remove(db, [ref for ref, _, _ in rows])
+        if notes:
+            now = self._store.clock.now()
+            db.execute(self._connection.sql(_NOTE), (self._store.environment, now, list(notes), list(notes.values())))
         return len(rows)
 
     def _prune(self, monotonic: float) -> Counter[str]:
@@ -178,20 +213,28 @@ class Drafts:
             return Counter()
         self._prune_at = monotonic + _PRUNE_S
         with self._store.relay.transaction() as db:
-            values = (self._store.environment, self._store.clock.now() - _ENDS_LIFE_S)
-            return Counter(rolled_back=db.execute(self._connection.sql(_PRUNE), values).rowcount)
+            values = (self._store.environment, self._store.clock.now() - _ENDS_LIFE_S, _MAX_NOTE)
+            row = db.execute(self._connection.sql(_PRUNE), values).fetchone()
+            return Counter(rolled_back=row[0] if row is not None else 0)
 
     def open(self, ref: str, store: StoreEntries) -> bytes | None:
-        """Return the browser copy of a draft that a page asks for, once its transaction has committed; else None."""
+        """Return the browser copy of a draft that a page asks for.
+
+        Return `NOT_YET` if its transaction may still commit: the page asks again. None if there is no such draft, or
+        its transaction has not committed for a minute.
+        """
         connection = self._connection
-        if not connection.read(connection.sql(_KNOWN), (ref,)):
+        known = connection.read(connection.sql(_KNOWN), (ref,))
+        if not known:
             return None
-        return connection.retried(lambda db: self._open(db, ref, store))
+        found = connection.retried(lambda db: self._open(db, ref, store))
+        is_old = known[0][0] <= self._store.clock.now() - _ASKED_S
+        return None if found == NOT_YET and is_old else found
 
     def _open(self, db: Db, ref: str, store: StoreEntries) -> bytes | None:
         row = db.execute(self._connection.sql(_ASKED), (ref,)).fetchone()
-        if row is None:
-            return None
+        if row is None or len(row[1]) <= _MAX_NOTE:
+            return NOT_YET
         entry = _decode(bytes(row[1]))
         [claim] = store(db, [entry])
         self._remove(db, [ref])

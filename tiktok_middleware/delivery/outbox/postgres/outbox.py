@@ -131,8 +131,13 @@ class PostgresOutbox:
 
     def take(self, ref: str) -> bytes | None:
         self._store.requests.ensure_open()
-        found = deferred_rows.take(self._store.requests, ref, self._store.clock.now())
-        return self.drafts.open(ref, self._store_drafts) if found is None else found
+        if (found := self._take_deferred(ref)) is not None:
+            return found
+        # A relay may store the event of a draft while we look for it.
+        return (found := self.drafts.open(ref, self._store_drafts)) or self._take_deferred(ref) or found
+
+    def _take_deferred(self, ref: str) -> bytes | None:
+        return deferred_rows.take(self._store.requests, ref, self._store.clock.now())
 
     def cancel(self, event_id: str) -> bool:
         return cancellation.cancel(self._store, event_id)

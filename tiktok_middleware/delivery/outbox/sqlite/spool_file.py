@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
@@ -111,7 +112,7 @@ class SpoolFile:
     def remove(self, put: SpooledPut) -> None:
         with self._connection.transaction() as db:
             db.execute("DELETE FROM spool WHERE id = ? AND put_id = ?", (put.key, put.put_id))
-            db.execute("DELETE FROM deferred WHERE at <= ?", (self._clock() - DEFERRED_LIFE_S,))
+            self._expire(db)
 
     def set_aside(self, put: SpooledPut) -> int:
         """Move a put that cannot be read to the table ``unreadable``, where it is kept for 90 days."""
@@ -127,8 +128,18 @@ class SpoolFile:
                 (now, put.key),
             )
             db.execute("DELETE FROM spool WHERE id = ?", (put.key,))
-            db.execute("DELETE FROM unreadable WHERE at <= ?", (now - _UNREADABLE_LIFE_S,))
+            self._expire(db)
         return copies
+
+    def expire(self) -> None:
+        """Remove expired payloads, and unreadable puts that were kept for 90 days."""
+        with self._connection.transaction() as db:
+            self._expire(db)
+
+    def _expire(self, db: sqlite3.Connection) -> None:
+        now = self._clock()
+        db.execute("DELETE FROM deferred WHERE at <= ?", (now - DEFERRED_LIFE_S,))
+        db.execute("DELETE FROM unreadable WHERE at <= ?", (now - _UNREADABLE_LIFE_S,))
 
     def take(self, ref: str) -> bytes | None:
         row = self._connection.read(
@@ -142,6 +153,10 @@ class SpoolFile:
             "SELECT ifnull(sum(rows), 0) FROM spool WHERE environment = ?", (self._environment,)
         )
         return 0 if row is None else cast("int", row[0])
+
+    @property
+    def is_empty(self) -> bool:
+        return self._connection.read("SELECT 1 FROM spool WHERE environment = ? LIMIT 1", (self._environment,)) is None
 
     def close(self) -> None:
         self._connection.close()
