@@ -138,6 +138,7 @@ def test_only_events_that_were_not_sent_are_counted_as_rolled_back(
     visit(client, view)
     postgres.execute(f"UPDATE {schema}.draft_end SET at = at - 7200")
     later = shop_client(url)
+    later.start()
     settled(later, postgres, url)
     assert sum(one.stats()["dropped"].get("rolled_back", 0) for one in (client, later)) == counted + 1
     assert ends(postgres, url) == 0
