@@ -18,6 +18,7 @@ from tiktok_middleware import Client, EventError
 from tiktok_middleware.core.tracking.tracker import Tracker
 from tiktok_middleware.delivery.outbox.person import Person
 from tiktok_middleware.delivery.outbox.postgres.admin import PostgresAdmin
+from tiktok_middleware.delivery.outbox.postgres.outbox import PostgresOutbox
 from tiktok_middleware.testing import record
 
 pytestmark = pytest.mark.postgres
@@ -296,20 +297,21 @@ def test_cancelled_order_sends_nothing_when_it_commits(client: Client, app: Data
 
 def test_database_of_somebody_else_gets_no_draft(client: Client, postgres: Postgres, url: str) -> None:
     """A copy of the production database has the tables, too."""
-    schema = url.rpartition("schema=")[2]
-    [(identity,)] = postgres.execute(f"SELECT value FROM {schema}.control WHERE name = 'identity'")
-    postgres.execute(f"UPDATE {schema}.control SET value = value + 1 WHERE name = 'identity'")
+    postgres.execute("CREATE DATABASE other")
     try:
-        with database(postgres.url(), "psycopg") as app:
+        elsewhere = PostgresOutbox(postgres.url("other", schema=url.rpartition("schema=")[2]))
+        elsewhere.read_switches()
+        elsewhere.close()
+        postgres.execute("CREATE TABLE orders (id text)", "other")
+        with database(postgres.url("other"), "psycopg") as app:
 
             def view(tracker: Tracker) -> None:
-                client.delivery.drafts.identity = identity  # type: ignore[union-attr]  # as if this process had another database
                 buy(tracker, app)
                 app.commit()
 
             assert len(visit(client, view).copies) == 1
     finally:
-        postgres.execute(f"UPDATE {schema}.control SET value = {identity} WHERE name = 'identity'")
+        postgres.execute("DROP DATABASE other WITH (FORCE)")
     assert client.stats()["counts"]["draft_failed"] == 1
     assert len(sent(client)) == 1
 
