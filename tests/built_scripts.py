@@ -16,12 +16,14 @@ _TERSER = _ROOT / "tests" / "browser" / "node_modules" / "terser" / "bin" / "ter
 SOURCES = _ROOT / "tiktok_middleware" / "browser"
 BUILT = SOURCES / "built"
 
-#: Scripts of two files: the second replaces the marked part of the page's script, follows it, or stands before the first.
+#: Scripts of several files: the others replace the marked part of the page's script, follow it, or stand before the first.
 _MADE_OF = {
-    "pixel_adopt.js": ("pixel.js", "adopt.js"),
+    "pixel_adopt.js": ("pixel.js", "waits.js", "adopt.js"),
     "pixel_gtm.js": ("pixel.js", "gtm.js"),
+    "pixel_matched.js": ("pixel.js", "waits.js", "matched.js"),
     "stub_gtm.js": ("stub.js", "gtm_refused.js"),
 }
+_REPLACES = "pixel_gtm.js"
 #: Calls that are cut off before their last argument. They run before we know the browser.
 _CUT_OFF = ("pixel.js", "stub.js", *_MADE_OF)
 _ARGUMENT = "ARGUMENT"
@@ -30,18 +32,18 @@ _ARGUMENT = "ARGUMENT"
 def names() -> list[str]:
     """Return the names of the built scripts, relative to their folder."""
     found = {str(path.relative_to(SOURCES)) for path in SOURCES.rglob("*.js") if BUILT not in path.parents}
-    return sorted(found - {part for _, part in _MADE_OF.values()} | set(_MADE_OF))
+    return sorted(found - {part for _, *parts in _MADE_OF.values() for part in parts} | set(_MADE_OF))
 
 
 def source(name: str) -> str:
     """Return the readable text of a built script."""
     if name not in _MADE_OF:
         return (SOURCES / name).read_text("ascii")
-    base, part = ((SOURCES / one).read_text("ascii") for one in _MADE_OF[name])
+    base, *parts = ((SOURCES / one).read_text("ascii") for one in _MADE_OF[name])
     marked, mark, after = base.partition("// </ttq>")
     if not mark:
-        return part + base
-    return (marked if name == "pixel_adopt.js" else marked.partition("// <ttq>")[0]) + part + after
+        return "".join(parts) + base
+    return (marked.partition("// <ttq>")[0] if name == _REPLACES else marked) + "".join(parts) + after
 
 
 def built(name: str) -> str:

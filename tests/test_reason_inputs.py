@@ -139,6 +139,7 @@ REPORTS: dict[Reason, Report] = {
     Reason.OTHER_BASE_CODE: Report(b'{"o": "found GoogleTagManagerClient"}'),
     Reason.OTHER_BASE_CODE_LATE: Report(b'{"o": "late "}'),
     Reason.TTQ_IS_NO_QUEUE: Report(b'{"o": "broken function"}'),
+    Reason.TTQ_REPLACED: Report(b'{"o": "replaced array"}'),
     Reason.EVENTS_API_GATEWAY: Report(b'{"o": "gateway gateway.shop.example"}'),
     Reason.FORGED: Report(json.dumps({"c": [["a.b.c", MINTED]]}).encode()),
     Reason.BROWSER_EVENT_REFUSED: Report(json.dumps({"e": [["Search", {}, MINTED]]}).encode()),

@@ -75,13 +75,15 @@ def bot_rule(config: Config) -> Callable[[RequestView], str]:
     return bot_pattern
 
 
-def base_code(snippet: str) -> tuple[str, str]:
+def base_code(snippet: str, page_view: str = "browser") -> tuple[str, str]:
     """Return the text of a page's script, and of the script for visitors who have refused.
 
     Args:
         snippet: the value of ``TIKTOK_SNIPPET``.
+        page_view: the value of ``TIKTOK_PAGE_VIEW``.
     """
-    pixel = f"pixel_{snippet}.js" if snippet in {"adopt", "gtm"} else "pixel.js"
+    kind = snippet if snippet in {"adopt", "gtm"} else page_view
+    pixel = f"pixel_{kind}.js" if kind in {"adopt", "gtm", "matched"} else "pixel.js"
     return browser_file(pixel), browser_file("stub_gtm.js" if snippet == "gtm" else "stub.js")
 
 

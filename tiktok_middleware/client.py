@@ -95,7 +95,7 @@ class Client(Drafting, PageReports, OtherServers):
         self._jobs = weakref.WeakSet()
         self._jobs_lock = threading.Lock()
         self._late = self.take_late
-        pixel_js, stub_js = base_code(self.config.snippet)
+        pixel_js, stub_js = base_code(self.config.snippet, self.config.page_view)
         self.runtime: Runtime = make_runtime(
             self.config,
             signer=Signer(signing_keys(self.config, framework_keys), clock),

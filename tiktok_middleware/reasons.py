@@ -178,6 +178,11 @@ class Reason(str, Enum):
         "A page sets window.ttq to a value that TikTok's script cannot use, so that only server copies arrive.",
         "Remove the code that sets window.ttq.",
     )
+    TTQ_REPLACED = (
+        "ttq_replaced",
+        "A page puts an array of its own in the place of window.ttq; our events go on in that array.",
+        "Remove the code that sets window.ttq.",
+    )
     EVENTS_API_GATEWAY = (
         "events_api_gateway",
         "TikTok's script also reports to a host of the site's, an Events API Gateway that repeats these events.",

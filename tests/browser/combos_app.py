@@ -2,7 +2,7 @@
 
 ``own``: where the page's own base code stands (``before``, ``after``, ``late``) and for which pixel it is.
 ``manager``: ``container`` or ``template``, how the stand-in for Tag Manager handles events; ``at``: where it is loaded.
-``shared``: whether a shared cache may keep the page. ``layer``: what the page does to its ``dataLayer``.
+``code``: a script at the beginning of the body. ``shared``: whether a shared cache may keep the page. ``layer``: what the page does to its ``dataLayer``.
 """
 
 from __future__ import annotations
@@ -49,9 +49,14 @@ _LAYERS = {
 }
 
 
-def own_code(pixel: str) -> str:
-    implied = "false" if os.environ.get("TIKTOK_CONSENT") == "required" else "true"
-    return _OWN.replace("IMPLIED", implied).replace("URL", json.dumps(URL)).replace("PIXEL", pixel)
+def own_code(pixel: str, *, is_implied: bool = True) -> str:
+    """Return the page's own base code.
+
+    Args:
+        pixel: the pixel that it loads.
+        is_implied: whether it runs without a choice of the visitor's.
+    """
+    return _OWN.replace("IMPLIED", str(is_implied).lower()).replace("URL", json.dumps(URL)).replace("PIXEL", pixel)
 
 
 def own_script(code: str) -> str:
@@ -60,16 +65,22 @@ def own_script(code: str) -> str:
 
 
 async def page(request: Request) -> Response:
+    return document(request, is_implied=os.environ.get("TIKTOK_CONSENT") != "required")
+
+
+def document(request: Request, *, is_implied: bool) -> Response:
+    """Return the page that the query asks for, and track one event in it."""
     query = request.query_params
     own, kind, at = query.get("own", ""), query.get("manager", ""), query.get("at", "before")
-    code = own_code(OTHER if own.endswith("other") else PIXEL) if own else ""
+    code = own_code(OTHER if own.endswith("other") else PIXEL, is_implied=is_implied) if own else ""
     tags = f'<script src="/manager.js?{kind}"></script>' if kind else ""
     before = _LAYERS[query.get("layer", "")] if query.get("layer") != "replaced" else ""
     before += (code if own.startswith("before") else "") + (tags if at == "before" else "")
     after = _LAYERS["replaced"] if query.get("layer") == "replaced" else ""
     after += (code if own.startswith("after") else "") + (tags if at == "after" else "")
+    after += f"<script>{query.get('code', '')}</script>"
     if own == "late":  # as a tag manager brings it, after the page is complete
-        after += f"<script>addEventListener('load', () => setTimeout(() => {{ {own_script(code)} }}, 300));</script>"
+        after += f"<script>addEventListener('load', () => setTimeout(() => {{ {own_script(code)} window.cameLate = 1; }}, 300));</script>"
     request.scope["tiktok_middleware.tracker"].track("AddToCart", contents=[ITEM], value=30, currency="EUR")
     if query.get("shared") != "1":
         request.scope["tiktok_middleware.tracker"].identify(email="jane@shop.example", external_id="7")

@@ -107,22 +107,83 @@ def test_report_of_tiktoks_script_to_a_host_of_the_site_is_a_gateway(resource: s
     assert reports(diary) == ([f"gateway {host}"] if host else [])
 
 
-@pytest.mark.parametrize(
-    "value", ["function () {}", "{}", "5", "'text'", "{load: function () {}, page: function () {}, _i: {}}", "null"]
+#: Values of `window.ttq` that TikTok's script takes nothing from, and how a report names them.
+BROKEN = {
+    "function () {}": "function",
+    "{}": "object",
+    "5": "number",
+    "'text'": "string",
+    "{load: function () {}, page: function () {}, _i: {}}": "object",
+    "{length: 0, push: function () {}}": "object",
+    "document.createElement('img')": "object",
+    "Object.freeze([])": "fixed-array",
+    "Object.freeze(['own'])": "fixed-array",
+    "new Proxy([], {set: function () { throw 1; }, defineProperty: function () { throw 1; }})": "fixed-array",
+}
+LOOK = (
+    "run",
+    "document.cookie = 'kind=' + typeof window.ttq + (window.ttq && window.ttq.methods ? '-changed' : '')",
 )
+
+
 @pytest.mark.parametrize("at", ["before", "after"])
-def test_ttq_that_is_no_array_throws_nothing_and_is_reported(value: str, at: str) -> None:
+@pytest.mark.parametrize(("value", "kind"), [*BROKEN.items(), ("null", "null"), ("undefined", "undefined")])
+def test_ttq_that_is_no_queue_throws_nothing_and_is_reported(value: str, kind: str, at: str) -> None:
+    if at == "before" and value in {"null", "undefined"}:
+        return  # like a page without it
     code = f"window.ttq = {value};"
-    look = (
-        "run",
-        "document.cookie = 'kind=' + typeof window.ttq + (window.ttq && window.ttq.methods ? '-changed' : '')",
-    )
-    steps = [*([("run", code)] if at == "after" else []), TICK, look, TICK, ("run", "delete window.ttq")]
+    emit = ("run", f"tiktok.emit([['Contact', {{}}, '{CONTACT[2]}']])")
+    steps = [*([("run", code)] if at == "after" else []), emit, TICK, LOOK, TICK, ("run", "delete window.ttq")]
     diary = run(PAGE, helper=True, before=code if at == "before" else "", steps=steps)
-    assert "-changed" not in diary["cookies"]["kind"] or value == "null"
-    # A value that replaces our queue later looks like any page, unless a test event code is set.
-    if value != "null" and at == "before":
-        assert [one.split(" ")[0] for one in reports(diary)] == ["broken"]
+    assert "-changed" not in diary["cookies"]["kind"]
+    assert reports(diary) == [f"broken {kind}"]
+
+
+def test_ttq_with_a_getter_that_throws_is_reported() -> None:
+    code = "Object.defineProperty(window, 'ttq', {configurable: true, get: function () { throw 1; }})"
+    diary = run(PAGE, helper=True, before=code, steps=[TICK, TICK, ("run", "delete window.ttq")])
+    assert reports(diary) == ["broken getter"]
+
+
+@pytest.mark.parametrize("value", ["[]", "[['track', 'Own']]", "new Proxy([], {})"])
+def test_array_in_the_place_of_our_queue_gets_what_waits_once(value: str) -> None:
+    """TikTok's script has not come: it finds our pixel and our events in the page's array."""
+    emit = ("run", f"tiktok.emit([['Contact', {{}}, '{CONTACT[2]}']])")
+    later = ("run", "tiktok.emit([['Search', {}, 'id-3']])")
+    diary = run(PAGE, helper=True, steps=[("run", f"window.ttq = {value}"), emit, TICK, later, TICK, ARRIVE])
+    assert [call[1] for call in diary["queue"] if call[0] == "track"] == [
+        *(["Own"] if "Own" in value else []),
+        "Purchase",
+        "Contact",
+        "Search",
+    ]
+    assert names(diary).count("page") == 1
+    assert diary["options"] == {}
+    assert reports(diary) == ["replaced array"]
+    assert loads(diary) == [PIXEL]
+    assert diary["session"]["tiktok:id-1"] == "1", "the arrival of TikTok's script is noted"
+
+
+def test_array_in_the_place_of_our_queue_loads_tiktoks_script_again_if_that_found_no_queue() -> None:
+    resources = [{"name": "https://analytics.tiktok.com/i18n/pixel/events.js?sdkid=A", "responseEnd": 1}]
+    diary = run(PAGE, helper=True, resources=resources, steps=[("run", "window.ttq = []"), TICK, TICK])
+    assert loads(diary) == [PIXEL, PIXEL]
+    assert diary["queue"].count(TRACKED) == 1
+
+
+def test_array_that_replaces_a_queue_that_was_taken_gets_its_methods() -> None:
+    """TikTok's script has replaced the methods of our queue: the page's array gets the same."""
+    taken = (
+        "run",
+        f"""var one = ttq._i['{PIXEL}']; ttq.splice(0); one.splice(0); window.took = [];
+        ttq.track = one.track = function () {{ took.push([].slice.call(arguments)); }};
+        ttq.instance = function (id) {{ return this._i[id]; }}; ttq.ready = function (call) {{ call(); }};""",
+    )
+    calls = ("run", "tiktok.emit([['Contact', {}, 'id-2']]); ttq.track('Own')")
+    seen = ("run", "document.cookie = 'took=' + took.map(call => call[0]).join()")
+    diary = run(PAGE, helper=True, steps=[taken, ("run", "window.ttq = []"), TICK, calls, seen])
+    assert diary["cookies"]["took"] == "Contact,Own"
+    assert loads(diary) == [PIXEL]
 
 
 def test_visitor_who_has_not_chosen_or_has_refused_makes_no_report() -> None:

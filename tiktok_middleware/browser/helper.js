@@ -297,10 +297,10 @@ d.addEventListener('readystatechange', scan);
 scan();
 setInterval(() => {
   watch();
-  // Each pixel has one script of TikTok's and one queue of ours, unless the page holds another base code: see beside.js. While a
-  // test event code is set (t.s.l), all pages load that file, which also looks for a gateway.
+  // All queues of window.ttq are ours, unless the page holds another base code or has replaced window.ttq: see beside.js. While
+  // a test event code is set (t.s.l), all pages load that file, which also looks for a gateway.
   act(() => {
-    if (live && !beside && (settings.l || d.querySelectorAll('[src*=sdkid]').length + Object.keys(t.own).length !== 2 * pages[0].p.length)) beside = !more('beside');
+    if (live && !beside && (settings.l || !Object.keys(t.own)[0] || !(window.ttq || d).instance || Object.keys(ttq._i).some(id => ttq._i[id] !== t.own[id]))) beside = !more('beside');
   });
   if (--idle <= 0 && (said || live && items[0])) idle = pause *= 1.5, later();
 }, 400);

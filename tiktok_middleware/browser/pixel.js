@@ -58,7 +58,8 @@ function check() {
   } catch (e) {}
 }
 function emit(events, names) {
-  q = w.ttq;
+  // The page may have replaced our queue since: see beside.js.
+  if ((w.ttq || 0).instance) q = w.ttq;
   // The visitor may have refused in another tab.
   if (t.off || t.off !== 0 && isRefused()) return;
   events.forEach(function (event) {
@@ -80,8 +81,9 @@ function run(limited) {
     if (limited) c.o.limited_data_use = true;
     q = w.ttq = w.ttq || [];
     // TikTok's script takes nothing from a value that is no array.
-    if (!q.push && !q.instance) return;
+    if (!q.splice && !q.instance) return;
     if (!q.load) stub();
+    t.q = q;
     check();
     // If the browser reports route changes, the helper checks each URL first: the pixel's own observer stays off.
     if (w.navigation && c.o.historyObserver !== false) c.o.historyObserver = !(t.routes = 1);

@@ -80,6 +80,7 @@ def test_a_report_is_posted(method: str) -> None:
         ("found Some-Plugin.2", "other_base_code", "comes from Some-Plugin.2."),
         ("late ", "other_base_code_late", "TIKTOK_SNIPPET=adopt"),
         ("broken function", "ttq_is_no_queue", "The type of window.ttq in pages is function."),
+        ("replaced array", "ttq_replaced", "The type of window.ttq in pages is array."),
         ("gateway events.shop.example", "events_api_gateway", "the host events.shop.example."),
         ("found a\nb <script>", "other_base_code", "Remove the other one"),
         ("other x", "", ""),

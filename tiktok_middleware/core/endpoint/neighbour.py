@@ -14,6 +14,7 @@ _REASONS = {
     "found": Reason.OTHER_BASE_CODE,
     "late": Reason.OTHER_BASE_CODE_LATE,
     "broken": Reason.TTQ_IS_NO_QUEUE,
+    "replaced": Reason.TTQ_REPLACED,
     "gateway": Reason.EVENTS_API_GATEWAY,
 }
 #: Where a base code comes from, by the partner's name that it sets. Other names are logged as they are.
@@ -46,6 +47,6 @@ def _source(kind: str, name: str) -> str:
     """Return a sentence that names the source, as a page has named it."""
     if kind == "gateway":
         return f"The Events API Gateway in pages has the host {name}."
-    if kind == "broken":
+    if kind in {"broken", "replaced"}:
         return f"The type of window.ttq in pages is {name}."
     return f"The other base code in pages comes from {_PLACES.get(name, name)}."
