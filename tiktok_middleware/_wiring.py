@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, signature
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -163,8 +163,14 @@ def pixels_of_host(config: Config) -> Callable[[str], object] | None:
         return None
     allowed = "a function that takes a host name and returns pixel ids"
     found = imported("TIKTOK_PIXEL_BY_HOST", setting, what="a function", allowed=allowed)
-    if iscoroutinefunction(found):
+    if iscoroutinefunction(found) or iscoroutinefunction(getattr(found, "__call__", None)):  # noqa: B004  # an object's method
         raise ConfigError("TIKTOK_PIXEL_BY_HOST", setting, f"{allowed}, without async")
+    try:
+        signature(found).bind("shop.example")
+    except TypeError as error:
+        raise ConfigError("TIKTOK_PIXEL_BY_HOST", setting, f"{allowed}; calling it: {error}") from error
+    except ValueError:  # written in C, with unknown arguments
+        pass
     return found
 
 

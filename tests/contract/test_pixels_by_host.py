@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,10 @@ HOSTS: dict[str, Any] = {
     "shop.fr": {"pixels": [FR], "currency": "eur"},
     "shop.com": [US, DE],
     "shop.pl": None,
+    # A browser sends a name with other letters in this form.
+    "bücher.example".encode("idna").decode(): FR,
+    "2001:db8::1": DE,
+    "203.0.113.7": US,
 }
 asked: list[str] = []
 
@@ -41,6 +45,58 @@ async def slow(host: str) -> str:
 
 
 not_a_function = 5
+
+
+class Slow:
+    """An object whose call has to be awaited."""
+
+    async def __call__(self, host: str) -> str:
+        return host
+
+
+slow_object = Slow()
+
+
+def of_two(host: str, path: str) -> str:
+    return host + path
+
+
+def of_nothing() -> str:
+    return DE
+
+
+class BrokenMapping(Mapping[str, str]):
+    """A mapping that cannot be read."""
+
+    def __getitem__(self, key: str) -> str:
+        raise RuntimeError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        raise RuntimeError("keys")
+
+    def __len__(self) -> int:
+        return 1
+
+
+class BrokenList(list[str]):
+    """A list that cannot be read."""
+
+    def __iter__(self) -> Iterator[str]:
+        raise RuntimeError("items")
+
+
+class Unnamed:
+    """A key that has no text."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no text")
+
+
+ANSWERS: list[Any] = []
+
+
+def unreadable(_: str) -> Any:
+    return ANSWERS[0]
 
 
 def make(outbox: str = "memory://", **options: Any) -> Client:
@@ -93,8 +149,14 @@ def purchase(tracker: Any) -> None:
         ("shop.de", [DE], "EUR"),
         ("SHOP.DE:8443", [DE], "EUR"),
         ("shop.de.", [DE], "EUR"),
+        ("Shop.De.:443", [DE], "EUR"),
         ("shop.fr", [FR], "EUR"),
         ("shop.com", [US, DE], None),
+        ("xn--bcher-kva.example", [FR], None),
+        ("XN--Bcher-KVA.example:8443", [FR], None),
+        ("[2001:db8::1]", [DE], None),
+        ("[2001:DB8::1]:8443", [DE], None),
+        ("203.0.113.7:80", [US], None),
     ],
 )
 def test_host_gets_its_pixels_on_both_channels(both: Both, host: str, pixels: list[str], currency: str | None) -> None:
@@ -131,17 +193,18 @@ def test_claims_of_the_browser_are_apart(kind: str, tmp_path: Path) -> None:
     client.close(5)
 
 
-@pytest.mark.parametrize("host", ["shop.pl", "shop.example", "203.0.113.9", "localhost"])
+@pytest.mark.parametrize("host", ["shop.pl", "shop.example", "203.0.113.9", "localhost", "2001:db8::2"])
 def test_host_without_a_pixel_passes_untouched(
     both: Both, client: Client, host: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = []
-    seen, _, items = both.visit(lambda tracker: made.append(tracker.track("Purchase", value=3)), host=host)
+    address = f"[{host}]" if ":" in host else host
+    seen, _, items = both.visit(lambda tracker: made.append(tracker.track("Purchase", value=3)), host=address)
     assert (seen.body, items) == (b"<!doctype html><html><head><title>x</title></head><body>hello</body></html>", [])
     assert [name for name, _ in seen.headers if name in {"set-cookie", "cache-control"}] == []
     assert made[0].channels.server.reason == made[0].channels.browser.reason == "no_pixel_for_host"
     assert client.stats()["counts"]["no_pixel_for_host"] > 0
-    both.visit(purchase, host=host)
+    both.visit(purchase, host=address)
     lines = [record.getMessage() for record in caplog.records if "no_pixel_for_host" in record.getMessage()]
     assert len(lines) == 1
     assert repr(host) in lines[0]
@@ -278,6 +341,51 @@ def test_function_that_raises_costs_no_page(caplog: pytest.LogCaptureFixture) ->
     client.close(1)
 
 
+@pytest.mark.swallows
+@pytest.mark.parametrize("answer", [BrokenMapping(), BrokenList([DE]), {Unnamed(): 1}], ids=["mapping", "list", "key"])
+def test_answer_that_cannot_be_read_costs_no_page_and_no_tracker(
+    answer: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(globals(), "ANSWERS", [answer])
+    client = make(pixel_by_host="import:tests.contract.test_pixels_by_host:unreadable")
+    made: list[Any] = []
+    for adapter in ("asgi", "wsgi"):
+        seen, _, _ = Both(client, adapter).visit(lambda tracker: made.append(tracker.track("Contact")), host="shop.de")
+        assert script_of(seen.body) == {}
+    assert [event.channels.server.reason for event in made] == ["no_pixel_for_host"] * 2
+    assert "pixel_by_host failed" in caplog.text
+    client.close(1)
+
+
+@pytest.mark.parametrize(
+    "host", ["shop.de, evil.example", "user@shop.de", "shop.de/path", "shop.de\\x", "..", "-", "%73hop.de", "a" * 300]
+)
+def test_host_that_is_no_name_counts_as_the_servers_own(both: Both, host: str) -> None:
+    seen, _, _ = both.visit(purchase, host=host)
+    assert (seen.status, script_of(seen.body)) == (200, {})
+    assert all(re.fullmatch(r"[a-z0-9.:]*", one) for one in asked)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("raise RuntimeError('no settings')", "raised RuntimeError: no settings"),
+        ("x = (", "raised SyntaxError"),
+        ("import no_such_module", "No module named 'no_such_module'"),
+        ("1 / 0", "raised ZeroDivisionError"),
+    ],
+)
+def test_module_that_cannot_be_imported_is_named(
+    code: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"pixels_{abs(hash(code))}"
+    (tmp_path / f"{name}.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match=re.escape(message)) as caught:
+        make(pixel_by_host=f"import:{name}:of_host")
+    assert caught.value.option == "TIKTOK_PIXEL_BY_HOST"
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
@@ -286,6 +394,13 @@ def test_function_that_raises_costs_no_page(caplog: pytest.LogCaptureFixture) ->
         ("import:tests.contract.test_pixels_by_host:missing", "a function that can be imported"),
         ("import:tests.contract.test_pixels_by_host:not_a_function", "a function that takes a host name"),
         ("import:tests.contract.test_pixels_by_host:slow", "without async"),
+        ("import:tests.contract.test_pixels_by_host:slow_object", "without async"),
+        ("import:tests.contract.test_pixels_by_host:of_two", "missing a required argument: 'path'"),
+        ("import:tests.contract.test_pixels_by_host:of_nothing", "too many positional arguments"),
+        ("import:tests.contract.test_pixels_by_host:HOSTS.nothing", "that can be imported"),
+        ("import:", "import:package.module:function"),
+        ("import:shop.pixels", "import:package.module:function"),
+        ("import:../pixels:of_host", "import:package.module:function"),
     ],
 )
 def test_unusable_function_stops_the_start(setting: str, message: str) -> None:
@@ -306,8 +421,23 @@ def test_unusable_function_stops_the_start(setting: str, message: str) -> None:
         ("C9", (), "pixel id 'C9' is left out; allowed: one of the ids in TIKTOK_PIXEL_ID"),
         ([DE, "C9"], (DE,), "pixel id 'C9' is left out"),
         ([DE, 5], (DE,), "a pixel id is of type int"),
-        (5, (), "the function returned of type int"),
-        (b"C1", (), "the function returned of type bytes"),
+        (5, (), "the function's answer is of type int"),
+        (f" {DE} ", (DE,), ""),
+        ([f" {DE}", f"{FR}\n"], (DE, FR), ""),
+        ({FR}, (FR,), ""),
+        ({"pixels": DE, "currency": None}, (DE,), ""),
+        (True, (), "the function's answer is of type bool"),
+        (iter([DE]), (), "the function's answer is of type list_iterator"),
+        ({"pixels": {DE: 1}}, (), "the function's answer is of type dict"),
+        ([[DE]], (), "a pixel id is of type list"),
+        ([None], (), "a pixel id is of type NoneType"),
+        ([""], (), "pixel id '' is left out"),
+        (DE.lower(), (), "pixel id 'c0000000000000000001' is left out"),
+        ("x" * 10_000, (), f"pixel id '{'x' * 50}' is left out"),
+        ({1: 2}, (), "the mapping has the key 1; allowed: pixels, currency"),
+        ({"pixels": DE, "currency": "EUR\0"}, (DE,), "the currency is 'EUR\\x00'"),
+        ({"pixels": DE, "currency": "\u20acUR"}, (DE,), "the currency is"),
+        (b"C1", (), "the function's answer is of type bytes"),
         ({"pixel": DE}, (), "the mapping has the key 'pixel'; allowed: pixels, currency"),
         ({"pixels": DE, "currency": "Euro"}, (DE,), "the currency is 'Euro'; allowed: a code of three letters"),
         ({"pixels": DE, "currency": 978}, (DE,), "the currency is of type int"),

@@ -1,4 +1,4 @@
-"""What an ``import:package.module:name`` setting leads to; it calls nothing."""
+"""Import the function that a setting ``import:package.module:name`` names; nothing is called."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["imported"]
 
 
 def imported(option: str, setting: str, *, what: str, allowed: str) -> Callable[..., Any]:
-    """The callable of that path.
+    """Return the callable of a setting.
 
     Args:
         option: name of the variable, for the error.
-        setting: ``import:package.module:name``, the name perhaps dotted.
-        what: ``a function`` or ``a factory``, for the error where nothing is there.
-        allowed: what it must be, for the error where it is something else.
+        setting: ``import:package.module:name``; the name may have dots.
+        what: ``a function`` or ``a factory``, for the error where nothing is found.
+        allowed: what it must be, for the error where it cannot be called.
 
     Raises:
-        ConfigError: nothing is there, or nothing that can be called.
+        ConfigError: the module cannot be imported, has no such name, or the object cannot be called.
     """
     _, module, name = setting.split(":")
     try:
@@ -30,6 +30,9 @@ def imported(option: str, setting: str, *, what: str, allowed: str) -> Callable[
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
         raise ConfigError(option, setting, f"{what} that can be imported ({error})") from error
+    except Exception as error:  # the module's own
+        reason = f"{what} that can be imported (importing {module} raised {type(error).__name__}: {error})"
+        raise ConfigError(option, setting, reason) from error
     if not callable(found):
         raise ConfigError(option, setting, allowed)
     return found  # type: ignore[no-any-return]

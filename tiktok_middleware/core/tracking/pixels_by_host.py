@@ -56,19 +56,22 @@ class RuntimesByHost:
         if known is not None and abs(now_s - known[0]) < ANSWER_AGE_S:
             return known[1]
         try:
-            answer = self._ask(host)
-        except LookupError:  # a dict without this host
-            answer = None
-        except Exception as error:  # noqa: BLE001  # the function is the application's
+            found = self._runtime(self._read(host, self._answer(host)))
+        except Exception as error:  # noqa: BLE001  # function and answer are the application's
             self._main.notices.failure("pixel_by_host", error)
             return self._runtime(HostPixels())
-        found = self._runtime(self._read(host, answer))
         self._by_host.keep(host, (now_s, found))
         return found
 
     def __iter__(self) -> Iterator[Runtime]:
         """Return an iterator over the runtimes that exist."""
         return iter(tuple(self._by_answer.values()))
+
+    def _answer(self, host: str) -> object:
+        try:
+            return self._ask(host)
+        except LookupError:  # a dict without this host
+            return None
 
     def _read(self, host: str, answer: object) -> HostPixels:
         found, problems = read_host_pixels(answer, self._main.pixels)
@@ -112,9 +115,9 @@ def read_host_pixels(answer: Any, known: Iterable[str]) -> tuple[HostPixels, lis
     elif isinstance(answer, str):
         given = [part.strip() for part in answer.split(",") if part.strip()]
     elif isinstance(answer, (list, tuple, set, frozenset)):
-        given = list(answer)
+        given = [one.strip() if isinstance(one, str) else one for one in answer]
     else:
-        return HostPixels(), [f"the function returned {_kind(answer)}; allowed: {_ALLOWED}"]
+        return HostPixels(), [f"the function's answer is {_kind(answer)}; allowed: {_ALLOWED}"]
     ids, all_ids, problems = [], set(known), []
     for one in given:
         if not isinstance(one, str):
