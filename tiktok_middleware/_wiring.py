@@ -21,6 +21,7 @@ from tiktok_middleware.core.import_setting import imported
 from tiktok_middleware.core.runtime import ROUTE
 from tiktok_middleware.core.signing import derive_key
 from tiktok_middleware.core.visitor.bots import PERSON, TOOL, BotRule, sent_by
+from tiktok_middleware.core.visitor.hashing import load_numbering_plans
 from tiktok_middleware.delivery.options import DeliveryOptions
 from tiktok_middleware.delivery.outbox.environment import environment_of
 from tiktok_middleware.delivery.outbox.location import outbox_path, outbox_url, spool_path
@@ -35,6 +36,7 @@ __all__ = [
     "domain_rule",
     "helper_file",
     "helper_mark",
+    "load_phone_numbers",
     "no_domain",
     "pixels_of_host",
     "registrable_domain",
@@ -144,6 +146,12 @@ def domain_rule(config: Config) -> Callable[[str], str]:
     if config.cookie_domain == "auto":
         _suffix_list()
     return registrable_domain
+
+
+def load_phone_numbers(config: Config) -> None:
+    """Import what reads phone numbers now, not in the first request that has one."""
+    if config.is_on and "phone" in config.allowed_match_keys:
+        load_numbering_plans(config.phone_region)
 
 
 def helper_mark(outbox: str) -> Path | None:

@@ -31,6 +31,7 @@ from tiktok_middleware._wiring import (
     domain_rule,
     helper_file,
     helper_mark,
+    load_phone_numbers,
     pixels_of_host,
     signing_keys,
 )
@@ -123,6 +124,7 @@ class Client(Drafting, PageReports, OtherServers):
             has_secret_key=bool(self.config.secret_key or framework_keys),
             handed_out=self._handed_out,
         )
+        load_phone_numbers(self.config)
         self.runtime.drafts = self._drafts
         self._awaited = self.runtime.awaited
         ask = pixels_of_host(self.config)

@@ -1,5 +1,7 @@
 """The visitors: a process of its own that asks as fast as it is answered, and writes down what it has received.
 
+With a rate and a time it asks so many times a second in all, for so many seconds, and prints how long answers took.
+
 An event's id is written down when the response's head and its declared length, or its last chunk, have come. A
 response that ends with its connection has no declared length and is never written down.
 """
@@ -8,8 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import sys
+import time
+from collections.abc import Iterator
 from itertools import count
 
 __all__ = ["KINDS"]
@@ -64,5 +69,45 @@ async def _main(port: int, prefix: str, visitors: int) -> None:
     await asyncio.gather(*[_visit(port, prefix, number) for number in range(visitors)])
 
 
+async def _visit_at(times: list[float], port: int, name: str, due: Iterator[float]) -> None:
+    """One visitor who asks at these times, or at once when late; add how long each answer took, in seconds."""
+    turns = count()
+    at = next(due, None)
+    while at is not None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=_LIMIT_BYTES)
+        is_open = True
+        with contextlib.closing(writer):
+            while is_open and at is not None:
+                await asyncio.sleep(max(at - time.monotonic(), 0))
+                begun = time.monotonic()
+                is_open = await _ask(reader, writer, f"{name}-{{}}-{next(turns)}")
+                times.append(time.monotonic() - begun)
+                at = next(due, None)
+
+
+async def _at_rate(port: int, prefix: str, visitors: int, per_s: float, for_s: float) -> None:
+    """Ask at a rate in all, and print what came of it to standard error, as JSON."""
+    begin, times = time.monotonic(), list[float]()
+    last = begin + for_s
+
+    def due(number: int) -> Iterator[float]:
+        """The times of one visitor; those that are over when the time is over are left out."""
+        for turn in count():
+            at = begin + (turn * visitors + number) / per_s
+            if at >= last or time.monotonic() >= last:
+                return
+            yield at
+
+    await asyncio.gather(*[_visit_at(times, port, f"{prefix}-{number}", due(number)) for number in range(visitors)])
+    took_s = time.monotonic() - begin
+    times.sort()
+    found = {f"p{share}_ms": times[int(len(times) * share / 100)] * 1e3 for share in (50, 99)}
+    print(json.dumps({"per_s": len(times) / took_s, "max_ms": times[-1] * 1e3, **found}), file=sys.stderr)
+
+
 if __name__ == "__main__":
-    asyncio.run(_main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+    _options = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    if len(sys.argv) > 4:
+        asyncio.run(_at_rate(*_options, float(sys.argv[4]), float(sys.argv[5])))
+    else:
+        asyncio.run(_main(*_options))

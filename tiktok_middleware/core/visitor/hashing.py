@@ -15,7 +15,17 @@ from uuid import UUID
 
 from tiktok_middleware.core.visitor.placeholders import is_placeholder
 
-__all__ = ["UnusableValue", "country", "email", "external_id", "person_name", "phone", "place", "zip_code"]
+__all__ = [
+    "UnusableValue",
+    "country",
+    "email",
+    "external_id",
+    "load_numbering_plans",
+    "person_name",
+    "phone",
+    "place",
+    "zip_code",
+]
 
 
 class UnusableValue(NamedTuple):
@@ -196,9 +206,21 @@ def _letters_and_digits(found: str) -> str:
     return "".join(char for char in lowered if unicodedata.category(char)[0] in "LMN")
 
 
+def load_numbering_plans(region: str = "") -> None:
+    """Import what reads phone numbers. That takes 20 ms, which would block a request.
+
+    Args:
+        region: country of the numbers without a country code; empty without one.
+    """
+    import phonenumbers  # noqa: PLC0415  # keeps the import of an adapter fast
+
+    if region:
+        phonenumbers.PhoneMetadata.metadata_for_region(region.upper(), None)
+
+
 def _e164(found: str, region: str | None) -> str | UnusableValue:
     """Return the number with plus and country code, if its length is possible in its country."""
-    import phonenumbers  # noqa: PLC0415 -- costs 20 ms and several MB, so import it only for phone numbers
+    import phonenumbers  # noqa: PLC0415 -- keeps the import of an adapter fast; a client has imported it
 
     digits = "".join(char for char in found if char.isdigit())
     is_international = "+" in found or "\uff0b" in found
