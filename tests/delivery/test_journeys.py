@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.delivery.delivery_world import PIXEL, Api, running_api, wait_until
+from tiktok_middleware.asgi import TikTokMiddleware as AsgiMiddleware
 from tiktok_middleware.client import Client
 from tiktok_middleware.config import Config
 from tiktok_middleware.core.events.event import Event, Record
@@ -193,7 +195,7 @@ def test_a_clock_that_is_wrong_for_seconds_forgets_no_order(path: Path) -> None:
 # -- when the disk is slower than a response may wait
 
 
-def page_of(client: Client, order: str) -> bytes:
+def wsgi_page(client: Client, order: str) -> bytes:
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         environ[KEY].track("Purchase", value=5, currency="EUR", **({"order_id": order} if order else {}))
         start_response("200 OK", [("Content-Type", "text/html; charset=utf-8")])
@@ -211,13 +213,41 @@ def page_of(client: Client, order: str) -> bytes:
     return body
 
 
+def asgi_page(client: Client, order: str) -> bytes:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope[KEY].track("Purchase", value=5, currency="EUR", **({"order_id": order} if order else {}))
+        headers = [(b"content-type", b"text/html; charset=utf-8")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        body = b"<!doctype html><html><head><title>x</title></head><body>x</body></html>"
+        await send({"type": "http.response.body", "body": body})
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "https",
+        "path": "/", "raw_path": b"/", "query_string": b"", "root_path": "", "server": ("shop.example", 443),
+        "client": ("203.0.113.9", 1), "headers": [
+            (b"host", b"shop.example"), (b"user-agent", b"Mozilla/5.0 (X11; Linux x86_64) Chrome/120.0 Safari/537.36")
+        ],
+    }  # fmt: skip
+    sent: list[bytes] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("body", b""))
+
+    asyncio.run(AsgiMiddleware(app, client=client)(scope, receive, send))
+    return b"".join(sent)
+
+
+@pytest.mark.parametrize("page_of", [wsgi_page, asgi_page])
 @pytest.mark.parametrize(
     ("undecided", "order", "leaves"),
     [("send", "", True), ("send", "A-1", True), ("hold", "", True), ("hold", "A-1", False)],
     ids=["new event", "once event", "new event, hold", "once event, hold"],
 )
 def test_the_browser_copy_when_the_commit_is_not_confirmed_in_time(
-    path: Path, undecided: str, order: str, leaves: bool
+    path: Path, undecided: str, order: str, leaves: bool, page_of: Callable[[Client, str], bytes]
 ) -> None:
     with running_api() as api, process(path, api_url=api.url, browser_in_test=True, once_undecided=undecided) as client:
         page_of(client, "warm")

@@ -572,9 +572,17 @@ def test_a_repeated_put_changes_nothing(open_pair: Callable[..., tuple[Outbox, O
         assert outbox.put(entries, put_id=put_id(1)) == first
     assert one.counts()["waiting"] == 2
     assert other.duplicates == one.duplicates == 0
-    other.ack("a", lease(other))
-    assert one.put(entries, put_id=put_id(1)) == first, "nor once its rows are delivered"
-    assert one.counts()["waiting"] == 0
+    rows = lease(other)
+    assert one.put(entries, put_id=put_id(1)) == first, "nor while its rows are leased"
+    assert lease(one, "b") == []
+    other.ack("a", rows[:1])
+    other.bury("a", rows[1:], "40002 no")
+    assert one.put(entries, put_id=put_id(1)) == first, "nor once its rows are delivered or dead letters"
+    assert one.cancel("b")
+    assert one.put(entries, put_id=put_id(1)) == first, "nor once they are cancelled"
+    assert one.counts() == {"waiting": 0, "bytes": 0, "dead": 0}
+    assert one.put([submission(record("c"))], put_id=put_id(2)) == [Claim(browser=False, server=True)]
+    assert one.put(entries, put_id=put_id(3))[1].server is not once, "another put with the same entries is a new one"
 
 
 def test_whether_a_put_is_stored_can_be_asked(open_pair: Callable[..., tuple[Outbox, Outbox]]) -> None:
@@ -603,6 +611,60 @@ def test_an_earlier_claim_is_told_with_its_time(open_pair: Callable[..., tuple[O
     order = submission(record("order"), browser=True, once=True)
     assert at(one, NOW).put([order])[0].first_at == 0.0
     assert at(other, NOW + 3600).put([order])[0].first_at == NOW
+
+
+# -- delay and cancelling
+
+
+def test_delayed_event_waits_although_every_process_restarts(open_pair: Callable[..., tuple[Outbox, Outbox]]) -> None:
+    one, other = open_pair()
+    delayed = OutboxEntry("order", (record("order"),), once=True, delay_s=600.0)
+    assert at(one, NOW).put([delayed, submission(record("now"))]) == [Claim(browser=False, server=True)] * 2
+    for passed in (0.0, 300.0, 599.0):
+        for outbox in (one, other):
+            assert "order" not in names(lease(outbox, now=NOW + passed))
+            outbox.tidy()
+            outbox.close()
+    assert names(lease(other, "b", now=NOW + 600.0)) == ["order"]
+
+
+def test_cancelled_event_is_never_leased_and_never_counted_again(
+    open_pair: Callable[..., tuple[Outbox, Outbox]],
+) -> None:
+    """Each event of the table is brought into a state and then cancelled by another worker."""
+    one, other = open_pair()
+    is_cancelled = {
+        "unknown": True, "waiting": True, "delayed": True, "paired": True, "retried": True, "released": True,
+        "buried": True, "leased": False, "leased by a crashed worker": True, "delivered": False,
+    }  # fmt: skip
+    entries = {
+        name: OutboxEntry(
+            name,
+            (record(name, paired=name == "paired"),),
+            browser=name == "paired",
+            once=True,
+            delay_s=600.0 if name == "delayed" else 0.0,
+        )
+        for name in is_cancelled
+    }
+    early = ("retried", "released", "buried", "leased by a crashed worker", "delivered")
+    at(one, NOW - 50).put([entries[name] for name in early])
+    rows = {row.record.event_id: row for row in lease(one, now=NOW - 50, for_s=40.0)}
+    one.retry("a", [rows["retried"].id], 3600.0, "503")
+    one.bury("a", [rows["buried"]], "40002 no")
+    one.ack("a", [rows["delivered"]])
+    one.release("a", [rows["released"].id])
+    at(one, NOW - 20).put([entries["leased"]])
+    assert "leased" in names(lease(one, now=NOW - 20, for_s=60.0))
+    one.release("a", [rows["released"].id])
+    at(other, NOW).put([entries[name] for name in ("waiting", "delayed", "paired")])
+    assert {name: other.cancel(name) for name in is_cancelled} == is_cancelled
+    assert {name: one.cancel(name) for name in is_cancelled} == dict.fromkeys(is_cancelled, False), "a second time"
+    again = one.put(list(entries.values()))
+    assert not any(claim.server for claim in again), "a repetition of the event is not sent either"
+    assert {name: claim.browser for name, claim in zip(is_cancelled, again, strict=True) if claim.browser} == {}
+    assert names(lease(other, "b", now=NOW + 7200)) == ["leased"]
+    assert one.counts() == {**one.counts(), "waiting": 1, "dead": 0}
 
 
 AHEAD = 500 * 86400.0

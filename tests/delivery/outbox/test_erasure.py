@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.delivery.delivery_world import NOW, PIXEL, WALL, record, sqlite_outbox, submission
+from tests.delivery.delivery_world import NOW, PIXEL, WALL, record, sqlite_outbox, submission, wait_until
 from tiktok_middleware.core.events.event import Record
 from tiktok_middleware.delivery.outbox.admin import OutboxAdmin
 from tiktok_middleware.delivery.outbox.base import LeasedRecord
@@ -70,6 +70,11 @@ def minute_passes(*outboxes: SqliteOutbox) -> None:
             outbox.tidy()
 
 
+def is_clean_after_a_minute(path: Path, outbox: SqliteOutbox) -> bool:
+    minute_passes(outbox)
+    return copies(path) == {}
+
+
 @pytest.mark.parametrize("count", [1, 20, 400])
 def test_delivered_rows_leave_nothing(path: Path, outbox: SqliteOutbox, count: int) -> None:
     for number in range(count):
@@ -116,18 +121,20 @@ def test_other_processes_that_read_and_write_keep_nothing_back(path: Path, outbo
         other.close()
 
 
-def test_an_sqlite_without_secure_delete_by_default_leaves_nothing_either(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Debian builds SQLite with this default, others do not."""
+@pytest.fixture
+def without_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian builds SQLite so that it overwrites deleted rows by default, others do not."""
     connect = sqlite3.connect
 
-    def without_default(*args: Any, **options: Any) -> sqlite3.Connection:
+    def without(*args: Any, **options: Any) -> sqlite3.Connection:
         db: sqlite3.Connection = connect(*args, **options)
         db.execute("PRAGMA secure_delete=OFF")
         return db
 
-    monkeypatch.setattr(sqlite3, "connect", without_default)
+    monkeypatch.setattr(sqlite3, "connect", without)
+
+
+def test_an_sqlite_without_secure_delete_by_default_leaves_nothing_either(path: Path, without_default: None) -> None:
     outbox = sqlite_outbox(path)
     for number in range(60):
         outbox.put([submission(personal(number))])
@@ -138,6 +145,44 @@ def test_an_sqlite_without_secure_delete_by_default_leaves_nothing_either(
     minute_passes(outbox)
     assert copies(path) == {}
     outbox.close()
+
+
+READER = """
+import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1], timeout=10)
+db.execute("PRAGMA secure_delete=OFF")
+print("reads", flush=True)
+while not sys.stdin.closed:
+    db.execute("SELECT count(*), sum(length(body)) FROM waiting").fetchone()
+    db.rollback()
+    time.sleep(0.002)
+"""
+
+
+def test_other_processes_that_read_all_the_time_keep_nothing_back(path: Path, without_default: None) -> None:
+    """Their SQLite does not overwrite deleted rows by default either."""
+    outbox = sqlite_outbox(path)
+    for number in range(60):
+        outbox.put([submission(personal(number))])
+    readers = [
+        subprocess.Popen([sys.executable, "-c", READER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    try:
+        for reader in readers:
+            assert reader.stdout
+            assert reader.stdout.readline() == b"reads\n"
+        rows = lease(outbox)
+        outbox.bury("a", rows[:20], "40002 no")
+        outbox.ack("a", rows[20:])
+        assert OutboxAdmin(path, WALL).purge(RowFilter()) == 20
+        assert wait_until(lambda: is_clean_after_a_minute(path, outbox), 30)
+    finally:
+        for reader in readers:
+            reader.kill()
+            reader.communicate()
+    outbox.close()
+    assert copies(path) == {}
 
 
 def test_what_a_killed_process_left_in_the_log_goes_too(path: Path) -> None:

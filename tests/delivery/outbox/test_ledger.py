@@ -153,6 +153,18 @@ def test_no_ledger_is_kept_where_none_is_wanted(path: Path) -> None:
     outbox.close()
 
 
+def test_entries_go_once_no_ledger_is_wanted_any_more(path: Path, outbox: SqliteOutbox) -> None:
+    outbox.put([submission(sale(f"e{number}")) for number in range(1100)])
+    while rows := lease(outbox):
+        outbox.ack("a", rows)
+    without = sqlite_outbox(path, retention=Retention(ledger_s=0))
+    WALL.pass_by(1.0)
+    for _ in range(4):  # in parts, since others wait for each
+        without.tidy()
+    assert ledger(path) == []
+    without.close()
+
+
 def test_the_answer_of_tiktok_gives_the_request_id() -> None:
     verdict = read_answer(200, b'{"code":0,"message":"OK","request_id":"2026113012"}', None)
     assert isinstance(verdict, Delivered)

@@ -251,8 +251,8 @@ class MemoryOutbox:
 
     def cancel(self, event_id: str) -> bool:
         with self._lock:
-            if any(held.row.record.event_id == event_id for held in self._held.values()):
-                return False
+            self._take_back(self._clock.now())
+            in_flight = any(held.row.record.event_id == event_id for held in self._held.values())
             found = [record for queue in self._queues.values() for record in queue.remove(event_id)]
             for record in found:
                 self._note(record, -1)
@@ -261,7 +261,7 @@ class MemoryOutbox:
                 self.dead.remove(letter)
             self._claims.now, self._claims.too_old = self._clock.now(), self._clock.cutoff(PAIRED_TTL_S)
             is_new = self._claims.wins(event_id, self._pixels, "server", passing=False)
-            return bool(found or dead or is_new)
+            return not in_flight and bool(found or dead or is_new)
 
     def due_in_s(self, pixels_blocked: Collection[str] = ()) -> float | None:
         with self._lock:

@@ -42,6 +42,7 @@ from tiktok_middleware.delivery.outbox.sqlite.rows import (
     delete,
     for_each,
     insert,
+    marks,
     note_in_ledger,
 )
 from tiktok_middleware.delivery.outbox.sqlite.schema import ADDITIONS, MIGRATIONS
@@ -57,6 +58,7 @@ DISK_LIMITS = Limits(rows=1_000_000, bytes=1024 * 1024 * 1024, dead=100_000)
 _LEASE = "UPDATE waiting SET owner = ?, due = ? WHERE id"
 _TALLY = "SELECT rows - other_rows, bytes - other_bytes, puts FROM tally"
 _DOUBT_S = 5.0
+_MAX_SAME_EVENT = 1000  # waiting rows of one event, one for each pixel
 
 
 class SqliteOutbox:
@@ -264,13 +266,20 @@ class SqliteOutbox:
             self._space.count(db, records, new, now)
 
     def cancel(self, event_id: str) -> bool:
+        # No index has the event ids, since it would make each put dearer. So other processes must not wait for the
+        # search: in the transaction, only the found rows and those stored since are read.
+        mark = self.last_id()
+        where = f"event_id = ? AND {self._due.mine('pixel')}"
+        known = self._connection.rows(
+            f"SELECT id FROM waiting WHERE {where}", (event_id, *self._due.values), most=_MAX_SAME_EVENT
+        )
         with self._connection.transaction() as db:
             now = self._clock.now()
             pixels = self._scopes.pixels
-            where = f"event_id = ? AND {self._due.mine('pixel')}"
             found = db.execute(
-                f"SELECT id, pixel, length(body), owner IS NOT NULL AND due > ? FROM waiting WHERE {where}",
-                (now, event_id, *self._due.values),
+                f"""SELECT id, pixel, length(body), owner IS NOT NULL AND due > ? FROM waiting
+                WHERE (id IN {marks(known)} OR id > ?) AND {where}""",
+                (now, *(id_ for (id_,) in known), mark, event_id, *self._due.values),
             ).fetchall()
             for id_, scope, size, in_flight in found:
                 if not in_flight:
