@@ -45,7 +45,7 @@ from tiktok_middleware.core.http.request import RequestView
 from tiktok_middleware.core.http.wsgi_request import EnvironRequest
 from tiktok_middleware.core.response.actions import Phase
 from tiktok_middleware.core.response.exchange import Exchange
-from tiktok_middleware.core.response.next_request import follow
+from tiktok_middleware.core.response.next_request import follow, may_follow
 from tiktok_middleware.core.runtime import Runtime, make_runtime, page_events
 from tiktok_middleware.core.signing import Signer
 from tiktok_middleware.core.tracking.current import KEY
@@ -205,7 +205,7 @@ class Client(Drafting, PageReports, OtherServers):
             tracker = RequestTracker(raw, headers, runtime, ScopeRequest)
             if b"if-none-match" in headers:
                 tracker.state.ask_as_bare(scope)
-            if self._awaited:
+            if self._awaited and may_follow(headers):
                 follow(tracker.state)
             scope[KEY] = tracker
         except Exception as error:  # noqa: BLE001  # our failures never reach the app
@@ -227,7 +227,7 @@ class Client(Drafting, PageReports, OtherServers):
             tracker = RequestTracker(raw, raw, runtime, EnvironRequest)
             if "HTTP_IF_NONE_MATCH" in raw:
                 tracker.state.ask_as_bare(environ)
-            if self._awaited:
+            if self._awaited and may_follow(raw):
                 follow(tracker.state)
             environ[KEY] = tracker
         except Exception as error:  # noqa: BLE001  # as above

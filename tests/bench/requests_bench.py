@@ -97,8 +97,8 @@ class RequestsBench:
     def _check(variant: str, scene: str, seen: dict[str, object]) -> None:
         is_right = seen["status"] == 200 and seen["is_length_true"]
         if variant == "ours":
-            # The pages hold two scripts of their own; ours are the base code and the helper.
-            is_right = is_right and seen["scripts"] == (4 if pages.SCENES[scene].is_page else 0)
+            # The pages hold two scripts of their own; ours is the base code, which requests the helper.
+            is_right = is_right and seen["scripts"] == (3 if pages.SCENES[scene].is_page else 0)
             is_right = is_right and seen["cookies"] == (scene == "landing")
         if not is_right:
             raise WorkerError(f"{variant} answers {scene} wrongly: {seen}")

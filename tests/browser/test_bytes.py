@@ -14,8 +14,7 @@ from tests.browser.visitor import Sandbox
 pytestmark = pytest.mark.browser
 
 _OURS = re.compile(
-    rb"<script>\(function\(w,d,c\).*?</script>"
-    rb"<script src=\"/_tiktok/helper-[0-9a-f]+\.js\" async></script>",
+    rb"<script>\(function\(w,d,c\).*?\"/_tiktok/helper-[0-9a-f]+\.js\".*?</script>",
     re.DOTALL,
 )
 

@@ -4,7 +4,7 @@
 const vm = require('vm');
 
 async function live(plan) {
-  const diary = {loaded: [], errors: [], observed: [], posts: [], written: []};
+  const diary = {loaded: [], helpers: [], errors: [], observed: [], posts: [], written: []};
   function storage(name) {
     const kept = (diary[name] = {...plan[name]});
     const methods = {getItem: (key) => (key in kept ? kept[key] : null), setItem: (key, value) => { kept[key] = String(value); }};
@@ -21,7 +21,8 @@ async function live(plan) {
   const observers = [];
   // An inserted script: observers hear of it once the running script has ended; one of our own files runs then.
   const insert = (element) => {
-    diary.loaded.push({src: element.src, async: element.async, nonce: element.nonce});
+    const isHelper = /\/helper-[0-9a-f]{16}\.js$/.test(element.src);
+    diary[isHelper ? 'helpers' : 'loaded'].push({src: element.src, async: element.async, nonce: element.nonce});
     const [, name] = /\/(\w+)-[0-9a-f]{16}\.js$/.exec(element.src) || [];
     Promise.resolve().then(() => observers.forEach((listener) => listener()));
     if ((plan.more || {})[name] && name !== 'helper') Promise.resolve().then(() => {
@@ -42,7 +43,7 @@ async function live(plan) {
     querySelector: (selector) => (selector.startsWith('script') && plan.element) || null,
     // A script of the site, whose name is like our helper's, comes before ours.
     scripts: plan.element ? [{src: 'https://shop.example/static/ui-helper-2.js'}, plan.element] : [],
-    head: {append: (element) => insert(element), appendChild: (element) => insert(element)},
+    head: {append: (element) => insert(element), appendChild: (element) => insert(element), toggleAttribute: plan.head === 'old' ? undefined : () => {}},
     querySelectorAll: (selector) => (/sdkid/.test(selector) ? diary.loaded.filter(({src}) => /sdkid/.test(src)) : []),
     addEventListener: (name, listener) => (listeners[name] = listeners[name] || []).push(listener),
     get cookie() { return Object.entries(cookies).map(([name, value]) => name + '=' + value).join('; '); },

@@ -6,10 +6,11 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.browser_scripts.page_world import ONE, PURCHASE, scripts, snippet
+from tests.browser_scripts.page_world import ONE, PURCHASE, run, scripts, snippet
 from tests.core.core_world import BROWSER
 from tiktok_middleware._wiring import base_code
 
@@ -42,14 +43,12 @@ def errors_of(*given: tuple[str, str, int]) -> list[str]:
 def test_script_in_a_page_is_ecmascript_5() -> None:
     pages = {
         "page": ONE.page("", page=True, copies=[PURCHASE], sealed=[(*PURCHASE, "token")]),
-        "page with a base": ONE.page("/shop", page=True, has_base=True),
         "refused": ONE.refused(""),
-        "refused with a base": ONE.refused("", has_base=True),
         "late": ONE.late([PURCHASE], [(*PURCHASE, "token")]),
     }
     inline = [(name, body, 5) for name, html in pages.items() for _, body in scripts(html) if body]
     inline.append(("file", ONE.file("", page=True, gate=1, limited=True, wait=True, collect="/c").decode("ascii"), 5))
-    assert len(inline) == 6
+    assert len(inline) == 4
     for snippet_kind in ("adopt", "gtm"):
         page, refused = base_code(snippet_kind)
         inline += [(f"{snippet_kind} page", f"{page}{{}});", 5), (f"{snippet_kind} refused", f"{refused}0);", 5)]
@@ -69,3 +68,36 @@ def test_helper_and_bridges_are_of_2019() -> None:
 def test_parser_rejects_newer_language() -> None:
     found = errors_of(("helper", ONE.helper.decode("ascii"), 5), ("chain", "a?.b", HELPER_LEVEL))
     assert [line.partition(":")[0] for line in found] == ["helper", "chain"]
+
+
+#: What a browser lacks that is older than the helper's language.
+OLD: list[dict[str, Any]] = [
+    {"head": "old"},
+    {"before": "delete Array.prototype.flat"},
+    {"head": "old", "before": "delete Array.prototype.flat"},
+    {"before": "delete window.document.head.toggleAttribute; Array.prototype.flat = function () {}"},
+]
+PAGES = {
+    "page": ONE.page("/shop", page=True, copies=[PURCHASE]),
+    "refused": ONE.refused("/shop"),
+    "file": b"<script>"
+    + ONE.file("/shop", page=True, gate=1, limited=False, wait=False, collect="").replace(b"</script>", b"")
+    + b"</script>",
+    "adopt": snippet(base=base_code("adopt")).page("/shop", page=True),
+    "gtm": snippet(base=base_code("gtm")).page("/shop", page=True),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_browser_that_knows_the_language_requests_the_helper_once(name: str) -> None:
+    [helper] = run(PAGES[name], nonce="bm9uY2U=")["helpers"]
+    assert helper == {"src": f"https://shop.example/shop{ONE.helper_path}", "async": True, "nonce": "bm9uY2U="}
+
+
+@pytest.mark.parametrize("old", OLD)
+@pytest.mark.parametrize("name", PAGES)
+def test_older_browser_never_requests_the_helper(name: str, old: dict[str, Any]) -> None:
+    diary = run(PAGES[name], **old)
+    assert diary["helpers"] == []
+    if name == "page":  # the pixel and its events need no helper
+        assert [call[0] for call in diary["queue"]] == ["page", "track"]

@@ -46,7 +46,7 @@ def test_event_that_the_next_page_has_fired_leaves_the_queue() -> None:
 
 def test_helper_that_had_not_come_is_requested_again_and_restores_the_pixel() -> None:
     diary = run(EVENTS, steps=[("restore", 0)], element=HELPER)
-    assert [one["src"] for one in diary["loaded"]].count(HELPER["src"]) == 1
+    assert [one["src"] for one in diary["helpers"]].count(HELPER["src"]) == 1
     assert all("/static/" not in one["src"] for one in diary["loaded"]), "a script of the site does not run again"
     diary = run(EVENTS, steps=[("restore", 0), ("run", ONE.helper.decode("ascii")), ("wait", 0)], element=HELPER)
     assert pixels(diary) == 2
@@ -54,7 +54,7 @@ def test_helper_that_had_not_come_is_requested_again_and_restores_the_pixel() ->
 
 def test_helper_that_is_there_is_not_requested_again() -> None:
     diary = run(EVENTS, helper=True, steps=[("restore", 0), ("wait", 0)], element=HELPER)
-    assert HELPER["src"] not in [one["src"] for one in diary["loaded"]]
+    assert HELPER["src"] not in [one["src"] for one in diary["helpers"]]
 
 
 @pytest.mark.parametrize("html", [page(w=1), ONE.refused("")], ids=["no choice yet", "refused"])

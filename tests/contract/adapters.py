@@ -317,10 +317,8 @@ def without_ours(client: Client, body: bytes) -> tuple[bytes, int]:
     """The body without our scripts, and how many page snippets and late scripts were in it."""
     snippet = client.runtime.snippet
     base = b"(?:" + b"|".join(re.escape(code.encode()) for code in (snippet._base, snippet._stub)) + b")"
-    helper = re.escape(snippet.helper_path.encode())
     attributes = rb'(?: nonce="[^"]*")?'
     ours = re.compile(
-        rb"<script" + attributes + rb">(?:" + base + rb"[^<]*</script><script" + attributes + rb' src="' + helper
-        + rb'" async></script>|try\{tiktok\.emit\([^<]*</script>)'
-    )  # fmt: skip
+        rb"<script" + attributes + rb">(?:" + base + rb"[^<]*</script>|try\{tiktok\.emit\([^<]*</script>)"
+    )
     return ours.subn(b"", body)

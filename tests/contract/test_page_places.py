@@ -266,27 +266,25 @@ def test_a_part_of_a_page_stays_one(through: Through, headers: dict[str, str]) -
 
 @BOTH
 @pytest.mark.parametrize(
-    ("tag", "has_base"),
+    "tag",
     [
-        ('<base href="http://other.example/">', True),
-        ("<base href=/folder/>", True),
-        ("<BASE target=_blank HREF='//other.example'>", True),
-        ("<base target=_blank>", False),
-        ("<script>'<base href=/x>'</script>", False),
-        ("<!-- <base href=/x> -->", False),
-        ("<template><base href=/x></template>", False),
+        '<base href="http://other.example/">',
+        "<base href=/folder/>",
+        "<BASE target=_blank HREF='//other.example'>",
+        "<base target=_blank>",
+        "<script>'<base href=/x>'</script>",
+        "<!-- <base href=/x> -->",
+        "<template><base href=/x></template>",
     ],
 )
 @pytest.mark.parametrize("cut", [0, 40, 50])
-def test_a_base_address_changes_none_of_ours(through: Through, tag: str, has_base: bool, cut: int) -> None:
+def test_a_base_address_changes_none_of_ours(through: Through, tag: str, cut: int) -> None:
     client = make_client()
     body = f"<!doctype html><html><head>{tag}<title>t</title></head><body>b</body></html>".encode()
     for _ in range(2):  # the second may follow what was decided for the first
         seen = through(client, NAVIGATE, Response(headers=(HTML,), pieces=(body[:cut], body[cut:])))
         assert seen.body.count(b"w.tiktok=w.tiktok") == 1
-        in_markup = re.search(rb'<script src="/_tiktok/helper-[0-9a-f]+\.js" async>', seen.body)
-        by_script = re.search(rb'"j":"/_tiktok/helper-[0-9a-f]+\.js"', seen.body)
-        assert (in_markup is None, by_script is not None) == (has_base, has_base)
+        assert re.findall(rb"[^ ]*/_tiktok/", seen.body) == re.findall(rb'[^ ]*"j":"/_tiktok/', seen.body)
     plain = through(client, NAVIGATE, Response(headers=(HTML,)))
     assert without_ours(client, plain.body)[1] == 1  # and not of other pages either
 
@@ -309,7 +307,7 @@ def test_the_nonce_of_a_policy_in_markup_is_used(through: Through, tag: str, cut
     body = f"<!doctype html><html><head>{tag}<title>t</title></head><body>b</body></html>".encode()
     for _ in range(2):
         seen = through(client, NAVIGATE, Response(headers=(HTML,), pieces=(body[:cut], body[cut:])))
-        assert seen.body.count(b'<script nonce="abc"') == 2
+        assert seen.body.count(b'<script nonce="abc"') == 1
         assert without_ours(client, seen.body) == (body, 1)
 
 

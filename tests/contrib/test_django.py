@@ -281,7 +281,7 @@ def test_an_html_file_gets_the_snippet_and_another_file_none(client: Client, bro
 
 
 def test_the_helper_is_served(client: Client, browser: Browser) -> None:
-    address = browser.get("/").text.split('src="')[1].split('"')[0]
+    address = browser.get("/").text.split('"j":"')[1].split('"')[0]
     assert "PerformanceObserver" in browser.get(address).text
 
 

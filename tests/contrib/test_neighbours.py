@@ -40,7 +40,7 @@ from tiktok_middleware.wsgi import TikTokMiddleware as WsgiDoor
 
 
 def helper_address(html: str) -> str:
-    return html.split('src="')[1].split('"', maxsplit=1)[0]
+    return html.split('"j":"')[1].split('"', maxsplit=1)[0]
 
 
 def test_a_router_behind_us_moves_no_helper() -> None:

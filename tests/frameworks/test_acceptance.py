@@ -36,7 +36,7 @@ def without_token(html: str) -> str:
 
 
 def helper_url(html: str) -> str:
-    found = re.search(r'src="([^"]+/helper-[0-9a-f]+\.js)"', html)
+    found = re.search(r'"j":"([^"]+/helper-[0-9a-f]+\.js)"', html)
     assert found, html
     return found[1]
 

@@ -32,8 +32,7 @@ ALLOWED = {
 assert len(ALLOWED) <= 15
 
 _SCRIPT = re.compile(
-    rb"<script>(?:(?!</?script)[\s\S])*</script>"
-    rb'<script src="[^"<>]*/_tiktok/helper-[0-9a-f]{16}\.js" async></script>'
+    rb"<script>(?:(?!</?script)[\s\S])*/_tiktok/helper-[0-9a-f]{16}\.js(?:(?!</?script)[\s\S])*</script>"
 )
 _OUR_COOKIE = re.compile(r"(?:ttclid|_ttp|_tt_[a-z.]+[0-9a-f]*)=")
 _OF_THE_BYTES = {"etag", "last-modified", "accept-ranges", "content-md5", "digest", "content-digest", "repr-digest"}

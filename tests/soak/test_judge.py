@@ -9,9 +9,7 @@ import pytest
 from tests.soak.harness.judge import PREFIX, Judge
 from tests.soak.harness.ledger import Ledger
 
-SNIPPET = (
-    b'<script>!function(){}({"p":["C"]});</script><script src="/_tiktok/helper-0123456789abcdef.js" async></script>'
-)
+SNIPPET = b'<script>!function(){}({"p":["C"],"j":"/_tiktok/helper-0123456789abcdef.js"});</script>'
 APP = b"<!doctype html><head><title>x</title></head>y"
 OURS = APP.replace(b"</head>", SNIPPET + b"</head>")
 

@@ -1,7 +1,7 @@
 // Our own version of the TikTok Pixel's base code: an array that keeps every call until events.js replays it.
 // `c` holds the server's values: u script URL, p pixels, o load options, v page view, i identity hashes, e events as
 // [name, properties, id], k names of cookies to clear once the events have fired, w wait for consent, h page that
-// many visitors share, j path of the helper if a <base> would change its URL, g gate: 1 checks Global Privacy
+// many visitors share, j path of the helper unless the page has it, g gate: 1 checks Global Privacy
 // Control and our refusal cookie first, 2 checks the cookie only, 3 checks the cookie and leaves the Control to the server.
 // y domains of our cookies, unless all hosts of the site share them. `todo` holds the tasks for the helper.
 (function (w, d, c) {
@@ -152,7 +152,9 @@ try {
   // Events that arrive before the page is visible, or before consent, wait in `held`.
   t.held = t.held || [];
   t.emit = t.emit || function (events) { t.held.push(events); };
-  if (c.j) load(l.origin + c.j);
+  // An engine that is too old for the language of the helper must not report a syntax error: the helper is not requested
+  // without these two methods. They are as old as Safari 12 and Chrome 69; a page may add one of them itself, hardly both.
+  if (c.j && [].flat && d.head.toggleAttribute) load(l.origin + c.j);
   // A page that is restored from the back/forward cache does not request the helper again if that had not come.
   w.addEventListener('pageshow', function (x) {
     x.persisted && !t.listens && [].some.call(d.scripts, function (s) {

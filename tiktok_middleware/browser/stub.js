@@ -1,8 +1,8 @@
 // The script of a page whose visitor has refused: it loads nothing of TikTok, and lets the visitor grant consent. Calls
-// wait for the helper. `j` is the helper's path if a `<base>` of the page would change an element's URL, else 0.
+// wait for the helper, whose path is `j`; as in pixel.js, an engine that is too old for it does not request it.
 (function (w, d, j) {
 try {
-  var me = d.currentScript, t = w.tiktok = w.tiktok || {};
+  var t = w.tiktok = w.tiktok || {};
   t.todo = t.todo || [];
   ['track', 'receive', 'grantConsent', 'revokeConsent'].forEach(function (name) {
     t[name] = t[name] || function () { t.todo.push([name].concat([].slice.call(arguments))); };
@@ -10,12 +10,11 @@ try {
   t.emit = t.emit || function () {};
   t.fired = t.fired || {};
   t.todo.push(['page', {w: 1, q: 1, d: d.cookie}]);
-  if (j) {
+  if ([].flat && d.head.toggleAttribute) {
     var s = d.createElement('script');
-    s.async = true;
-    s.nonce = me.nonce;
+    s.nonce = d.currentScript.nonce;
     s.src = w.location.origin + j;
-    me.parentNode.insertBefore(s, me);
+    d.head.appendChild(s);
   }
 } catch (e) {}
 })(window, document,

@@ -1,6 +1,6 @@
 """One response, as the app sent it and as it came out of the middleware: takes our script off again and compares.
 
-It knows neither door; it trusts no code of the package to say what is ours, only the two script elements' outer form.
+It knows neither door; it trusts no code of the package to say what is ours, only the script element's outer form.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ __all__ = ["PREFIX", "SNIPPET", "Judge"]
 #: What a busy run puts before every HTML answer, so that each is a document with a place for the script.
 PREFIX = b"<!doctype html>"
 
-#: Our two script elements, by their outer form.
+#: Our script element, by its outer form.
 SNIPPET = re.compile(
-    rb"<script>(?:(?!</?script)[\s\S])*</script>"
-    rb'<script src="[^"<>]*/_tiktok/helper-[0-9a-f]{16}\.js" async></script>'
+    rb"<script>(?:(?!</?script)[\s\S])*/_tiktok/helper-[0-9a-f]{16}\.js(?:(?!</?script)[\s\S])*</script>"
 )
 _DOCUMENT = re.compile(
     rb"(?:\xef\xbb\xbf)?(?:\s|<!--.*?-->)*<(?:!doctype html|html|head|body|title|meta|base)[\s>/]",

@@ -33,7 +33,7 @@ __all__ = ["HeadParser", "Search"]
 _DOCTYPE = b"<!doctype"
 _BEGINS_DOCUMENT = frozenset({b"html", b"head", b"body", b"title", b"meta", b"base"})
 _STAY_IN_HEAD = frozenset({b"html", b"head", b"base", b"basefont", b"bgsound", b"link", b"meta"})
-_READ = frozenset({b"meta", b"base"})
+_READ = frozenset({b"meta"})
 _RAW_IN_HEAD = frozenset({b"title", b"style", b"noscript", b"noframes", b"script"})
 _RAW_IN_TEMPLATE = _RAW_IN_HEAD | {b"textarea", b"xmp", b"iframe", b"noembed"}
 # In a template these elements change the meaning of later tags, and browsers differ in that.

@@ -1,4 +1,4 @@
-"""Read the tags of a head that change how our script must be written: a base address, and policies."""
+"""Read the tags of a head that change how our script must be written: policies."""
 
 from __future__ import annotations
 
@@ -21,33 +21,29 @@ class HeadTags:
     """The result of the tags that were read so far.
 
     Attributes:
-        has_base: whether a ``<base>`` changes the address that the page's relative addresses refer to.
         policies: the policies in ``<meta http-equiv="Content-Security-Policy">``, in order.
     """
 
-    __slots__ = ("has_base", "policies")
+    __slots__ = ("policies",)
 
     def __init__(self) -> None:
-        self.has_base: bool = False
         self.policies: tuple[str, ...] = ()
 
     @property
-    def key(self) -> tuple[bool, tuple[str, ...]] | None:
+    def key(self) -> tuple[str, ...] | None:
         """All of them as one value; None if there are none."""
-        return (self.has_base, self.policies) if self.are_any else None
+        return self.policies or None
 
     @property
     def are_any(self) -> bool:
         """Whether any tag changes how the script must be written."""
-        return self.has_base or bool(self.policies)
+        return bool(self.policies)
 
     def read(self, tag: bytes) -> None:
         """Read one start tag, from its "<" to its ">"."""
         if len(tag) > TAG_LIMIT_BYTES:
             return
-        if tag[1:5].lower() == b"base":
-            self.has_base = self.has_base or b"href" in _attributes(tag)
-        elif tag[1:5].lower() == b"meta" and _POLICY.search(tag):
+        if tag[1:5].lower() == b"meta" and _POLICY.search(tag):
             attributes = _attributes(tag)
             content = attributes.get(b"content", b"")
             if content and attributes.get(b"http-equiv", b"").lower() == b"content-security-policy":
@@ -57,6 +53,6 @@ class HeadTags:
 def _attributes(tag: bytes) -> dict[bytes, bytes]:
     """Return the attributes by lower-case name, the first of each name."""
     found: dict[bytes, bytes] = {}
-    for match in _HEAD_ATTRIBUTE.finditer(tag, len("<base"), len(tag) - 1):
+    for match in _HEAD_ATTRIBUTE.finditer(tag, len("<meta"), len(tag) - 1):
         found.setdefault(match[1].lower(), match[2] or match[3] or match[4] or b"")
     return found

@@ -74,10 +74,10 @@ def _raw_element(name: bytes, and_not: bytes = b"") -> bytes:
     return name + _end_of_tag() + rb"[^<]*(?:<(?!" + end + and_not + rb")[^<]*)*<" + end + _W + rb"*>"
 
 
-# Without ``<base>`` and without policies in ``<meta>``, because those tags must be read.
+# Without policies in ``<meta>``, because those tags must be read.
 _PLAIN = (
     rb"(?:" + _W + rb"*<(?:"
-    rb"meta(?![^>]*-(?i:policy))" + _end_of_tag(b">") + rb"|(?:link|html|head)" + _end_of_tag()
+    rb"meta(?![^>]*-(?i:policy))" + _end_of_tag(b">") + rb"|(?:link|base|html|head)" + _end_of_tag()
     + rb"|" + _raw_element(b"script", rb"|!--") + rb"|" + _raw_element(b"style")
     + rb"|" + _raw_element(b"title") + rb"|" + _raw_element(b"noscript")
     + rb"|!--(?!-?>)[^-]*(?:-(?!-!?>)[^-]*)*-->"

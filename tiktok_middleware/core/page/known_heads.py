@@ -37,8 +37,8 @@ _QUOTED_RUN = re.compile(_QUOTED).match
 _BEGINS_MARKUP = (b"<", b"</", b"<!", b"<?")
 
 
-#: Whether there is a base address, and the policies: see ``HeadTags``.
-Tags = tuple[bool, tuple[str, ...]]
+#: The policies: see ``HeadTags``.
+Tags = tuple[str, ...]
 
 
 class _Head(NamedTuple):

@@ -153,17 +153,14 @@ class Snippet:
         wait: bool = False,
         hello: bool = False,
         collect: str = "",
-        has_base: bool = False,
     ) -> bytes:
-        """Return the script elements of a page without events or identity. They differ in the nonce alone."""
-        made = self._cached((mount, page, gate, limited, wait, hello, collect, has_base))
+        """Return the script element of a page without events or identity. It differs in the nonce alone."""
+        made = self._cached((mount, page, gate, limited, wait, hello, collect))
         return made.replace(b"<script", f'<script nonce="{nonce}"'.encode("ascii")) if nonce else made
 
-    def _constant(self, kind: tuple[str, bool, int, bool, bool, bool, str, bool]) -> bytes:
-        mount, page, gate, limited, wait, hello, collect, has_base = kind
-        return self.page(
-            mount, page=page, gate=gate, limited=limited, wait=wait, hello=hello, collect=collect, has_base=has_base
-        )
+    def _constant(self, kind: tuple[str, bool, int, bool, bool, bool, str]) -> bytes:
+        mount, page, gate, limited, wait, hello, collect = kind
+        return self.page(mount, page=page, gate=gate, limited=limited, wait=wait, hello=hello, collect=collect)
 
     def page(
         self,
@@ -181,9 +178,9 @@ class Snippet:
         sealed: Sequence[SnippetEntry] = (),
         references: Sequence[str] = (),
         nonce: str = "",
-        has_base: bool = False,
+        has_helper: bool = False,
     ) -> bytes:
-        """Return the script elements of one page.
+        """Return the script element of one page.
 
         Args:
             mount: path prefix that the app is mounted under.
@@ -200,9 +197,8 @@ class Snippet:
             sealed: events that the browser has to confirm.
             references: references to copies that the page fetches from the endpoint.
             nonce: nonce of the page's Content Security Policy.
-            has_base: whether a ``<base>`` element would make our paths point to another address.
+            has_helper: whether the helper is there already, so that the script does not request it.
         """
-        helper_path = url_prefix(mount) + self.helper_path
         config = dict(self._config)
         if limited:
             config["o"] = {**self._config["o"], "limited_data_use": True}  # type: ignore[dict-item]
@@ -217,27 +213,19 @@ class Snippet:
             "s": sealed,
             "x": references,
             "k": clear_cookies,
-            "j": helper_path if has_base else "",
+            "j": "" if has_helper else url_prefix(mount) + self.helper_path,
         }
         config.update({key: value for key, value in optional.items() if value})
-        return self._elements(f"{self._base}{_script_json(config)});", nonce, "" if has_base else helper_path)
+        return _element(f"{self._base}{_script_json(config)});", nonce)
 
-    def refused(self, mount: str, nonce: str = "", *, has_base: bool = False) -> bytes:
-        """Return the script elements of a page whose visitor has refused: without pixel id and TikTok's code."""
-        helper_path = url_prefix(mount) + self.helper_path
-        code = f"{self._stub}{_script_json(helper_path if has_base else 0)});"
-        return self._elements(code, nonce, "" if has_base else helper_path)
+    def refused(self, mount: str, nonce: str = "") -> bytes:
+        """Return the script element of a page whose visitor has refused: without pixel id and TikTok's code."""
+        return _element(f"{self._stub}{_script_json(url_prefix(mount) + self.helper_path)});", nonce)
 
     def code(self, *, page: bool, limited: bool, collect: str) -> str:
         """Return the code that a page runs when a visitor who had refused agrees later."""
-        elements = self.page("", page=page, limited=limited, collect=collect).decode("ascii")
-        return elements[len("<script>") : elements.index("</script>")]
-
-    def _elements(self, code: str, nonce: str, helper_path: str) -> bytes:
-        """Return a script element, and a second one for the helper if its path is given."""
-        attribute = f' nonce="{nonce}"' if nonce else ""
-        helper = f'<script{attribute} src="{helper_path}" async></script>' if helper_path else ""
-        return f"<script{attribute}>{code}</script>{helper}".encode("ascii")
+        element = self.page("", page=page, limited=limited, collect=collect, has_helper=True).decode("ascii")
+        return element[len("<script>") : element.index("</script>")]
 
     def file(self, mount: str, *, page: bool, gate: int, limited: bool, wait: bool, collect: str) -> bytes:
         """Return the snippet as a script file, for pages that Python does not serve.
@@ -263,8 +251,9 @@ class Snippet:
         if collect:
             given = f"Object.assign({given},{{n:({absolute})({_script_json(collect)})}})"
         load = (
-            f"try{{(function(d){{var m=d.currentScript,s=d.createElement('script');s.async=true;s.nonce=m.nonce;"
-            f"s.src=({absolute})({helper});m.parentNode.insertBefore(s,m)}})(document)}}catch(e){{}}"
+            "try{(function(d){var s=d.createElement('script');s.nonce=d.currentScript.nonce;"
+            f"s.src=({absolute})({helper});if([].flat&&d.head.toggleAttribute)d.head.appendChild(s)"
+            "})(document)}catch(e){}"
         )
         return f"{self._base}{given});{load}".encode("ascii")
 
@@ -277,9 +266,12 @@ class Snippet:
         nonce: str = "",
     ) -> bytes:
         """Return a second script, for events that were tracked after the first script had left."""
-        attribute = f' nonce="{nonce}"' if nonce else ""
         calls = [f"tiktok.emit({_script_json(copies)})"] if copies else []
         calls += [f"tiktok.todo.push({_script_json(['seal', *entry])})" for entry in sealed]
         calls += [_LATE_REFERENCE % reference for reference in references]
-        script = f"try{{{';'.join(calls)}}}catch(e){{}}"
-        return f"<script{attribute}>{script}</script>".encode("ascii")
+        return _element(f"try{{{';'.join(calls)}}}catch(e){{}}", nonce)
+
+
+def _element(code: str, nonce: str) -> bytes:
+    attribute = f' nonce="{nonce}"' if nonce else ""
+    return f"<script{attribute}>{code}</script>".encode("ascii")

@@ -20,7 +20,7 @@ Invariants:
   costs time, but never gives a wrong page.
 - The app has set nothing on the tracker when the head comes and when the first piece comes.
 - Repeated request headers are joined before they are read: a refusal may be in an earlier ``Cookie`` header.
-- A base address or a policy in the markup changes the script. The script for the tags of a head is a decision of its
+- A policy in the markup changes the script. The script for the tags of a head is a decision of its
   own: its key is the key of the page and the tags. Such a head is remembered only as a whole.
 - Referrer and click id are in no key. The cookies of the visitor's ids are made for each request (``due_cookies``),
   with the scheme and host that trusted proxies name. A shared page sets none.
@@ -239,7 +239,7 @@ def replay(
     place, tags = _place(tracker, piece, effects.plan, protocol, last=last)
     if place < 0:
         return None
-    if tags is not None:  # a base address or a policy in the markup changes the script
+    if tags is not None:  # a policy in the markup changes the script
         key = (*key, tags, tracker.headers.get(protocol.host))
         found: Effects | None = tracker.runtime.decisions.get(key, _MISSING)
         if found is _MISSING:

@@ -414,7 +414,7 @@ class Exchange:
             self._head = with_markup(self._head, tags.policies)
             say_what_is_blocked(self._head, self._runtime, self.state.request)
         nonce = self._nonce
-        made = page_script(output, leaving, nonce, has_base=tags.has_base)
+        made = page_script(output, leaving, nonce)
         script, is_personal, is_constant = made
         spliced = body.splice(script)
         if self.phase is _PASSING and not body.is_untouched:

@@ -7,7 +7,8 @@ Each process has its own memory: if another process answers the next request, no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from tiktok_middleware.core.consent.state import State
@@ -19,9 +20,10 @@ from tiktok_middleware.core.response.policy import Place
 from tiktok_middleware.core.response.routed_event import RoutedEvent, is_sealed, references_of
 from tiktok_middleware.core.tracking.request_state import RequestState
 
-__all__ = ["await_next_request", "follow"]
+__all__ = ["await_next_request", "follow", "may_follow"]
 
 _MAX_TARGET_CHARS = 2048
+_CARRY_BYTES = CARRY.encode("ascii")
 
 
 def await_next_request(output: BrowserOutput, headers: Headers, leaving: Sequence[RoutedEvent]) -> None:
@@ -52,21 +54,29 @@ def await_next_request(output: BrowserOutput, headers: Headers, leaving: Sequenc
         runtime.awaited.expect(key, copies, sealed, runtime.clock())
 
 
-def follow(state: RequestState) -> None:
-    """Take what waits for a request without cookies: count lost copies, and keep sealed events for the response.
+def may_follow(headers: Mapping[Any, Any]) -> bool:
+    """Return whether a request may be awaited: it has no cookies, or one of ours for the next request.
 
-    A request with the redirect cookie proves that its browser takes cookies: what waits for it is forgotten, so that
-    no other browser of the same address and headers gets it.
+    Args:
+        headers: headers of the request, by the names of its protocol.
+    """
+    cookies = headers.get("HTTP_COOKIE") or headers.get(b"cookie")
+    return not cookies or (CARRY if isinstance(cookies, str) else _CARRY_BYTES) in cookies
+
+
+def follow(state: RequestState) -> None:
+    """Take what waits for a request. If it has no cookies, count lost copies, and keep sealed events for the response.
+
+    If it has the cookie, what waits is forgotten, so that no other visitor's request can take it.
     """
     request, runtime = state.request, state.runtime
-    cookies = request.header("cookie")
-    if cookies and CARRY not in cookies:
-        return  # of another browser, or of one that refuses this cookie
     now_s, browser = runtime.clock(), _browser(request)
     found = [runtime.awaited.taken((browser, request.hostname, request.path, unquote(request.query)), now_s)]
     if request.header("sec-fetch-mode") == "navigate" or "text/html" in request.header("accept"):
         found.append(runtime.awaited.taken((browser, request.hostname, "", ""), now_s))
-    for awaited in () if cookies else filter(None, found):
+    if request.cookie_header:
+        return
+    for awaited in filter(None, found):
         for _ in range(awaited.copies):
             runtime.notices.count("browser_no_cookies")
         if any(awaited.sealed):

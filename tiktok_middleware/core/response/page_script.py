@@ -1,4 +1,4 @@
-"""Write the script elements of a page."""
+"""Write the script element of a page."""
 
 from __future__ import annotations
 
@@ -36,19 +36,18 @@ class Script(NamedTuple):
     is_constant: bool = False
 
 
-def page_script(output: BrowserOutput, choices: Sequence[RoutedEvent], nonce: str, *, has_base: bool = False) -> Script:
-    """Return the script elements of the page.
+def page_script(output: BrowserOutput, choices: Sequence[RoutedEvent], nonce: str) -> Script:
+    """Return the script element of the page.
 
     Args:
         output: what the browser gets with the response.
         choices: events whose claims delivery has granted.
         nonce: nonce of the page's Content Security Policy.
-        has_base: whether the page has a ``<base>``.
     """
     output.tell(choices)
     runtime, state, request = output.runtime, output.state, output.request
     if not output.is_shared and state.consent.state is _DENIED:
-        return Script(runtime.snippet.refused(request.mount, nonce, has_base=has_base), is_personal=True)
+        return Script(runtime.snippet.refused(request.mount, nonce), is_personal=True)
     is_document = output.plan.place is _DOCUMENT and not state.has_page_view
     page = runtime.counts_pages and is_document
     collect = runtime.collect_url(request) if runtime.browser_events else ""
@@ -71,7 +70,6 @@ def page_script(output: BrowserOutput, choices: Sequence[RoutedEvent], nonce: st
             hello=hello,
             collect=collect,
             nonce=nonce,
-            has_base=has_base,
         )
         is_constant = output.is_shared or is_same_for_all
         return Script(data, is_personal=not is_constant, is_constant=is_constant)
@@ -90,7 +88,6 @@ def page_script(output: BrowserOutput, choices: Sequence[RoutedEvent], nonce: st
         references=[*carried.references, *references_of(choices), *output.earlier.sealed.references],
         clear_cookies=carried.names,
         nonce=nonce,
-        has_base=has_base,
     )
     return Script(data, is_personal=not output.is_shared)
 

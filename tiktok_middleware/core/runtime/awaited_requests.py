@@ -10,7 +10,7 @@ from tiktok_middleware.core.pixel.redirect_cookie import RedirectToken
 __all__ = ["LIFE_S", "MOST", "AwaitedRequest", "AwaitedRequests", "Key"]
 
 #: How long a next request is awaited, in seconds. A browser follows a redirect at once.
-LIFE_S = 30.0
+LIFE_S = 10.0
 #: How many next requests are awaited at the same time; the oldest leave first.
 MOST = 2000
 
