@@ -27,7 +27,15 @@ PAGES = {
     "in-svg": f"{START}{TITLE}</head><body><svg><desc></desc></svg><svg>{META}</svg>ü",
     "late": f"{START}{TITLE}</head><body><p>" + "x" * 990 + f"{META}ü",
 }
-BASE = f'{START}{META}<base href="http://other.tidewheel.example/">{TITLE}</head><body>b</body></html>'
+TAG = '<base href="http://other.tidewheel.example/">'
+ADDED = "let base = document.createElement('base'); base.href = 'http://other.tidewheel.example/';document.head.prepend(base)"
+#: By the place of the base address.
+BASES = {
+    "head": f"{START}{META}{TAG}{TITLE}</head><body>b</body></html>",
+    "body": f"{START}{META}{TITLE}</head><body>{TAG}b</body></html>",
+    "written": f"{START}{META}{TITLE}</head><body><script>document.write('{TAG}')</script>b</body></html>",
+    "added": f"{START}{META}{TITLE}</head><body><script>{ADDED}</script>b</body></html>",
+}
 
 
 async def page(request: Request) -> Response:
@@ -35,8 +43,8 @@ async def page(request: Request) -> Response:
 
 
 async def base(request: Request) -> Response:
-    return Response(BASE.encode(), headers={"content-type": "text/html; charset=utf-8"})
+    return Response(BASES[request.path_params["name"]].encode(), headers={"content-type": "text/html; charset=utf-8"})
 
 
-bare = Starlette(routes=[Route("/page/{name}", page), Route("/base", base)])
+bare = Starlette(routes=[Route("/page/{name}", page), Route("/base/{name}", base)])
 app = TikTokMiddleware(bare)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.places_app import PAGES
+from tests.browser.places_app import BASES, PAGES
 from tests.browser.servers import Server, uvicorn_command
 
 pytestmark = pytest.mark.browser
@@ -50,10 +50,11 @@ def test_charset_title_and_text_are_those_of_the_page_alone(
         assert reading(page, wrapped, name)[:2] == ("UTF-8", "Größe")
 
 
-def test_a_base_address_leads_none_of_our_requests_away(page: Page, wrapped: Server) -> None:
+@pytest.mark.parametrize("place", BASES)
+def test_a_base_address_leads_none_of_our_requests_away(page: Page, wrapped: Server, place: str) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{wrapped.url}/base")
+    page.goto(f"{wrapped.url}/base/{place}")
     page.wait_for_function("window.tiktok && tiktok.listens")
     with page.expect_response(lambda response: "/collect" in response.url) as told:
         page.evaluate("tiktok.grantConsent()")

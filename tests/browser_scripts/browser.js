@@ -34,7 +34,11 @@ async function live(plan) {
   };
   const first = {parentNode: {insertBefore: insert}};
   const document = {
-    currentScript: {nonce: plan.nonce || '', src: 'https://shop.example/_tiktok/helper-0123456789abcdef.js'},
+    currentScript: {
+      nonce: plan.nonce || '',
+      src: 'https://shop.example/_tiktok/helper-0123456789abcdef.js',
+      getAttribute: () => plan.helperPath || '/_tiktok/helper-0123456789abcdef.js',
+    },
     prerendering: plan.prerendering,
     referrer: plan.referrer === undefined ? 'https://shop.example/before' : plan.referrer,
     documentElement: {dataset: {}},

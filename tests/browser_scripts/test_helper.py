@@ -706,3 +706,21 @@ def test_privacy_status_shows_the_choice_its_source_and_the_control(
     status = json.loads(unquote(diary["cookies"]["shown"]))
     seen, honoured = ("seen" if status["gpcSeen"] else "-"), ("honoured" if status["gpcHonoured"] else "-")
     assert f"{status['consent']} {status['source']} {seen} {honoured}" == shown
+
+
+@pytest.mark.parametrize(
+    ("attribute", "folder"),
+    [
+        ("/_tiktok/helper-0123456789abcdef.js", "https://shop.example/_tiktok/"),
+        ("/helper-x/_tiktok/helper-0123456789abcdef.js", "https://shop.example/helper-x/_tiktok/"),
+        ("/https%3A//x/_tiktok/helper-0123456789abcdef.js", "https://shop.example/https%3A//x/_tiktok/"),
+        ("https://api.shop.example/_tiktok/helper-0123456789abcdef.js", "https://api.shop.example/_tiktok/"),
+        (
+            "http://api.shop.example/helper/_tiktok/helper-0123456789abcdef.js",
+            "http://api.shop.example/helper/_tiktok/",
+        ),
+    ],
+)
+def test_posts_and_files_lie_beside_the_helper(attribute: str, folder: str) -> None:
+    diary = run(page(h=1, w=1), helper=True, helperPath=attribute, steps=[GRANT])
+    assert {post["url"] for post in diary["posts"]} == {f"{folder}collect"}

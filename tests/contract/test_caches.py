@@ -110,6 +110,13 @@ def test_an_expiry_in_the_past_stays(through: Through, value: str, kept: bool, s
         ("Surrogate-Control", "max-age=60", False),
         ("CDN-Cache-Control", "max-age=60, private", True),
         ("CDN-Cache-Control", "max-age=60", False),
+        ("Fastly-CDN-Cache-Control", "max-age=60", False),
+        ("Fastly-CDN-Cache-Control", "no-store", True),
+        ("X-CDN-Cache-Control", "public", False),
+        ("X-LiteSpeed-Cache-Control", "public,max-age=60", False),
+        ("X-LiteSpeed-Cache-Control", "no-cache", True),
+        ("x-litespeed-cache-control", "private,max-age=60", True),
+        ("Edge-Control", "cache-maxage=60m", False),
     ],
 )
 def test_what_forbids_caching_stays_and_what_allows_it_goes(name: str, value: str, kept: bool) -> None:

@@ -3,7 +3,7 @@
 (t => {
 if (!t || !t.seal || t.follows) return;
 t.follows = 1;
-let url = (document.currentScript || {src: ''}).src.replace(/helper-[^\/]*$/, 'collect'), matches = Element.prototype.matches, counts = {}, begun = new WeakMap();
+let path = (document.currentScript || document.head).getAttribute('src'), matches = Element.prototype.matches, counts = {}, begun = new WeakMap();
 // Limits for each rule: one event a second, twenty on a page, and for `input` one for each element.
 let isDue = (token, moment, element) => {
   let count = counts[token] = counts[token] || {last: -1e9, all: 0}, now = performance.now();
@@ -24,7 +24,9 @@ for (let moment of new Set(t.s.r.map(rule => rule[1]))) document.addEventListene
 addEventListener('pagehide', () => {
   try {
     let left = JSON.parse(sessionStorage.getItem('tiktok:kept')).filter(item => item[0] === 'c' && /^rule\./.test(item[1][0]));
-    if (url && left[0]) navigator.sendBeacon(url, JSON.stringify({u: location.href, r: document.referrer, c: left.map(item => item[1]).slice(0, 5)}));
+    // A `<base>` of the page does not count.
+    let url = new URL(path.replace(/helper-[^\/]*$/, 'collect'), location);
+    if (left[0]) navigator.sendBeacon(url, JSON.stringify({u: location.href, r: document.referrer, c: left.map(item => item[1]).slice(0, 5)}));
   } catch {}
 });
 })(window.tiktok);

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from tiktok_middleware.core.http.cache_headers import is_targeted
+from tiktok_middleware.core.http.cache_headers import is_file_order, is_targeted
 from tiktok_middleware.core.http.header_names import ByHeaderName
 
 __all__ = [
@@ -34,6 +34,7 @@ class Head(NamedTuple):
     x_accel_expires: str = ""
     expires: str = ""
     content_disposition: str = ""
+    file_order: str = ""  # headers that make a proxy replace the body, such as X-Accel-Redirect
     # The plan of a response does not depend on the following fields: see `PLANNED`.
     content_length: str = ""
     content_security_policy: str = ""
@@ -61,13 +62,16 @@ class Head(NamedTuple):
 PLANNED = Head._fields.index("content_length")
 
 
-def _targeted(name: str) -> int | None:
-    """Return the index of the field for headers that control one cache (RFC 9213 and vendors' names), else None."""
-    return Head._fields.index("targeted") if is_targeted(name) else None
+_KINDS = {"targeted": is_targeted, "file_order": is_file_order}
+
+
+def _kind(name: str) -> int | None:
+    """Return the index of the field for headers that have several names, else None."""
+    return next((Head._fields.index(field) for field, is_one in _KINDS.items() if is_one(name)), None)
 
 
 _PLACES = ByHeaderName(
-    {name.replace("_", "-"): place for place, name in enumerate(Head._fields) if name != "targeted"}, _targeted
+    {name.replace("_", "-"): place for place, name in enumerate(Head._fields) if name not in _KINDS}, _kind
 )
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Union
 
+from tiktok_middleware.core.http.cache_headers import is_targeted
 from tiktok_middleware.core.http.etags import marked_tag
 from tiktok_middleware.core.http.header_names import ByHeaderName
 from tiktok_middleware.core.http.response_head import seconds_left
@@ -154,12 +155,10 @@ _CHANGES: ByHeaderName[Callable[[str, _Changed], str]] = ByHeaderName(
         "content-security-policy-report-only": _policy,
         **dict.fromkeys(("accept-ranges", "content-md5", "digest", "content-digest", "repr-digest"), _of_the_bytes),
         **dict.fromkeys(("signature", "signature-input"), _of_the_bytes),
-        **dict.fromkeys(("surrogate-control", "edge-control"), _targeted),
         "x-accel-expires": _accelerated,
         "expires": _expiry,
-        **dict.fromkeys(("cdn-cache-control", "cloudflare-cdn-cache-control"), _targeted),
-        **dict.fromkeys(("vercel-cdn-cache-control", "netlify-cdn-cache-control"), _targeted),
-    }
+    },
+    lambda name: _targeted if is_targeted(name) else None,
 )
 
 

@@ -115,8 +115,7 @@ def _place(status: int, head: Head, asked: _Asked, *, is_shared: bool) -> tuple[
     sealed = _sealed(head)
     if sealed:
         return (Place.CARRY if _is_navigation(asked) else Place.UNTOUCHABLE), sealed
-    is_html = media_type(head.content_type).essence == _HTML
-    if is_html and status not in _NO_BODY and not head.content_disposition.lstrip().lower().startswith("attachment"):
+    if _is_page(status, head):
         if is_shared:
             return Place.DOCUMENT, ""  # for any request: a cache also sends it to windows, frames and scripts
         if asked.fragment:
@@ -129,6 +128,13 @@ def _place(status: int, head: Head, asked: _Asked, *, is_shared: bool) -> tuple[
     if asked.site not in {"", "same-origin"}:
         return (Place.ABROAD, "allowed_origin") if asked.is_allowed else (Place.ELSEWHERE, "other_origin")
     return Place.ANSWER, ""
+
+
+def _is_page(status: int, head: Head) -> bool:
+    """Return whether a browser shows the body that the app sends as a page."""
+    is_download = head.content_disposition.lstrip().lower().startswith("attachment")
+    is_html = media_type(head.content_type).essence == _HTML
+    return is_html and status not in _NO_BODY and not is_download and not head.file_order
 
 
 def _fragment_place(place: Place, head: Head, asked: _Asked, *, is_shared: bool) -> Place:
