@@ -45,6 +45,9 @@ define need
 	else echo "The tests need $(3): install the package '$(2)' (Debian: apt-get install $(2))"; exit 1; fi
 endef
 
+# Chromium without windows takes a third of the processor time. Not every distribution has it.
+HAS_SHELL := test -x /usr/bin/chromium-headless-shell
+
 system:
 	$(call need,test -x /usr/bin/chromium,chromium,a real browser)
 	$(call need,command -v node >/dev/null,nodejs,Node.js for the scripts of pages)
@@ -59,10 +62,13 @@ system:
 	$(call need,test -x /usr/bin/WebKitWebDriver,webkit2gtk-driver,another browser engine)
 	$(call need,command -v Xvfb >/dev/null,xvfb,a display for WebKit)
 	$(call need,command -v openssl >/dev/null,openssl,certificates for tests)
+	@$(HAS_SHELL) || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { apt-get update -qq; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium-headless-shell; } >/dev/null 2>&1 || true
+	@$(HAS_SHELL) || echo "The tests run the whole Chromium, which takes longer (package 'chromium-headless-shell')"
 
 # The real htmx and Turbo, and the consent platforms' own code, which the browser tests load into pages; the minifier.
 MODULES := tests/browser/node_modules/.installed tests/consent_platforms/node_modules/.installed
-%/node_modules/.installed: %/package.json
+%/node_modules/.installed: %/package.json | system
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix $*
 	@touch $@
 
@@ -85,7 +91,8 @@ format: $(VENV)/.installed-dev
 test test-fast coverage: export PYTHONDONTWRITEBYTECODE =
 
 # Three processes for two processors: many tests wait for servers and browsers. tests/distribution.py divides the files.
-test: $(VENV)/.installed-dev modules .venv-reality-httpbin/.installed lint
+test: $(VENV)/.installed-dev
+	$(MAKE) --no-print-directory --jobs 3 modules .venv-reality-httpbin/.installed lint
 	$(BIN)/pytest -n 3 --dist loadfile
 
 # No browser, no Node.js, no broker, no server process; of long tables some rows (tests/fast_tier.py).

@@ -12,10 +12,16 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-__all__ = ["UnitScheduling", "long_units_first", "unit_of"]
+__all__ = ["LONG_FILES", "WHOLE_FOLDERS", "UnitScheduling", "long_units_first", "unit_of"]
 
 #: Folders whose tests share a browser and servers of a package fixture.
 WHOLE_FOLDERS = ("tests/browser/", "tests/consent_platforms/", "tests/engines/")
+#: Files of many quick tests that take about ten seconds together.
+LONG_FILES = (
+    "tests/contract/test_decision_cache.py",
+    "tests/core/page/test_head_end_properties.py",
+    "tests/test_patterns.py",
+)
 #: Markers of tests that take long, the longest first.
 _LONG = ("browser", "servers", "redis", "postgres", "slow")
 
@@ -49,4 +55,6 @@ def long_units_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
 def _rank(item: pytest.Item, unit: str) -> int:
     if unit in WHOLE_FOLDERS:
         return 0
+    if unit in LONG_FILES:
+        return len(_LONG)
     return next((rank for rank, marker in enumerate(_LONG, 1) if item.get_closest_marker(marker)), len(_LONG) + 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.distribution import WHOLE_FOLDERS, UnitScheduling, long_units_first, unit_of
+from tests.distribution import LONG_FILES, WHOLE_FOLDERS, UnitScheduling, long_units_first, unit_of
 
 _COLLECTED = [
     *(f"tests/browser/test_{letter}.py::test_{number}" for letter in "ab" for number in range(3)),
@@ -102,19 +102,14 @@ def test_folders_and_files_of_long_tests_come_first_and_units_keep_their_order()
         item("tests/b.py::slow", "slow"),
         item("tests/c.py::server", "slow", "servers"),
         item("tests/d.py::quick"),
+        item("tests/test_patterns.py::many"),
         item("tests/engines/e.py::quick"),
     ]
     in_order = [one.nodeid.removeprefix("tests/") for one in long_units_first(items)]
-    assert in_order == [
-        "engines/e.py::quick",
-        "c.py::server",
-        "b.py::quick",
-        "b.py::slow",
-        "a.py::quick",
-        "d.py::quick",
-    ]
+    first = ["engines/e.py::quick", "c.py::server", "b.py::quick", "b.py::slow", "test_patterns.py::many"]
+    assert in_order == [*first, "a.py::quick", "d.py::quick"]
 
 
-def test_whole_folders_exist(pytestconfig: pytest.Config) -> None:
-    assert all((pytestconfig.rootpath / folder / "conftest.py").is_file() for folder in WHOLE_FOLDERS[:2])
+def test_folders_and_files_exist(pytestconfig: pytest.Config) -> None:
     assert all((pytestconfig.rootpath / folder).is_dir() for folder in WHOLE_FOLDERS)
+    assert all((pytestconfig.rootpath / file).is_file() for file in LONG_FILES)

@@ -41,7 +41,7 @@ class Sandbox:
     def __init__(self, url: str, pixel: str = "") -> None:
         self.url = url
         self.pixel = pixel
-        self._http = httpx.Client(base_url=url, timeout=30)
+        self._http = httpx.Client(base_url=url, timeout=30, verify=False)  # no TLS: its context takes 30 ms
 
     def close(self) -> None:
         self._http.close()

@@ -107,6 +107,7 @@ class Visitor:
             timeout=_TIMEOUT_S,
             limits=limits,
             trust_env=False,
+            verify=False,  # no TLS
         )
 
 
