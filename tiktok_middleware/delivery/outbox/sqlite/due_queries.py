@@ -81,10 +81,18 @@ class DueQueries:
             return sql, ()
         return sql, values * 2
 
-    def oldest(self) -> _Query:
-        """Return the query for the time of the event that has waited longest."""
+    def oldest(self, *, are_few: bool) -> _Query:
+        """Return the query for the time of the event that has waited longest.
+
+        Args:
+            are_few: whether most rows of the file belong to other environments, so that only the environment's own
+                rows are read, not all in order.
+        """
         values = (self._scopes.suffix,) if self._scopes.suffix else ()
         here = _in_environment(self._scopes).format(column="pixel")
+        if are_few:
+            first = f"SELECT min((SELECT min(id) {_IN_QUEUE})) FROM queue WHERE {here}"
+            return f"{_QUEUES} SELECT event_time FROM waiting WHERE id = ({first})", values
         return f"SELECT event_time FROM waiting WHERE {here} ORDER BY id LIMIT 1", values
 
     def _unblocked(self, blocked: Collection[str]) -> str:

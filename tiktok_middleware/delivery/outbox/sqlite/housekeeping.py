@@ -159,7 +159,10 @@ class Housekeeping:
         return _PRUNE_PART in {gone, dead, ledger, forgotten}
 
     def _prune_ledger(self, db: sqlite3.Connection, now: float) -> int:
-        span = db.execute("SELECT ifnull(max(id) - min(id) + 1, 0) FROM ledger").fetchone()[0]
+        # In one query without subqueries, SQLite would read the whole ledger.
+        span = db.execute(
+            "SELECT ifnull((SELECT max(id) FROM ledger) - (SELECT min(id) FROM ledger) + 1, 0)"
+        ).fetchone()[0]
         surplus = min(max(span - self._limits.ledger, 0), _PRUNE_PART)
         sql = f"SELECT count(*) FROM (SELECT at FROM ledger ORDER BY id LIMIT {_PRUNE_PART}) WHERE at < ?"  # noqa: S608
         old = db.execute(sql, (now - self._retention.ledger_s,)).fetchone()[0]

@@ -311,11 +311,15 @@ class SqliteOutbox:
         return self._connection.read(*self._due.held(pixels_blocked, up_to, until)) is not None
 
     def counts(self) -> dict[str, int]:
+        if self._scopes.home is None:
+            self._connection.read("SELECT 1")  # opens the file, whose home decides how to count
         row = self._connection.read(*self._due.counted())
         return dict(zip(("waiting", "bytes", "dead"), cast("tuple[int, int, int]", row or (0, 0, 0)), strict=True))
 
     def oldest_s(self) -> float | None:
-        row = self._connection.read(*self._due.oldest())
+        all_rows = cast("int", (self._connection.read("SELECT rows FROM tally") or (0,))[0])
+        own_rows = self.counts()["waiting"]
+        row = self._connection.read(*self._due.oldest(are_few=own_rows < all_rows // 2))
         return None if row is None or row[0] is None else self._clock.now() - cast("int", row[0])
 
     def resumes(self) -> int:
