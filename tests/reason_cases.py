@@ -366,8 +366,8 @@ def _overflow_dead(folder: Path) -> Delivery:
     return delivery
 
 
-def _in_transaction(postgres: Postgres, url: str, *, is_broken: bool) -> Client:
-    """Track a purchase in the app's transaction, which is not committed when the response leaves."""
+def _in_transaction(postgres: Postgres, url: str, *, is_broken: bool = False, is_committed: bool = False) -> Client:
+    """Track a purchase in the app's transaction, which is not committed when the response leaves, or was before."""
     postgres.execute("CREATE TABLE IF NOT EXISTS orders (id text)")
     client = shop_client(url)
     client.delivery.stats()  # its tables exist
@@ -377,6 +377,8 @@ def _in_transaction(postgres: Postgres, url: str, *, is_broken: bool) -> Client:
 
         def view(tracker: Any) -> None:
             app.execute("INSERT INTO orders VALUES ('A-1')")
+            if is_committed:
+                app.commit()
             tracker.track("Purchase", order_id="A-1", value=5, currency="EUR", connection=app.given)
 
         visit(client, view)
@@ -386,7 +388,8 @@ def _in_transaction(postgres: Postgres, url: str, *, is_broken: bool) -> Client:
 
 #: Cases that need a database of the app.
 DATABASE_CASES: dict[Reason, Callable[[Postgres, str], Client]] = {
-    Reason.UNCOMMITTED: partial(_in_transaction, is_broken=False),
+    Reason.UNCOMMITTED: _in_transaction,
+    Reason.NO_TRANSACTION: partial(_in_transaction, is_committed=True),
     Reason.DRAFT_FAILED: partial(_in_transaction, is_broken=True),
 }
 

@@ -205,6 +205,11 @@ class Reason(str, Enum):
         "An event could not be written in the app's transaction, and was sent without waiting for its commit.",
         "Create the outbox's tables in the app's database, and let the app's role insert into them.",
     )
+    NO_TRANSACTION = (
+        "no_transaction",
+        "No transaction was open on the connection given to track(); the event was sent without waiting for a commit.",
+        "Track between the transaction's first statement and its commit; in autocommit mode begin a transaction first.",
+    )
     REQUEST_FAILED = (
         "request_failed",
         "The view failed, and its events were discarded.",

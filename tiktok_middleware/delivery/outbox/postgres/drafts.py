@@ -19,7 +19,7 @@ from tiktok_middleware._printable import own_logger
 from tiktok_middleware.core.events.event import NOT_YET, Claim, DeferredPayload, Draft, OutboxEntry
 from tiktok_middleware.delivery.outbox.admin import user_of
 from tiktok_middleware.delivery.outbox.person import Person
-from tiktok_middleware.delivery.outbox.postgres.app_connection import ALLOWED_CONNECTIONS, read_connection
+from tiktok_middleware.delivery.outbox.postgres.app_connection import read_connection, refusal_of
 from tiktok_middleware.delivery.outbox.postgres.connection import Db
 from tiktok_middleware.delivery.outbox.postgres.draft_sql import STYLES, DraftSql
 from tiktok_middleware.delivery.outbox.postgres.store import Store
@@ -93,7 +93,7 @@ class Drafts:
     # On the app's thread
 
     def refusal(self, connection: object) -> str:
-        return "" if read_connection(connection) is not None else ALLOWED_CONNECTIONS
+        return refusal_of(connection)
 
     def write(self, connection: object, ref: str, entry: OutboxEntry) -> str:
         app = read_connection(connection)
