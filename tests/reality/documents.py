@@ -14,7 +14,7 @@ from pathlib import Path
 __all__ = ["DEBIAN_PACKAGES", "PACKAGES", "debian", "generated", "html5lib_cases", "packaged"]
 
 #: Source distributions that hold saved pages of news sites, blogs and shops.
-PACKAGES = ("newspaper4k==0.9.6", "trafilatura==2.3.1")
+PACKAGES = ("inscriptis==2.7.6", "newspaper4k==0.9.6", "trafilatura==2.3.1")
 #: Debian's packages that hold documentation as HTML, made by ten different tools.
 DEBIAN_PACKAGES = (
     *("apt-doc", "bash-doc", "debian-policy", "debian-reference-en", "developers-reference", "git-doc"),
