@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import logging
 import re
 import tracemalloc
@@ -374,3 +375,30 @@ def test_a_page_that_carries_our_script_already_is_left_alone(through: Through, 
         seen = through(outer, NAVIGATE, again)
         assert seen.body == ready
     assert outer.stats()["counts"]["page_already_injected"] == 2
+
+
+# -- a page that a script asks for
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("headers", "is_heard"),
+    [
+        (FETCH, True),
+        ({**FETCH, "sec-fetch-mode": "same-origin"}, True),
+        ({**FETCH, "referer": "https://shop.example/worker.js"}, False),  # its answers are heard by no page
+        ({**FETCH, "sec-fetch-site": "same-site"}, False),
+        ({**FETCH, "sec-purpose": "prefetch"}, False),  # waits until somebody sees the page
+        (dict(NAVIGATION), False),
+    ],
+)
+def test_events_of_a_page_for_a_script_are_also_in_its_headers(
+    through: Through, headers: dict[str, str], is_heard: bool
+) -> None:
+    client = make_client()
+    seen = through(client, Request(headers=headers), Response(headers=(HTML,), events=PURCHASE))
+    assert b'"Purchase"' in seen.body
+    assert (seen.header("tiktok-events") is not None, seen.header("server-timing") is not None) == (is_heard, is_heard)
+    if is_heard:
+        assert json.loads(seen.header("tiktok-events") or "")[0][2].encode() in seen.body
+    client.close(1)

@@ -23,7 +23,7 @@ FUNNEL = ["AddPaymentInfo", "AddToCart", "InitiateCheckout", "Purchase", "ViewCo
 _SCOPE: Literal["module"] = "module"
 _FILL = "for (const id in arguments[0]) document.getElementById(id).value = arguments[0][id]; return 1"
 _AT = "return document.readyState === 'complete' && location.pathname.startsWith(arguments[0])"
-_WAIT_S = 30.0
+_WAIT_S = 60.0
 
 
 @pytest.fixture(scope=_SCOPE)

@@ -13,7 +13,7 @@ import httpx
 
 __all__ = ["Browser", "HttpRemote", "MarionetteRemote", "Remote", "WebDriverError", "until"]
 
-_WAIT_S = 20.0
+_WAIT_S = 60.0
 _COMMAND_S = 60.0
 #: Command: path below the session's for WebDriver over HTTP, and name in Firefox's own protocol.
 _COMMANDS = {

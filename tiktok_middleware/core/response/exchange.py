@@ -39,6 +39,7 @@ from tiktok_middleware.core.response.page_csp import nonce_of, say_what_is_block
 from tiktok_middleware.core.response.page_script import late_script, page_script
 from tiktok_middleware.core.response.policy import Codec, Place, Plan, Timing, plan
 from tiktok_middleware.core.response.response_events import ResponseEvents
+from tiktok_middleware.core.response.routed_event import RoutedEvent
 from tiktok_middleware.core.response.skipped_pages import is_sealed_page, note_unread, note_without_place, reason_of
 from tiktok_middleware.core.tracking.request_state import RequestState, TrackedEvent
 from tiktok_middleware.core.tracking.server_event import late_entries
@@ -423,7 +424,9 @@ class Exchange:
         if self._headers is not None:
             growth_bytes = body.growth_bytes(script, spliced, self._head.content_length)
             mark = self._runtime.snippet.mark if is_constant and not nonce else ""
-            headers = self._head_of_page(self._headers, output, growth_bytes, is_personal=is_personal, mark=mark)
+            headers = self._head_of_page(
+                self._headers, output, growth_bytes, leaving, is_personal=is_personal, mark=mark
+            )
             if recorder is not None:
                 recorder.record_page(output, None if tags.policies and nonce else made, nonce)
         body.forget()
@@ -434,7 +437,7 @@ class Exchange:
         """Send the first part of a streamed page, before its head end has come."""
         headers, output = self._headers, self._output
         if headers is not None and output is not None:
-            headers = self._head_of_page(headers, output, None, is_personal=output.may_be_personal)
+            headers = self._head_of_page(headers, output, None, (), is_personal=output.may_be_personal)
         return self._let_go(headers)
 
     def _leave_end(self) -> Forward:
@@ -456,10 +459,17 @@ class Exchange:
         return nonce_of(self._head, self._runtime, told) if self._head.has_policy else told
 
     def _head_of_page(
-        self, headers: Headers, output: BrowserOutput, growth_bytes: int | None, *, is_personal: bool, mark: str = ""
+        self,
+        headers: Headers,
+        output: BrowserOutput,
+        growth_bytes: int | None,
+        leaving: Sequence[RoutedEvent],
+        *,
+        is_personal: bool,
+        mark: str = "",
     ) -> Headers:
         """Return the headers of a page that gets a script."""
-        added = output.headers([])
+        added = [*output.headers([]), *output.headers_for_script(leaving)]
         extend = self._runtime.extend_policy
         if extend is None and self._head.has_policy:
             say_what_is_blocked(self._head, self._runtime, self.state.request)
