@@ -36,8 +36,7 @@ async function live(plan) {
   const document = {
     currentScript: {
       nonce: plan.nonce || '',
-      src: 'https://shop.example/_tiktok/helper-0123456789abcdef.js',
-      getAttribute: () => plan.helperPath || '/_tiktok/helper-0123456789abcdef.js',
+      src: plan.helperUrl || 'https://shop.example/_tiktok/helper-0123456789abcdef.js',
     },
     prerendering: plan.prerendering,
     referrer: plan.referrer === undefined ? 'https://shop.example/before' : plan.referrer,

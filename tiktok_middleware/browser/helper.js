@@ -10,9 +10,8 @@ t.listens = 1;
 // platform: what the bridge has reported. parked: calls that TikTok's script had not run when the visitor refused. t.fired:
 // also names of redirect cookies whose events this page has, and URLs of answers that it has received. t.s: p: there is a
 // platform; m: pattern of its cookies; d: domains of our cookies.
-// A `<base>` behind our script, or one that a script adds, changes what `src` returns: read the attribute, a path or a URL.
-let script = d.currentScript || d.head, {nonce} = script,
-  [, folder, suffix] = (location.origin + script.getAttribute('src')).match(/.*(https?:.*)helper(-\w+.js)$/) || [], url = folder && folder + 'collect',
+// The page's script requests this file by an absolute URL, which no `<base>` changes.
+let {src = '', nonce} = d.currentScript || {}, [, folder, suffix] = src.match(/(.*)helper(-\w+.js)$/) || [], url = folder && folder + 'collect',
   settings = t.s || {}, pages = t.pages = [], items = [], parked = [], pause = 2.5, idle = 0,
   born = Date.now(),
   said, posts, live, paused, busy, leaving, at, seen, heard, platform, needs, watcher, beside;
