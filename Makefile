@@ -145,6 +145,7 @@ bench: $(BENCH)/.installed
 	$(BENCH)/bin/python -m tests.bench requests $(BENCH_ARGS)
 	$(BENCH)/bin/python -m tests.bench delivery $(BENCH_ARGS)
 	$(BENCH)/bin/python -m tests.bench outbox $(BENCH_ARGS)
+	$(BENCH)/bin/python -m tests.bench scaling $(BENCH_ARGS)
 
 FUZZ := .venv-fuzz
 $(FUZZ)/.installed: pyproject.toml

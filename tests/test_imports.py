@@ -58,6 +58,7 @@ ORDER = {
     ),
     "core.endpoint": ("core",),
     "_bots": ("core.visitor.bots",),
+    "_random": (),
     "_rate_limit": ("core",),
     "_other_servers": ("core",),
     "_moved": (),
@@ -72,7 +73,7 @@ ORDER = {
     "_page_reports": ("_helper_watch", "_rate_limit", "_storing", "core"),
     "client": (
         *("_development", "_start_line", "_wiring", "_log", "_other_servers", "_page_reports", "_rate_limit"),
-        *("_drafting", "_helper_watch", "_storing", "core", "delivery", "server_job"),
+        *("_drafting", "_helper_watch", "_random", "_storing", "core", "delivery", "server_job"),
     ),
     "attach": ("core.tracking.current",),
     "_app_check": (),

@@ -19,6 +19,7 @@ from tiktok_middleware._helper_watch import HelperWatch
 from tiktok_middleware._log import NoticeLog, shares
 from tiktok_middleware._other_servers import OtherServers
 from tiktok_middleware._page_reports import PageReports
+from tiktok_middleware._random import random_bytes
 from tiktok_middleware._rate_limit import RateLimit
 from tiktok_middleware._start_line import announce
 from tiktok_middleware._storing import COMMIT_WAIT_S, deliver_to
@@ -54,6 +55,7 @@ from tiktok_middleware.core.tracking.request_state import RequestState
 from tiktok_middleware.core.tracking.request_tracker import RequestTracker
 from tiktok_middleware.core.tracking.server_tracker import Context, server_tracker
 from tiktok_middleware.core.tracking.tracker import Tracker
+from tiktok_middleware.core.visitor.pii import remembered_texts
 from tiktok_middleware.delivery.delivery import open_delivery
 from tiktok_middleware.delivery.interface import DeliveryInterface
 from tiktok_middleware.server_job import ServerJob
@@ -87,7 +89,7 @@ class Client(Drafting, PageReports, OtherServers):
         secret_keys: Iterable[str] = (),
         delivery: DeliveryInterface | None = None,
         clock: Callable[[], float] = time.time,
-        random_bytes: Callable[[int], bytes] = os.urandom,
+        random_bytes: Callable[[int], bytes] = random_bytes,
     ) -> None:
         self.config: Config = config if config is not None else Config.from_env()
         self._log = NoticeLog(is_development=self.config.environment == "development")
@@ -368,6 +370,7 @@ class Client(Drafting, PageReports, OtherServers):
                 "decisions": sum(len(one.decisions) for one in runtimes),
                 "targets": sum(len(one.targets) for one in runtimes),
                 "hosts": sum(len(one.click_cookies) + len(one.cookie_attributes) for one in runtimes),
+                "texts": remembered_texts(),
                 "heads_bytes": sum(one.heads.size_bytes for one in runtimes),
             },
         }

@@ -1,4 +1,4 @@
-"""The command: ``python -m tests.bench requests|delivery|outbox [--quick] [--json]``.
+"""The command: ``python -m tests.bench requests|delivery|outbox|scaling [--quick] [--json]``.
 
 Modules that import the package are imported late: a worker may measure another checkout of it.
 """
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
         _work(*arguments[1:])
         return 0
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("subject", choices=["requests", "delivery", "outbox"])
+    parser.add_argument("subject", choices=["requests", "delivery", "outbox", "scaling"])
     parser.add_argument("--quick", action="store_true", help="under a minute; rougher figures")
     parser.add_argument("--json", action="store_true", help="print numbers instead of tables")
     parser.add_argument("--beside", default="", metavar="DIR", help="outbox: another checkout to compare with")
@@ -80,15 +80,18 @@ def _run(subject: str, beside: str, *, quick: bool, is_json: bool) -> None:
 
 
 def _tables(subject: str, workers: crew.Crew, folder: Path, beside: str, *, quick: bool) -> Iterator[report.Table]:
-    from tests.bench import delivery_bench, outbox_bench, requests_bench, startup
+    from tests.bench import delivery_bench, outbox_bench, requests_bench, saved_pages_bench, scaling_bench, startup
 
     if subject == "outbox":
         yield from outbox_bench.OutboxBench(workers, folder, beside, quick=quick).tables()
         return
     port = workers.start("sink").hear()["port"]
-    if subject == "requests":
-        bench = requests_bench.RequestsBench(workers, folder, f"http://127.0.0.1:{port}", quick=quick)
-        yield from bench.tables()
+    api_url = f"http://127.0.0.1:{port}"
+    if subject == "scaling":
+        yield from scaling_bench.ScalingBench(workers, folder, api_url).tables()
+    elif subject == "requests":
+        yield from requests_bench.RequestsBench(workers, folder, api_url, quick=quick).tables()
+        yield saved_pages_bench.saved_pages_table(folder, api_url, quick=quick)
         yield startup.startup_table(5 if quick else 15)
     else:
         yield from delivery_bench.DeliveryBench(workers, folder, port, quick=quick).tables()

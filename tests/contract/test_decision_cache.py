@@ -25,6 +25,9 @@ from tests.contract.test_adapters_agree import requests, responses, same_start
 from tests.strategies import examples
 from tiktok_middleware import Client
 from tiktok_middleware.core.http.request import RequestView
+from tiktok_middleware.core.page import body as body_module
+from tiktok_middleware.core.page import head_end
+from tiktok_middleware.core.page.known_heads import KnownHeads, Tags
 from tiktok_middleware.core.response import exchange as exchange_module
 from tiktok_middleware.core.response.browser_output import BrowserOutput
 from tiktok_middleware.core.response.page_script import page_script
@@ -117,10 +120,21 @@ class Forgetful(BoundedCache[Any, Any]):
         pass
 
 
+class NoHeads(KnownHeads):
+    """Remembers no head, so that each is searched."""
+
+    def place(self, path: object, piece: bytes) -> int:
+        return -1
+
+    def learn(self, path: object, piece: bytes, place: int, tags: Tags | None = None) -> None:
+        pass
+
+
 @pytest.fixture(scope="module", params=SETTINGS)
 def clients(request: pytest.FixtureRequest) -> Iterator[tuple[Client, Client]]:
     both = make_client(**SETTINGS[request.param]), make_client(**SETTINGS[request.param])
     both[1].runtime.decisions = Forgetful()
+    both[1].runtime.heads = NoHeads()
     yield both
     for client in both:
         client.close(0)
@@ -194,11 +208,39 @@ def test_page_with_policy_or_base_is_replayed_from_the_third_on(
 @pytest.mark.parametrize("through", [through_asgi, through_wsgi])
 def test_pages_of_one_path_with_other_tags_each_get_their_own_script(through: Callable[..., Any]) -> None:
     client, general = make_client(), make_client()
-    general.runtime.decisions = Forgetful()
+    general.runtime.decisions, general.runtime.heads = Forgetful(), NoHeads()
     for _ in range(12):
         for page in (*TAGGED, PAGE):
             response = Response(pieces=(page,))
             assert through(client, Request(), response) == through(general, Request(), response)
+    client.close()
+    general.close()
+
+
+@pytest.mark.parametrize("through", [through_asgi, through_wsgi])
+def test_head_of_page_with_events_is_searched_twice_at_most(
+    monkeypatch: pytest.MonkeyPatch, through: Callable[..., Any]
+) -> None:
+    """An Exchange decides such a page each time."""
+    client, general = make_client(), make_client()
+    general.runtime.heads = NoHeads()
+    searched: list[bytes] = []
+    search = head_end.first_run
+
+    def first_run(data: bytes, *, is_charset_named: bool) -> tuple[int, bool]:
+        searched.append(data)
+        return search(data, is_charset_named=is_charset_named)
+
+    response = Response(events=(("Search", {"event_time": 1_760_000_000}),))
+    request = Request(path="/search", headers=NAVIGATION)
+    for _ in range(5):
+        same_start(client)
+        same_start(general)
+        expected = through(general, request, response)
+        with monkeypatch.context() as patched:
+            patched.setattr(body_module, "first_run", first_run)
+            assert through(client, request, response) == expected
+    assert len(searched) == 2
     client.close()
     general.close()
 

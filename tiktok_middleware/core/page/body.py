@@ -8,6 +8,7 @@ from tiktok_middleware.core.page.codings import has_coding, layers_of
 from tiktok_middleware.core.page.encoded_body import CodedInjector
 from tiktok_middleware.core.page.head_end import Injector, Search, first_run
 from tiktok_middleware.core.page.head_tags import HeadTags
+from tiktok_middleware.core.page.known_heads import KnownHeads
 
 __all__ = ["Body", "PlainBody", "open_body"]
 
@@ -92,17 +93,26 @@ class Body(Protocol):
         ...
 
 
-def open_body(content_encoding: str, *, is_charset_named: bool, is_page: bool) -> Body:
+def open_body(
+    content_encoding: str,
+    *,
+    is_charset_named: bool,
+    is_page: bool,
+    heads: KnownHeads | None = None,
+    page: object = None,
+) -> Body:
     """Return the body of a response. All its content codings must be known.
 
     Args:
         content_encoding: the response's ``Content-Encoding``.
         is_charset_named: whether the response's ``Content-Type`` names its charset.
         is_page: whether the bytes are a page even if they do not begin like one.
+        heads: places in heads that were searched before; None to search each.
+        page: key of this page in ``heads``.
     """
     if content_encoding and has_coding(content_encoding):
         return CodedInjector(layers_of(content_encoding), Injector(is_charset_named=is_charset_named, is_page=is_page))
-    return PlainBody(is_charset_named=is_charset_named, is_page=is_page)
+    return PlainBody(is_charset_named=is_charset_named, is_page=is_page, heads=heads, page=page)
 
 
 class PlainBody:
@@ -111,19 +121,30 @@ class PlainBody:
     Args:
         is_charset_named: as for :func:`open_body`.
         is_page: as for :func:`open_body`.
+        heads: as for :func:`open_body`.
+        page: as for :func:`open_body`.
 
     Attributes:
         is_document: whether the bytes begin like a document, as far as is known.
         is_untouched: always True, because plain bytes after the place are never changed.
     """
 
-    __slots__ = ("_after", "_before", "_injector", "_is_charset_named", "_is_page", "is_document")
+    __slots__ = ("_after", "_before", "_heads", "_injector", "_is_charset_named", "_is_page", "_page", "is_document")
 
     is_untouched = True
 
-    def __init__(self, *, is_charset_named: bool = True, is_page: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        is_charset_named: bool = True,
+        is_page: bool = False,
+        heads: KnownHeads | None = None,
+        page: object = None,
+    ) -> None:
         self._is_charset_named = is_charset_named
         self._is_page = is_page
+        self._heads = heads if is_charset_named else None  # used for the first piece
+        self._page = page
         self._injector: Injector | None = None
         self._before: list[bytes | memoryview] = []  # searched, and ready to be sent
         self._after: bytes | memoryview = b""  # bytes after the place
@@ -157,16 +178,32 @@ class PlainBody:
 
     def feed(self, piece: bytes, *, last: bool) -> Search:
         """Search the next piece."""
+        heads, self._heads = self._heads, None
+        if heads is not None:
+            cut = heads.place(self._page, piece)
+            if cut < 0:
+                return self._searched(piece, last=last, heads=heads)
+            if heads.tags(self._page) is None:
+                self.is_document = True
+                return self._found(piece, cut)
+        return self._searched(piece, last=last)
+
+    def _searched(self, piece: bytes, *, last: bool, heads: KnownHeads | None = None) -> Search:
+        """Search the next piece; remember the place in ``heads``, if they are given."""
         injector = self._injector
         if injector is None:
             cut, is_end = first_run(piece, is_charset_named=self._is_charset_named)
             if is_end:
                 self.is_document = True
+                if heads is not None:
+                    heads.learn(self._page, piece, cut)
                 return self._found(piece, cut)
             injector = self._injector = Injector(cut, is_charset_named=self._is_charset_named, is_page=self._is_page)
         place = injector.feed(piece, last=last)
         self.is_document = bool(injector.is_document)
         if place.search is _FOUND:
+            if heads is not None:
+                heads.learn(self._page, piece, place.cut, injector.tags.key)
             return self._found(place.data, place.cut)
         self._before.append(place.data[: place.cut])
         return place.search

@@ -60,7 +60,7 @@ from tiktok_middleware.core.response.read_log import ReadLog
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.request_tracker import RequestTracker
 
-__all__ = ["Effects", "HeldPage", "Key", "look_up", "passes", "record", "replay"]
+__all__ = ["Effects", "HeldPage", "Key", "look_up", "page_key", "passes", "record", "replay"]
 
 
 class Effects(NamedTuple):
@@ -274,7 +274,7 @@ def _place(
 ) -> tuple[int, Tags | None]:
     """Return the offset of the head end in the first piece of a page, -1 when that is not certain, and its tags."""
     heads, path = tracker.runtime.heads, tracker.raw.get(protocol.path)
-    page = (path, "page") if plan.takes_fragments else path  # other rules find the head end of such a body
+    page = (path, "page") if plan.takes_fragments else path  # page_key(), without the cost of a call
     place = heads.place(page, piece) if plan.is_charset_named else -1
     if place >= 0:
         return place, heads.tags(page)
@@ -285,6 +285,11 @@ def _place(
     if plan.is_charset_named:
         heads.learn(page, piece, place, tags)
     return place, tags
+
+
+def page_key(path: object, plan: Plan) -> object:
+    """Return the key of a page among the remembered heads."""
+    return (path, "page") if plan.takes_fragments else path  # other rules find the head end of such a body
 
 
 def record(runtime: Runtime, key: Key, log: ReadLog, effects: Effects | None) -> None:

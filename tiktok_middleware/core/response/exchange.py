@@ -32,7 +32,7 @@ from tiktok_middleware.core.page.held_memory import Share
 from tiktok_middleware.core.pixel.redirect_cookie import CARRY
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
 from tiktok_middleware.core.response.browser_output import BrowserOutput
-from tiktok_middleware.core.response.decision_cache import Effects, Key
+from tiktok_middleware.core.response.decision_cache import Effects, Key, page_key
 from tiktok_middleware.core.response.decision_recorder import DecisionRecorder
 from tiktok_middleware.core.response.next_request import await_next_request
 from tiktok_middleware.core.response.page_csp import nonce_of, say_what_is_blocked, with_markup
@@ -279,7 +279,11 @@ class Exchange:
 
     def _open_body(self, plan: Plan) -> None:
         self._body = open_body(
-            self._head.content_encoding, is_charset_named=plan.is_charset_named, is_page=plan.takes_fragments
+            self._head.content_encoding,
+            is_charset_named=plan.is_charset_named,
+            is_page=plan.takes_fragments,
+            heads=self._runtime.heads,
+            page=page_key(self.state.request.path, plan),
         )
 
     def _hold(self, headers: Headers) -> Step:

@@ -21,6 +21,7 @@ __all__ = [
     "may_hold_card",
     "plain",
     "query_decoded",
+    "remembered_texts",
     "reveals",
     "scrubbed",
     "text_reveals",
@@ -69,6 +70,23 @@ _PAIR = re.compile(r"[^0-9A-Za-z]*([0-9A-Za-z][0-9A-Za-z_.\[\] -]{0,99})[\"']?[=
 # Remove invisible characters, and convert digits of Arabic script.
 _FOLDED: dict[int, str | None] = dict.fromkeys([0xAD, *range(0x200B, 0x2010), 0x2060, 0xFEFF], None)
 _FOLDED |= {start + digit: str(digit) for start in (0x660, 0x6F0) for digit in range(10)}
+
+
+# Texts that reveal nothing, such as product ids and names, which repeat. Others are not kept: they identify a person.
+_clean: set[object] = set()
+_MAX_CLEAN, _MAX_CLEAN_CHARS = 2_048, 256
+
+
+def remembered_texts() -> int:
+    """Return the number of texts that are remembered because they reveal nothing."""
+    return len(_clean)
+
+
+def _remember(text: str, judged: object) -> None:
+    if len(text) <= _MAX_CLEAN_CHARS:
+        if len(_clean) >= _MAX_CLEAN:
+            _clean.clear()
+        _clean.add(judged)
 
 
 def is_suspect(text: str) -> bool:
@@ -142,9 +160,15 @@ def reveals(text: str, *, may_be_card: bool = True) -> bool:
 
 def identifier_reveals(value: str) -> bool:
     """Return True if an identifier of letters, digits and ``._~-`` holds a card number, a token or personal base64."""
-    if not (_long_number.search(value) or "eyJ" in value or any(map(_text_in_base64.match, _LONG_WORD.findall(value)))):
+    if value in _clean:
         return False
-    return reveals(value)
+    may_reveal = (
+        _long_number.search(value) or "eyJ" in value or any(map(_text_in_base64.match, _LONG_WORD.findall(value)))
+    )
+    if may_reveal and reveals(value):
+        return True
+    _remember(value, value)
+    return False
 
 
 def may_hold_card(key: str) -> bool:
@@ -181,10 +205,15 @@ def text_reveals(raw: str, key: str = "") -> bool:
         raw: a parameter's value or a header, perhaps encoded.
         key: the parameter's name; empty if there is none.
     """
-    if not key and not is_suspect(raw):
+    judged = raw, key
+    if judged in _clean:
         return False
-    text = decoded(raw)
-    return text is None or reveals(text, may_be_card=may_hold_card(key)) or (bool(key) and key_reveals(key, text))
+    if key or is_suspect(raw):
+        text = decoded(raw)
+        if text is None or reveals(text, may_be_card=may_hold_card(key)) or (bool(key) and key_reveals(key, text)):
+            return True
+    _remember(raw, judged)
+    return False
 
 
 @lru_cache(maxsize=512)
