@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tiktok_middleware._slices import SLICE_BYTES, received_in_slices
 from tiktok_middleware.core.http.response_headers import encoded
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
-from tiktok_middleware.core.response.decision_cache import HeldPage, look_up, passes, replay
+from tiktok_middleware.core.response.decision_cache import HeldPage, look_up, replay
 from tiktok_middleware.core.response.decision_cache_key import ASGI
 from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.response.policy import may_get_page
@@ -51,7 +51,7 @@ class AsgiResponse:
     def send(self, message: Message) -> Awaitable[None]:
         """Take a message of the app, and send it to the server now or later."""
         state = self.state
-        if state == PASSING or (state == _SPLICED and message.get("more_body")):
+        if (state == _SPLICED and message.get("more_body")) or state == PASSING:
             return self._send(message)
         if state == _WAITING:
             return self._head(message)
@@ -87,11 +87,7 @@ class AsgiResponse:
             if not isinstance(headers, list):  # headers may be any iterable, or absent
                 headers = list(headers or ())
                 message = {**message, "headers": headers}
-            tracker = self._tracker
-            if passes(tracker, headers, ASGI):
-                self.state = PASSING
-                return self._send(message)
-            found = look_up(tracker, message["status"], headers, ASGI)
+            found = look_up(self._tracker, message["status"], headers, ASGI)
             if found is PASS:
                 self.state = PASSING
                 return self._send(message)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tiktok_middleware.core.response.actions import PASS, Commit, Forward, Phase, Step
-from tiktok_middleware.core.response.decision_cache import HeldPage, Key, look_up, passes, replay
+from tiktok_middleware.core.response.decision_cache import HeldPage, Key, look_up, replay
 from tiktok_middleware.core.response.decision_cache_key import WSGI
 from tiktok_middleware.core.response.exchange import Exchange
 from tiktok_middleware.core.tracking.current import tracker_var
@@ -82,7 +82,7 @@ class WsgiResponse:
         if self._exchange is not None:
             return self._decide(self._exchange, status, headers, exc_info)
         try:
-            found = PASS if passes(self._tracker, headers, WSGI) else look_up(self._tracker, status, headers, WSGI)
+            found = look_up(self._tracker, status, headers, WSGI)
         except Exception as error:  # noqa: BLE001  # our failures never reach the app
             self._client.runtime.notices.failure("response_started", error)
             found = PASS

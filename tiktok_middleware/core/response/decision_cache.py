@@ -2,10 +2,9 @@
 
 A few values decide most responses, and most visitors have no state of their own. Both adapters take these steps:
 
-1. When the response head comes, the adapter calls :func:`passes`. It is true for a response that certainly stays
-   unchanged. For the others the adapter calls :func:`look_up`, which makes a key of raw values: status, method, mount
-   point, the app's ``shared()``, the consent, and the request and response headers that the decision reads
-   (``decision_cache_key``).
+1. The adapter calls :func:`look_up` when the response head comes. It returns ``PASS`` for a response that stays
+   unchanged. For the others it makes a key of raw values: status, method, mount point, the app's ``shared()``, the
+   consent, and the request and response headers that the decision reads (``decision_cache_key``).
 2. If the cache does not have the key, an Exchange decides. Its request and configuration log each value that it reads.
    :func:`record` keeps the decision's effects only if every logged value is in the key or excluded by a guard
    (``decision_cache_guards``).
@@ -31,7 +30,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Union
 
-from tiktok_middleware.core.http.response_head import CONTENT_TYPE, CONTENT_TYPE_CHARS, is_html, says_html
+from tiktok_middleware.core.consent.precedence import SAID_COOKIE
+from tiktok_middleware.core.http.response_head import CONTENT_TYPE, CONTENT_TYPE_CHARS, is_html
 from tiktok_middleware.core.http.response_headers import Headers, with_changes
 from tiktok_middleware.core.page.body import PlainBody
 from tiktok_middleware.core.page.head_end import Search
@@ -41,8 +41,8 @@ from tiktok_middleware.core.response.actions import PASS, Forward, Pass
 from tiktok_middleware.core.response.browser_output import BrowserOutput, visitor_headers
 from tiktok_middleware.core.response.decision_cache_cookies import Due, due_cookies, is_due
 from tiktok_middleware.core.response.decision_cache_guards import (
+    MAX_COOKIE_CHARS,
     READS_BEHIND_GUARDS,
-    are_usual_cookies,
     is_usual_target,
     speaks,
     without_click,
@@ -60,7 +60,7 @@ from tiktok_middleware.core.response.read_log import ReadLog
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.request_tracker import RequestTracker
 
-__all__ = ["Effects", "HeldPage", "Key", "look_up", "page_key", "passes", "record", "replay"]
+__all__ = ["Effects", "HeldPage", "Key", "look_up", "page_key", "record", "replay"]
 
 
 class Effects(NamedTuple):
@@ -115,32 +115,7 @@ _Found = Union[Pass, Forward, HeldPage, Key, None]  # noqa: UP007  # a run-time 
 _MISSING: Any = object()
 
 
-def passes(tracker: RequestTracker, headers: Headers, protocol: ProtocolNames) -> bool:
-    """Return whether a response certainly stays unchanged, as most do: no page, no event and no cookie of ours is due.
-
-    Args:
-        tracker: tracker of the request.
-        headers: headers of the app.
-        protocol: protocol of the adapter.
-    """
-    if tracker.said is not None:
-        return False
-    for name, value in headers:  # `says_html` without the cost of its call
-        if name in CONTENT_TYPE or (len(name) == CONTENT_TYPE_CHARS and name.lower() in CONTENT_TYPE):
-            if is_html(value):
-                return False
-            break
-    query = tracker.raw.get(protocol.query)
-    if query and protocol.ttclid in query:
-        return False
-    cookies: Any = tracker.headers.get(protocol.cookie)
-    if not cookies:
-        return True
-    # A search in text takes a third of the time.
-    return CARRY not in (cookies if type(cookies) is str else cookies.decode("latin-1"))
-
-
-def look_up(tracker: RequestTracker, status: int | str, headers: Headers, protocol: ProtocolNames) -> _Found:  # noqa: C901  # guards in a row
+def look_up(tracker: RequestTracker, status: int | str, headers: Headers, protocol: ProtocolNames) -> _Found:  # noqa: C901, PLR0912  # guards in a row
     """Look up a response: return ``PASS``, a new head to send, a page to hold, or the key for an Exchange.
 
     Args:
@@ -156,16 +131,24 @@ def look_up(tracker: RequestTracker, status: int | str, headers: Headers, protoc
         return None
     query: Any = tracker.raw.get(protocol.query)
     cookies: Any = tracker.headers.get(protocol.cookie)
-    if cookies and not isinstance(cookies, str):
-        cookies = cookies.decode("latin-1")  # as above
+    if cookies and type(cookies) is not str:
+        cookies = cookies.decode("latin-1")  # a search in text takes a third of the time
     has_click = query and protocol.ttclid in query
     may_carry = cookies and CARRY in cookies
-    if not (has_click or may_carry or says_html(headers)):
-        return PASS
+    if not (has_click or may_carry):
+        for name, value in headers:  # says_html(), without the cost of a call: most responses end here
+            if name in CONTENT_TYPE or (len(name) == CONTENT_TYPE_CHARS and name.lower() in CONTENT_TYPE):
+                if is_html(value):
+                    break
+                return PASS
+        else:
+            return PASS
     runtime = tracker.runtime
     if not runtime.is_on:
         return PASS
-    if may_carry or runtime.writes_ids or runtime.is_bridged or (cookies and not are_usual_cookies(cookies)):
+    if may_carry or runtime.writes_ids or runtime.is_bridged:
+        return None
+    if cookies and (len(cookies) > MAX_COOKIE_CHARS or SAID_COOKIE in cookies):
         return None
     query, click = without_click(query, protocol) if has_click else (query, None)
     if not is_usual_target(tracker, query, protocol):

@@ -14,18 +14,13 @@ from tiktok_middleware.core.response.decision_cache_key import ProtocolNames
 from tiktok_middleware.core.tracking.request_tracker import RequestTracker
 from tiktok_middleware.core.visitor.url_redaction import holds_identity
 
-__all__ = ["READS_BEHIND_GUARDS", "are_usual_cookies", "is_usual_target", "speaks", "without_click"]
+__all__ = ["MAX_COOKIE_CHARS", "READS_BEHIND_GUARDS", "is_usual_target", "speaks", "without_click"]
 
 #: Values, as ``ReadLog`` names them, that a decision may read because a guard excludes all that would change it.
 READS_BEHIND_GUARDS = frozenset({"path", "query", f"cookie text {CARRY}", f"cookie text {SAID_COOKIE}"})
 
-# A longer Cookie header may be truncated or hold several copies of one cookie: leave it to an Exchange.
-_MAX_COOKIE_CHARS = 4_096
-
-
-def are_usual_cookies(cookies: str) -> bool:
-    """Return whether the Cookie header is short, and has neither redirect cookie nor stored choice."""
-    return len(cookies) <= _MAX_COOKIE_CHARS and SAID_COOKIE not in cookies and CARRY not in cookies
+#: A longer Cookie header may be truncated or hold several copies of one cookie: leave it to an Exchange.
+MAX_COOKIE_CHARS = 4_096
 
 
 def speaks(cookies: str) -> bool:
