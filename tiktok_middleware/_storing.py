@@ -45,6 +45,7 @@ class Storing:
     """The part of :class:`~tiktok_middleware.Client` that stores events and waits for their claims."""
 
     delivery: DeliveryInterface
+    is_prepared: bool = False
     _log: NoticeLog
 
     def carry_out(self, exchange: Exchange, step: Commit) -> Forward | None:
@@ -87,6 +88,20 @@ class Storing:
         except Exception as error:  # noqa: BLE001  # as above
             self._undurable(error)
             return None
+
+    async def prepare(self) -> None:
+        """Wait until the database of the app's transactions is known, on an event loop; once for a process.
+
+        Until then ``insert_statement`` cannot give a statement: if the tables did not exist, it would abort the
+        app's transaction.
+        """
+        try:
+            reach = getattr(self._delivery_in_use, "reach_drafts", None)
+            self.is_prepared = reach is not None
+            if reach is not None and (reached := reach()) is not None:
+                await wait_for(*reached)
+        except Exception as error:  # noqa: BLE001  # our failures never reach the app
+            self._log.failure("prepare", error)
 
     def take_late(self, state: RequestState, pending: TrackedEvent) -> None:
         """Store an event that was tracked after its response had ended; never raise into the app."""

@@ -50,7 +50,9 @@ class TikTokMiddleware:
                 raise
             self._error = error
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(  # noqa: C901 - each step is short, and a call costs more than a branch
+        self, scope: MutableMapping[str, Any], receive: Receive, send: Send
+    ) -> None:
         """Handle one connection."""
         kind = scope["type"]
         if kind != "http" or self._error is not None:
@@ -66,6 +68,8 @@ class TikTokMiddleware:
         if tracker is None:
             await self.app(scope, receive, send)
             return
+        if not client.is_prepared:
+            await client.prepare()
         if scope.get("extensions"):
             hide_unseen_bodies(scope, tracker)
         attach_to_requests()
@@ -123,6 +127,8 @@ class TikTokMiddleware:
         if tracker is None:
             await self.app(scope, receive, send)
             return
+        if not self.client.is_prepared:
+            await self.client.prepare()
         self.client.end(tracker)
         attach_to_requests()
         token = tracker_var.set(tracker)

@@ -37,6 +37,9 @@ class EntryTaker(Protocol):
     async def wait_async(self, future: Future[list[Claim]], timeout_s: float | None = None) -> Sequence[Claim] | None:
         """Do the same on an event loop."""
 
+    async def prepare(self) -> None:
+        """Wait until events can join the app's own transactions."""
+
     def take_late(self, state: RequestState, pending: TrackedEvent) -> None:
         """Take an event that is tracked after the end of the block."""
 
@@ -72,6 +75,7 @@ class ServerJob:
             self._note(self._client.wait(stored, None if is_in_event_loop() else self._wait_s))
 
     async def __aenter__(self) -> Tracker:
+        await self._client.prepare()
         return self._tracker
 
     async def __aexit__(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -13,9 +14,9 @@ import sqlalchemy
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from tests.contrib.shared import sent
-from tests.postgres_world import Postgres
+from tests.postgres_world import Postgres, free_port
 from tests.transactions.asgi_visit import visit as visit_asgi
-from tests.transactions.shop import Answer, drafts, settled
+from tests.transactions.shop import Answer, drafts, settled, shop_client
 from tiktok_middleware import Client, EventError, current
 
 pytestmark = pytest.mark.postgres
@@ -144,6 +145,66 @@ def test_event_that_is_not_sent_yields_a_statement_without_effect(client: Client
         assert client.insert_statement(event) == ("SELECT false", ())
         assert client.insert_statement(event, style="named") == ("SELECT false", {})
     assert drafts(postgres, url) == 0
+
+
+@contextlib.asynccontextmanager
+async def proxied(postgres: Postgres, url: str) -> AsyncIterator[str]:
+    """Yield the address of the outbox through a proxy on this event loop: whoever blocks the loop never gets there."""
+
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        to_reader, to_writer = await asyncio.open_connection("127.0.0.1", postgres.port)
+        tasks.update(asyncio.create_task(one) for one in (pump(reader, to_writer), pump(to_reader, writer)))
+
+    server = await asyncio.start_server(forward, "127.0.0.1", 0)
+    yield url.replace(f":{postgres.port}/", f":{server.sockets[0].getsockname()[1]}/")
+    server.close()
+    if tasks:
+        await asyncio.wait(tasks, timeout=10)  # the client has closed its connections
+
+
+@pytest.mark.parametrize("way", ["request", "job"])
+@pytest.mark.parametrize("commits", [True, False])
+def test_first_event_of_a_process_does_not_block_the_event_loop(
+    client: Client, postgres: Postgres, url: str, way: str, commits: bool
+) -> None:
+    async def run() -> None:
+        async with proxied(postgres, url) as address:
+            cold = shop_client(address)
+            if way == "request":
+                await visit(cold, lambda event: by_asyncpg(postgres, cold, event, commits))
+            else:
+                async with cold.tracker(ip="203.0.113.9") as tracker:
+                    event = tracker.track("Purchase", order_id="A-1", value=5, currency="EUR")
+                    await by_asyncpg(postgres, cold, event, commits)
+            await asyncio.to_thread(cold.close, 5)
+
+    asyncio.run(run())
+    settled(client, postgres, url)
+    assert len(sent(client)) == commits
+
+
+def test_statement_without_a_reachable_outbox_does_nothing(client: Client, postgres: Postgres) -> None:
+    """The tables may not exist: the statement would abort the app's transaction."""
+    lost = shop_client(f"postgresql://postgres@127.0.0.1:{free_port()}/postgres")
+
+    async def view(event: Any) -> None:
+        assert lost.insert_statement(event) == ("SELECT false", ())
+
+    answer = asyncio.run(visit(lost, view))
+    assert len(answer.copies) == 1
+    assert lost.stats()["counts"]["draft_failed"] == 1
+    lost.close(0.1)
 
 
 def test_unknown_style_names_what_is_allowed(client: Client) -> None:

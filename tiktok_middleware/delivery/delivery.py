@@ -218,6 +218,16 @@ class Delivery:
         drafts.prepare = self._prepared
         return drafts
 
+    def reach_drafts(self) -> tuple[Future[None], float] | None:
+        """Start to look for the database of the app's transactions; return a future and the seconds to wait for it.
+
+        None if there is nothing to wait for. Never waits.
+        """
+        if not isinstance(self._storage, SharedStorage):
+            return None
+        self._use()
+        return self._storage.reach_drafts()
+
     def _prepared(self, entry: OutboxEntry) -> OutboxEntry:
         return self._delayed(entry) if self._options.delay_s > 0 else entry
 

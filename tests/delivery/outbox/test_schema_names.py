@@ -58,9 +58,12 @@ def test_every_statement_quotes_the_schema(postgres: Postgres, name: str) -> Non
         assert outbox.holds(outbox.last_id())
         assert outbox.oldest_s() is not None
         assert outbox.due_in_s() is not None
-        sql, values = outbox.drafts.statement("ref-1", order, "percent")
+        made = outbox.drafts.statement("ref-1", order, "percent")
+        assert made is not None
+        sql, values = made
+        assert isinstance(values, tuple)
         with psycopg.connect(postgres.url()) as app:
-            assert app.execute(sql.encode(), list(values)).fetchone() == (True,)  # type: ignore[call-overload]
+            assert app.execute(sql.encode(), values).fetchone() == (True,)
         assert postgres.execute(f'SELECT ref FROM "{name}".draft') == [("ref-1",)]
         outbox.settle_drafts()
         outbox.close()

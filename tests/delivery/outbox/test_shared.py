@@ -192,7 +192,9 @@ def write_draft(own: Postgres, delivery: Delivery, name: str) -> str:
     assert delivery.flush(20)
     assert delivery.drafts is not None
     ref = name.ljust(32, "0")
-    sql, values = delivery.drafts.statement(ref, order(name), "percent")
+    made = delivery.drafts.statement(ref, order(name), "percent")
+    assert made is not None
+    sql, values = made
     assert isinstance(values, tuple)
     with psycopg.connect(own.url()) as app:
         app.execute(sql.encode(), values)

@@ -153,6 +153,8 @@ class TikTokMiddleware:
             begun = await self.client.collect_async(begun.request, _body(request, begun))
         if isinstance(begun, Answer):
             return own_response(begun)
+        if not self.client.is_prepared:
+            await self.client.prepare()
         tracker_var.set(begun)
         response = await self.get_response(request)
         _leave_admin_alone(request, begun)

@@ -229,8 +229,10 @@ class DraftWriter(Protocol):
         """
         ...
 
-    def statement(self, ref: str, entry: OutboxEntry, style: str) -> tuple[str, object]:
+    def statement(self, ref: str, entry: OutboxEntry, style: str) -> tuple[str, object] | None:
         """Return the SQL statement that writes a draft, and its parameters, for a driver's style of placeholders.
+
+        None as long as it is not known whether the outbox's tables exist: the statement would fail without them.
 
         Raises:
             EventError: ``style`` is unknown.

@@ -41,7 +41,7 @@ def new_draft(pending: TrackedEvent, state: RequestState, connection: object) ->
 def draft_statement(event: Event, state: RequestState, style: str) -> tuple[str, object] | None:
     """Turn an event that has not left yet into a draft that the app writes itself.
 
-    Return the SQL statement and its parameters; None if no such event waits.
+    Return the SQL statement and its parameters; None if no such event waits, or the outbox is not reached yet.
 
     Raises:
         EventError: the outbox takes no drafts, or ``style`` is unknown.
@@ -51,6 +51,9 @@ def draft_statement(event: Event, state: RequestState, style: str) -> tuple[str,
         if pending.event is event:
             ref = pending.draft or _new_ref(state.runtime)
             made = writer.statement(ref, _first_entry(pending, state), style)
+            if made is None:
+                state.runtime.notices.count("draft_failed")
+                return None
             state.pending = [*state.pending[:index], pending._replace(draft=ref), *state.pending[index + 1 :]]
             return made
     return None

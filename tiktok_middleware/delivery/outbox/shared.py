@@ -22,10 +22,13 @@ from tiktok_middleware.delivery.outbox.put_ids import PutIds
 from tiktok_middleware.delivery.outbox.spool import MemorySpool, Spool, SpooledPut
 from tiktok_middleware.delivery.outbox.undecided_claims import UndecidedClaims
 from tiktok_middleware.delivery.process.bounded_calls import BoundedCalls, TooSlowError
+from tiktok_middleware.delivery.process.event_loop import is_in_event_loop
 from tiktok_middleware.delivery.process.threads import off_hub
 from tiktok_middleware.errors import OutboxError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from tiktok_middleware.delivery.outbox.postgres.drafts import Drafts
     from tiktok_middleware.delivery.outbox.postgres.outbox import PostgresOutbox
     from tiktok_middleware.delivery.outbox.sqlite.spool_file import SpoolFile
@@ -93,6 +96,7 @@ class SharedStorage:
         self._is_file_lost = False
         self._may_wait = True  # whether something may wait on this host; an earlier process may have left it
         self._expire_at = 0.0
+        self._reach_until = 0.0
         self._failures = 0
         self._again_at = 0.0
         self._switches_at = 0.0
@@ -422,12 +426,26 @@ class SharedStorage:
         return self.disk.switches()
 
     def drafts(self) -> Drafts:
-        """Return what writes drafts. The first call of a process waits for the outbox's tables to exist."""
-        drafts = self.disk.drafts
-        if drafts.identity is None and self._is_up:
-            with contextlib.suppress(OutboxError, TooSlowError):
-                self._calls.run(self.disk.read_switches, _TABLES_S)
-        return drafts
+        """Return what writes drafts. On a thread, the first calls of a process wait until the database is known."""
+        reached = None if is_in_event_loop() else self.reach_drafts()
+        if reached is not None:
+            with contextlib.suppress(TimeoutError, FutureTimeoutError):
+                reached[0].result(reached[1])
+        return self.disk.drafts
+
+    def reach_drafts(self) -> tuple[Future[None], float] | None:
+        """Start to look for the outbox's tables, if their database is not known.
+
+        Return a future of the end, and the seconds to wait for it; None if there is nothing to wait for. All calls of a
+        process wait for a second together, or for as long as a put may.
+        """
+        if self.disk.drafts.identity is not None or not self._is_up:
+            return None
+        now = time.monotonic()
+        self._reach_until = self._reach_until or now + max(_TABLES_S, self.disk.wait_s)
+        if now >= self._reach_until:
+            return None
+        return self._calls.start(self._look), self._reach_until - now
 
     def notify(self) -> None:
         """Wake the relays of other processes, at most every 20 ms. Never waits."""

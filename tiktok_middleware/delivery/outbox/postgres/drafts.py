@@ -110,9 +110,12 @@ class Drafts:
             self._warned.add(why)
             log.warning("An event could not be written in the app's transaction: %s", why)
 
-    def statement(self, ref: str, entry: OutboxEntry, style: str) -> tuple[str, object]:
+    def statement(self, ref: str, entry: OutboxEntry, style: str) -> tuple[str, object] | None:
         if style not in STYLES:
             raise EventError("style", repr(style)[:50], ", ".join(STYLES))
+        if self.identity is None:
+            self._warn("TIKTOK_OUTBOX has not answered since this process began")
+            return None
         return self._sql(ref, entry).in_style(style, is_call=True)
 
     def _sql(self, ref: str, entry: OutboxEntry) -> DraftSql:
