@@ -16,6 +16,7 @@ import pytest
 
 from tests.delivery.delivery_world import (
     PIXEL,
+    WALL,
     ToldSink,
     memory_outbox,
     record,
@@ -94,6 +95,46 @@ def test_what_came_while_the_disk_failed_goes_there_in_parts(
     assert {row.record.event_id for row in found} == {"late-0", *(f"early-{i}" for i in range(24))}
     assert storage.disk.counts()["bytes"] == sum(len(row.record.body) for row in found)
     assert "10 event(s) that waited in memory are on disk" in caplog.text
+
+
+@pytest.mark.parametrize("fails_again", [False, True])
+@pytest.mark.parametrize("once", [False, True])
+def test_delay_goes_on_when_the_disk_is_back(
+    storage: FallbackOutbox, folder: Path, once: bool, fails_again: bool
+) -> None:
+    """Otherwise a purchase would leave before it can be cancelled."""
+    order = OutboxEntry("order", (record("order"),), browser=True, once=once, delay_s=600.0)
+    put(storage, order, *submissions(2))
+    WALL.pass_by(100.0)
+    if fails_again:
+        assert storage.settle() == 3
+        WALL.pass_by(100.0)
+    folder.unlink()
+    assert storage.settle() == 0
+    assert storage.disk
+    passed = 200.0 if fails_again else 100.0
+    for left_s, found in ((600.0 - passed - 1.0, ["evt-0", "evt-1"]), (2.0, ["order"])):
+        WALL.pass_by(left_s)
+        rows = storage.disk.lease("me", 9, limit_bytes=10**6, for_s=6000.0)
+        assert [row.record.event_id for row in rows] == found
+    again = storage.disk.put([msgspec.structs.replace(order, delay_s=0.0)])
+    assert again == [Claim(browser=not once, server=not once)]
+
+
+def test_purchase_that_waits_in_memory_is_cancelled_once_the_disk_is_back(
+    storage: FallbackOutbox, folder: Path
+) -> None:
+    put(storage, OutboxEntry("order", (record("order"),), once=True, delay_s=600.0), *submissions(1))
+    with pytest.raises(OutboxError):
+        storage.cancel("order")
+    folder.unlink()
+    assert storage.cancel("order")
+    assert storage.settle() == 0
+    WALL.pass_by(700.0)
+    assert storage.disk
+    rows = storage.disk.lease("me", 9, limit_bytes=10**6, for_s=60.0)
+    assert [row.record.event_id for row in rows] == ["evt-0"]
+    assert put(storage, submission(record("order"), once=True)) == [Claim(browser=False, server=False)]
 
 
 def test_what_was_counted_in_memory_stays_counted(storage: FallbackOutbox, folder: Path) -> None:

@@ -308,8 +308,8 @@ class MemoryOutbox:
             rows = [row for queue in queues for row in (*queue.events, *queue.views, *queue.waiting_later())]
             return [row.record for row in sorted(rows, key=row_id)]
 
-    def unload(self, most: int) -> tuple[list[Record], dict[ClaimKey, float]]:
-        """Remove and return records, so that the caller can store them elsewhere.
+    def unload(self, most: int) -> tuple[list[tuple[float, Record]], dict[ClaimKey, float]]:
+        """Remove and return records, so that the caller can store them elsewhere, each with the rest of its delay.
 
         Once no record is left, not even a leased one, also remove and return claims with their times.
 
@@ -317,10 +317,15 @@ class MemoryOutbox:
             most: largest number of each.
         """
         with self._lock:
-            records: list[Record] = []
+            now = self._clock.now()
+            records: list[tuple[float, Record]] = []
             for queue in self._queues.values():
-                while len(records) < most and (row := queue.pop(inf)):
-                    records.append(self._ready(row, 0.0).record)
+                while len(records) < most:
+                    due, row = queue.pop_any(now)
+                    if row is None:
+                        break
+                    delay_s = 0.0 if row.tries else max(due - now, 0.0)
+                    records.append((delay_s, self._ready(row, 0.0).record))
                     self._note(row.record, -1)
             is_empty = not any(usage[0] for usage in self._usage.values())
             return records, self._claims.unload(most) if is_empty else {}
@@ -330,11 +335,11 @@ class MemoryOutbox:
         with self._lock:
             self._put_back([held.row for held in self._held.values()], 0.0)
 
-    def load(self, records: Sequence[Record], claims: Mapping[ClaimKey, float]) -> None:
+    def load(self, records: Sequence[tuple[float, Record]], claims: Mapping[ClaimKey, float]) -> None:
         """Store unloaded records and claims again."""
         with self._lock:
-            for record in records:
-                self._store(record)
+            for delay_s, record in records:
+                self._store(record, self._clock.now() + delay_s if delay_s else None)
             self._claims.load(claims)
 
     def resumes(self) -> int:

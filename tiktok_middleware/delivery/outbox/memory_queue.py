@@ -38,14 +38,22 @@ class MemoryQueue:
         return self.later[0][0] if self.later else None
 
     def pop(self, now: float) -> LeasedRecord | None:
-        if self.later and self.later[0][0] <= now:
-            part = self.later[0][2]
+        """Remove and return the next row that is due; None if there is none."""
+        if self.later and self.later[0][0] > now and not (self.events or self.views):
+            return None
+        _, row = self.pop_any(now)
+        return row
+
+    def pop_any(self, now: float) -> tuple[float, LeasedRecord | None]:
+        """Remove and return a row with its due time, 0 for now: one that is due if there is any."""
+        if self.later and (self.later[0][0] <= now or not (self.events or self.views)):
+            at, _, part = self.later[0]
             row = part.pop()
             if not part:
                 heapq.heappop(self.later)
-            return row
+            return at, row
         queue = self.events or self.views
-        return queue.popleft() if queue else None
+        return 0.0, queue.popleft() if queue else None
 
     def put_back(self, rows: list[LeasedRecord], at: float) -> None:
         self._parts += 1

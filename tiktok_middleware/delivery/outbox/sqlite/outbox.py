@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from tiktok_middleware.core.events.event import Claim, OutboxEntry, Record
-from tiktok_middleware.delivery.outbox.admission import Admission, Space
+from tiktok_middleware.delivery.outbox.admission import Space
 from tiktok_middleware.delivery.outbox.base import (
     DELAYED,
     MAX_DELAY_S,
@@ -133,7 +133,9 @@ class SqliteOutbox:
             admission = self._space.admission(db, entries, Space(self._limits, rows, size))
             claims = SqliteClaims(db, self._scopes, self._clock, self._added, now)
             won = [admission.decide(entry, claims) for entry in entries]
-            last_id = self._store(db, admission, now, holder)
+            self._store_delayed(db, admission.delayed, now)
+            owner, due = (holder.owner, now + holder.for_s) if holder else (None, now)
+            last_id = insert(db, admission.stored, self._scopes, owner, due)
             if payloads := handed_out(entries, won):
                 deferred_rows.keep(db, payloads, now, self._limits.deferred)
             puts = with_put(puts, put_id, won) if put_id else None
@@ -156,15 +158,10 @@ class SqliteOutbox:
     def take(self, ref: str) -> bytes | None:
         return deferred_rows.take(self._connection, ref, self._clock.now())
 
-    def _store(self, db: sqlite3.Connection, admission: Admission, now: float, holder: LeaseHolder | None) -> int:
-        """Store the admitted records; return the number of the last row that may be sent at once."""
-        for delay_s, record in admission.delayed:
+    def _store_delayed(self, db: sqlite3.Connection, records: Sequence[tuple[float, Record]], now: float) -> None:
+        for delay_s, record in records:
             id_ = insert(db, [record], self._scopes, None, now + min(delay_s, MAX_DELAY_S))
             db.execute("UPDATE waiting SET reason = ? WHERE id = ?", (DELAYED, id_))
-        if not admission.stored:
-            return 0
-        owner, due = (holder.owner, now + holder.for_s) if holder else (None, now)
-        return insert(db, admission.stored, self._scopes, owner, due)
 
     def lease(
         self,
@@ -252,18 +249,24 @@ class SqliteOutbox:
             for pixel in dict.fromkeys(record.pixel for record in records):
                 self._bury(db, owner, [row for row in rows if row.record.pixel == pixel], reason)
 
-    def adopt(self, records: Sequence[Record], claims: Mapping[ClaimKey, float]) -> None:
-        """Store records and claims that were already accepted in memory; no limits apply and no claim is checked."""
+    def adopt(self, records: Sequence[tuple[float, Record]], claims: Mapping[ClaimKey, float]) -> None:
+        """Store records and claims that were already accepted in memory; no limits apply and no claim is checked.
+
+        Args:
+            records: each with the rest of its delay in seconds, or 0.
+            claims: times of the claims, in Unix seconds.
+        """
         with self._connection.transaction() as db:
             now = self._clock.now()
-            insert(db, records, self._scopes, None, now)
+            insert(db, [record for delay_s, record in records if not delay_s], self._scopes, None, now)
+            self._store_delayed(db, [row for row in records if row[0]], now)
             known = [
                 (key, channel, at)
                 for (pixel, event_id, channel), at in claims.items()
                 for key in self._scopes.keys(event_id, [pixel])
             ]
             new = db.executemany("INSERT OR IGNORE INTO once VALUES (?, ?, ?)", known).rowcount if known else 0
-            self._space.count(db, records, new, now)
+            self._space.count(db, [record for _, record in records], new, now)
 
     def cancel(self, event_id: str) -> bool:
         # No index has the event ids, since it would make each put dearer. So other processes must not wait for the
