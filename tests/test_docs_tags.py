@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import re
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
+from tests.contract.test_event_inputs import Both, make
+from tests.contract.test_once_per_visit import visit_of
 from tests.test_docs import ROOT, blocks
 from tiktok_middleware import Client, Config
 from tiktok_middleware.core.runtime import page_events
+from tiktok_middleware.reasons import Reason
 
 
 def variables(page: str, index: int) -> dict[str, str]:
@@ -76,6 +80,55 @@ def line_of(page: str, index: int) -> dict[str, str]:
     """Return the one variable of a page's block number ``index``."""
     name, _, value = blocks(page, "ini")[index].strip().partition("=")
     return {name: value}
+
+
+def test_program_about_in_app_browsers_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIKTOK_PIXEL_ID", "C5ABCDEFGHIJKLMNOPQR")
+    monkeypatch.setenv("TIKTOK_OUTBOX", "memory://")
+    space: dict[str, Any] = {}
+    exec(blocks("docs/how-to/in-app-browsers.md", "python")[0], space)  # the documentation's own code
+    assert capsys.readouterr().out == "{}\n"
+    agent = (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 musical_ly_2024010"
+    )
+    with space["client"].tracker(user_agent=agent, url="https://shop.example/", consent=True) as tiktok:
+        tiktok.track("Contact")
+    assert space["client"].stats()["in_app"] == {"tiktok": 1}
+    space["client"].close(1)
+
+
+@pytest.mark.parametrize("adapter", ["asgi", "wsgi"])
+def test_event_that_the_page_counts_once_per_visit_is_sent_once(adapter: str) -> None:
+    page = "docs/how-to/track.md"
+    (code,) = [block for block in blocks(page, "python") if "once_per" in block]
+    client = make()
+    both = Both(client, adapter)
+
+    def view(tracker: Any) -> None:
+        exec(code, {"request": SimpleNamespace(tiktok=tracker)})  # the documentation's own code
+
+    seen, copies, _ = both.visit(view)
+    _, again, items = both.visit(view, cookie=visit_of(seen))
+    assert ([copy[0] for copy in copies], again, items) == (["InitiateCheckout"], [], [])
+    client.close(1)
+
+
+def test_options_of_the_page_about_existing_pixels_are_accepted() -> None:
+    """Each step of the table, and both ways out of the order that counts twice."""
+    text = (ROOT / "docs" / "how-to" / "migrate.md").read_text("utf-8")
+    settings = set(re.findall(r"`(TIKTOK_(?:SNIPPET|PAGE_VIEW))=(\w+)`", text))
+    assert settings == {
+        ("TIKTOK_SNIPPET", "off"),
+        ("TIKTOK_SNIPPET", "adopt"),
+        ("TIKTOK_PAGE_VIEW", "matched"),
+        ("TIKTOK_PAGE_VIEW", "off"),
+    }
+    for name, value in settings:
+        assert Config.from_env({"TIKTOK_PIXEL_ID": "A", name: value}).pixel_id == "A"
+    reasons = set(re.findall(r"^\| `([a-z_]+)` \|", text, re.MULTILINE))
+    assert reasons == {one.value for one in Reason if re.search("base_code|ttq|gateway", one.value)}
 
 
 def test_two_pixels_get_every_event() -> None:

@@ -15,6 +15,9 @@ _EXAMPLE = """such as a[href^="tel:"] click Contact; form#lead submit Lead"""
 _MAX_RULES = 50
 _MAX_CHARS = 8192
 _PARTS = re.compile(r"""((?:[^;"'\\]|\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')*)(;|$)""", re.DOTALL)
+#: What a selector holds besides its own words, and a word that no element has: the next rule has begun.
+_QUOTED = re.compile(r"""\\.|"[^"]*"|'[^']*'|\[[^\]]*\]""", re.DOTALL)
+_NEXT_RULE = re.compile(r"(?:^|\s)(?:(?:click|submit)\s|input\s+[^\s;]+[ \t]*\n)")
 _EVENT = re.compile(r"[^\s;]{1,50}")
 
 
@@ -79,6 +82,8 @@ def _rule(text: str) -> BrowserRule:
         raise ValueError(
             f"{_FORM}; the rule {text[:100]!r} has {moment[:20]!r} where one of {', '.join(RULE_MOMENTS)} stands"
         )
+    if _NEXT_RULE.search(_QUOTED.sub("", selector)):
+        raise ValueError(f"{_FORM}; in the rule {text[:100]!r} a semicolon is missing before the next rule")
     if not (selector.isprintable() or selector.replace("\n", " ").replace("\t", " ").isprintable()):
         raise ValueError(f"{_FORM}; the rule {text[:100]!r} has control characters")
     from tiktok_middleware._css_selectors import check_selector  # noqa: PLC0415  # its patterns take 10 ms to compile

@@ -46,36 +46,36 @@ def check_selector(selector: str) -> str:
     return "" if end == len(selector) else f"{selector[end:][:20]!r} is no selector"
 
 
-def _list(text: str, at: int, depth: int, *, is_relative: bool = False) -> int:
+def _list(text: str, at: int, depth: int, *, is_relative: bool = False, is_in_has: bool = False) -> int:
     """Return the position behind a list of selectors that begins at ``at``."""
     if depth > _MAX_DEPTH:
         raise ValueError("it is nested too deeply")
     while True:
         if is_relative and (found := re.compile(r"\s*[>+~]\s*").match(text, at)):
             at = found.end()
-        at = _complex(text, at, depth)
+        at = _complex(text, at, depth, is_in_has=is_in_has or is_relative)
         if text[at : at + 1] != ",":
             return at
         at = _SPACE.match(text, at + 1).end()  # type: ignore[union-attr]  # always matches
 
 
-def _complex(text: str, at: int, depth: int) -> int:
-    at = _compound(text, at, depth)
+def _complex(text: str, at: int, depth: int, *, is_in_has: bool) -> int:
+    at = _compound(text, at, depth, is_in_has=is_in_has)
     while found := _COMBINATOR.match(text, at):
         behind = found.end()
         if not found[0].strip() and text[behind : behind + 1] in {"", ",", ")"}:
             return behind
-        at = _compound(text, behind, depth)
+        at = _compound(text, behind, depth, is_in_has=is_in_has)
     return at
 
 
-def _compound(text: str, at: int, depth: int) -> int:
+def _compound(text: str, at: int, depth: int, *, is_in_has: bool) -> int:
     start = at
     if found := _TYPE.match(text, at):
         at = found.end()
     while text[at : at + 1] in {"#", ".", "[", ":"}:
         if text[at] == ":":
-            at = _pseudo(text, at, depth)
+            at = _pseudo(text, at, depth, is_in_has=is_in_has)
             continue
         found = (_ATTRIBUTE if text[at] == "[" else _ID_OR_CLASS).match(text, at)
         if found is None:
@@ -89,7 +89,7 @@ def _compound(text: str, at: int, depth: int) -> int:
 _KINDS = {"#": "id", ".": "class", "[": "attribute selector"}
 
 
-def _pseudo(text: str, at: int, depth: int) -> int:
+def _pseudo(text: str, at: int, depth: int, *, is_in_has: bool) -> int:
     if text.startswith("::", at):
         raise ValueError("pseudo-elements such as ::before get no events")
     found = _PSEUDO.match(text, at)
@@ -99,9 +99,11 @@ def _pseudo(text: str, at: int, depth: int) -> int:
         if name not in _PLAIN:
             raise ValueError(f"{text[at:][:20]!r} is no pseudo-class")
         return end
+    if name == "has" and is_in_has:
+        raise ValueError(":has is not allowed inside :has")
     if name in _WITH_SELECTORS:
         inner = _SPACE.match(text, end + 1).end()  # type: ignore[union-attr]  # always matches
-        end = _list(text, inner, depth + 1, is_relative=name == "has")
+        end = _list(text, inner, depth + 1, is_relative=name == "has", is_in_has=is_in_has)
         if text[end : end + 1] != ")":
             raise ValueError(f"a bracket is open after :{name}")
         return end + 1

@@ -117,11 +117,57 @@ def test_values_of_the_page_are_put_back() -> None:
     assert entries[-1] == {"ecommerce": {"value": 1}, "user_data": {"email_address": "x"}}
 
 
-@pytest.mark.parametrize("layer", ["Object.freeze([])", "5", "{push: null}", "'text'"])
-def test_unusable_layer_throws_nothing(layer: str) -> None:
-    before = f"window.console = {{warn: text => {{ document.cookie = 'warned=' + text.length; }}}}; window.dataLayer = {layer};"
-    diary = run(MADE.page("", page=False, copies=[PURCHASE]), made=MADE, before=before)
-    assert "warned" in diary["cookies"]
+UNUSABLE = {
+    "frozen": "window.dataLayer = Object.freeze([])",
+    "sealed": "window.dataLayer = Object.seal([])",
+    "number": "window.dataLayer = 5",
+    "text": "window.dataLayer = 'text'",
+    "function": "window.dataLayer = function () {}",
+    "push of nothing": "window.dataLayer = {push: null}",
+    "push that throws": "window.dataLayer = {push: function () { throw 1; }}",
+    "array with a push that throws": "window.dataLayer = []; dataLayer.push = function () { throw 1; }",
+    "array-like": "window.dataLayer = {length: 0, push: function () {}}",
+    "array-like with the push of arrays": "window.dataLayer = {length: 0, push: [].push}",
+    "getter that throws": "Object.defineProperty(window, 'dataLayer', {configurable: true, get: function () { throw 1; }})",
+    "getter of a new array": "Object.defineProperty(window, 'dataLayer', {configurable: true, get: function () { return []; }})",
+    "proxy that throws": "window.dataLayer = new Proxy([], {get: function () { throw 1; }})",
+    "element": "window.dataLayer = document.createElement('img')",
+}
+WARNS = "window.console = {warn: function (text) { document.cookie = 'warned=' + text.length + '-' + (window.count = (window.count || 0) + 1); }};"
+REMOVE = ("run", "Object.defineProperty(window, 'dataLayer', {configurable: true, value: undefined})")
+
+
+@pytest.mark.parametrize("at", ["before", "after"])
+@pytest.mark.parametrize("layer", [pytest.param(code, id=name) for name, code in UNUSABLE.items()])
+def test_unusable_layer_throws_nothing_warns_once_and_keeps_a_refusal(layer: str, at: str) -> None:
+    """Before our script, or in the place of the array that it has made."""
+    steps: list[Any] = [("run", layer)] if at == "after" else []
+    steps += [("run", "tiktok.emit([['Contact', {}, 'id-3']])"), ("run", "tiktok.revokeConsent()"), ("tick", 1), REMOVE]
+    before = WARNS + (layer if at == "before" else "")
+    diary = run(MADE.page("", page=False, copies=[PURCHASE]), made=MADE, helper=True, before=before, steps=steps)
+    assert diary["cookies"]["warned"].endswith("-1")
+    assert diary["cookies"]["_tt_consent"] == "d"
+    assert diary["loaded"] == []
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "window.dataLayer = new Proxy([], {})",
+        "Object.defineProperty(window, 'dataLayer', {writable: false, value: [{own: 1}]})",
+        "var kept = []; Object.defineProperty(window, 'dataLayer', {get: function () { return kept; }})",
+        "window.dataLayer = [null, undefined, 5, 'text', ['consent', 'default'], {own: 1}]",
+        "window.dataLayer = [{get ecommerce() { throw 1; }}]",
+        "class Layer extends Array {} window.dataLayer = new Layer()",
+    ],
+)
+def test_unusual_array_gets_the_events(layer: str) -> None:
+    look = (
+        "run",
+        "document.cookie = 'words=' + dataLayer.filter(one => one && one.event).map(one => one.event).join('-')",
+    )
+    diary = run(MADE.page("", page=False, copies=[PURCHASE]), made=MADE, before=WARNS + layer, steps=[look])
+    assert diary["cookies"] == {"words": "tiktok.consent-Purchase"}
 
 
 def test_matched_page_views_are_refused() -> None:

@@ -2,13 +2,15 @@
 // in the form that TikTok's own GTM template reads. Nothing of TikTok's is loaded from here.
 var sent = [], waiting = [], layer, word;
 function push(entry) {
-  var a = w.dataLayer = w.dataLayer || [];
-  // A page may replace the array before Tag Manager has taken it over, which replaces its `push`.
-  if (layer && a !== layer && layer.push === [].push) sent.forEach(function (e) { if (a.indexOf(e) < 0) a.push(e); });
-  layer = a;
-  sent.push(entry);
   try {
+    var a = w.dataLayer = w.dataLayer || [];
+    // A page may replace the array before Tag Manager has taken it over, which replaces its `push`.
+    if (layer && a !== layer && layer.push === [].push) sent.forEach(function (e) { if (a.indexOf(e) < 0) a.push(e); });
+    layer = a;
+    sent.push(entry);
     a.push(entry);
+    // Tag Manager reads an array, and the same one each time.
+    if (!a.slice || w.dataLayer !== a) throw a;
   } catch (e) {
     if (!t.warned) console.warn('tiktok-middleware: window.dataLayer takes no entries, so that Tag Manager gets no events');
     t.warned = 1;
@@ -19,7 +21,9 @@ function tell(next) {
 }
 // What an earlier entry of the page has set, so that ours does not stay.
 function before(key) {
-  for (var a = w.dataLayer || [], n = a.length; n--;) if (a[n] && sent.indexOf(a[n]) < 0 && a[n][key] !== undefined) return a[n][key];
+  try {
+    for (var a = w.dataLayer || [], n = a.length; n--;) if (a[n] && sent.indexOf(a[n]) < 0 && a[n][key] !== undefined) return a[n][key];
+  } catch (e) {}
   return null;
 }
 function entry(event) {
@@ -71,7 +75,7 @@ function run(limited) {
 var off = t.off;
 try {
   Object.defineProperty(t, 'off', {configurable: true, get: function () { return off; }, set: function (value) {
-    if (value && layer && layer.push === [].push) {
+    if (value && layer && layer.slice && layer.push === [].push) {
       // Tag Manager has not come yet, and would read all entries in order: take back what only waits for it.
       sent.splice(0).forEach(function (e) { var n = layer.indexOf(e); if (n >= 0) layer.splice(n, 1); });
       waiting.splice(0).forEach(function (event) {

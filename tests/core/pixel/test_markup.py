@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from hashlib import sha256
 from html.parser import HTMLParser
 from typing import Any
@@ -71,6 +72,80 @@ def test_no_value_ends_the_attribute(text: str) -> None:
     assert set(parsed(markup)) == {"data-tiktok-on", "data-tiktok-envelope"}
     assert markup.isascii()
     assert entry(runtime, markup)[0] == "Search"
+
+
+HOSTILE = {
+    "quotes": "\"'`",
+    "end of a script": "</script><script>alert(1)</script>",
+    "end of a comment": "--><!-- ]]>",
+    "entities": "&quot;&lt;&#34;&amp;",
+    "NUL": "a\0b",
+    "control characters": "\x1b[31m\x07\r\n\tz",
+    "line separators": "a\u2028b\u2029c\x85z",
+    "direction": "\u202eabc\ufeff",
+    "astral": "\U0001f600",
+    "backslashes": '\\"\\u0022\\',
+    "template": "{{7*7}}{% x %}${1}<%= 1 %>",
+    "address": "javascript:alert(1)",
+    "10 KB": "x" * 10_240,
+    "10 KB of quotes": '"' * 10_240,
+}
+
+
+@pytest.mark.parametrize("field", ["description", "content_name"])
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in HOSTILE.items()])
+def test_hostile_value_stays_in_the_attribute_and_arrives_as_it_is(text: str, field: str) -> None:
+    runtime = runtime_of()
+    markup = tracker_of(runtime).markup("ViewContent", {field: text, "value": 5, "currency": "EUR"})
+    assert set(parsed(markup)) == {"data-tiktok-on", "data-tiktok-envelope"}
+    assert markup.isascii()
+    assert not set(markup) & set("<>\n\r\0")
+    name, properties, _, token = entry(runtime, markup)
+    signed_event = open_signed_event(token, runtime.signer, runtime.pixels, NOW)
+    assert (name, signed_event.event, properties["value"]) == ("ViewContent", "ViewContent", 5)
+    kept = properties["contents"][0][field] if field == "content_name" else properties[field]
+    assert kept == text[: len(kept)]
+    assert len(kept) == len(text) or len(kept) >= 100
+
+
+@pytest.mark.parametrize("event", ["</script>", 'Evil"Event', "x" * 60, "Contact\0", "Ünï"])
+def test_hostile_name_is_made_a_name_and_the_event_stays(event: str) -> None:
+    runtime = runtime_of()
+    markup = tracker_of(runtime).markup(event)
+    assert re.fullmatch(r"[A-Za-z][\w-]{0,49}", entry(runtime, markup)[0])
+
+
+@pytest.mark.parametrize("moment", ["hover", "LOAD", "", "load click", None, 5, 'click" onclick="x'])
+def test_unknown_moment_is_named_and_no_attribute_is_made(moment: Any, caplog: pytest.LogCaptureFixture) -> None:
+    assert tracker_of(runtime_of()).markup("Contact", on=moment) == ""
+    assert "on is another word; allowed: load, click, submit" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("given", "life_s", "is_named"),
+    [
+        (60, 60, False),
+        (0, 0, False),
+        (-1, 0, False),
+        (1.5, 1, False),
+        (10**12, 31_536_000, False),
+        (10**400, 31_536_000, False),
+        (float("inf"), 31_536_000, False),
+        ("60", 2_592_000, True),
+        (None, 2_592_000, True),
+        (float("nan"), 2_592_000, True),
+        ([60], 2_592_000, True),
+    ],
+)
+def test_life_of_the_cache_that_cannot_be_read_is_the_usual_one(
+    given: Any, life_s: int, is_named: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    runtime = runtime_of()
+    token = entry(runtime, tracker_of(runtime).markup("Contact", cached_s=given))[3]
+    open_signed_event(token, runtime.signer, runtime.pixels, NOW + life_s + 86_400)
+    with pytest.raises(TokenError, match="expired"):
+        open_signed_event(token, runtime.signer, runtime.pixels, NOW + life_s + 86_401)
+    assert ("cached_s is" in caplog.text) is is_named
 
 
 @pytest.mark.parametrize("headers", [{}, {"cookie": "_tt_consent=d"}, {"sec-gpc": "1"}])

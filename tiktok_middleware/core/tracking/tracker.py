@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 from tiktok_middleware.core.consent.consent import Consent
+from tiktok_middleware.core.events.coerce import kind
 from tiktok_middleware.core.events.event import PAGE_VIEW, Event, browser_properties, channels_closed
 from tiktok_middleware.core.events.ids import once_event_id, timed_event_id
 from tiktok_middleware.core.events.track_call import is_true, read_call, read_content
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
 __all__ = ["Tracker"]
 
 _RANDOM_BYTES = 10
+
+#: How long a cache keeps markup unless the app says otherwise, and the longest time that counts, in seconds.
+_CACHED_S = 2_592_000
+_LONGEST_S = 31_536_000
 
 
 class Tracker:
@@ -170,7 +175,7 @@ class Tracker:
         /,
         *,
         on: str = "load",
-        cached_s: int = 2_592_000,
+        cached_s: int = _CACHED_S,
         **more: Unpack[OpenProperties],
     ) -> str:
         """Return attributes for your own markup, such as ``data-tiktok-on="load" data-tiktok-envelope="..."``.
@@ -344,13 +349,19 @@ class Tracker:
             content.name,
             content.properties,
             self.state.request.path,
-            int(runtime.clock()) + template_life_s(cached_s),
+            int(runtime.clock()) + template_life_s(self._cached_s(cached_s)),
             limited_data_use=runtime.limited_data_use or content.limited_data_use,
         )
         token = write_signed_event(signed_event, runtime.signer, runtime.pixels)
         if len(token) > TOKEN_LIMIT_CHARS:
             raise EventError("properties", "too large to be confirmed by a browser", "about 8 KB in all")
         return attributes(moment, (content.name, browser_properties(content), "", token))
+
+    def _cached_s(self, given: object) -> int:
+        if isinstance(given, (int, float)) and given == given:  # noqa: PLR0124  # not NaN
+            return int(min(max(given, 0), _LONGEST_S))
+        self._invalid(EventError("cached_s", kind(given), "a number of seconds"))
+        return _CACHED_S
 
     def _known(self) -> Snapshot:
         request, runtime, consent = self.state.request, self.runtime, self.consent
