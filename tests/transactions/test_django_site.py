@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.delivery.delivery_world import Api, running_api
 from tests.postgres_world import Postgres
+from tiktok_middleware.core.events.ids import once_event_id
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -48,9 +50,11 @@ def manage(postgres: Postgres, api: Api, folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def shop(postgres: Postgres) -> Iterator[Postgres]:
-    postgres.execute("CREATE DATABASE shop")
+    for name in ("shop", "shop_other"):
+        postgres.execute(f"CREATE DATABASE {name}")
     yield postgres
-    postgres.execute("DROP DATABASE shop WITH (FORCE)")
+    for name in ("shop", "shop_other"):
+        postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_migrate_creates_the_tables_and_the_check_misses_them(shop: Postgres, api: Api, tmp_path: Path) -> None:
@@ -61,10 +65,25 @@ def test_migrate_creates_the_tables_and_the_check_misses_them(shop: Postgres, ap
     assert {"draft", "event", "claim"} <= {name for (name,) in tables}
 
 
-def test_its_tests_pass_and_their_database_is_removed(shop: Postgres, api: Api, tmp_path: Path) -> None:
-    printed = manage(shop, api, tmp_path, "test", "tests.transactions", "-p", "django_site_tests.py", "-v", "2")
-    assert "Ran 3 tests" in printed
-    assert "Destroying test database" in printed
-    assert shop.execute("SELECT datname FROM pg_database WHERE datname = 'test_shop'") == []
+def databases_of_tests(postgres: Postgres) -> list[Any]:
+    return postgres.execute("SELECT datname FROM pg_database WHERE datname LIKE 'test_shop%'")
+
+
+def test_its_tests_pass_and_their_databases_are_removed(shop: Postgres, api: Api, tmp_path: Path) -> None:
+    arguments = ("test", "tests.transactions", "-p", "django_site_tests.py", "-v", "2", "--exclude-tag", "unsent")
+    printed = manage(shop, api, tmp_path, *arguments)
+    assert "Ran 11 tests" in printed
+    assert "Destroying test database for alias 'default'" in printed
+    assert databases_of_tests(shop) == []
     assert shop.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'tiktok_middleware'", "shop") == []
-    assert len(api.ids) <= 1
+    assert once_event_id("Purchase", "A-2") in api.ids
+    assert not {once_event_id("Purchase", order) for order in ("A-1", "A-3", "S-00")} & set(api.ids)
+
+
+def test_databases_of_parallel_tests_are_removed_while_events_wait(shop: Postgres, api: Api, tmp_path: Path) -> None:
+    api.status, api.body = 503, b""
+    arguments = ("test", "tests.transactions", "-p", "django_site_tests.py", "-v", "2", "--tag", "unsent")
+    printed = manage(shop, api, tmp_path, *arguments, "--parallel", "2")
+    assert "Ran 2 tests" in printed
+    assert printed.count("Destroying test database") >= 2
+    assert databases_of_tests(shop) == []

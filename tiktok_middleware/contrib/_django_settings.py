@@ -29,10 +29,22 @@ def client_of_settings() -> Client:
     given = getattr(settings, "TIKTOK", None) or {}
     if isinstance(given, Client):
         return in_django(given)
-    keys = [settings.SECRET_KEY, *getattr(settings, "SECRET_KEY_FALLBACKS", ())]
-    return in_django(
-        Client.from_env(secret_keys=[str(key) for key in keys if key], is_debug=settings.DEBUG, **_options())
-    )
+    keys = [str(key) for key in (settings.SECRET_KEY, *getattr(settings, "SECRET_KEY_FALLBACKS", ())) if key]
+    config = config_of_settings()
+    if not alias_of(config.outbox):
+        return _new_client(keys)
+    # Django's tests make a middleware for each test: its threads and connections must not become more with each.
+    made_of = (config, keys, timezone.get_default_timezone_name())
+    if not (_made and _made[0][0] == made_of and not getattr(_made[0][1].delivery, "is_closed", False)):
+        _made[:] = [(made_of, _new_client(keys))]
+    return _made[0][1]
+
+
+_made: list[tuple[object, Client]] = []
+
+
+def _new_client(keys: list[str]) -> Client:
+    return in_django(Client.from_env(secret_keys=keys, is_debug=settings.DEBUG, **_options()))
 
 
 def in_django(client: Client) -> Client:

@@ -148,6 +148,11 @@ class Delivery:
                     self._is_used = True
         self._is_used = True
 
+    @property
+    def is_closed(self) -> bool:
+        """Return whether `close` was called in this process."""
+        return self._pid == os.getpid() and self._is_closed
+
     def _is_ready(self) -> bool:
         """Return whether `_begin` ran in this process, at its first use or later."""
         return self._pid == os.getpid() and (self._is_used or self._is_closed)

@@ -294,3 +294,9 @@ def test_page_of_a_fetch_is_its_referrer_but_no_script(make: MakeRequest, referr
     headers = {"sec-fetch-mode": "cors", "sec-fetch-site": "same-origin"}
     request = make("/api/cart", {**headers, "referer": referrer} if referrer else headers)
     assert request.page_url == page
+
+
+@pytest.mark.parametrize("query", [b"ttclid=E.C.P.x", "ttclid=E.C.P.x", bytearray(b"ttclid=E.C.P.x")])
+def test_query_string_may_be_text_as_djangos_asynchronous_test_client_passes_it(query: object) -> None:
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": query, "headers": []}
+    assert ScopeRequest(scope, Proxies("0")).query_value("ttclid") == "E.C.P.x"

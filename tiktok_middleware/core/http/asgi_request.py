@@ -34,7 +34,8 @@ class ScopeRequest(RequestView):
             if path != mount and not path.startswith(mount + "/"):
                 path = mount + path
         self.path: str = path
-        self.query: str = bytes(query).decode("latin-1") if query else ""
+        # Django's asynchronous test client passes text.
+        self.query: str = query if isinstance(query, str) else bytes(query).decode("latin-1") if query else ""
         self._headers = headers = headers_by_name(raw) if headers is None else headers
         cookies, tags = headers.get(b"cookie"), headers.get(b"if-none-match")
         self.cookie_header: str = cookies.decode("latin-1") if cookies else ""
