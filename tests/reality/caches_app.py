@@ -20,4 +20,10 @@ async def public(request: Request) -> HTMLResponse:
     return HTMLResponse(PAGE, headers={"Cache-Control": "public, max-age=60"})
 
 
-app = TikTokMiddleware(Starlette(routes=[Route("/silent/{n}", silent), Route("/public/{n}", public)]))
+async def ordered(request: Request) -> HTMLResponse:
+    request.scope["tiktok_middleware.tracker"].track("Download", {"description": "terms"})
+    return HTMLResponse("dropped", headers={"X-Accel-Redirect": "/protected/terms.html"})
+
+
+routes = [Route("/silent/{n}", silent), Route("/public/{n}", public), Route("/ordered", ordered)]
+app = TikTokMiddleware(Starlette(routes=routes))

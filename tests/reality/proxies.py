@@ -36,6 +36,10 @@ http {{
       proxy_set_header Host $http_host;
       {cached}
     }}
+    location /protected/ {{
+      internal;
+      root {folder};
+    }}
   }}
 }}
 """

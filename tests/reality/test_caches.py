@@ -25,6 +25,8 @@ VISITORS = {
 # What each gets of a page of one's own. The gate in the script decides for those who refuse.
 HAS_SCRIPT = {"ordinary": True, "gpc": False, "refused": False, "us privacy": False, "from an ad": True}
 
+TERMS = "<!doctype html><html><head><title>Terms</title></head><body>x</body></html>"
+
 numbers = itertools.count()
 
 
@@ -34,6 +36,8 @@ def cache(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     environment = shop_environment(folder, "http://127.0.0.1:9", "C0000000000000000000")
     command = uvicorn_command("tests.reality.caches_app:app", port)
     before = tmp_path_factory.mktemp(request.param)
+    (before / "protected").mkdir()
+    (before / "protected" / "terms.html").write_text(TERMS, "ascii")
     with running("app", command, port, folder, environment) as app:
         opened = nginx(app, before, caches=True) if request.param == "nginx" else varnish(app, before)
         with opened as server, httpx.Client(base_url=server.url, timeout=10) as client:
@@ -85,3 +89,11 @@ def test_a_public_page_is_the_same_for_everybody(cache: httpx.Client, first: str
     path = f"/public/{next(numbers)}"
     assert page(cache, path, first).text == page(cache, path, second).text
     assert page(cache, f"{path}?email=bob@example.com", second).text == page(cache, path, first).text
+
+
+@pytest.mark.parametrize("cache", ["nginx"], indirect=True)
+def test_file_that_nginx_sends_for_the_app_keeps_its_bytes_and_the_event_waits_in_a_cookie(cache: httpx.Client) -> None:
+    answer = page(cache, "/ordered", "ordinary")
+    assert (answer.status_code, answer.text) == (200, TERMS)
+    assert answer.headers["set-cookie"].startswith("_tt_carry")
+    assert len(answer.content) == int(answer.headers["content-length"])
