@@ -128,6 +128,22 @@ def test_transaction_of_ours_does_not_wait_for_an_open_order(
     assert len(sent(client)) <= 1
 
 
+def test_vacuum_of_an_empty_table_takes_no_lock_that_orders_wait_for(
+    client: Client, postgres: Postgres, url: str
+) -> None:
+    """A vacuum that truncates a table locks it exclusively; the table of drafts is empty most of the time."""
+    schema = url.rpartition("schema=")[2]
+    pages = f"SELECT pg_relation_size('{schema}.draft') > 0"
+    with connect(postgres) as app:
+        for number in range(5):
+            buy(client, app, f"A-{number}")
+        app.commit()
+    sent(client)
+    postgres.execute(f"DELETE FROM {schema}.draft")
+    postgres.execute(f"VACUUM {schema}.draft")
+    assert postgres.execute(pages) == [(True,)]
+
+
 def test_serializable_orders_do_not_conflict_because_of_us(client: Client, postgres: Postgres) -> None:
     with connect(postgres) as one, connect(postgres) as other:
         for db in (one, other):

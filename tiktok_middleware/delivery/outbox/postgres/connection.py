@@ -194,7 +194,7 @@ class Connection:
             with self._exclusive() as db:
                 db.limit_s = inf
                 for table in tables:
-                    db.execute(self.sql(f"VACUUM {{schema}}.{table}"))
+                    db.execute(self.sql(f"VACUUM (TRUNCATE) {{schema}}.{table}"))
                 db.limit_s = self._limit_s
                 row = db.execute(_OLD_ROWS_NEEDED).fetchone()
         except OutboxError:

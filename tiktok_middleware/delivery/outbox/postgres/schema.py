@@ -58,11 +58,12 @@ SCRIPTS = (
     CREATE TABLE {schema}.control (name text PRIMARY KEY, value double precision NOT NULL);
     INSERT INTO {schema}.control VALUES ('resumes', 0), ('paused_at', 0), ('off_at', 0);
     """,
-    # Drafts have no unique key, so that no transaction of the app waits for another one because of us.
+    # Drafts have no unique key, so that no transaction of the app waits for another one because of us. For the same
+    # reason an automatic vacuum does not truncate their table, which it would lock for that.
     """
     CREATE TABLE {schema}.draft (
         environment text NOT NULL, ref text NOT NULL, due double precision NOT NULL, body bytea NOT NULL
-    ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
+    ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000, vacuum_truncate = false);
     ALTER TABLE {schema}.draft REPLICA IDENTITY FULL;
     CREATE INDEX draft_ref ON {schema}.draft (ref);
     CREATE INDEX draft_due ON {schema}.draft (environment, due);
