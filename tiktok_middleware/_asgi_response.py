@@ -51,7 +51,7 @@ class AsgiResponse:
     def send(self, message: Message) -> Awaitable[None]:
         """Take a message of the app, and send it to the server now or later."""
         state = self.state
-        if (state == _SPLICED and message.get("more_body")) or state == PASSING:
+        if (state == _SPLICED and (self._tracker.said is None or message.get("more_body"))) or state == PASSING:
             return self._send(message)
         if state == _WAITING:
             return self._head(message)

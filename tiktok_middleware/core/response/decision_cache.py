@@ -231,8 +231,9 @@ def replay(
             return None
         effects = found
     script = effects.script or b""
-    if tracker.runtime.page_watch is not None:
-        tracker.runtime.page_watch(lambda: tracker.state.request)
+    watch = tracker.runtime.page_watch
+    if watch is not None:
+        watch(lambda: tracker.state.request)
     rest = memoryview(piece)  # so that a page of 200 KB is copied only once
     data = b"".join((rest[:place], script, rest[place:]))
     if edits and (due is not False or effects.is_personal or edits == CHANGES_WITH_BODY):

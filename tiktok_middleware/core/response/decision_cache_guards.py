@@ -32,8 +32,11 @@ def speaks(cookies: str) -> bool:
 
 
 def without_click(query: Any, protocol: ProtocolNames) -> tuple[Any, Any]:
-    """Return the query without its click id, and the click id. An id of another form stays, and None is returned."""
-    found = protocol.click.search(query)
+    """Return a query without the click id that it names, and the click id.
+
+    An id of another form stays in the query, and None is returned for it.
+    """
+    found = protocol.click.search(query, query.find(protocol.ttclid))  # nothing matches before
     return (query, None) if found is None else (query[: found.start()] + query[found.end() :], found[1])
 
 
