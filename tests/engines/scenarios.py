@@ -98,6 +98,15 @@ def _fetched(path: str, host: str = "www", **options: str) -> Act:
     return act
 
 
+def _fetched_then_page(path: str) -> Act:
+    def act(visit: Visit) -> None:
+        _fetched(path)(visit)
+        visit.browser.wait_for("return /_tt_carry/.test(document.cookie)")
+        visit.open("/page?next")
+
+    return act
+
+
 def _script(script: str) -> Act:
     return _then(_page("/page"), script)
 
@@ -186,6 +195,10 @@ _XHR = "const x = new XMLHttpRequest(); x.open('GET', '/answer?event=EVENT'); x.
 _FORM = (
     "document.body.innerHTML = '<form method=post action=\"/redirect?event=EVENT\"></form>';document.forms[0].submit()"
 )
+_INSERTED = (
+    "const s = document.createElement('script'); s.text = \"fetch('/answer?event=EVENT')\"; document.head.append(s)"
+)
+_NEW_FRAME = "const f = document.createElement('iframe'); f.src = '/page?event=EVENT'; document.body.append(f)"
 _UNHEARD = {"webkit": "server: browser_answer_unheard"}
 _UNKNOWN, _DENIED = "none: consent_unknown", "none: denied"
 #: Firefox sends Global Privacy Control from private windows.
@@ -274,4 +287,33 @@ SCENARIOS: list[Scenario] = [
         mode="no cookies",
     ),
     Scenario("worker, passed on (no cookies)", _script(_WORKER_PASSED_ON), mode="no cookies"),
+    Scenario("two redirects (no cookies)", _page("/twice?event=EVENT"), _NO_COOKIES, mode="no cookies"),
+    Scenario("form with POST and redirect (no cookies)", _script(_FORM), _NO_COOKIES, mode="no cookies"),
+    Scenario(
+        "fetch that follows a redirect (no cookies)", _fetched("/redirect?event=EVENT"), _NO_COOKIES, mode="no cookies"
+    ),
+    Scenario(
+        "bank's POST return with redirect, large order (no cookies)",
+        _from_bank("/redirect?event=EVENT%26large=1"),
+        mode="no cookies",
+    ),
+    Scenario(
+        "bank's POST return with redirect, then a grant (no cookies)",
+        _then(_from_bank("/redirect?event=EVENT"), _GRANT),
+        consent="required",
+        mode="no cookies",
+    ),
+    # More ways in which pages ask.
+    Scenario("fetch that follows a redirect, then a page", _fetched_then_page("/redirect?event=EVENT")),
+    Scenario("fetch that outlives its page, which stays", _script("fetch('/answer?event=EVENT', {keepalive: true})")),
+    Scenario(
+        "fetch after a route change", _script("history.pushState({}, '', '/page?route'); fetch('/answer?event=EVENT')")
+    ),
+    Scenario("fetch by an inserted script", _script(_INSERTED)),
+    Scenario(
+        "worker as a module",
+        _script(_WORKER.replace("'/worker.js'", "'/worker.js', {type: 'module'}") % ""),
+        "server: browser_answer_unheard",
+    ),
+    Scenario("page opened by a script in a new frame", _script(_NEW_FRAME)),
 ]
