@@ -25,6 +25,8 @@ FRAMEWORKS = nox.project.dependency_groups(PROJECT, "frameworks")
 FRAMEWORK_TESTS = ("tests/contrib", "tests/contract", "tests/examples/test_payment_webhook.py", "tests/test_testing.py")
 #: Runs every framework that there is a module for.
 ALL_FRAMEWORKS_TEST = "tests/contrib/test_wrong_wraps.py"
+#: Runs a site with Django's admin, whose templates change with its releases.
+ADMIN_TEST = ("tests/contrib/test_django_outbox_page.py", "-m", "not postgres")
 
 
 @nox.session(python=False)
@@ -47,6 +49,7 @@ def lowest(session: nox.Session) -> None:
     beside = ("django-csp>=4.0", "werkzeug>=2.3.3,<3.1")
     session.install("--resolution", "lowest-direct", "--editable", f".[{EXTRAS}]", "--group", "test", *beside)
     session.run("pytest", "--fast", *FRAMEWORK_TESTS, f"--ignore={ALL_FRAMEWORKS_TEST}", *session.posargs)
+    session.run("pytest", *ADMIN_TEST)
 
 
 @nox.session(python=PYTHONS[-1])
@@ -55,6 +58,7 @@ def newest(session: nox.Session) -> None:
     names = sorted({re.split("[=<>;]", requirement)[0] for requirement in FRAMEWORKS})
     session.install("--upgrade", "--editable", f".[{EXTRAS}]", "--group", "test", *names)
     session.run("pytest", "--fast", *FRAMEWORK_TESTS, *session.posargs)
+    session.run("pytest", *ADMIN_TEST)
 
 
 @nox.session(python=PYTHONS)

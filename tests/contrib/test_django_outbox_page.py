@@ -41,6 +41,7 @@ class Site:
         self.world = world
         self.empty = empty
         self.before = ""
+        self.execute: Any = None
         self._staff: dict[str, Staff] = {}
 
     def staff(self, name: str) -> Staff:
@@ -122,6 +123,8 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             else:
                 site = of_postgres(int(line), postgres)
             site.before = before
+            if request.param == "django":
+                site.execute = lambda sql: postgres.execute(sql, "admin_site")
             yield site
             site.close()
         finally:
@@ -420,3 +423,16 @@ def test_ledger_of_other_outcomes_is_not_called_delivered(site: Site, root: Staf
 def test_page_of_an_outbox_that_nothing_was_stored_in(site: Site) -> None:
     found = "there is no outbox at" in site.before, "No event." in site.before
     assert found == ((False, True) if "django:default" in site.before else (True, False))
+
+
+def test_events_of_committed_transactions_are_counted_until_they_are_completed(site: Site, root: Staff) -> None:
+    if "django:default" not in site.before:
+        assert site.world.admin.drafts() == 0
+        return
+    assert "committed transactions" not in root.get().text
+    execute = site.execute
+    execute("INSERT INTO tiktok_middleware.draft VALUES ('loopback', 'a', 0, ''), ('loopback', 'b', 0, '')")
+    try:
+        assert "2 event(s) of committed transactions wait" in root.get().text
+    finally:
+        execute("TRUNCATE tiktok_middleware.draft")

@@ -83,6 +83,7 @@ def listing(outbox: Admin, query: Query) -> dict[str, Any]:
         "claims": summary.claims,
         "switches": in_words(outbox.switches()),
         "on_this_host": outbox.on_this_host(),
+        "drafts": outbox.drafts(),
         "filters": _filters(query, summary.groups, environments if has_environments else []),
         "has_pixels": has_pixels,
         "has_environments": has_environments,

@@ -162,6 +162,10 @@ class OutboxAdmin:
         """Return how many events wait on this host for a shared outbox: none."""
         return 0
 
+    def drafts(self) -> int:
+        """Return how many events of the app's own transactions wait to be completed: none."""
+        return 0
+
     def people(self, choice: RowFilter) -> Person:
         """Return the persons whom the selected rows name. Delivered rows name nobody."""
         with self._open("ro") as db:

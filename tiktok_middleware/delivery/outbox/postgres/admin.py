@@ -169,6 +169,11 @@ class PostgresAdmin:
         """Return how many events wait on this host for the database."""
         return sum(spool.count(RowFilter()) for spool in self._spools)
 
+    def drafts(self) -> int:
+        """Return how many events of the app's committed transactions wait to be completed, for a minute at most."""
+        [(count,)] = self._connection.read(self._connection.sql("SELECT count(*) FROM {schema}.draft"))
+        return int(count)
+
     def people(self, choice: RowFilter) -> Person:
         """Return the persons whom the selected rows of the database name. Delivered rows name nobody."""
         parts = (part for table in chosen_tables(choice, _QUEUED) for part in self._parts(table, choice))
