@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-fast coverage lint pyright format system modules lowest reality soak bench fuzz scripts docs clean
+.PHONY: help demo test byte-code test-fast coverage lint pyright format system modules lowest reality soak bench fuzz scripts docs clean
 
 help:
 	@echo "make demo   start the shop and the stand-in for TikTok (PORT=8000)"
@@ -92,8 +92,12 @@ test test-fast coverage: export PYTHONDONTWRITEBYTECODE =
 
 # Three processes for two processors: many tests wait for servers and browsers. tests/distribution.py divides the files.
 test: $(VENV)/.installed-dev
-	$(MAKE) --no-print-directory --jobs 3 modules .venv-reality-httpbin/.installed lint
+	$(MAKE) --no-print-directory --jobs 4 modules .venv-reality-httpbin/.installed lint byte-code
 	$(BIN)/pytest -n 3 --dist loadfile
+
+# Once, beside the type checker, and not by three processes at the same time.
+byte-code: $(VENV)/.installed-dev
+	@$(BIN)/pytest --collect-only -q >/dev/null 2>&1 || true
 
 # No browser, no Node.js, no broker, no server process; of long tables some rows (tests/fast_tier.py).
 test-fast: $(VENV)/.installed-dev
