@@ -26,6 +26,7 @@ from tests.contract.adapters import (
 )
 from tests.contract.adapters import run as run_now
 from tests.core.endpoint.report_world import MINTED, token_of
+from tests.delivery.delivery_world import StartedThreads
 from tiktok_middleware import Client
 from tiktok_middleware._bounded_read import read_within
 from tiktok_middleware._rate_limit import EVENTS_PER_ADDRESS, PER_VISITOR
@@ -258,10 +259,10 @@ def test_unfinished_report_does_not_hold_a_synchronous_worker() -> None:
 
 
 def test_many_unfinished_reports_hold_a_bounded_number_of_threads() -> None:
-    stalled, before = Stalled(), threading.active_count()
+    stalled, started = Stalled(), StartedThreads()
     try:
         bodies = [read_within({"wsgi.input": stalled}, 9, timeout_s=0.01) for _ in range(50)]
         assert bodies == [None] * 50
-        assert threading.active_count() - before <= 16
+        assert len(started.alive) <= 16
     finally:
         stalled.goes_on.set()

@@ -183,6 +183,22 @@ def running_api() -> Iterator[Api]:
         server.server_close()
 
 
+class StartedThreads:
+    """Threads that have started since this was made: those of an earlier test may end at any time."""
+
+    def __init__(self) -> None:
+        self._before = set(threading.enumerate())
+
+    @property
+    def alive(self) -> set[threading.Thread]:
+        return set(threading.enumerate()) - self._before
+
+    @property
+    def ours(self) -> list[str]:
+        """Names of the package's threads among them."""
+        return [thread.name for thread in self.alive if thread.name.startswith("tiktok-")]
+
+
 def wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> bool:
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -25,6 +25,7 @@ from tests.delivery.delivery_world import (
     PIXEL,
     Api,
     Clock,
+    StartedThreads,
     ToldSink,
     record,
     submission,
@@ -103,11 +104,12 @@ def fresh(count: int, prefix: str = "evt") -> list[OutboxEntry]:
     return submissions(count, prefix, event_time=time.time())
 
 
-def threads() -> set[str]:
-    return {thread.name for thread in threading.enumerate() if thread.name.startswith("tiktok-")}
+@pytest.fixture
+def started() -> StartedThreads:
+    return StartedThreads()
 
 
-def test_what_is_submitted_arrives_once_and_is_counted(open_: Open, api: Api) -> None:
+def test_what_is_submitted_arrives_once_and_is_counted(open_: Open, api: Api, started: StartedThreads) -> None:
     delivery = open_(api_url=api.url)
     assert delivery.submit(fresh(3)).result(10) == [Claim(browser=False, server=True)] * 3
     assert delivery.flush(10)
@@ -130,16 +132,16 @@ def test_what_is_submitted_arrives_once_and_is_counted(open_: Open, api: Api) ->
         "oldest_s": 0.0,
     }
     assert delivery.close(10)
-    assert not threads()
+    assert not started.ours
 
 
-def test_nothing_starts_before_the_first_submission(open_: Open, tmp_path: Path) -> None:
+def test_nothing_starts_before_the_first_submission(open_: Open, tmp_path: Path, started: StartedThreads) -> None:
     delivery = open_()
-    assert not threads()
+    assert not started.ours
     assert list(tmp_path.iterdir()) == []
     assert delivery.flush(1)
     assert delivery.close(1)
-    assert not threads()
+    assert not started.ours
     assert list(tmp_path.iterdir()) == [], "nor is a file made at the end"
 
 
@@ -147,13 +149,13 @@ def test_an_empty_submission_is_answered(open_: Open) -> None:
     assert open_().submit([]).result(10) == []
 
 
-def test_claims_work_without_a_token_and_no_relay_starts(open_: Open) -> None:
+def test_claims_work_without_a_token_and_no_relay_starts(open_: Open, started: StartedThreads) -> None:
     delivery = open_(tokens={})
     order = OutboxEntry("order-1", browser=True, once=True)
     assert delivery.submit([order]).result(10) == [Claim(browser=True, server=False)]
     assert delivery.submit([order]).result(10) == [Claim(browser=False, server=False)]
     delivery.wake()
-    assert "tiktok-relay" not in threads()
+    assert "tiktok-relay" not in started.ours
     assert delivery.flush(10)
 
 

@@ -8,7 +8,6 @@ import json
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ import trio
 from tests.contract.adapters import HTML, PAGE, Request, Response, WsgiServer, asgi_app, asgi_scope, list_app
 from tests.core.core_world import scope_request
 from tests.core.endpoint.report_world import SAME, token_of
-from tests.delivery.delivery_world import PIXEL, Api, wait_until
+from tests.delivery.delivery_world import PIXEL, Api, StartedThreads, wait_until
 from tiktok_middleware import Client, Config
 from tiktok_middleware._asgi_response import Message
 from tiktok_middleware._start_line import start_line
@@ -84,17 +83,20 @@ def client(api: Api, outbox: str) -> Iterator[Client]:
     client.close(1)
 
 
-def our_threads() -> set[str]:
-    return {thread.name for thread in threading.enumerate() if thread.name.startswith("tiktok-")}
+@pytest.fixture
+def started() -> StartedThreads:
+    return StartedThreads()
 
 
 @pytest.mark.parametrize("visit", VISITS.values(), ids=VISITS)
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_tiktok_has_it_before_the_last_bytes_leave(client: Client, api: Api, visit: Visit, shape: Response) -> None:
+def test_tiktok_has_it_before_the_last_bytes_leave(
+    started: StartedThreads, client: Client, api: Api, visit: Visit, shape: Response
+) -> None:
     client.start()
     assert visit(client, shape, api) == 1
     assert len(api.ids) == 1
-    assert wait_until(lambda: not our_threads())
+    assert wait_until(lambda: not started.ours)
     stats = client.stats()
     assert (stats["delivered"], stats["waiting"], stats["counts"].get("undurable", 0)) == (1, 0, 0)
 
@@ -140,13 +142,15 @@ def test_what_fails_is_sent_with_the_next_that_is_tracked(client: Client, api: A
 
 @pytest.mark.slow
 @pytest.mark.parametrize("visit", [visit_wsgi, visit_asgi])
-def test_a_tiktok_that_drips_holds_a_request_two_seconds_at_most(client: Client, api: Api, visit: Visit) -> None:
+def test_a_tiktok_that_drips_holds_a_request_two_seconds_at_most(
+    started: StartedThreads, client: Client, api: Api, visit: Visit
+) -> None:
     api.drip_s = 0.02
     began = time.monotonic()
     visit(client, SHAPES["page"], api)
     assert FLUSH_S * 0.5 < time.monotonic() - began < FLUSH_S + 2
     assert client.stats()["waiting"] == 1
-    assert wait_until(lambda: not our_threads())
+    assert wait_until(lambda: not started.ours)
     api.drip_s = 0.0
     assert client.flush(10), "and a job may flush what no request did"
     assert len(set(api.ids)) == 1

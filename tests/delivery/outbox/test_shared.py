@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ import msgspec
 import psycopg
 import pytest
 
-from tests.delivery.delivery_world import PIXEL, Api, record, submission, submissions, wait_until
+from tests.delivery.delivery_world import PIXEL, Api, StartedThreads, record, submission, submissions, wait_until
 from tests.delivery.outbox.conftest import Open
 from tests.postgres_world import Postgres
 from tiktok_middleware.core.events.event import NOT_YET, Claim, DeferredPayload, Draft, OutboxEntry
@@ -357,12 +356,12 @@ def test_no_message_shows_the_password(caplog: pytest.LogCaptureFixture, passwor
 
 
 def test_asking_for_the_switches_before_the_first_event_leaves_no_thread(open_: Open) -> None:
-    delivery = open_()
+    started, delivery = StartedThreads(), open_()
     assert not delivery.is_off
     delivery.submit([order("order-1")]).result(20)
-    assert wait_until(lambda: [thread.name for thread in threading.enumerate()].count("tiktok-database") == 1)
+    assert wait_until(lambda: started.ours.count("tiktok-database") == 1)
     delivery.close(5)
-    assert wait_until(lambda: "tiktok-database" not in [thread.name for thread in threading.enumerate()])
+    assert wait_until(lambda: "tiktok-database" not in started.ours)
 
 
 def test_two_connections_are_enough_for_a_process(own: Postgres, open_: Open, api: Api) -> None:

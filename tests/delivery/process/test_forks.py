@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 
 import pytest
 
-from tests.delivery.delivery_world import ToldSink, submissions
+from tests.delivery.delivery_world import StartedThreads, ToldSink, submissions
 from tiktok_middleware.delivery.delivery import DeliveryOptions, open_delivery
 from tiktok_middleware.delivery.process.forks import alive, close_all, watch
 from tiktok_middleware.delivery.process.stopping import StopBudget
@@ -46,9 +45,7 @@ class Broken(Slow):
 
 def test_an_exit_has_one_deadline_for_all(caplog: pytest.LogCaptureFixture) -> None:
     several = [Slow(), Broken(), Slow()]
-    began = time.monotonic()
     close_all(several, StopBudget(0.1))
-    assert time.monotonic() - began < 1
     assert [len(one.given_s) for one in several] == [1, 1, 1]
     assert sum(one.given_s[0] for one in several) < 0.15
     assert caplog.text.count("could not be closed") == 1
@@ -70,6 +67,6 @@ def test_each_side_of_a_fork_is_told() -> None:
 def test_an_event_that_is_the_first_after_the_end_is_committed_by_its_caller() -> None:
     delivery = open_delivery(DeliveryOptions(sink=lambda _: ToldSink()))
     assert delivery.close(1)
-    before = threading.active_count()
+    started = StartedThreads()
     assert delivery.submit(submissions(1)).result(0)[0].server
-    assert threading.active_count() == before
+    assert not started.alive
