@@ -196,7 +196,8 @@ class Workers:
         with psycopg.connect(self._postgres.url(), autocommit=True) as db:
             while not self._is_over.wait(0.01):
                 rows = db.execute(_WAITS.encode()).fetchall()
-                self.waits += [row for row in rows if row[3] != "shop" or "draft" in (row[2] or "")]
+                # Ours is a lock that we hold, one of our tables, or one that our statement waits for.
+                self.waits += [row for row in rows if row[3] != "shop" or "draft" in f"{row[0]} {row[2]}"]
 
     def _take(self, worker: int) -> None:
         chance = random.Random(worker)
