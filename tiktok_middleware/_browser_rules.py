@@ -16,7 +16,7 @@ _MAX_RULES = 50
 _MAX_CHARS = 8192
 _PARTS = re.compile(r"""((?:[^;"'\\]|\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')*)(;|$)""", re.DOTALL)
 #: What a selector holds besides its own words, and a word that no element has: the next rule has begun.
-_QUOTED = re.compile(r"""\\.|"[^"]*"|'[^']*'|\[[^\]]*\]""", re.DOTALL)
+_QUOTED = re.compile(r"""\\.|"[^"]*"|'[^']*'|\[[^\[\]]*\]""", re.DOTALL)
 _NEXT_RULE = re.compile(r"(?:^|\s)(?:(?:click|submit)\s|input\s+[^\s;]+[ \t]*\n)")
 _EVENT = re.compile(r"[^\s;]{1,50}")
 

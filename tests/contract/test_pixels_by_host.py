@@ -343,10 +343,8 @@ def test_function_that_raises_costs_no_page(caplog: pytest.LogCaptureFixture) ->
 
 @pytest.mark.swallows
 @pytest.mark.parametrize("answer", [BrokenMapping(), BrokenList([DE]), {Unnamed(): 1}], ids=["mapping", "list", "key"])
-def test_answer_that_cannot_be_read_costs_no_page_and_no_tracker(
-    answer: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setitem(globals(), "ANSWERS", [answer])
+def test_answer_that_cannot_be_read_costs_no_page_and_no_tracker(answer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    ANSWERS[:] = [answer]
     client = make(pixel_by_host="import:tests.contract.test_pixels_by_host:unreadable")
     made: list[Any] = []
     for adapter in ("asgi", "wsgi"):
