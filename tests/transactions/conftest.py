@@ -14,6 +14,14 @@ from tiktok_middleware import Client
 _TABLES = ("draft", "draft_end", "claim", "event", "dead", "deferred", "ledger")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let what waits for the database wait in a folder of the tests, so that no other run brings it home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def url(postgres: Postgres) -> Iterator[str]:
     postgres.execute("CREATE TABLE IF NOT EXISTS orders (id text)")

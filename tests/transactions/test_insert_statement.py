@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -194,8 +195,9 @@ def test_first_event_of_a_process_does_not_block_the_event_loop(
     assert len(sent(client)) == commits
 
 
-def test_statement_without_a_reachable_outbox_does_nothing(client: Client, postgres: Postgres) -> None:
+def test_statement_without_a_reachable_outbox_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tables may not exist: the statement would abort the app's transaction."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))  # its event waits there
     lost = shop_client(f"postgresql://postgres@127.0.0.1:{free_port()}/postgres")
 
     async def view(event: Any) -> None:

@@ -118,6 +118,24 @@ def test_statement_that_is_executed_in_two_transactions_counts_once(
     assert (drafts(postgres, url), ends(postgres, url)) == (0, 0)
 
 
+@pytest.mark.parametrize("is_completed", [True, False])
+def test_statement_that_is_executed_twice_in_a_transaction_counts_once(
+    client: Client, app: Database, postgres: Postgres, url: str, is_completed: bool
+) -> None:
+    job = client.tracker(ip="203.0.113.9")
+    tracker = job.__enter__()
+    event = tracker.track("Contact", value=5, currency="EUR")
+    sql, parameters = client.insert_statement(event, style="percent")
+    for _ in range(2):
+        app.given.execute(sql, parameters)
+    if is_completed:
+        job.__exit__(None, None, None)
+    app.commit()
+    settled(client, postgres, url)
+    assert len(sent(client)) == 1
+    assert drafts(postgres, url) == 0
+
+
 def test_only_events_that_were_not_sent_are_counted_as_rolled_back(
     client: Client, app: Database, postgres: Postgres, url: str
 ) -> None:

@@ -427,8 +427,8 @@ class SharedStorage:
 
     def drafts(self) -> Drafts:
         """Return what writes drafts. On a thread, the first calls of a process wait until the database is known."""
-        reached = None if is_in_event_loop() else self.reach_drafts()
-        if reached is not None:
+        reached = self.reach_drafts()
+        if reached is not None and not is_in_event_loop():
             with contextlib.suppress(TimeoutError, FutureTimeoutError):
                 reached[0].result(reached[1])
         return self.disk.drafts

@@ -196,13 +196,14 @@ class Drafts:
             return 0
         entries: list[OutboxEntry] = []
         notes: dict[str, bytes] = {}
-        for ref, first, end in rows:
+        # The app may have written a draft twice: dict keeps one row for each.
+        for ref, first, end in {row[0]: row for row in rows}.values():
             if end is None:
                 entries.append(_decode(bytes(first)))
                 notes[ref] = _STORED if entries[-1].records else _STORED_WITHOUT_COPY
             elif len(end) > _MAX_NOTE:
                 entries.append(_decode(bytes(end)))
-            else:  # the app has written this draft twice, and the first one was due
+            else:  # written again after the first one was due
                 notes[ref] = bytes(end)
         store(db, entries)
         self._remove(db, [ref for ref, _, _ in rows])
