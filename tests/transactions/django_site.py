@@ -25,7 +25,7 @@ DATABASES = {
     "other": {**_database, "NAME": "shop_other"},
 }
 TIKTOK = {
-    "outbox": "django:default",
+    "outbox": "django:default?wait=20",  # on a busy machine, too
     "pixel_id": "C0000000000000000000",
     "access_token": "t",
     "consent": "implied",

@@ -18,7 +18,7 @@ DATABASES = {
     }
 }
 TIKTOK = {
-    "outbox": "django:default",
+    "outbox": "django:default?wait=20",  # on a busy machine, too
     "pixel_id": "C0000000000000000001",
     "access_token": "t",
     "consent": "implied",
