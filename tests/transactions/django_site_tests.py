@@ -20,7 +20,7 @@ _test: Any = test
 _SESSIONS = """SELECT pid FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'tiktok-middleware'"""
 _BUYERS, _ORDERS = 8, 5
-_THREADS = 5
+_THREADS = 12  # of one client, also while calls hang; a client for each test would have more
 
 
 def rows(sql: str) -> set[int]:
