@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from tests.core.core_world import FETCH, NAVIGATION, NOW, PIXEL, Clock, scope_request
+from tests.transactions.asgi_visit import visit
 from tiktok_middleware import _wiring
 from tiktok_middleware._wiring import registrable_domain
 from tiktok_middleware.client import Client
@@ -250,6 +251,57 @@ def test_the_answer_of_a_disk_is_awaited_on_any_loop(clients: list[Client]) -> N
         anyio.run(wait, backend=backend)
         assert claims == [[]]
     assert client.stats()["counts"] == {}
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_requests_that_begin_together_all_wait_for_the_database(
+    clients: list[Client], monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    client = client_of(clients, consent="implied")
+    known: Future[None] = Future()
+    monkeypatch.setattr(client.delivery, "reach_drafts", lambda: (known, 60.0))
+    seen: list[bool] = []
+
+    async def view(_: object) -> None:
+        seen.append(known.done())
+
+    async def requests() -> None:
+        async with anyio.create_task_group() as group:
+            for _ in range(3):
+                group.start_soon(visit, client, view)
+            await anyio.wait_all_tasks_blocked()
+            assert seen == []
+            known.set_result(None)
+
+    anyio.run(requests, backend=backend)
+    assert seen == [True, True, True]
+    assert client.is_prepared
+
+
+def test_request_that_is_cancelled_leaves_the_wait_to_the_next_one(
+    clients: list[Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_of(clients)
+    monkeypatch.setattr(client.delivery, "reach_drafts", lambda: (Future(), 60.0))
+
+    async def cancelled() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(client.prepare)
+            await anyio.wait_all_tasks_blocked()
+            group.cancel_scope.cancel()
+
+    anyio.run(cancelled)
+    assert not client.is_prepared
+
+
+@pytest.mark.swallows
+def test_database_that_cannot_be_looked_for_is_looked_for_once(
+    clients: list[Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_of(clients)
+    monkeypatch.setattr(client.delivery, "reach_drafts", lambda: 1 / 0)
+    anyio.run(client.prepare)
+    assert client.is_prepared
 
 
 def test_our_own_path_is_answered(clients: list[Client]) -> None:

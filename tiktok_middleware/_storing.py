@@ -93,15 +93,17 @@ class Storing:
         """Wait until the database of the app's transactions is known, on an event loop; once for a process.
 
         Until then ``insert_statement`` cannot give a statement: if the tables did not exist, it would abort the
-        app's transaction.
+        app's transaction. Requests that run at the same time wait together, each for what is left of the limit.
         """
         try:
             reach = getattr(self._delivery_in_use, "reach_drafts", None)
-            self.is_prepared = reach is not None
-            if reach is not None and (reached := reach()) is not None:
+            if reach is None:
+                return
+            if (reached := reach()) is not None:
                 await wait_for(*reached)
         except Exception as error:  # noqa: BLE001  # our failures never reach the app
             self._log.failure("prepare", error)
+        self.is_prepared = True  # not before the wait, and not if the request was cancelled
 
     def take_late(self, state: RequestState, pending: TrackedEvent) -> None:
         """Store an event that was tracked after its response had ended; never raise into the app."""
