@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +26,9 @@ from tests.postgres_world import Postgres
 from tiktok_middleware.core.events.event import NOT_YET, Claim, DeferredPayload, Draft, OutboxEntry
 from tiktok_middleware.delivery.delivery import Delivery, DeliveryOptions
 from tiktok_middleware.delivery.outbox.postgres.outbox import PostgresOutbox
+from tiktok_middleware.delivery.outbox.shared import SharedStorage
 from tiktok_middleware.delivery.outbox.sqlite.spool_file import SpoolFile
+from tiktok_middleware.delivery.outbox.undecided_claims import UndecidedClaims
 from tiktok_middleware.errors import ConfigError, OutboxError
 
 pytestmark = pytest.mark.postgres
@@ -298,6 +301,31 @@ def test_an_event_that_cannot_be_stored_does_not_stop_the_others(
     claims = delivery.submit([order("second"), bad]).result(20)
     assert [claim.server for claim in claims] == [True, False]
     assert dropped(delivery) == {"unstorable": 2}
+
+
+def test_calls_during_an_outage_share_one_look_at_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = PostgresOutbox("postgresql://nobody@127.0.0.1:9/none?wait=20")
+    storage = SharedStorage(
+        disk, None, UndecidedClaims(10, hands_out=True), time.time, limit_rows=10, keeps_thread=True
+    )
+    looks: list[str] = []
+    monkeypatch.setattr(disk, "read_switches", lambda: looks.append("looked"))
+    goes_on = threading.Event()
+    hanging = storage._calls.start(lambda: goes_on.wait(60))
+    try:
+        reached = [storage.reach_drafts() for _ in range(5)]
+        assert len({id(one and one[0]) for one in reached}) == 1
+        assert reached[0] is not None
+        assert storage._calls._waiting == 2
+        storage.lose_disk(OutboxError("no answer"))
+        assert storage.reach_drafts() is None
+        goes_on.set()
+        assert hanging.result(20)
+        assert reached[0][0].result(20) is None
+        assert looks == []
+    finally:
+        goes_on.set()
+        storage.close()
 
 
 def test_a_role_that_may_not_create_tables_is_told_what_to_do(

@@ -97,6 +97,7 @@ class SharedStorage:
         self._may_wait = True  # whether something may wait on this host; an earlier process may have left it
         self._expire_at = 0.0
         self._reach_until = 0.0
+        self._reached: Future[None] | None = None
         self._failures = 0
         self._again_at = 0.0
         self._switches_at = 0.0
@@ -407,6 +408,8 @@ class SharedStorage:
         return self._is_up and self._answered_at > float("-inf")
 
     def _look(self) -> None:
+        if not self._is_up:  # lost since this was queued; `_bring_home` looks again when it is time to
+            return
         try:
             self.disk.read_switches()
         except OutboxError as error:
@@ -445,7 +448,10 @@ class SharedStorage:
         self._reach_until = self._reach_until or now + max(_TABLES_S, self.disk.wait_s)
         if now >= self._reach_until:
             return None
-        return self._calls.start(self._look), self._reach_until - now
+        reached = self._reached
+        if reached is None or reached.done():
+            self._reached = reached = self._calls.start(self._look)
+        return reached, self._reach_until - now
 
     def notify(self) -> None:
         """Wake the relays of other processes, at most every 20 ms. Never waits."""
