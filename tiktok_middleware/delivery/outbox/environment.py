@@ -63,8 +63,9 @@ def is_loopback(host: str) -> bool:
 
 
 def _is_short_loopback(host: str) -> bool:
-    """Return whether a host is a loopback address in an old spelling, such as ``127.1`` or ``0x7f000001``."""
+    """Return whether a host is an address of this machine in an old spelling: ``127.1``, ``0x7f000001`` or ``0``."""
     try:
-        return ipaddress.ip_address(inet_aton(host)).is_loopback
+        address = ipaddress.ip_address(inet_aton(host))
     except (OSError, ValueError):
         return False
+    return address.is_loopback or address.is_unspecified
