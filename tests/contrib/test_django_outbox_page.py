@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from hashlib import sha256
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -397,6 +398,25 @@ def test_form_without_action_or_rows_does_nothing(site: Site, root: Staff, actio
 def test_event_is_found_from_the_log(root: Staff) -> None:
     found = root.client.get(f"{_PAGE}d1/change/")
     assert (found.status_code, found.headers["location"]) == (302, f"{_PAGE}?q=d1")
+
+
+@pytest.mark.parametrize("event_id", ["order_1001_x", "a/b?c=d&e#f", "_5F", "order_" + "x" * 250])
+def test_link_of_the_log_finds_the_event(site: Site, root: Staff, event_id: str) -> None:
+    site.world.outbox.keep_dead([sale(event_id)], "40002 wrong")
+    root.act("retry", rows_of(root.get(state="dead"))[escape(event_id)], confirm="yes")
+    assert root.said() == ["1 dead letter(s) wait again, 0 event(s) are tried at once."]
+    link = re.search(rf'<a href="({_PAGE}[^"]+/change/)"', root.client.get("/admin/").text)
+    assert link, "no link in the log"
+    found = root.client.get(link[1], follow_redirects=True)
+    assert list(rows_of(found)) == [escape(event_id)]
+
+
+def test_row_that_cannot_be_read_is_no_error_of_the_page(site: Site, root: Staff) -> None:
+    site.world.outbox.keep_dead([replace(sale("broken"), body=b'{"properties":{"order_id":"Z-9"')], "40002 wrong")
+    page = root.get(q="Z-9")
+    assert page.status_code == 200
+    assert ("PostgreSQL cannot store a value" in page.text) == ("django:default" in site.before)
+    assert "broken" in rows_of(root.get(state="dead"))
 
 
 def test_events_are_neither_added_nor_deleted(root: Staff) -> None:

@@ -107,6 +107,11 @@ def test_missing_psycopg_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch
     assert 'pip install "tiktok-middleware[postgres]"' in text
 
 
+def test_missing_psycopg_is_no_fault_of_the_check_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tiktok_middleware.delivery.outbox.postgres.admin", None)
+    assert with_database(f"django:{ALIAS}") == []
+
+
 def test_current_tables_pass(schema: str) -> None:
     assert with_database(f"django:{ALIAS}?schema={schema}") == []
 

@@ -13,7 +13,7 @@ __all__ = ["STATES", "Query", "chosen_rows"]
 STATES = (WAITING, IN_FLIGHT, DEAD, DELIVERED)
 
 _FIELDS = ("state", "event", "reason", "pixel", "environment", "q", "after")
-_MAX_CHARS = 200
+_MAX_CHARS = 256  # of the longest id of an event
 
 
 class Query(NamedTuple):

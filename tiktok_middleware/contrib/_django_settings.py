@@ -122,7 +122,7 @@ def check_outbox(app_configs: object = None, databases: object = None, **_: obje
         return []
     try:
         tables = state_of_tables(outbox)
-    except ConfigError:
+    except (ConfigError, ImportError):
         return []  # reported by the check of the settings
     except OutboxError as error:
         return [checks.Warning(f"The outbox cannot be read: {error}", id="tiktok.W004")]

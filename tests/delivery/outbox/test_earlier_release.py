@@ -159,6 +159,20 @@ def test_an_earlier_release_goes_on_beside_a_newer_one(old: EarlierRelease, path
     new.close()
 
 
+def test_operator_reads_a_file_of_an_earlier_release_as_it_is(old: EarlierRelease, path: Path) -> None:
+    for name in ("a", "b"):
+        old.put(name)
+    old.bury(old.lease()[1:])
+    admin = OutboxAdmin(path, lambda: NOW)
+    everything = RowFilter(states=("waiting", "in_flight", "dead", "delivered"))
+    assert [row.event_id for row in admin.newest(everything, 10)] == ["a", "b"]
+    assert [row.event_id for row in admin.rows(everything)] == ["a", "b"]
+    assert admin.count(everything) == 2
+    delivered = RowFilter(states=("delivered",))
+    assert (admin.newest(delivered, 10), list(admin.rows(delivered)), admin.count(delivered)) == ([], [], 0)
+    assert not old.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'ledger'").fetchall(), "reading adds nothing"
+
+
 def test_a_rollback_loses_nothing_and_counts_nothing_twice(path: Path) -> None:
     new = sqlite_outbox(path, pixels=[A], sends=[A])
     new.put([*submissions(2, pixel=A), submission(record("order", pixel=A), once=True)])

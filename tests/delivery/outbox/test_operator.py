@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.delivery.delivery_world import PIXEL, postgres_outbox
-from tests.delivery.outbox.operator_world import ALL, JANE, JOHN, World
+from tests.delivery.outbox.operator_world import ALL, JANE, JOHN, World, sale
 from tiktok_middleware.core.events.event import OutboxEntry
 from tiktok_middleware.delivery.outbox.dead_letters import DEAD, DELIVERED, IN_FLIGHT, WAITING, RowFilter
 from tiktok_middleware.delivery.outbox.operator import open_admin
@@ -86,6 +88,16 @@ def test_search_finds_the_whole_id_or_order_number(full: World, text: str, found
     choice = RowFilter(states=ALL, id_or_order=text)
     assert full.admin.count(choice) == len(found)
     assert {row.event_id for row in full.admin.rows(choice)} == found
+
+
+@pytest.mark.parametrize("name", ["A\0", "\0", "\\u0000", "\\\0", "\\\\", '"\0"', "\t\n\x01", "\0" * 3], ids=ascii)
+def test_search_reads_rows_with_any_character_in_their_json(world: World, name: str) -> None:
+    body = msgspec.json.decode(sale("n1", "N-1").body)
+    body["properties"]["contents"] = [{"content_name": name, "content_id": "N-1"}]
+    body["properties"]["description"] = name
+    world.wait(replace(sale("n1", "N-1"), body=msgspec.json.encode(body)), sale("n2", "N-2"))
+    assert world.newest(id_or_order="N-1") == [("waiting", "n1")]
+    assert world.admin.count(RowFilter(id_or_order="N-1")) == 1
 
 
 def test_delivered_rows_have_order_and_value_and_no_identity(full: World) -> None:

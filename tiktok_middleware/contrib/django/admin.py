@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import django
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, DELETION, LogEntry
+from django.contrib.admin.utils import unquote
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseRedirect
@@ -40,6 +41,9 @@ _APP = "tiktok_middleware"
 _PAGE = f"{_APP}_outboxevent"
 _TEMPLATES = f"admin/{_APP}/outboxevent"
 _MAX_LOGGED = 20
+_MAX_REPR = 200  # of the log's column
+# A `ValueError` is a value that the database cannot read or store.
+_FAULTS = (TikTokError, ValueError)
 _django: Any = admin
 
 
@@ -83,7 +87,7 @@ class OutboxEventAdmin(_django.ModelAdmin):  # type: ignore[misc]  # Django has 
         try:
             with _outbox() as outbox:
                 context |= listing(outbox, query)
-        except TikTokError as error:
+        except _FAULTS as error:
             context["fault"] = str(error)
         return self._page(request, "change_list.html", {**context, **(extra_context or {})})
 
@@ -91,7 +95,7 @@ class OutboxEventAdmin(_django.ModelAdmin):  # type: ignore[misc]  # Django has 
         """Show an event that an entry of the admin's log links to."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return HttpResponseRedirect(f"{self._url('changelist')}{Query(q=event_id).link()}")
+        return HttpResponseRedirect(f"{self._url('changelist')}{Query(q=unquote(event_id)).link()}")
 
     def erase_view(self, request: HttpRequest) -> HttpResponseBase:
         """Ask for a person, and erase the person's stored events."""
@@ -102,7 +106,7 @@ class OutboxEventAdmin(_django.ModelAdmin):  # type: ignore[misc]  # Django has 
             try:
                 with _outbox() as outbox:
                     outcome = erase_person(outbox, form.person)
-            except TikTokError as error:
+            except _FAULTS as error:
                 messages.error(request, str(error))
             else:
                 self._report(request, ACTIONS["erase"], outcome, [])
@@ -132,7 +136,7 @@ class OutboxEventAdmin(_django.ModelAdmin):  # type: ignore[misc]  # Django has 
                 if request.POST.get("confirm") != "yes":
                     return self._confirm(request, action, rows, is_across)
                 outcome = action.run(outbox, chosen, request.POST.get("as_new") == "yes")
-        except TikTokError as error:
+        except _FAULTS as error:
             messages.error(request, str(error))
             return back
         self._report(request, action, outcome, rows)
@@ -157,7 +161,7 @@ class OutboxEventAdmin(_django.ModelAdmin):  # type: ignore[misc]  # Django has 
             user_id=request.user.pk,  # type: ignore[attr-defined]  # of the admin's authentication
             content_type_id=ContentType.objects.get_for_model(OutboxEvent).pk,
             object_id=events[0] if len(events) == 1 else "",
-            object_repr=events[0] if len(events) == 1 else f"{len(events)} events" if events else "a person",
+            object_repr=_shown(events),
             action_flag=DELETION if action.removes else CHANGE,
             change_message=" ".join(filter(None, (f"{action.label}:", outcome.done, outcome.left, named))),
         )
@@ -173,6 +177,13 @@ class OutboxEventAdmin(_django.ModelAdmin):  # type: ignore[misc]  # Django has 
 
     def _url(self, name: str) -> str:
         return str(reverse(f"admin:{_PAGE}_{name}", current_app=self.admin_site.name))
+
+
+def _shown(events: Sequence[str]) -> str:
+    """Return what an action was on, as the admin's log can hold it."""
+    if len(events) == 1:
+        return events[0][:_MAX_REPR]
+    return f"{len(events)} events" if events else "a person"
 
 
 def _may(request: HttpRequest, action: str) -> bool:

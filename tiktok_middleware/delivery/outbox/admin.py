@@ -130,13 +130,13 @@ class OutboxAdmin:
         """Return how many rows ``choice`` selects."""
         with self._open("ro") as db:
             query = f"SELECT count(*) FROM ({{}}) WHERE {_CHOSEN} AND {_in(choice)}"
-            queries = [query.format(_TABLES[table]) for table in chosen_tables(choice, _TABLES)]
+            queries = [query.format(_TABLES[table]) for table in chosen_tables(choice, _tables(db))]
             return sum(db.execute(sql, self._values(choice)).fetchone()[0] for sql in queries)
 
     def rows(self, choice: RowFilter, person: Person | None = None) -> Iterator[OutboxRow]:
         """Yield the selected rows by table and age; read in parts, so that checkpoints of the log can run between."""
         with self._open("ro") as db:
-            for table in chosen_tables(choice, _TABLES):
+            for table in chosen_tables(choice, _tables(db)):
                 for part in self._parts(db, table, choice):
                     yield from (_row(row) for row in part if person is None or person.has(user_of(row["body"])))
 
@@ -156,7 +156,7 @@ class OutboxAdmin:
                 sql = f"{query.format(_TABLES[table], int(below is None))} LIMIT :limit"
                 return [_row(row) for row in db.execute(sql, values)]
 
-            return list(islice(newest(read, choice, _TABLES, after), limit))
+            return list(islice(newest(read, choice, _tables(db), after), limit))
 
     def on_this_host(self) -> int:
         """Return how many events wait on this host for a shared outbox: none."""
@@ -370,6 +370,12 @@ def user_of(body: bytes) -> dict[str, object]:
         return {}
     user = item.get("user") if isinstance(item, dict) else None
     return user if isinstance(user, dict) else {}
+
+
+def _tables(db: sqlite3.Connection) -> list[str]:
+    """Return the tables that the file has: the release before had no ledger, and only writing adds it."""
+    has_ledger = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'ledger'").fetchone()
+    return [table for table in _TABLES if table != DELIVERED or has_ledger]
 
 
 def _in(choice: RowFilter) -> str:

@@ -51,12 +51,14 @@ _TABLES = {
         '{DELIVERED}' AS kind FROM {{schema}}.ledger WHERE reason = '{DELIVERED}'""",  # noqa: S608
 }
 _QUEUED = (WAITING, DEAD)
-_CHOSEN = """(%(pixel)s = '' OR pixel = %(pixel)s) AND (%(environment)s = '' OR environment = %(environment)s)
+# PostgreSQL reads no member of JSON that has an escaped NUL anywhere, so these escapes are removed before.
+_CHOSEN = r"""(%(pixel)s = '' OR pixel = %(pixel)s) AND (%(environment)s = '' OR environment = %(environment)s)
     AND (%(event)s = '' OR event = %(event)s) AND (%(event_id)s = '' OR event_id = %(event_id)s)
     AND (%(reason)s = '' OR strpos(lower(reason), lower(%(reason)s)) > 0)
     AND (cardinality(%(ids)s::bigint[]) = 0 OR id = ANY(%(ids)s::bigint[]))
     AND (%(id_or_order)s = '' OR event_id = %(id_or_order)s OR CASE WHEN position(%(order_in_json)s IN body) > 0
-        THEN convert_from(body, 'UTF8')::json #>> '{properties,order_id}' = %(id_or_order)s END)
+        THEN regexp_replace(convert_from(body, 'UTF8'), '\\u0000|(\\.)', '\1', 'g')::json
+            #>> '{properties,order_id}' = %(id_or_order)s END)
     AND CASE WHEN kind = 'dead' THEN at ELSE event_time END <= %(before)s AND kind = ANY(%(states)s)"""
 _GROUPS = "SELECT kind, environment, event, reason, count(*), min(event_time) FROM ({table}) AS row GROUP BY 1, 2, 3, 4"
 _COUNT = f"SELECT count(*) FROM ({{table}}) AS row WHERE {_CHOSEN}"  # noqa: S608 - constants
