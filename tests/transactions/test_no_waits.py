@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
@@ -20,8 +20,12 @@ from tests.transactions.shop import shop_client, visit
 from tiktok_middleware import Client
 from tiktok_middleware.core.events.event import Draft, OutboxEntry
 from tiktok_middleware.core.events.ids import once_event_id
+from tiktok_middleware.delivery.outbox.person import Person
+from tiktok_middleware.delivery.outbox.postgres import migrate as migrating
+from tiktok_middleware.delivery.outbox.postgres.admin import PostgresAdmin
 from tiktok_middleware.delivery.outbox.postgres.connection import Db
 from tiktok_middleware.delivery.outbox.postgres.outbox import PostgresOutbox
+from tiktok_middleware.delivery.outbox.postgres.schema import SCRIPTS
 
 pytestmark = pytest.mark.postgres
 
@@ -128,8 +132,18 @@ def test_transaction_of_ours_does_not_wait_for_an_open_order(
     assert len(sent(client)) <= 1
 
 
+def vacuum(postgres: Postgres, url: str) -> None:
+    postgres.execute(f"VACUUM {url.rpartition('schema=')[2]}.draft")
+
+
+def erase(_: Postgres, url: str) -> None:
+    with closing(PostgresAdmin(url, time.time)) as admin:
+        assert admin.erase(Person(ip=("93.184.216.3",))).waiting == 0
+
+
+@pytest.mark.parametrize("cleaned", [vacuum, erase])
 def test_vacuum_of_an_empty_table_takes_no_lock_that_orders_wait_for(
-    client: Client, postgres: Postgres, url: str
+    client: Client, postgres: Postgres, url: str, cleaned: Callable[[Postgres, str], None]
 ) -> None:
     """A vacuum that truncates a table locks it exclusively; the table of drafts is empty most of the time."""
     schema = url.rpartition("schema=")[2]
@@ -140,8 +154,31 @@ def test_vacuum_of_an_empty_table_takes_no_lock_that_orders_wait_for(
         app.commit()
     sent(client)
     postgres.execute(f"DELETE FROM {schema}.draft")
-    postgres.execute(f"VACUUM {schema}.draft")
+    cleaned(postgres, url)
     assert postgres.execute(pages) == [(True,)]
+
+
+def test_tables_of_an_earlier_release_are_no_longer_truncated(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An open order holds its lock on the table meanwhile, and the earlier release goes on beside this one."""
+    with postgres.schema() as url, connect(postgres) as app, psycopg.connect(postgres.url(), autocommit=True) as db:
+        schema = url.rpartition("schema=")[2]
+        options = (
+            f"SELECT 'vacuum_truncate=false' = ANY(reloptions) FROM pg_class WHERE oid = '{schema}.draft'::regclass"
+        )
+        with monkeypatch.context() as earlier:
+            earlier.setattr(migrating, "SCRIPTS", SCRIPTS[:2])
+            assert migrating.migrate(db, schema) == 2
+        assert postgres.execute(options) == [(False,)]
+        app.execute(f"INSERT INTO {schema}.draft VALUES ('', 'ref', 0, '')".encode())
+        assert migrating.migrate(db, schema) == len(SCRIPTS) - 2
+        assert postgres.execute(options) == [(True,)]
+        assert app.execute(f"SELECT {schema}.add_draft('', 'other', 0, '', NULL)".encode()).fetchall() == [(True,)]
+        app.commit()
+        with monkeypatch.context() as earlier:
+            earlier.setattr(migrating, "SCRIPTS", SCRIPTS[:2])
+            assert migrating.migrate(db, schema) == 0
 
 
 def test_serializable_orders_do_not_conflict_because_of_us(client: Client, postgres: Postgres) -> None:

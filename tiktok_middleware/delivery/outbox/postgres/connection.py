@@ -189,12 +189,15 @@ class Connection:
             self._is_closed = False
 
     def vacuum(self, tables: Sequence[str]) -> bool:
-        """Vacuum tables; return False if this role may not, or a transaction that is open keeps old rows."""
+        """Vacuum tables; return False if this role may not, or a transaction that is open keeps old rows.
+
+        Each table's own setting says whether it is truncated, since that locks it exclusively.
+        """
         try:
             with self._exclusive() as db:
                 db.limit_s = inf
                 for table in tables:
-                    db.execute(self.sql(f"VACUUM (TRUNCATE) {{schema}}.{table}"))
+                    db.execute(self.sql(f"VACUUM {{schema}}.{table}"))
                 db.limit_s = self._limit_s
                 row = db.execute(_OLD_ROWS_NEEDED).fetchone()
         except OutboxError:

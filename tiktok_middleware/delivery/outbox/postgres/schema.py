@@ -58,12 +58,11 @@ SCRIPTS = (
     CREATE TABLE {schema}.control (name text PRIMARY KEY, value double precision NOT NULL);
     INSERT INTO {schema}.control VALUES ('resumes', 0), ('paused_at', 0), ('off_at', 0);
     """,
-    # Drafts have no unique key, so that no transaction of the app waits for another one because of us. For the same
-    # reason an automatic vacuum does not truncate their table, which it would lock for that.
+    # Drafts have no unique key, so that no transaction of the app waits for another one because of us.
     """
     CREATE TABLE {schema}.draft (
         environment text NOT NULL, ref text NOT NULL, due double precision NOT NULL, body bytea NOT NULL
-    ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000, vacuum_truncate = false);
+    ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
     ALTER TABLE {schema}.draft REPLICA IDENTITY FULL;
     CREATE INDEX draft_ref ON {schema}.draft (ref);
     CREATE INDEX draft_due ON {schema}.draft (environment, due);
@@ -84,6 +83,10 @@ SCRIPTS = (
         RAISE WARNING 'tiktok-middleware could not write a draft: %', SQLERRM;
         RETURN false;
     END $body$;
+    """,
+    # A vacuum that truncates the table of drafts locks it exclusively, and the app's transactions would wait for that.
+    """
+    ALTER TABLE {schema}.draft SET (vacuum_truncate = false);
     """,
 )
 """One script for each version; the row ``version`` of ``control`` counts those that were applied."""
