@@ -50,6 +50,20 @@ class Site:
             self._staff[name] = Staff(self.url, name)
         return self._staff[name]
 
+    def change_file(self, sql: str) -> None:
+        """Change the outbox's file."""
+        with closing(sqlite3.connect(self.world.url.removeprefix("sqlite:///"), timeout=20)) as db, db:
+            db.execute(sql)
+
+    def last_entry(self) -> str:
+        """The newest message of the admin's log."""
+        sql = "SELECT change_message FROM django_admin_log ORDER BY id DESC LIMIT 1"
+        if self.execute:
+            return str(self.execute(sql)[0][0])
+        path = Path(self.world.url.removeprefix("sqlite:///")).with_name("site.sqlite3")
+        with closing(sqlite3.connect(path, timeout=20)) as db:
+            return str(db.execute(sql).fetchone()[0])
+
     def close(self) -> None:
         for one in self._staff.values():
             one.client.close()
@@ -330,6 +344,52 @@ def test_a_person_is_erased_by_the_form(site: Site, root: Staff) -> None:
     assert ("waiting", "jane") not in site.world.newest()
     assert jane not in root.log()
     assert "a person" in root.log()
+
+
+def test_erase_refuses_to_search_too_many_events(site: Site, root: Staff) -> None:
+    columns = "pixel, source, event, event_id, event_time, paired, body, due"
+    if site.execute:
+        site.execute(
+            f"INSERT INTO tiktok_middleware.event (environment, state, {columns}) SELECT environment, state, {columns}"
+            " FROM tiktok_middleware.event, generate_series(1, 25000)"
+        )
+    else:
+        numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) SELECT i FROM n"
+        site.change_file(f"INSERT INTO waiting ({columns}) SELECT {columns} FROM waiting, ({numbers})")
+    root.act("erase", rows_of(root.get(state="dead"))["d2"], confirm="yes")
+    [said] = root.said()
+    assert "more than 100,000 events" in said
+    assert "`tiktok-middleware erase`" in said
+    root.post(f"{_PAGE}erase/", external_id="jane", is_sure="on")
+    assert root.said() == [said]
+    assert said in site.last_entry()
+    assert ("dead", "d2") in site.world.newest(states=(DEAD,))
+
+
+def test_log_has_an_action_that_fails_before_it_is_done(site: Site, root: Staff) -> None:
+    row = rows_of(root.get())["d1"]
+    if site.execute:
+        site.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'full after: %',"
+            " (SELECT change_message FROM public.django_admin_log ORDER BY id DESC LIMIT 1); END $$;"
+            "CREATE TRIGGER refuse BEFORE DELETE ON tiktok_middleware.dead EXECUTE FUNCTION refuse()"
+        )
+    else:
+        site.change_file("CREATE TRIGGER refuse BEFORE DELETE ON dead BEGIN SELECT RAISE(ABORT, 'full after: '); END")
+    try:
+        root.act("purge", row, confirm="yes")
+    finally:
+        if site.execute:
+            site.execute("DROP FUNCTION refuse CASCADE")
+        else:
+            site.change_file("DROP TRIGGER refuse")
+    [said] = root.said()
+    assert "full after:" in said
+    assert ("Remove selected events: begun. d1" in said) == bool(site.execute)
+    assert site.last_entry().startswith("Remove selected events: failed: ")
+    assert site.last_entry().endswith(" d1")
+    root.act("purge", row, confirm="yes")
+    assert site.last_entry() == "Remove selected events: 1 event(s) removed. d1"
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,13 @@ from tiktok_middleware.delivery.outbox.person import Person
 if TYPE_CHECKING:
     from tiktok_middleware.delivery.outbox.operator import Admin
 
-__all__ = ["ACTIONS", "MAX_ROWS", "Action", "Outcome", "erase_person", "rows_of"]
+__all__ = ["ACTIONS", "MAX_ROWS", "MAX_SEARCHED", "Action", "Outcome", "erase_person", "rows_of"]
 
 MAX_ROWS = 10_000
 """Largest number of rows that an action takes: a request must end before servers give it up."""
+
+MAX_SEARCHED = 100_000
+"""Largest number of stored events in which a person is searched, for the same reason."""
 
 
 class Outcome(NamedTuple):
@@ -101,7 +104,13 @@ def _erase(admin: Admin, chosen: Sequence[RowFilter], _as_new: bool) -> Outcome:
 
 
 def erase_person(admin: Admin, person: Person) -> Outcome:
-    """Remove all stored events of a person."""
+    """Remove all stored events of a person, unless too many are stored to search them within a request."""
+    if admin.count(RowFilter()) > MAX_SEARCHED:
+        return Outcome(
+            "",
+            f"Nothing was erased: more than {MAX_SEARCHED:,} events wait or are dead, and a request cannot search so"
+            " many. Use `tiktok-middleware erase`.",
+        )
     done: Erased = admin.erase(person)
     left = [f"Not searched: {file}, a damaged file that was set aside." for file in admin.leftovers()]
     if not done.is_scrubbed:

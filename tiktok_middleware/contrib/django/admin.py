@@ -6,8 +6,9 @@ Django finds this module if ``django.contrib.admin`` is installed. The operation
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import django
@@ -105,11 +106,9 @@ class OutboxEventAdmin(_django.ModelAdmin):  # type: ignore[misc]  # Django has 
         if form.is_valid():
             try:
                 with _outbox() as outbox:
-                    outcome = erase_person(outbox, form.person)
+                    self._perform(request, ACTIONS["erase"], [], partial(erase_person, outbox, form.person))
             except _FAULTS as error:
                 messages.error(request, str(error))
-            else:
-                self._report(request, ACTIONS["erase"], outcome, [])
             return HttpResponseRedirect(self._url("changelist"))
         return self._page(request, "erase.html", {"form": form, "title": "Erase a person"})
 
@@ -135,11 +134,10 @@ class OutboxEventAdmin(_django.ModelAdmin):  # type: ignore[misc]  # Django has 
                     return back
                 if request.POST.get("confirm") != "yes":
                     return self._confirm(request, action, rows, is_across)
-                outcome = action.run(outbox, chosen, request.POST.get("as_new") == "yes")
+                run = partial(action.run, outbox, chosen, request.POST.get("as_new") == "yes")
+                self._perform(request, action, rows, run)
         except _FAULTS as error:
             messages.error(request, str(error))
-            return back
-        self._report(request, action, outcome, rows)
         return back
 
     def _confirm(
@@ -149,22 +147,37 @@ class OutboxEventAdmin(_django.ModelAdmin):  # type: ignore[misc]  # Django has 
         context = {"action": action, "selected": selected, "is_across": is_across, "title": action.label}
         return self._page(request, "confirm.html", {**context, **confirmation(rows)})
 
-    def _report(self, request: HttpRequest, action: Action, outcome: Outcome, rows: Sequence[OutboxRow]) -> None:
-        """Tell the result to whoever asked for it, and enter it in the admin's log, without identity."""
-        if outcome.done:
-            messages.success(request, outcome.done)
-        if outcome.left:
-            messages.warning(request, outcome.left)
+    def _perform(
+        self, request: HttpRequest, action: Action, rows: Sequence[OutboxRow], run: Callable[[], Outcome]
+    ) -> None:
+        """Perform an action, tell its result to whoever asked for it, and enter both in the admin's log.
+
+        The entry is written first, so that there is one if the server ends the request before the action is done. It
+        has no identity.
+        """
         events = list(dict.fromkeys(row.event_id for row in rows))
         named = ", ".join(events[:_MAX_LOGGED]) + (", ..." if len(events) > _MAX_LOGGED else "")
-        LogEntry.objects.create(
+        entry = LogEntry.objects.create(
             user_id=request.user.pk,  # type: ignore[attr-defined]  # of the admin's authentication
             content_type_id=ContentType.objects.get_for_model(OutboxEvent).pk,
             object_id=events[0] if len(events) == 1 else "",
             object_repr=_shown(events),
             action_flag=DELETION if action.removes else CHANGE,
-            change_message=" ".join(filter(None, (f"{action.label}:", outcome.done, outcome.left, named))),
+            change_message=" ".join(filter(None, (f"{action.label}: begun.", named))),
         )
+        try:
+            outcome = run()
+        except _FAULTS as error:
+            messages.error(request, str(error))
+            result = f"failed: {error}"
+        else:
+            if outcome.done:
+                messages.success(request, outcome.done)
+            if outcome.left:
+                messages.warning(request, outcome.left)
+            result = " ".join(filter(None, outcome))
+        entry.change_message = " ".join(filter(None, (f"{action.label}:", result, named)))
+        entry.save(update_fields=["change_message"])
 
     def _actions(self, request: HttpRequest) -> list[Action]:
         return [action for action in ACTIONS.values() if _may(request, action.name)]
