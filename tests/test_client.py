@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from tiktok_middleware.core.response.actions import PASS
 from tiktok_middleware.core.response.exchange import Commit
 from tiktok_middleware.delivery.outbox.location import outbox_url
 from tiktok_middleware.errors import ConfigError, TokenError
+from tiktok_middleware.testing import Recorder
 
 QUIET = {"outbox": "memory://", "environment": "development", "api_url": "http://127.0.0.1:9/v"}
 
@@ -35,9 +36,18 @@ def clients() -> Iterator[list[Client]]:
         client.close(0)
 
 
-def client_of(clients: list[Client], **options: Any) -> Client:
+class Reaching(Recorder):
+    """A delivery whose outbox is reached by a call of the test."""
+
+    def __init__(self, reach: Callable[[], tuple[Future[None], float]]) -> None:
+        super().__init__()
+        self.reach_drafts = reach
+
+
+def client_of(clients: list[Client], *, delivery: Recorder | None = None, **options: Any) -> Client:
     keys = options.pop("secret_keys", ())
-    client = Client(Config(**{"pixel_id": PIXEL, **QUIET, **options}), secret_keys=keys, clock=Clock())
+    config = Config(**{"pixel_id": PIXEL, **QUIET, **options})
+    client = Client(config, secret_keys=keys, clock=Clock(), delivery=delivery)
     clients.append(client)
     return client
 
@@ -254,12 +264,9 @@ def test_the_answer_of_a_disk_is_awaited_on_any_loop(clients: list[Client]) -> N
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_requests_that_begin_together_all_wait_for_the_database(
-    clients: list[Client], monkeypatch: pytest.MonkeyPatch, backend: str
-) -> None:
-    client = client_of(clients, consent="implied")
+def test_requests_that_begin_together_all_wait_for_the_database(clients: list[Client], backend: str) -> None:
     known: Future[None] = Future()
-    monkeypatch.setattr(client.delivery, "reach_drafts", lambda: (known, 60.0))
+    client = client_of(clients, consent="implied", delivery=Reaching(lambda: (known, 60.0)))
     seen: list[bool] = []
 
     async def view(_: object) -> None:
@@ -278,11 +285,8 @@ def test_requests_that_begin_together_all_wait_for_the_database(
     assert client.is_prepared
 
 
-def test_request_that_is_cancelled_leaves_the_wait_to_the_next_one(
-    clients: list[Client], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client = client_of(clients)
-    monkeypatch.setattr(client.delivery, "reach_drafts", lambda: (Future(), 60.0))
+def test_request_that_is_cancelled_leaves_the_wait_to_the_next_one(clients: list[Client]) -> None:
+    client = client_of(clients, delivery=Reaching(lambda: (Future(), 60.0)))
 
     async def cancelled() -> None:
         async with anyio.create_task_group() as group:
@@ -295,11 +299,11 @@ def test_request_that_is_cancelled_leaves_the_wait_to_the_next_one(
 
 
 @pytest.mark.swallows
-def test_database_that_cannot_be_looked_for_is_looked_for_once(
-    clients: list[Client], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client = client_of(clients)
-    monkeypatch.setattr(client.delivery, "reach_drafts", lambda: 1 / 0)
+def test_database_that_cannot_be_looked_for_is_looked_for_once(clients: list[Client]) -> None:
+    def unreachable() -> tuple[Future[None], float]:
+        raise OSError
+
+    client = client_of(clients, delivery=Reaching(unreachable))
     anyio.run(client.prepare)
     assert client.is_prepared
 

@@ -47,3 +47,20 @@ def test_forked_processes_never_get_the_same_bytes() -> None:
     done = subprocess.run([sys.executable, "-c", _FORKS], capture_output=True, text=True, timeout=60, check=True)
     made = done.stdout.split()
     assert len(set(made)) == len(made) == 800
+
+
+def test_bytes_read_ahead_are_not_used_a_second_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A snapshot of the process may be started many times, each time with the same bytes read ahead."""
+    reads: list[int] = []
+
+    def urandom(count: int) -> bytes:
+        reads.append(count)
+        return bytes(count)
+
+    now = [1000.0]
+    monkeypatch.setattr("os.urandom", urandom)
+    monkeypatch.setattr("time.time", lambda: now[0])
+    for moment in (1000.0, 1000.9, 1001.1, 1001.2, 900.0):
+        now[0] = moment
+        random_bytes(8)
+    assert len(reads) == 3

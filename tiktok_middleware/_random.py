@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 
 __all__ = ["random_bytes"]
@@ -10,21 +11,26 @@ __all__ = ["random_bytes"]
 _BLOCK_BYTES = 16
 _BLOCKS = 128
 
+_LIFE_S = 1.0
+
 _blocks: deque[bytes] = deque()
-_process = os.getpid()
+_read_by = os.getpid()
+_read_at = 0.0
 
 
 def random_bytes(count: int) -> bytes:
     """Return so many random bytes from the system's secure source.
 
     Each read from the system lets other threads of the process run first, so that under load each id would make its
-    request wait. Here one read serves many ids. No byte is used twice, in no thread and in no child process.
+    request wait. Here one read serves the ids of one second. No byte is used twice, in no thread and in no child
+    process. A copy of the process that is started later, such as a restored snapshot, reads its own.
     """
-    global _blocks, _process
+    global _blocks, _read_by, _read_at
     if count > _BLOCK_BYTES:
         return os.urandom(count)
-    if _process != os.getpid():  # after a fork the parent has the same blocks
-        _blocks, _process = deque(), os.getpid()
+    process, now_s = os.getpid(), time.time()
+    if process != _read_by or not 0 <= now_s - _read_at < _LIFE_S:  # after a fork the parent has the same blocks
+        _blocks, _read_by, _read_at = deque(), process, now_s
     try:
         block = _blocks.popleft()
     except IndexError:

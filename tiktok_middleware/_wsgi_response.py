@@ -184,7 +184,10 @@ class WsgiResponse:
             self.finish()
 
     def give_up(self) -> bytes:
-        """Discard the request's events after the app has raised; return the bytes that were held."""
+        """Discard the request's events after the app has raised, and return the bytes that were held.
+
+        Events with ``keep=True`` and drafts stay.
+        """
         exchange, is_held = self._exchange, self.state == _HELD
         chunk = b""
         if exchange is not None:

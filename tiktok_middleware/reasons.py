@@ -159,7 +159,8 @@ class Reason(str, Enum):
         "no_cookies",
         (
             "The browser sent no cookie after a redirect or a download, so that the copies in our cookie are lost;"
-            " server copies count."
+            " server copies count. Without the scope `browser_`: a sealed event of a bank's POST return is lost on both"
+            " channels."
         ),
         "Normal for a few visitors. If most redirects count here, let proxies pass Set-Cookie and Cookie.",
     )
@@ -390,7 +391,7 @@ class Reason(str, Enum):
 _BY_CODE: dict[str, Reason] = {reason.value: reason for reason in Reason}
 
 
-#: Scopes whose callers log their own line, with more details.
+#: Scopes of counters that are not explained in the log. Their callers log a line of their own, with more details.
 OWN_LINES = frozenset({"snapshot_"})
 
 

@@ -95,7 +95,10 @@ class ServerJob:
             notices.failure("claims", failure)
 
     def _hand_over(self, *, has_failed: bool) -> Future[list[Claim]] | None:
-        """Store the events of the block; return None if there are none."""
+        """Store the events of the ``with`` block, and return a future of their claims.
+
+        Return None if there are no events, or if they could not be handed over.
+        """
         state = self._tracker.state
         notices = state.runtime.notices
         try:

@@ -82,7 +82,7 @@ class Recorder:
         self._deferred: dict[str, bytes] = {}
 
     def clear(self) -> None:
-        """Remove the copies; events with ``once`` stay counted."""
+        """Remove the copies. Events with ``once`` still count as sent."""
         self.browser.clear()
         self.server.clear()
 

@@ -297,3 +297,76 @@ def test_banks_return_waits_in_the_page_until_the_visitor_agrees(through: Any, c
     assert reported(client, {"c": [[entry[3], entry[2]]], "w": "g"}) == {"load": True}
     assert client.stats()["accepted"] == 1
     client.close(1)
+
+
+def ordered(number: int) -> tuple[str, dict[str, Any]]:
+    return "Purchase", {"value": 5, "currency": "EUR", "order_id": f"A-{number}"}
+
+
+@both
+@pytest.mark.parametrize("returns", [2, 3, 40])
+def test_banks_returns_that_look_alike_are_handed_to_nobody_and_counted(
+    through: Any, client: Client, returns: int
+) -> None:
+    """People behind one proxy have one address: each event holds hashes of its own visitor."""
+    for number in range(returns):
+        returned(client, through, ordered(number))
+    [waiting] = client.runtime.awaited.values()
+    assert not any(waiting.sealed)
+    for _ in range(returns + 1):
+        page = through(client, Request(path="/thanks", headers=NAVIGATION), Response())
+        assert not {"e", "s", "x"} & set(config_of(page))
+    assert (client.stats()["accepted"], client.stats()["counts"].get("no_cookies")) == (0, returns)
+    assert len(client.runtime.awaited) == 0
+
+
+@both
+def test_of_two_banks_returns_that_look_alike_the_one_with_cookies_arrives(through: Any, client: Client) -> None:
+    sealed = cookie(returned(client, through, ordered(1)), "_tt_carry_sealed")
+    returned(client, through, ordered(2))
+    first = {**NAVIGATION, "cookie": f"_tt_carry_sealed={sealed}"}
+    for headers, lost in ((first, None), (NAVIGATION, 1)):
+        through(client, Request(path="/thanks", headers=headers), Response())
+        assert (client.stats()["accepted"], client.stats()["counts"].get("no_cookies")) == (1, lost)
+
+
+TEXT = (("Content-Type", "text/plain"),)
+ELSEWHERE = {
+    "an answer without an address": Response(headers=TEXT, pieces=(b"OK",), events=(BUY,)),
+    "a download": Response(headers=(*TEXT, ("Content-Disposition", "attachment")), pieces=(b"a",), events=(BUY,)),
+    "brackets of no address": redirect("http://[/thanks", BUY),
+    "another host": redirect("http://other.example/thanks", BUY),
+    "a subdomain": redirect("http://www.shop.example/thanks", BUY),
+}
+
+
+@both
+@pytest.mark.parametrize("name", ELSEWHERE)
+@pytest.mark.parametrize("host", ["shop.example", "other.example", "www.shop.example"])
+def test_banks_return_that_names_no_address_of_its_host_is_handed_to_nobody(
+    through: Any, client: Client, name: str, host: str
+) -> None:
+    through(client, Request("POST", "/return", headers=FROM_BANK), ELSEWHERE[name])
+    page = through(client, Request(path="/thanks", headers={**NAVIGATION, "host": host}), Response())
+    assert not {"e", "s", "x"} & set(config_of(page))
+    assert client.stats()["accepted"] == 0
+
+
+@both
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "none"},
+        {"sec-fetch-site": "same-origin"},
+        {"sec-fetch-site": "same-site"},
+        {"referer": "http://shop.example/cart"},
+        {"referer": "http://SHOP.example/cart"},
+    ],
+)
+def test_banks_return_waits_for_a_request_that_another_site_may_cause(
+    through: Any, client: Client, headers: dict[str, str]
+) -> None:
+    returned(client, through)
+    for given, accepted in ((headers, 0), ({"referer": "https://bank.example/"}, 1)):
+        through(client, Request(path="/thanks", headers={**NAVIGATION, **given}), Response())
+        assert client.stats()["accepted"] == accepted

@@ -402,3 +402,17 @@ def test_events_of_a_page_for_a_script_are_also_in_its_headers(
     if is_heard:
         assert json.loads(seen.header("tiktok-events") or "")[0][2].encode() in seen.body
     client.close(1)
+
+
+@BOTH
+@pytest.mark.parametrize("lines", [1, 60])
+def test_sealed_events_of_a_page_for_a_script_are_in_its_headers_if_they_fit(through: Through, lines: int) -> None:
+    client = make_client(consent="required")
+    contents = [{"content_id": f"SKU-{n * 7919}", "content_name": f"Mug number {n}", "price": n} for n in range(lines)]
+    event = ("Purchase", {"value": 5, "currency": "EUR", "contents": contents})
+    seen = through(client, Request(headers=FETCH), Response(headers=(HTML,), events=(event,)))
+    announced = seen.header("server-timing")
+    assert b'"Purchase"' in seen.body
+    assert (announced or "").startswith("tiktok;desc=") == (lines == 1)
+    assert seen.header("set-cookie") is None
+    client.close(1)

@@ -71,7 +71,7 @@ def retry(url: str | None, /, as_new: bool, send: bool, as_json: bool, **chosen:
 @as_json_option
 @click.pass_obj
 def purge(url: str | None, /, dead: bool, waiting: bool, yes: bool, as_json: bool, **chosen: Any) -> None:
-    """Remove events permanently; events with `once` stay counted."""
+    """Remove events permanently. Events with `once` still count as sent."""
     if not dead and not waiting:
         raise click.UsageError("say what to remove: --dead, --waiting or both")
     choice = row_filter((*([WAITING] if waiting else []), *([DEAD] if dead else [])), **chosen)

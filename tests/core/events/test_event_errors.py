@@ -290,6 +290,7 @@ MARKUP: list[tuple[dict[str, Any], str]] = [
         {"contents": [{"content_id": sha256(bytes([number])).hexdigest()} for number in range(250)]},
         "properties is too large to be confirmed by a browser; allowed: about 8 KB in all",
     ),
+    ({"cached_s": "an hour"}, "cached_s is of type str; allowed: a number of seconds"),
 ]
 
 

@@ -303,13 +303,20 @@ def test_an_event_that_cannot_be_stored_does_not_stop_the_others(
     assert dropped(delivery) == {"unstorable": 2}
 
 
-def test_calls_during_an_outage_share_one_look_at_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    disk = PostgresOutbox("postgresql://nobody@127.0.0.1:9/none?wait=20")
+class LookedAt(PostgresOutbox):
+    """An outbox that counts the looks at its database, and has none."""
+
+    looks = 0
+
+    def read_switches(self) -> None:
+        self.looks += 1
+
+
+def test_calls_during_an_outage_share_one_look_at_the_database() -> None:
+    disk = LookedAt("postgresql://nobody@127.0.0.1:9/none?wait=20")
     storage = SharedStorage(
         disk, None, UndecidedClaims(10, hands_out=True), time.time, limit_rows=10, keeps_thread=True
     )
-    looks: list[str] = []
-    monkeypatch.setattr(disk, "read_switches", lambda: looks.append("looked"))
     goes_on = threading.Event()
     hanging = storage._calls.start(lambda: goes_on.wait(60))
     try:
@@ -322,7 +329,7 @@ def test_calls_during_an_outage_share_one_look_at_the_database(monkeypatch: pyte
         goes_on.set()
         assert hanging.result(20)
         assert reached[0][0].result(20) is None
-        assert looks == []
+        assert disk.looks == 0
     finally:
         goes_on.set()
         storage.close()

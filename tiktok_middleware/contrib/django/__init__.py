@@ -141,7 +141,7 @@ class TikTokMiddleware:
         tracker_var.set(begun)
         response = self.get_response(request)
         _leave_admin_alone(request, begun)
-        _ask_again(request, asked_for)
+        _restore_if_none_match(request, asked_for)
         return _ended(DjangoResponse(begun, self.client, response).handed_on())
 
     async def _async(self, request: HttpRequest) -> HttpResponseBase:
@@ -158,7 +158,7 @@ class TikTokMiddleware:
         tracker_var.set(begun)
         response = await self.get_response(request)
         _leave_admin_alone(request, begun)
-        _ask_again(request, asked_for)
+        _restore_if_none_match(request, asked_for)
         return _ended(await DjangoResponse(begun, self.client, response).handed_on_async())
 
     def _before_view(self, request: HttpRequest, *_view: object) -> None:
@@ -200,8 +200,11 @@ def _leave_admin_alone(request: HttpRequest, tracker: Tracker) -> None:
 _TAGS = "HTTP_IF_NONE_MATCH"
 
 
-def _ask_again(request: HttpRequest, asked_for: str) -> None:
-    """Restore If-None-Match: outer middleware compares the browser's tags with those of our changed pages."""
+def _restore_if_none_match(request: HttpRequest, asked_for: str) -> None:
+    """Put back the browser's own If-None-Match. The app may have received it without our mark.
+
+    Outer middleware compares it with the ETag of the response, which may contain the mark.
+    """
     if asked_for:
         request.META[_TAGS] = asked_for
 

@@ -68,7 +68,7 @@ WINNERS: Mapping[tuple[State, str, Newer], State] = {
     for (platform, letter), states in _ROWS.items()
     for column, order in enumerate((Newer.PLATFORM, Newer.OWN, Newer.UNCLEAR))
 }
-assert len(WINNERS) == len(list(product(State, ("", "g", "d"), Newer)))  # the table is complete
+assert len(WINNERS) == len(list(product(State, ("", "g", "d"), Newer)))  # one entry for each combination
 
 
 def newer(word: Word, platform: State, changed_at_ms: Callable[[], int]) -> Newer:

@@ -162,7 +162,7 @@ class PlainBody:
 
     @property
     def tags(self) -> HeadTags:
-        """The head's tags that affect the script; none if the first step found the place."""
+        """The head's tags that affect the script. Only an `Injector` reads such tags: without one, there are none."""
         return self._injector.tags if self._injector is not None else _NO_TAGS
 
     @property

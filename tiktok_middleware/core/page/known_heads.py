@@ -28,6 +28,8 @@ _MAX_TOKENS = 64
 _MAX_RELEARNED = 8
 # The place depends on the bytes before it and on the end tag that begins there.
 _END_BYTES = len(b"</head>")
+#: Memory of an entry beside its head and its path, roughly.
+_ENTRY_BYTES = 256
 
 _QUOTED = rb"[A-Za-z0-9+/=_.:-]*"
 # The first two are whole quoted values.
@@ -133,12 +135,18 @@ class KnownHeads:
             self._seen_once.add(path)
 
     def _keep(self, path: object, head: _Head | None) -> None:
-        before = self._heads.pop(path, None)
-        self.size_bytes += (0 if head is None else head.size_bytes) - (0 if before is None else before.size_bytes)
+        if path in self._heads:
+            self.size_bytes -= _size_bytes(path, self._heads.pop(path))
+        self.size_bytes += _size_bytes(path, head)
         while self.size_bytes > _LIMIT_BYTES and self._heads:
-            oldest = self._heads.pop(next(iter(self._heads)))
-            self.size_bytes -= 0 if oldest is None else oldest.size_bytes
+            oldest = next(iter(self._heads))
+            self.size_bytes -= _size_bytes(oldest, self._heads.pop(oldest))
         self._heads[path] = head
+
+
+def _size_bytes(path: object, head: _Head | None) -> int:
+    """Return the size of an entry, also of a path whose head is not kept because it changes too often."""
+    return _ENTRY_BYTES + len(str(path)) + (0 if head is None else head.size_bytes)
 
 
 def _merged(known: _Head, text: bytes, tags: Tags | None) -> _Head | None:

@@ -16,7 +16,6 @@ from tiktok_middleware.core.pixel.redirect_cookie import (
     SEALED,
 )
 from tiktok_middleware.core.pixel.signed_event import TOKEN_LIMIT_CHARS as ENVELOPE_CHARS
-from tiktok_middleware.core.pixel.snippet import answer_headers
 from tiktok_middleware.core.response.earlier_events import EarlierEvents
 from tiktok_middleware.core.response.event_headers import EventHeaders
 from tiktok_middleware.core.response.first_party_cookies import (
@@ -27,7 +26,7 @@ from tiktok_middleware.core.response.first_party_cookies import (
 )
 from tiktok_middleware.core.response.header_room import HeaderRoom
 from tiktok_middleware.core.response.policy import Audience, Place, Plan, Timing
-from tiktok_middleware.core.response.routed_event import Route, RoutedEvent, is_direct, is_sealed
+from tiktok_middleware.core.response.routed_event import Route, RoutedEvent, is_sealed
 from tiktok_middleware.core.response.signed_entries import SignedEntries
 from tiktok_middleware.core.runtime import Runtime
 from tiktok_middleware.core.tracking.request_state import RequestState
@@ -240,15 +239,17 @@ class BrowserOutput:
     def headers_for_script(self, choices: Sequence[RoutedEvent]) -> list[Header]:
         """Return the headers of a page that a script has asked for, and may insert without running its scripts.
 
-        They hold the events of the page's own script once more; each event fires once in a tab.
+        They hold the events of the page's own script once more; each event fires once in a tab. Events that do not fit
+        stand in the page alone.
         """
         request = self.request
         if self.is_shared or not choices or request.header("sec-fetch-dest") != "empty":
             return []
+        if self.plan.timing is not Timing.LIVE:  # what is fetched ahead waits until somebody sees it
+            return []
         if request.header("sec-fetch-site") != "same-origin" or request.is_of_worker:
             return []
-        copies = [self.event_headers.travelling(choice.event) for choice in choices if is_direct(choice)]
-        made = answer_headers(copies) if copies else []
+        made = self.event_headers.for_script(choices, seals=self.seals)
         return made if self._takes([*made, *self._cookies()]) else []
 
     def tell(self, choices: Sequence[RoutedEvent]) -> None:

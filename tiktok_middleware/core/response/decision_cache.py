@@ -256,7 +256,10 @@ def replay(
 def _place(
     tracker: RequestTracker, piece: bytes, plan: Plan, protocol: ProtocolNames, *, last: bool
 ) -> tuple[int, Tags | None]:
-    """Return the offset of the head end in the first piece of a page, -1 when that is not certain, and its tags."""
+    """Return the place of the script in the first piece of a page, and the tags in the head that affect the script.
+
+    The place is -1 if the search of this piece does not find it. The tags are None if the head has no such tag.
+    """
     heads, path = tracker.runtime.heads, tracker.raw.get(protocol.path)
     page = (path, "page") if plan.takes_fragments else path  # page_key(), without the cost of a call
     place = heads.place(page, piece) if plan.is_charset_named else -1

@@ -78,7 +78,10 @@ class EarlierEvents:
 
     @property
     def sealed(self) -> RedirectToken:
-        """The sealed events; empty if the visitor has refused, which is counted, or does not see the response now."""
+        """The sealed events. Empty if the visitor has refused; each sealed event is then counted under that reason.
+
+        Also empty if the response is shared, or if no person sees it now, such as a prefetch.
+        """
         if self._sealed is None:
             self._sealed = self._read_sealed() if self._is_seen else RedirectToken()
             if self._state.consent.state is _DENIED:

@@ -82,6 +82,16 @@ class EventHeaders:
             self._made = choices, made
         return made
 
+    def for_script(self, choices: Sequence[RoutedEvent], *, seals: bool) -> list[Header]:
+        """Return the events of a page as the headers of an answer, for a script that asked for the page."""
+        references = references_of(choices)
+        if seals:
+            entries = [self._entries.entry(choice.event) for choice in choices if is_sealed(choice)]
+            tokens = [(token, event_id) for _, _, event_id, token in entries]
+            return sealed_headers(tokens, references) if tokens or references else []
+        copies = [self.travelling(choice.event) for choice in choices if is_direct(choice)]
+        return answer_headers(copies, references) if copies or references else []
+
     def travelling(self, event: Event) -> BrowserCopy:
         """Return the browser copy for a page that may have loaded the pixel under other consent than this request's.
 
@@ -99,12 +109,10 @@ class EventHeaders:
         copies = [self.travelling(choice.event) for choice in choices if is_direct(choice)]
         place = self._place
         if seals and place is not _CARRY:
-            entries = [self._entries.entry(choice.event) for choice in choices if is_sealed(choice)]
-            tokens = [(token, event_id) for _, _, event_id, token in entries]
-            made = sealed_headers(tokens, references) if tokens or references else []
+            made = self.for_script(choices, seals=True)
             return [*made, *self._exposing()] if made and place is _ABROAD else made
         if place is _ABROAD:
-            made = answer_headers(copies, references) if copies or references else []
+            made = self.for_script(choices, seals=False)
             return [*made, *self._exposing()] if made else []
         if place is _ANSWER:
             # Only for requests of scripts: on an image these headers would keep caches from serving it.

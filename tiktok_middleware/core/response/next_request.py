@@ -3,6 +3,10 @@
 A redirect or a download leaves its events in a cookie for the next page. A browser without cookies sends the next
 request without any cookie: the browser copies are lost, which is counted, and sealed events are taken from memory.
 Each process has its own memory: if another process answers the next request, nothing is counted or taken.
+
+A sealed event holds hashes of one visitor, and must reach no other. It is taken only by a request to exactly the
+address of the redirect, on the same host, that another site may have caused, and only if no second one waits for a
+request that looks the same.
 """
 
 from __future__ import annotations
@@ -50,8 +54,10 @@ def await_next_request(output: BrowserOutput, headers: Headers, leaving: Sequenc
         sealed = RedirectToken(made, references).behind(sealed)
     if copies or any(sealed):
         request = state.request
-        key = (_browser(request), *(_target(request, headers) or (request.hostname, "", "")))
-        runtime.awaited.expect(key, copies, sealed, runtime.clock())
+        target = _target(request, headers)
+        key = (_browser(request), *(target or (request.hostname, "", "")))
+        is_exact = target is not None and target[0] == request.hostname  # another host may have another pixel
+        runtime.awaited.expect(key, copies, sealed, runtime.clock(), is_exact=is_exact)
 
 
 def may_follow(headers: Mapping[Any, Any]) -> bool:
@@ -71,16 +77,27 @@ def follow(state: RequestState) -> None:
     """
     request, runtime = state.request, state.runtime
     now_s, browser = runtime.clock(), _browser(request)
-    found = [runtime.awaited.taken((browser, request.hostname, request.path, unquote(request.query)), now_s)]
+    keys = [(browser, request.hostname, request.path, unquote(request.query))]
     if request.header("sec-fetch-mode") == "navigate" or "text/html" in request.header("accept"):
-        found.append(runtime.awaited.taken((browser, request.hostname, "", ""), now_s))
+        keys.append((browser, request.hostname, "", ""))
+    may_be_return = bool(request.cookie_header) or _may_be_return(request)
+    found = [runtime.awaited.taken(key, now_s, may_be_return=may_be_return) for key in keys]
     if request.cookie_header:
         return
     for awaited in filter(None, found):
         for _ in range(awaited.copies):
             runtime.notices.count("browser_no_cookies")
+        for _ in range(awaited.lost):
+            runtime.notices.count("no_cookies")
         if any(awaited.sealed):
             state.returned = awaited.sealed
+
+
+def _may_be_return(request: RequestView) -> bool:
+    """Return whether a request may follow a redirect of another site's POST; browsers call that cross-site too."""
+    if request.header("sec-fetch-site") not in {"", "cross-site"}:
+        return False
+    return not request.is_own(urlsplit(request.header("referer")).netloc.lower())
 
 
 def _browser(request: RequestView) -> int:

@@ -123,8 +123,9 @@ def _place(status: int, head: Head, asked: _Asked, *, is_shared: bool) -> tuple[
         return (Place.EMBEDDED, "embedded") if asked.destination in _FRAMES else (Place.DOCUMENT, "")
     if _is_navigation(asked):
         return Place.CARRY, "no_place_here"
-    if 300 <= status < 400:
-        return Place.CARRY, "redirect"  # a script cannot read the headers of a redirect
+    if 300 <= status < 400 or head.file_order:
+        # A script cannot read the headers of a redirect, and a proxy that sends a file keeps few of them.
+        return Place.CARRY, "redirect" if status >= 300 else "no_place_here"
     if asked.site not in {"", "same-origin"}:
         return (Place.ABROAD, "allowed_origin") if asked.is_allowed else (Place.ELSEWHERE, "other_origin")
     return Place.ANSWER, ""

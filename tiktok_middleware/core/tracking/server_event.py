@@ -65,7 +65,7 @@ def make_entry(event: Event, tracker: RequestState, *, browser: bool, server: bo
         browser=browser,
         once=event.once,
         pixels=runtime.pixels,
-        passing=event.once_per != "",  # a visit ends long before TikTok's deduplication (48 h)
+        passing=event.once_per != "",  # it can repeat only within its visit, which does not last for days
     )
 
 

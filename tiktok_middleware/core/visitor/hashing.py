@@ -242,10 +242,11 @@ def _e164(found: str, region: str | None) -> str | UnusableValue:
 
 
 def _with_country_code(digits: str, national: Any) -> Any:
-    """Return the digits parsed as an international number; None if they are more likely a national number.
+    """Parse the digits as a number with its country code. Return None if a national number is more likely.
 
-    German and Austrian numbers vary so much in length that ``4915112345678`` may be a national number too. Fixed-line
-    numbers of that length are not written without their leading zero, so the mobile number is meant.
+    Also return None if no such number is valid. Digits such as ``4915112345678`` are ambiguous. They may be the German
+    mobile number +49 151 12345678, or a German fixed-line number without its leading zero, because German and Austrian
+    numbers vary so much in length. Hardly anybody leaves out that zero, so the mobile number is returned.
 
     Args:
         digits: the given digits, without a plus.

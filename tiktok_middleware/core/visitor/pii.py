@@ -72,8 +72,8 @@ _FOLDED: dict[int, str | None] = dict.fromkeys([0xAD, *range(0x200B, 0x2010), 0x
 _FOLDED |= {start + digit: str(digit) for start in (0x660, 0x6F0) for digit in range(10)}
 
 
-# Texts that reveal nothing, such as product ids and names, which repeat. Others are not kept: they identify a person.
-_clean: set[object] = set()
+# Hashes of texts in which no pattern was found, such as product ids and names, which repeat. The texts are not kept.
+_clean: set[int] = set()
 _MAX_CLEAN, _MAX_CLEAN_CHARS = 2_048, 256
 
 
@@ -82,7 +82,7 @@ def remembered_texts() -> int:
     return len(_clean)
 
 
-def _remember(text: str, judged: object) -> None:
+def _remember(text: str, judged: int) -> None:
     if len(text) <= _MAX_CLEAN_CHARS:
         if len(_clean) >= _MAX_CLEAN:
             _clean.clear()
@@ -160,15 +160,10 @@ def reveals(text: str, *, may_be_card: bool = True) -> bool:
 
 def identifier_reveals(value: str) -> bool:
     """Return True if an identifier of letters, digits and ``._~-`` holds a card number, a token or personal base64."""
-    if value in _clean:
-        return False
     may_reveal = (
         _long_number.search(value) or "eyJ" in value or any(map(_text_in_base64.match, _LONG_WORD.findall(value)))
     )
-    if may_reveal and reveals(value):
-        return True
-    _remember(value, value)
-    return False
+    return bool(may_reveal) and reveals(value)
 
 
 def may_hold_card(key: str) -> bool:
@@ -205,7 +200,7 @@ def text_reveals(raw: str, key: str = "") -> bool:
         raw: a parameter's value or a header, perhaps encoded.
         key: the parameter's name; empty if there is none.
     """
-    judged = raw, key
+    judged = hash((raw, key))
     if judged in _clean:
         return False
     if key or is_suspect(raw):

@@ -20,10 +20,11 @@ class Claims(Protocol):
     """Claims of an outbox, within one transaction."""
 
     def wins(self, event_id: str, pixels: Sequence[str], channel: str, passing: bool, happened: float = inf) -> bool:
-        """Claim an event for a channel of all ``pixels``, and return whether this was the first claim of each.
+        """Claim an event for a channel of all ``pixels``. Return True if no pixel had a claim for this channel before.
 
-        Also return False if the other channel's claim is older than `PAIRED_TTL_S`. If the event itself is older,
-        return False if any channel was claimed before, or the ledger shows that a copy was sent.
+        There are two other reasons to claim nothing and return False. First, the other channel's claim is older than
+        `PAIRED_TTL_S`. Second, the event itself is older than that, and either channel was claimed before or the ledger
+        shows that a copy was sent.
 
         Args:
             event_id: id of the event.

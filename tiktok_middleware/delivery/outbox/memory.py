@@ -280,12 +280,15 @@ class MemoryOutbox:
             until = inf if within_s is None else self._clock.now() + within_s
             return any(
                 row.id <= up_to and (at <= until or row.id in self._held)
-                for at, row in self._all()
+                for at, row in self._heads_and_leased()
                 if self._is_ours(row.record.pixel) and row.record.pixel not in pixels_blocked
             )
 
-    def _all(self) -> Iterator[tuple[float, LeasedRecord]]:
-        """Yield the oldest row of each queue and of each waiting part, and all leased rows, with their times."""
+    def _heads_and_leased(self) -> Iterator[tuple[float, LeasedRecord]]:
+        """Yield the oldest row of each queue and of each group with a later due time, and every leased row.
+
+        Each row comes with its due time, a leased row with the end of its lease.
+        """
         for queue in self._queues.values():
             yield from queue.heads()
         yield from ((held.until, held.row) for held in self._held.values())
@@ -298,7 +301,7 @@ class MemoryOutbox:
 
     def oldest_s(self) -> float | None:
         with self._lock:
-            row = min((row for _, row in self._all()), key=row_id, default=None)
+            row = min((row for _, row in self._heads_and_leased()), key=row_id, default=None)
             return self._clock.now() - row.record.event_time if row else None
 
     def left(self) -> list[Record]:

@@ -60,7 +60,7 @@ class BoundedCalls:
             return future.result(timeout_s)
         except (TimeoutError, FutureTimeoutError):
             if future.done():
-                return future.result()  # it ended at the last moment, or raised such an error itself
+                return future.result()  # the call ended just now, or itself raised a TimeoutError
             raise TooSlowError from None
 
     def start(self, call: Callable[[], _T]) -> Future[_T]:

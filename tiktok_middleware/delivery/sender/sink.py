@@ -54,7 +54,7 @@ class SinkInUse:
         self._open_sink = open_sink
         self._sink: Sink | None = None
         self._opening = threading.Lock()  # held during the first send
-        self._is_held = False  # whether a fork holds `_opening`
+        self._is_held = False  # whether `before_fork` has acquired `_opening`, so that `after_fork` releases it
 
     def close(self) -> None:
         """Close the sink, if it was opened."""

@@ -161,7 +161,7 @@ class Drafts:
         has_copies = row is not None and bytes(row[0]) == _STORED
         return msgspec.structs.replace(entry, records=()) if has_copies else entry
 
-    # What the relay and pages ask
+    # Called by the relay, and when a page asks for a browser copy
 
     def due_in_s(self) -> float | None:
         """Return the seconds until the relay should look again, if transactions are expected to commit soon."""

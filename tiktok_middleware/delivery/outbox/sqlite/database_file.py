@@ -161,7 +161,9 @@ def close(db: sqlite3.Connection | None) -> None:
     """Close a connection, if there is one."""
     if db is not None:
         with contextlib.suppress(sqlite3.Error):
-            db.execute("PRAGMA synchronous=NORMAL")  # the last connection to a file checkpoints the log and removes it
+            # Closing the last connection copies the log into the file and removes the log. With OFF, which `sync`
+            # "normal" uses, the file would not be synced before that.
+            db.execute("PRAGMA synchronous=NORMAL")
         with contextlib.suppress(sqlite3.Error):
             db.close()
 
