@@ -64,7 +64,7 @@ class TikTokMiddleware:
             if own is not None:
                 await self._answer(own, receive, send)
                 return
-        tracker = client.begin_scope(scope)
+        tracker = client.begin(scope)
         if tracker is None:
             await self.app(scope, receive, send)
             return
@@ -123,7 +123,7 @@ class TikTokMiddleware:
 
     async def _websocket(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Handle a WebSocket: it has no page, so its events only get a server copy, at once."""
-        tracker = self.client.begin_scope(scope)
+        tracker = self.client.begin(scope)
         if tracker is None:
             await self.app(scope, receive, send)
             return

@@ -190,49 +190,29 @@ class Client(Drafting, PageReports, OtherServers):
         Args:
             raw: the ASGI scope or WSGI environ.
         """
-        return self.begin_environ(raw) if "REQUEST_METHOD" in raw else self.begin_scope(raw)
-
-    def begin_scope(self, scope: MutableMapping[str, Any]) -> RequestTracker | None:
-        """Do the same for an ASGI scope."""
         if monotonic() >= self._look_at:
             self._look()
         runtime = self._stopped or self.runtime
         try:
             if runtime.by_host is not None:
-                runtime = runtime.serving(self._read_request(scope))
-            if KEY in scope and _is_begun(scope[KEY], runtime):
+                runtime = runtime.serving(self._read_request(raw))
+            if KEY in raw and _is_begun(raw[KEY], runtime):
                 return None
-            headers = headers_by_name(scope)
-            raw = scope.copy() if type(scope) is dict else dict(scope)  # copy() is faster where keys were removed
-            tracker = RequestTracker(raw, headers, runtime, ScopeRequest)
-            if b"if-none-match" in headers:
-                tracker.state.ask_as_bare(scope)
+            copied = raw.copy() if type(raw) is dict else dict(raw)  # copy() is faster where keys were removed
+            if "REQUEST_METHOD" in copied:
+                headers: Mapping[Any, Any] = copied
+                tracker = RequestTracker(copied, headers, runtime, EnvironRequest)
+                is_conditional = "HTTP_IF_NONE_MATCH" in headers
+            else:
+                headers = headers_by_name(raw)
+                tracker = RequestTracker(copied, headers, runtime, ScopeRequest)
+                is_conditional = b"if-none-match" in headers
+            if is_conditional:
+                tracker.state.ask_as_bare(raw)
             if self._awaited and may_follow(headers):
                 follow(tracker.state)
-            scope[KEY] = tracker
+            raw[KEY] = tracker
         except Exception as error:  # noqa: BLE001  # our failures never reach the app
-            self._log.failure("request", error)
-            return None
-        return tracker
-
-    def begin_environ(self, environ: MutableMapping[str, Any]) -> RequestTracker | None:
-        """Do the same for a WSGI environ."""
-        if monotonic() >= self._look_at:
-            self._look()
-        runtime = self._stopped or self.runtime
-        try:
-            if runtime.by_host is not None:
-                runtime = runtime.serving(self._read_request(environ))
-            if KEY in environ and _is_begun(environ[KEY], runtime):
-                return None
-            raw = environ.copy() if type(environ) is dict else dict(environ)  # as above
-            tracker = RequestTracker(raw, raw, runtime, EnvironRequest)
-            if "HTTP_IF_NONE_MATCH" in raw:
-                tracker.state.ask_as_bare(environ)
-            if self._awaited and may_follow(raw):
-                follow(tracker.state)
-            environ[KEY] = tracker
-        except Exception as error:  # noqa: BLE001  # as above
             self._log.failure("request", error)
             return None
         return tracker

@@ -51,7 +51,7 @@ class TikTokMiddleware:
             own = client.own_response(environ)
             if own is not None:
                 return _answered(own, client, environ, start_response)
-        tracker = client.begin_environ(environ)
+        tracker = client.begin(environ)
         if tracker is None:
             return self.app(environ, start_response)
         attach_to_requests()

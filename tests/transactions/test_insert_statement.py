@@ -150,7 +150,7 @@ def test_event_that_is_not_sent_yields_a_statement_without_effect(client: Client
 
 @contextlib.asynccontextmanager
 async def proxied(postgres: Postgres, url: str) -> AsyncIterator[str]:
-    """Yield the address of the outbox through a proxy on this event loop: whoever blocks the loop never gets there."""
+    """Yield the address of the outbox through a proxy on this event loop. A call that blocks the loop never reaches it."""
 
     tasks: set[asyncio.Task[None]] = set()
 

@@ -167,7 +167,7 @@ _MAX_CHARS = 100
 
 
 def _time(at: float) -> datetime | None:
-    """Return Unix seconds in the zone of Django's settings; None for what is no date."""
+    """Return Unix seconds in the zone of Django's settings; None if the text is not a date."""
     try:
         return datetime.fromtimestamp(at, timezone.get_current_timezone())
     except (OverflowError, ValueError, OSError):

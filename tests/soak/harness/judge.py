@@ -1,6 +1,6 @@
 """One response, as the app sent it and as it came out of the middleware: takes our script off again and compares.
 
-It knows neither door; it trusts no code of the package to say what is ours, only the script element's outer form.
+It uses no code of the package to find our script: only the outer form of the script element.
 """
 
 from __future__ import annotations

@@ -150,7 +150,7 @@ class OutboxEventAdmin(_django.ModelAdmin):  # type: ignore[misc]  # Django has 
     def _perform(
         self, request: HttpRequest, action: Action, rows: Sequence[OutboxRow], run: Callable[[], Outcome]
     ) -> None:
-        """Perform an action, tell its result to whoever asked for it, and enter both in the admin's log.
+        """Perform an action, show its result to the user, and write both into the admin's log.
 
         The entry is written first, so that there is one if the server ends the request before the action is done. It
         has no identity.

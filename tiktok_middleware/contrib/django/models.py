@@ -26,7 +26,7 @@ class OutboxEvent(_django.Model):  # type: ignore[misc]  # as above
     objects = _NoRows()
 
     class Meta:
-        """Nobody adds or changes an event; what may be done with it has permissions of its own."""
+        """Events cannot be added or changed in the admin. Each action on them has a permission of its own."""
 
         managed = False
         base_manager_name = "objects"

@@ -167,7 +167,7 @@ class OutboxAdmin:
         return 0
 
     def people(self, choice: RowFilter) -> Person:
-        """Return the persons whom the selected rows name. Delivered rows name nobody."""
+        """Return the persons named in the selected rows. Delivered rows hold no identity."""
         with self._open("ro") as db:
             parts = (part for table in chosen_tables(choice, _QUEUED) for part in self._parts(db, table, choice))
             return Person.named_in(user_of(row["body"]) for part in parts for row in part)

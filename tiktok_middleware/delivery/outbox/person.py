@@ -40,7 +40,7 @@ class Person(msgspec.Struct, frozen=True):
 
     @classmethod
     def named_in(cls, users: Iterable[Mapping[str, object]]) -> Person:
-        """Return whoever ``user`` objects name. Their addresses are left out, since other people share them."""
+        """Return the persons named in ``user`` objects. IP addresses are left out, because several people share one."""
         found: dict[str, set[str]] = {key: set() for key in _NAMING_KEYS}
         for user in users:
             for key, values in found.items():

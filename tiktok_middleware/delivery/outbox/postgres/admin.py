@@ -177,7 +177,7 @@ class PostgresAdmin:
         return int(count)
 
     def people(self, choice: RowFilter) -> Person:
-        """Return the persons whom the selected rows of the database name. Delivered rows name nobody."""
+        """Return the persons named in the selected rows of the database. Delivered rows hold no identity."""
         parts = (part for table in chosen_tables(choice, _QUEUED) for part in self._parts(table, choice))
         return Person.named_in(user_of(row["body"]) for part in parts for row in part)
 
