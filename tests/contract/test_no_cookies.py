@@ -370,3 +370,13 @@ def test_banks_return_waits_for_a_request_that_another_site_may_cause(
     for given, accepted in ((headers, 0), ({"referer": "https://bank.example/"}, 1)):
         through(client, Request(path="/thanks", headers={**NAVIGATION, **given}), Response())
         assert client.stats()["accepted"] == accepted
+
+
+@both
+@pytest.mark.parametrize("name", ["referer", "sec-fetch-site", "accept-language", "user-agent"])
+@pytest.mark.parametrize("value", ["", "http://[", "http://[::1", "\xff" * 32_768, "/" * 32_768, "[" * 32_768])
+def test_garbage_in_a_header_leaves_the_request_as_it_is(through: Any, client: Client, name: str, value: str) -> None:
+    returned(client, through)
+    page = through(client, Request(path="/thanks", headers={**NAVIGATION, name: value}), Response())
+    assert b"/_tiktok/" in page.body
+    assert not any(counter.startswith("failure") for counter in client.stats()["counts"])

@@ -97,7 +97,11 @@ def _may_be_return(request: RequestView) -> bool:
     """Return whether a request may follow a redirect of another site's POST; browsers call that cross-site too."""
     if request.header("sec-fetch-site") not in {"", "cross-site"}:
         return False
-    return not request.is_own(urlsplit(request.header("referer")).netloc.lower())
+    try:
+        page = urlsplit(request.header("referer"))
+    except ValueError:  # such as unbalanced brackets
+        return False
+    return not request.is_own(page.netloc.lower())
 
 
 def _browser(request: RequestView) -> int:
